@@ -1,0 +1,198 @@
+"""Pipeline ``sources``: event files to a source catalog and a report.
+
+    events -> image -> detect -> photometry -> catalog -> report
+
+Each observation is a target of its own; the catalog joins those that succeeded.
+"""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field as Option
+
+from xsurvey.config import Config, InputEntry
+from xsurvey.detection.detect import find_sources, search_bands
+from xsurvey.detection.found_store import read_found, write_found
+from xsurvey.detection.measure import measure_sources, measured_bands
+from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
+from xsurvey.engine import Plan, Stage, Task, TaskContext
+from xsurvey.errors import InputError, ParameterError
+from xsurvey.imaging.field import field_from_events
+from xsurvey.imaging.field_store import read_field, write_field
+from xsurvey.imaging.parameters import ImageParameters
+from xsurvey.imaging.sky_image import read_sky_image
+from xsurvey.imaging.summary import summarise
+from xsurvey.io.fits_file import open_fits
+from xsurvey.missions import Mission, mission_of, open_events
+from xsurvey.parameters import StepParameters
+from xsurvey.pipelines.base import Pipeline
+from xsurvey.pipelines.source_products import publish, write_catalog
+from xsurvey.regions import read_region_file
+
+
+class CatalogParameters(StepParameters):
+    """How the catalog is named."""
+
+    acronym: str = Option(
+        default="XSV", pattern=r"^[A-Za-z][A-Za-z0-9]{2,}$",
+        description="Prefix of the IAU designations, three characters or more.",
+    )  # fmt: skip
+
+
+def run_image(context: TaskContext) -> dict[str, Any]:
+    """Make counts images and exposure maps, and describe the observation."""
+    events = open_events(context.path("events"))
+    parameters = context.section(ImageParameters)
+    summary = summarise(events)
+    events.require_events(summary.events)
+    bands = list(parameters.image_band)
+    field = field_from_events(events, bands, parameters, context.optional_path("exposure"))
+    write_field(context.folder / "field", field)
+    facts = {"facts": summary.lines(), "warnings": list(summary.warnings)}
+    (context.folder / "summary.json").write_text(json.dumps(facts))
+    return {"events": summary.events, "livetime": events.livetime}
+
+
+def run_detect(context: TaskContext) -> dict[str, Any]:
+    """Search the images for sources."""
+    events = open_events(context.path("events"))
+    field = read_field(context.path("field"), events)
+    region_file = context.optional_path("region")
+    background_file = context.optional_path("background")
+    found = find_sources(
+        field, context.section(DetectionParameters),
+        background=read_sky_image(background_file) if background_file else None,
+        region=read_region_file(region_file, events.wcs) if region_file else None,
+    )  # fmt: skip
+    write_found(context.folder / "found", found)
+    return {"sources": len(found.sources)}
+
+
+def run_photometry(context: TaskContext) -> dict[str, Any]:
+    """Measure the sources in every band."""
+    field = read_field(context.path("field"), open_events(context.path("events")))
+    found = read_found(context.path("found"))
+    measured = measure_sources(
+        found, field, context.section(DetectionParameters), context.section(PhotometryParameters)
+    )
+    result = {"rows": measured.rows, "bands": measured.bands, "hardness": measured.hardness}
+    (context.folder / "measured.json").write_text(json.dumps(result))
+    return {"sources": len(measured.rows)}
+
+
+def run_catalog(context: TaskContext) -> dict[str, Any]:
+    """Join the measurements into the catalog."""
+    measured = [json.loads(p.read_text()) for p in context.paths("measured")]
+    acronym = context.section(CatalogParameters).acronym
+    return {"sources": write_catalog(context.folder, measured, acronym)}
+
+
+_READING = ("xsurvey.events", "xsurvey.io.fits_file", "xsurvey.io.table_wcs", "xsurvey.missions")
+
+IMAGE = Stage(
+    "image", "1", run_image, outputs=("field", "summary.json"), inputs=("events",),
+    optional_inputs=("exposure",), parameters={"image": ImageParameters},
+    helpers=(*_READING, "xsurvey.imaging"),
+)  # fmt: skip
+DETECT = Stage(
+    "detect", "1", run_detect, outputs=("found",), inputs=("events", "field"),
+    optional_inputs=("background", "region"), parameters={"detection": DetectionParameters},
+    helpers=("xsurvey.detection", "xsurvey.imaging.background", "xsurvey.regions"),
+)  # fmt: skip
+PHOTOMETRY = Stage(
+    "photometry", "1", run_photometry, outputs=("measured.json",),
+    inputs=("events", "field", "found"),
+    parameters={"detection": DetectionParameters, "photometry": PhotometryParameters},
+    helpers=("xsurvey.detection", "xsurvey.psf", *_READING),
+)  # fmt: skip
+CATALOG = Stage(
+    "catalog", "1", run_catalog, outputs=("sources.fits", "hats", "sources.reg"),
+    inputs=("measured",), parameters={"catalog": CatalogParameters},
+    helpers=("xsurvey.catalogs", "xsurvey.pipelines.source_products"), needs_all=False,
+)  # fmt: skip
+
+
+def plan_sources(config: Config) -> Plan:
+    """Plan the image, detection and photometry of each observation, and one catalog."""
+    measured = []
+    for entry in config.inputs:
+        for events, name in _targets(entry, config):
+            others = {k: v[0] for k, v in entry.files.items() if k != "events"}
+            image = _image_task(config, events, name, others)
+            field = image.output("field")
+            detect = Task(
+                DETECT, name,
+                {"events": events, "field": field, **_only(others, "background", "region")},
+                config.sections,
+            )  # fmt: skip
+            found = detect.output("found")
+            photometry = Task(
+                PHOTOMETRY, name, {"events": events, "field": field, "found": found},
+                config.sections,
+            )  # fmt: skip
+            measured.append(photometry.output("measured.json"))
+    catalog = Task(CATALOG, "all", {"measured": measured}, config.sections)
+    return Plan([catalog], config.seed)
+
+
+def _targets(entry: InputEntry, config: Config) -> list[tuple[Path, str]]:
+    if len(entry.events) > 1 and len(entry.files) > 1:
+        raise ParameterError(
+            f"{config.path}: inputs", "gives several event files one exposure map or region",
+            "write one entry for each event file",
+        )  # fmt: skip
+    stems = [path.name.removesuffix(".gz").removesuffix(".fits") for path in entry.events]
+    if entry.name and len(stems) == 1:
+        stems = [entry.name]
+    return list(zip(entry.events, stems, strict=True))
+
+
+def _only(files: dict[str, Path], *kinds: str) -> dict[str, Path]:
+    return {kind: files[kind] for kind in kinds if kind in files}
+
+
+def _image_task(config: Config, events: Path, name: str, others: dict[str, Path]) -> Task:
+    """Plan the images of all bands that any later stage needs, and no more than these.
+
+    The bands, not the sections they come from, are the task's parameters: a change of the
+    detection threshold leaves the images as they are.
+    """
+    imaging, detection, photometry = (config.sections[s] for s in ("image", "detection", "photometry"))
+    assert isinstance(imaging, ImageParameters)
+    assert isinstance(detection, DetectionParameters)
+    assert isinstance(photometry, PhotometryParameters)
+    mission = _mission(events)
+    bands = dict.fromkeys([
+        *imaging.image_band, *search_bands(detection, mission),
+        *measured_bands(photometry, detection, mission),
+    ])  # fmt: skip
+    parameters = imaging.model_copy(update={"image_band": tuple(bands)})
+    uses = {"mission": f"{mission.name} {mission.version}"} if mission else {}
+    return Task(
+        IMAGE, name, {"events": events, **_only(others, "exposure")},
+        {**config.sections, "image": parameters}, uses=uses,
+    )  # fmt: skip
+
+
+def _mission(events: Path) -> Mission | None:
+    """Return the mission of a file; None leaves the complaint to the task that reads it."""
+    try:
+        return mission_of(open_fits(events))
+    except InputError:
+        return None
+
+
+SOURCES = Pipeline(
+    name="sources",
+    summary="Event files to a catalog of sources and a report.",
+    sections={
+        "image": ImageParameters, "detection": DetectionParameters,
+        "photometry": PhotometryParameters, "catalog": CatalogParameters,
+    },
+    stages=(IMAGE, DETECT, PHOTOMETRY, CATALOG),
+    kinds=("exposure", "background", "region"),
+    plan=plan_sources,
+    publish=publish,
+    example_inputs=("data:msh15-52",),
+)  # fmt: skip

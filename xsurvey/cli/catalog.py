@@ -1,0 +1,246 @@
+"""``xsurvey catalog``: query, match, export and describe catalogs."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from xsurvey.cli.options import json_option, option_name, write_json
+
+_ROWS_PRINTED = 1000
+_PATH = click.Path(path_type=Path)
+_OUTPUT_HELP = (
+    "The file to write: .fits, .csv, .ecsv, .parquet, or .hats for a folder that LSDB reads."
+)
+
+
+@click.group(
+    "catalog",
+    epilog="\b\n"
+    "Example: what is in it, and what lies within an arcminute of a pulsar?\n"
+    "  xsurvey catalog info output\n"
+    "  xsurvey catalog query output --cone 228.4818,-59.1358,1arcmin",
+)
+def catalog_command() -> None:
+    """Query, match, export and describe catalogs.
+
+    A catalog is the output folder of a run, a HATS folder, a Parquet file, a FITS table, or a
+    CSV or ECSV file, of xsurvey's or of anybody else's making.
+    """
+
+
+@catalog_command.command(
+    "query",
+    epilog="\b\n"
+    "Example: the ten brightest clean sources, and all hard ones as a FITS table\n"
+    '  xsurvey catalog query output --where "flag = 0" --order-by "rate_b desc" --limit 10\n'
+    '  xsurvey catalog query output --where "hardness_hs > 0.5" -o hard.fits',
+)
+@click.argument("path", type=_PATH)
+@click.option(
+    "--cone",
+    metavar="RA,DEC,RADIUS",
+    help="Only sources in this circle, such as 228.48,-59.13,30arcsec or "
+    "15:13:55.6,-59:08:09,1arcmin (ICRS). Adds the column separation (arcsec), nearest first.",
+)
+@click.option(
+    "--where",
+    metavar="EXPR",
+    help="Only sources that fulfil this SQL condition on the columns. Missing numbers fulfil no "
+    "comparison; ask for them with IS NULL. Texts stand in single quotes.",
+)
+@click.option("--columns", metavar="A,B,...", help="Only these columns, in this order.")
+@click.option(
+    "--order-by",
+    metavar="COLUMN",
+    help="Sort by this column; 'COLUMN desc' puts the greatest first.",
+)
+@click.option("--limit", type=int, metavar="N", help="No more than the first N rows.")
+@click.option(
+    "--position",
+    metavar="RA,DEC",
+    help="Columns of the position in degrees, where they have unusual names.",
+)
+@click.option("-o", "--output", type=_PATH, metavar="FILE", help=_OUTPUT_HELP)
+@json_option
+def query(
+    *,
+    path: Path,
+    cone: str | None,
+    where: str | None,
+    columns: str | None,
+    order_by: str | None,
+    limit: int | None,
+    position: str | None,
+    output: Path | None,
+    json_path: Path | None,
+) -> None:
+    """Select sources by their place and properties.
+
+    The table goes to standard output, units below the names, or into a file with -o.
+    """
+    from xsurvey.catalogs.catalog import open_catalog
+    from xsurvey.catalogs.write import check_format, write_table
+
+    if output is not None:
+        check_format(output)
+    with _errors_name_options():
+        catalog = open_catalog(path, position)
+        table = catalog.query(cone, where, columns, limit, order_by)
+    if output is None:
+        _print_table(table, None if limit is not None else _ROWS_PRINTED)
+    else:
+        write_table(table, output, catalog.position)
+        click.echo(f"{len(table)} rows written to {output}", err=True)
+    write_json(json_path, _table_json(table))
+
+
+@catalog_command.command(
+    "crossmatch",
+    epilog="\b\n"
+    "Example: optical counterparts within three arcseconds\n"
+    "  xsurvey catalog crossmatch output gaia.fits --radius 3arcsec -o matched.fits",
+)
+@click.argument("left", type=_PATH)
+@click.argument("right", type=_PATH)
+@click.option(
+    "--radius", required=True, metavar="ANGLE", help="Largest separation, such as 3arcsec."
+)
+@click.option(
+    "--all",
+    "every",
+    is_flag=True,
+    help="Every neighbour within the radius instead of the nearest alone.",
+)
+@click.option("-o", "--output", type=_PATH, required=True, metavar="FILE", help=_OUTPUT_HELP)
+@json_option
+def crossmatch(
+    *, left: Path, right: Path, radius: str, every: bool, output: Path, json_path: Path | None
+) -> None:
+    """Join the sources of LEFT with their neighbours in RIGHT.
+
+    The result has the columns of LEFT, those of RIGHT (with _2 added to names that LEFT has
+    too), and separation in arcsec. Sources without a neighbour are left out.
+    """
+    from xsurvey.catalogs.catalog import crossmatch as match
+    from xsurvey.catalogs.catalog import open_catalog
+    from xsurvey.catalogs.write import check_format, write_table
+
+    check_format(output)
+    with _errors_name_options():
+        catalogs = open_catalog(left), open_catalog(right)
+        table = match(*catalogs, radius, all=every)
+    write_table(table, output, catalogs[0].position)
+    click.echo(f"{len(table)} pairs written to {output}", err=True)
+    separations = table["separation"]
+    write_json(
+        json_path,
+        {
+            "left_rows": len(catalogs[0]),
+            "right_rows": len(catalogs[1]),
+            "pairs": len(table),
+            "median_separation_arcsec": sorted(separations)[len(table) // 2]
+            if len(table)
+            else None,
+            "output": output,
+        },
+    )
+
+
+@catalog_command.command(
+    "export",
+    epilog="\b\n"
+    "Example: a run's catalog for TOPCAT, and a table of somebody else's for LSDB\n"
+    "  xsurvey catalog export output -o sources.fits\n"
+    "  xsurvey catalog export efeds.fits -o efeds.hats",
+)
+@click.argument("path", type=_PATH)
+@click.option("-o", "--output", type=_PATH, required=True, metavar="FILE", help=_OUTPUT_HELP)
+@json_option
+def export(path: Path, output: Path, json_path: Path | None) -> None:
+    """Write a whole catalog in another format.
+
+    Units, descriptions and UCDs go along, except into CSV, which has no place for them.
+    """
+    from xsurvey.catalogs.catalog import open_catalog
+
+    catalog = open_catalog(path)
+    catalog.export(output)
+    click.echo(f"{len(catalog)} rows written to {output}", err=True)
+    names = [info.name for info in catalog.columns]
+    write_json(json_path, {"rows": len(catalog), "columns": names, "output": output})
+
+
+@catalog_command.command("info", epilog="\b\nExample:\n  xsurvey catalog info output")
+@click.argument("path", type=_PATH)
+@json_option
+def info(path: Path, json_path: Path | None) -> None:
+    """Describe a catalog and its columns."""
+    from astropy.table import Table
+
+    from xsurvey.catalogs.catalog import open_catalog
+    from xsurvey.catalogs.text import table_text
+
+    found = open_catalog(path).info()
+    click.echo(f"{found['path']}: {found['format']}, {found['rows']} rows")
+    if found["sky"]:
+        sky = "around RA {ra:.5f}, Dec {dec:+.5f} deg (ICRS), within {radius:.3g} deg"
+        click.echo(sky.format(**found["sky"]))
+    elif not found["position"]:
+        click.echo("no columns of positions known as such; --position of `query` can name them")
+    for key, value in found["header"].items():
+        click.echo(f"{key:8} {_one_line(value)}")
+    keys = ("name", "dtype", "unit", "description", "ucd")
+    columns = {key: [column[key] for column in found["columns"]] for key in keys}
+    text, _ = table_text(Table(columns))
+    click.echo("\n" + text)
+    write_json(json_path, found)
+
+
+@contextmanager
+def _errors_name_options() -> Iterator[None]:
+    """Name the option, not the argument of the function, in what is wrong."""
+    from xsurvey.errors import ParameterError
+
+    try:
+        yield
+    except ParameterError as error:
+        raise type(error)(option_name(error.subject), error.cause, error.remedy) from None
+
+
+def _print_table(table: Any, rows: int | None) -> None:
+    """Print a table; on a terminal only the columns that fit, and say what is left out."""
+    import shutil
+    import sys
+
+    from xsurvey.catalogs.text import table_text
+
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    text, left_out = table_text(table[:rows], width)
+    click.echo(text)
+    if rows is not None and len(table) > rows:
+        click.echo(f"{rows} of {len(table)} rows printed: give --limit, or -o FILE", err=True)
+    if left_out:
+        click.echo(
+            f"{len(left_out)} more columns do not fit ({', '.join(left_out[:5])}, ...): choose "
+            "with --columns, or write a file with -o",
+            err=True,
+        )
+
+
+def _table_json(table: Any) -> dict[str, Any]:
+    from xsurvey.catalogs.columns import column_infos
+
+    return {
+        "rows": len(table),
+        "columns": [column._asdict() for column in column_infos(table)],
+        "data": {name: table[name].tolist() for name in table.colnames},
+    }
+
+
+def _one_line(value: Any) -> str:
+    from xsurvey.errors import printable
+
+    return printable(value)

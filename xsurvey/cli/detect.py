@@ -1,0 +1,58 @@
+"""``xsurvey detect``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from xsurvey.cli.inputs import exposure_option, region_option
+from xsurvey.cli.options import json_option, step_options, write_json
+from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
+from xsurvey.imaging.parameters import ImageParameters
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path), metavar="EVENTS|IMAGE")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="Source table to write (FITS).",
+)  # fmt: skip
+@exposure_option
+@click.option(
+    "--background", type=click.Path(path_type=Path), metavar="MAP",
+    help="Expected background counts a pixel, on the pixels of the image. Estimated if not given.",
+)
+@region_option
+@step_options(DetectionParameters, PhotometryParameters, ImageParameters)
+@json_option
+def detect_command(
+    source: Path, output: Path, exposure: Path | None, background: Path | None,
+    region: Path | None, parameters: tuple[Any, ...], json_path: Path | None,
+) -> None:  # fmt: skip
+    """Find and measure the sources of an event file or a counts image.
+
+    Maxima of a wavelet transform whose Poisson probability under the background is below
+    exp(-threshold) are sources. They are measured in apertures fitted to the PSF, with
+    68 % intervals and 95 % upper limits.
+
+    \b
+    Examples:
+      xsurvey detect events.fits -o sources.fits
+      xsurvey detect image.fits --exposure exposure.fits -o sources.fits --marginal
+    """
+    from xsurvey.io.atomic import check_writable
+    from xsurvey.pipelines.detection_table import detect_in_file
+
+    detection, photometry, imaging = parameters
+    for path in filter(None, (output, json_path)):
+        check_writable(path)
+    table, summary = detect_in_file(
+        source, imaging, detection, photometry,
+        exposure=exposure, background=background, region=region, output=output,
+    )  # fmt: skip
+    click.echo(
+        f"{output}: {len(table)} sources ({summary['true']} TRUE, {summary['marginal']} MARGINAL)"
+    )
+    for note in summary["notes"]:
+        click.echo(f"xsurvey: note: {note}", err=True)
+    write_json(json_path, summary)

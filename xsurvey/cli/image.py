@@ -1,0 +1,68 @@
+"""``xsurvey image``."""
+
+from pathlib import Path
+
+import click
+
+from xsurvey.cli.inputs import event_argument, exposure_option, region_option
+from xsurvey.cli.options import json_option, step_options, write_json
+from xsurvey.imaging.parameters import ImageParameters
+
+
+@click.command()
+@event_argument
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="Counts image to write.",
+)  # fmt: skip
+@click.option(
+    "--exposure-output", type=click.Path(path_type=Path), metavar="FILE",
+    help="Also write the exposure map.",
+)  # fmt: skip
+@exposure_option
+@region_option
+@click.option("--band", metavar="KEV", help="Energy range; short for one --image-band.")
+@step_options(ImageParameters)
+@json_option
+def image_command(
+    events: Path, output: Path, exposure_output: Path | None, exposure: Path | None,
+    region: Path | None, band: str | None, parameters: ImageParameters, json_path: Path | None,
+) -> None:  # fmt: skip
+    """Make a counts image of an event file, and its exposure map.
+
+    \b
+    Example, 2-7 keV in pixels of 2 arcsec:
+      xsurvey image events.fits -o hard.fits --band 2-7 --pixel-size 2arcsec
+    """
+    from xsurvey.errors import ParameterError
+    from xsurvey.imaging.field import field_from_events
+    from xsurvey.io.atomic import check_writable
+    from xsurvey.missions import get_mission, open_events
+    from xsurvey.regions import read_region_file
+
+    wanted = list(parameters.image_band)
+    if band is not None:
+        wanted.append(ImageParameters.read({"image_band": [band]}, "").image_band[0])
+    if len(wanted) > 1:
+        raise ParameterError("--image-band", "is given more than once", "make one image at a time")
+    for path in filter(None, (output, exposure_output, json_path)):
+        check_writable(path)
+    event_list = open_events(events)
+    mission = get_mission(event_list.observation.mission)
+    if region is not None:
+        event_list = event_list.in_region(read_region_file(region, event_list.wcs))
+    chosen = wanted[0] if wanted else mission.bands[mission.detection_bands[0]]
+    field = field_from_events(event_list, [chosen], parameters, exposure)
+    label = next(iter(field.counts))
+    image, exposure_map = field.counts[label], field.exposure[label]
+    image.write(output)
+    if exposure_output is not None:
+        exposure_map.write(exposure_output)
+    counts = int(image.data.sum())
+    click.echo(f"{output}: {counts} counts in {chosen} keV, {image.data.shape[1]} x "
+               f"{image.data.shape[0]} pixels of {image.grid.pixel_size:.4g} arcsec")  # fmt: skip
+    write_json(json_path, {
+        "file": str(output), "counts": counts, "band": list(chosen),
+        "shape": list(image.data.shape), "pixel_size_arcsec": image.grid.pixel_size,
+        "livetime_s": event_list.livetime, "exposure_map": exposure_map.stamps["EXPMAP"],
+    })  # fmt: skip

@@ -1,0 +1,135 @@
+"""The ``xsurvey`` command: its table of commands, and the one place that prints errors."""
+
+import importlib
+import logging
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import click
+
+from xsurvey.errors import XSurveyError, nearest, printable
+
+EXIT_BUG, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+
+
+class CommandEntry(NamedTuple):
+    """Where a command lives, and its line in ``xsurvey --help`` (so nothing is imported)."""
+
+    module: str
+    summary: str
+
+
+COMMANDS = {
+    "run": CommandEntry("xsurvey.cli.run", "Run the pipeline that a config file describes."),
+    "check": CommandEntry("xsurvey.cli.run", "Validate a config and print its plan."),
+    "init": CommandEntry("xsurvey.cli.run", "Print a commented config to start from."),
+    "doctor": CommandEntry("xsurvey.cli.doctor", "Say what is installed and what is missing."),
+    "data": CommandEntry("xsurvey.cli.data", "List and install auxiliary data."),
+    "info": CommandEntry("xsurvey.cli.info", "Describe an event file, and what is odd in it."),
+    "image": CommandEntry("xsurvey.cli.image", "Make a counts image and its exposure map."),
+    "detect": CommandEntry("xsurvey.cli.detect", "Find and measure sources."),
+    "simulate": CommandEntry("xsurvey.cli.simulate", "Write a simulated event file."),
+    "catalog": CommandEntry("xsurvey.cli.catalog", "Query, match and export catalogs."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the command names in the order of the table."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a command; an unknown name gets the nearest known ones."""
+        if cmd_name not in COMMANDS:
+            raise click.UsageError(f"no command '{cmd_name}'; {nearest(cmd_name, COMMANDS)}")
+        module = importlib.import_module(COMMANDS[cmd_name].module)
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table of commands without importing them."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
+
+
+def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
+    if wanted:
+        from xsurvey import __version__
+
+        click.echo(f"xsurvey {__version__}")
+        ctx.exit()
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Start with `xsurvey info EVENTS`, or `xsurvey init sources > my.yaml` and "
+    "`xsurvey run my.yaml`. Each command explains itself: `xsurvey detect --help`.",
+)
+@click.option("-v", "--verbose", count=True, help="More log lines on standard error; -vv for all.")
+@click.option("-q", "--quiet", is_flag=True, help="Only errors on standard error.")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version,
+    help="Print the version and stop.",
+)  # fmt: skip
+def xsurvey(verbose: int, quiet: bool) -> None:
+    """X-ray survey analysis: from event files to catalogs.
+
+    Results go to standard output or files, logs and progress to standard error. Exit status:
+    0 good, 1 our bug, 2 bad input, 3 some targets of a run failed, 130 interrupted.
+    """
+    level = logging.ERROR if quiet else [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
+    logging.basicConfig(stream=sys.stderr, format="xsurvey: %(levelname)s: %(message)s")
+    logging.getLogger("xsurvey").setLevel(level)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and leave with the contract's exit status."""
+    try:
+        status = xsurvey.main(args=arguments, prog_name="xsurvey", standalone_mode=False)
+        sys.stdout.flush()
+    except XSurveyError as error:
+        status = _report(str(error), EXIT_INPUT)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
+        status = EXIT_INPUT
+    except click.UsageError as error:
+        status = _report(_usage_message(error), EXIT_INPUT)
+    except click.ClickException as error:
+        status = _report(f"command line: {error.format_message()}; see --help", EXIT_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        status = _report("interrupted: stopped as asked; run again to go on", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    except Exception as error:  # noqa: BLE001 - the last resort: our bug, said as such
+        traceback.print_exc()
+        status = _report(
+            f"internal: {type(error).__name__}: {error}; this is a bug, please report it", EXIT_BUG
+        )
+    sys.exit(status if isinstance(status, int) else 0)
+
+
+def _usage_message(error: click.UsageError) -> str:
+    subject = "command line"
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        subject = error.param.opts[-1] if error.param.opts else str(error.param.name)
+        text = error.message or error.format_message()
+    else:
+        text = error.format_message()
+    text = text.rstrip(".")
+    if ";" in text:
+        return f"{subject}: {text}"
+    command = error.ctx.command_path if error.ctx else "xsurvey"
+    return f"{subject}: {text}; see `{command} --help`"
+
+
+def _report(message: str, status: int) -> int:
+    sys.stdout.flush()
+    print(f"xsurvey: error: {printable(message)}", file=sys.stderr, flush=True)
+    return status

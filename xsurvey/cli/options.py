@@ -1,0 +1,164 @@
+"""Command-line options made from the parameter models.
+
+The name, default and help of an option are the field's; no option of a step is written
+by hand. Units come through the annotated types of :mod:`xsurvey.units`.
+"""
+
+import functools
+import json
+import types
+import typing
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from pydantic import TypeAdapter
+from pydantic.fields import FieldInfo
+
+from xsurvey.parameters import StepParameters
+
+_METAVARS = {
+    "Angle": "ANGLE", "Duration": "TIME", "Band": "KEV", "Position": "RA,DEC",
+    "ConeOnSky": "RA,DEC,RADIUS",
+}  # fmt: skip
+
+
+def option_name(field_name: str) -> str:
+    """Return the option of a field: ``pixel_size`` becomes ``--pixel-size``."""
+    return "--" + field_name.replace("_", "-")
+
+
+def step_options(*models: type[StepParameters]) -> Callable[[Callable], Callable]:
+    """Give a command the options of one or several parameter models.
+
+    The decorated function gets one ``parameters`` argument: an instance of the model, or a
+    tuple of instances where several models are given. Options that the user did not give
+    are left to the models' defaults.
+    """
+    fields = {name: field for model in models for name, field in model.model_fields.items()}
+
+    def decorate(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def with_parameters(*args: Any, **kwargs: Any) -> Any:
+            given = {name: kwargs.pop(name) for name in fields}
+            written = {k: v for k, v in given.items() if v is not None and v != ()}
+            read = tuple(
+                _read(model, {k: v for k, v in written.items() if k in model.model_fields})
+                for model in models
+            )
+            return function(*args, parameters=read if len(read) > 1 else read[0], **kwargs)
+
+        for name, field in reversed(fields.items()):
+            with_parameters = _option(name, field)(with_parameters)
+        return with_parameters
+
+    return decorate
+
+
+def _read(model: type[StepParameters], written: dict[str, Any]) -> StepParameters:
+    from xsurvey.errors import ParameterError
+
+    try:
+        return model.read(written, "")
+    except ParameterError as error:
+        name = error.subject.split(".")[0]
+        raise type(error)(option_name(name), error.cause, error.remedy) from None
+
+
+def _option(name: str, field: FieldInfo) -> Callable[[Callable], Callable]:
+    kind, repeated = _inner_type(field.annotation)
+    text = field.description or ""
+    shown = _default_text(field)
+    if shown:
+        text = f"{text}  [default: {shown}]"
+    if kind is bool:
+        flag = option_name(name)
+        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=text)
+    return click.option(
+        option_name(name), name, multiple=repeated, default=None, help=text,
+        # a value with a unit is read by the model, not by click
+        type=click.STRING if (metavar := _metavar(kind, field)) else _click_type(kind),
+        metavar=metavar,
+    )  # fmt: skip
+
+
+def _inner_type(annotation: Any) -> tuple[Any, bool]:
+    """Return the type of one value and whether the option may be repeated."""
+    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
+        kinds = [a for a in typing.get_args(annotation) if a is not type(None)]
+        return _inner_type(kinds[0])
+    if typing.get_origin(annotation) in (tuple, list):
+        return typing.get_args(annotation)[0], True
+    return annotation, False
+
+
+def _click_type(kind: Any) -> click.ParamType:
+    if typing.get_origin(kind) is typing.Literal:
+        return click.Choice([str(v) for v in typing.get_args(kind)])
+    if kind is int:
+        return click.INT
+    if kind is float:
+        return click.FLOAT
+    return click.STRING
+
+
+def _metavar(kind: Any, field: FieldInfo) -> str | None:
+    from xsurvey import units
+
+    for name, metavar in _METAVARS.items():
+        alias = getattr(units, name)
+        if kind is alias or (
+            not typing.get_args(kind)
+            and kind is typing.get_args(alias)[0]
+            and set(alias.__metadata__) <= set(field.metadata)
+        ):
+            return metavar
+    return "FILE" if kind is Path else None
+
+
+def _default_text(field: FieldInfo) -> str:
+    if field.is_required() or field.default is None:
+        return ""
+    if isinstance(field.default, bool):
+        return "on" if field.default else "off"
+    if isinstance(field.default, str):  # written as the user would, with its unit
+        return field.default
+    annotated = typing.Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
+    value = TypeAdapter(annotated).dump_python(field.default, mode="json")
+    if isinstance(value, list):
+        return ", ".join(str(v) for v in value)
+    return str(value)
+
+
+def write_json(path: Path | None, result: dict[str, Any]) -> None:
+    """Write a command's result as strict JSON (null, never NaN) to ``path`` if one is given."""
+    if path is None:
+        return
+    from xsurvey.io.atomic import atomic_output
+
+    with atomic_output(path) as temporary:
+        temporary.write_text(json.dumps(finite(result), indent=2, allow_nan=False) + "\n")
+
+
+def finite(value: Any) -> Any:
+    """Return ``value`` as JSON types with every non-finite number as None."""
+    import numpy as np
+
+    if isinstance(value, dict):
+        return {str(k): finite(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [finite(v) for v in value]
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    if isinstance(value, (int, np.integer)):
+        return int(value)
+    if isinstance(value, (float, np.floating)):
+        return float(value) if np.isfinite(value) else None
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+json_option = click.option(
+    "--json", "json_path", type=click.Path(path_type=Path), metavar="FILE",
+    help="Also write the result as JSON.",
+)  # fmt: skip

@@ -1,0 +1,140 @@
+"""``xsurvey run``, ``check`` and ``init``: pipelines from configs."""
+
+import logging
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from xsurvey.config import Config
+    from xsurvey.engine import RunResult
+
+EXIT_TARGETS_FAILED = 3
+
+config_argument = click.argument("config", type=click.Path(path_type=Path), metavar="CONFIG")
+output_option = click.option(
+    "--output", type=click.Path(path_type=Path), metavar="DIR",
+    help="Folder of the results; the config's if not given.",
+)  # fmt: skip
+
+
+@click.command()
+@config_argument
+@click.option("--cluster", metavar="PROFILE", help="Cluster profile; the config's if not given.")
+@click.option(
+    "--workers", type=click.IntRange(0), metavar="N",
+    help="Number of workers; 0 runs everything in this process.",
+)  # fmt: skip
+@output_option
+@click.option("--fresh", is_flag=True, help="Forget earlier results of this output folder.")
+def run_command(
+    config: Path, cluster: str | None, workers: int | None, output: Path | None, fresh: bool
+) -> None:
+    """Run the pipeline that CONFIG describes.
+
+    Writes OUTPUT/catalog/sources.fits and the same as HATS (OUTPUT/catalog/hats),
+    OUTPUT/report.html and OUTPUT/run.json. A second run only does what changed.
+
+    \b
+    Example:
+      xsurvey run configs/demo.yaml --workers 2
+    """
+    from xsurvey.engine import Store, run_plan
+    from xsurvey.pipelines import get_pipeline
+
+    loaded = _load(config, output)
+    pipeline = get_pipeline(loaded.pipeline)
+    plan = pipeline.plan(loaded)
+    _prepare(loaded.output, fresh)
+    logger = logging.getLogger("xsurvey")
+    if logger.level == logging.WARNING:  # progress lines are wanted unless --quiet is given
+        logger.setLevel(logging.INFO)
+    result = run_plan(
+        plan, Store(loaded.output), cluster=cluster or loaded.cluster.profile,
+        workers=loaded.cluster.workers if workers is None else workers,
+        summary=loaded.output / "run.json", config=loaded.as_json(),
+    )  # fmt: skip
+    pipeline.publish(loaded, plan, result)
+    _say_result(loaded, result)
+
+
+@click.command()
+@config_argument
+@output_option
+def check_command(config: Path, output: Path | None) -> None:
+    """Validate CONFIG and print the plan: what would be done, what is done already.
+
+    Writes nothing.
+    """
+    from xsurvey.engine import Store
+    from xsurvey.pipelines import get_pipeline
+
+    loaded = _load(config, output)
+    plan = get_pipeline(loaded.pipeline).plan(loaded)
+    click.echo(f"{config}: good; pipeline {loaded.pipeline}, output in {loaded.output}")
+    for line in plan.describe(Store(loaded.output)):
+        click.echo(line)
+
+
+@click.command()
+@click.argument("pipeline")
+def init_command(pipeline: str) -> None:
+    """Print a commented config of PIPELINE, every parameter at its default.
+
+    \b
+    Example:
+      xsurvey init sources > my.yaml
+    """
+    from xsurvey.config_template import write_template
+    from xsurvey.pipelines import get_pipeline
+
+    chosen = get_pipeline(pipeline)
+    click.echo(write_template(chosen.name, chosen.sections, chosen.example_inputs), nl=False)
+
+
+def _load(path: Path, output: Path | None) -> "Config":
+    from dataclasses import replace
+
+    from xsurvey.config import load_config
+    from xsurvey.io.datasets import resolve
+    from xsurvey.pipelines import get_pipeline
+
+    config = load_config(
+        path,
+        lambda name: get_pipeline(name).sections,
+        kinds_of=lambda name: get_pipeline(name).kinds,
+        resolve_data=lambda name: [resolve(f"data:{name}")],
+    )
+    return replace(config, output=output) if output is not None else config
+
+
+def _prepare(output: Path, fresh: bool) -> None:
+    from xsurvey.engine.stage import STORE_NAME
+    from xsurvey.errors import OutputError
+
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        if fresh and (output / STORE_NAME).exists():
+            shutil.rmtree(output / STORE_NAME)
+    except OSError as error:
+        raise OutputError(
+            output, f"cannot be made or written ({error.strerror})", "choose another --output"
+        ) from error
+
+
+def _say_result(config: "Config", result: "RunResult") -> None:
+    output = config.output
+    if (output / "catalog").is_dir():
+        click.echo(f"catalog: {output / 'catalog' / 'sources.fits'}")
+    click.echo(f"report:  {output / 'report.html'}")
+    if result.ok:
+        return
+    first = result.failed[0]
+    targets = sorted({o.id.target for o in result.failed})
+    click.echo(
+        f"xsurvey: error: {', '.join(targets)}: {first.cause} (failed: {len(targets)}); "
+        f"see {output / 'run.json'}", err=True,
+    )  # fmt: skip
+    raise click.exceptions.Exit(EXIT_TARGETS_FAILED)

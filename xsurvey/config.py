@@ -1,0 +1,307 @@
+"""The envelope of a configuration file: what to analyse, how, and where the results go.
+
+What a step's section holds is the step's own model; this module knows no pipeline.
+"""
+
+import glob
+import os
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import Field
+
+from xsurvey.errors import InputError, ParameterError, nearest
+from xsurvey.io.yaml_file import read_yaml
+from xsurvey.parameters import StepParameters
+
+SCHEMA = 1
+DATA_PREFIX = "data:"
+"""What an input starts with that names an installed dataset instead of a file."""
+
+EVENTS, NAME = "events", "name"
+_ENVELOPE = ("schema", "pipeline", "inputs", "output", "seed", "cluster")
+
+_Model = TypeVar("_Model", bound=StepParameters)
+
+Sections = Mapping[str, type[StepParameters]]
+
+
+class ClusterChoice(StepParameters):
+    """Which workers do the tasks."""
+
+    profile: str = Field("local", description="A cluster profile, or the path of one.")
+    workers: Annotated[int, Field(ge=0, strict=True)] | None = Field(
+        None, description="Number of workers; null for the profile's, 0 for this process alone."
+    )
+
+
+class _Envelope(StepParameters):
+    """The keys with one plain value."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 0
+    output: Annotated[str, Field(min_length=1)]
+
+
+@dataclass(frozen=True)
+class InputEntry:
+    """One thing to analyse: its event files, and what else belongs to them.
+
+    Attributes
+    ----------
+    files : mapping of str to tuple of path
+        By kind: ``events``, and what the pipeline knows beside, such as ``exposure``. A path
+        that starts with ``data:`` names a dataset.
+    name : str or None
+        The target's name if the user gave one.
+    """
+
+    files: Mapping[str, tuple[Path, ...]]
+    name: str | None = None
+
+    @property
+    def events(self) -> tuple[Path, ...]:
+        """The event files."""
+        return self.files[EVENTS]
+
+
+@dataclass(frozen=True)
+class Config:
+    """A validated configuration.
+
+    Attributes
+    ----------
+    path : path
+        The file it was read from.
+    pipeline : str
+        The name of the pipeline.
+    inputs : tuple of InputEntry
+        What to analyse, in the order of the file; of a glob in the order of the names.
+    output : path
+        The folder for the results, relative to the working directory.
+    seed : int
+        The seed of all random numbers.
+    cluster : ClusterChoice
+        Which workers do the tasks.
+    sections : mapping of str to StepParameters
+        The parameters of each step of the pipeline.
+    """
+
+    path: Path
+    pipeline: str
+    inputs: tuple[InputEntry, ...]
+    output: Path
+    seed: int
+    cluster: ClusterChoice
+    sections: Mapping[str, StepParameters]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the configuration as JSON values, with all defaults, for provenance."""
+        inputs = [
+            {kind: [str(p) for p in paths] for kind, paths in entry.files.items()}
+            | ({NAME: entry.name} if entry.name else {})
+            for entry in self.inputs
+        ]
+        return {
+            "schema": SCHEMA,
+            "pipeline": self.pipeline,
+            "inputs": inputs,
+            "output": str(self.output),
+            "seed": self.seed,
+            "cluster": self.cluster.normalised(),
+            **{name: section.normalised() for name, section in self.sections.items()},
+        }
+
+
+def load_config(
+    path: str | os.PathLike[str],
+    sections_of: Callable[[str], Sections],
+    *,
+    kinds_of: Callable[[str], Collection[str]] | None = None,
+    resolve_data: Callable[[str], Iterable[Path]] | None = None,
+) -> Config:
+    """Read and validate a configuration file.
+
+    Parameters
+    ----------
+    path : path
+        A YAML file.
+    sections_of : callable
+        Gives the steps of a pipeline by its name: section name to parameter model. Raises
+        ParameterError for a name that it does not know.
+    kinds_of : callable, optional
+        Gives the kinds of files that an input of the pipeline may have beside its events; any
+        are taken if not given.
+    resolve_data : callable, optional
+        Gives the files of an installed dataset by what follows ``data:``. If not given, such
+        inputs stay as they are.
+
+    Raises
+    ------
+    InputError
+        The file is not YAML, or an input file does not exist.
+    ParameterError
+        An unknown key or an impossible value, with its dotted path.
+    """
+    file = Path(path)
+    values = read_yaml(file)
+    _check_schema(values, file)
+    pipeline, sections = _pipeline(values, file, sections_of)
+    for key in values:
+        if key not in (*_ENVELOPE, *sections):
+            raise ParameterError(
+                f"{file}: {key}", "unknown key", nearest(key, [*_ENVELOPE, *sections])
+            )
+    plain = {key: values[key] for key in _Envelope.model_fields if key in values}
+    envelope = _validated(_Envelope, plain, "", file)
+    kinds = kinds_of(pipeline) if kinds_of else None
+    finder = _InputFinder(file, kinds, resolve_data)
+    return Config(
+        path=file,
+        pipeline=pipeline,
+        inputs=finder.entries(values.get("inputs")),
+        output=_output(envelope.output, file),
+        seed=envelope.seed,
+        cluster=_section(ClusterChoice, values, "cluster", file),
+        sections={name: _section(model, values, name, file) for name, model in sections.items()},
+    )
+
+
+def _check_schema(values: Mapping[str, Any], file: Path) -> None:
+    subject = f"{file}: schema"
+    if "schema" not in values:
+        raise ParameterError(subject, "is required", f"add the line `schema: {SCHEMA}`")
+    schema = values["schema"]
+    if isinstance(schema, bool) or schema != SCHEMA:
+        raise ParameterError(
+            subject, f"this xsurvey reads schema {SCHEMA}, not {schema!r}",
+            "see `xsurvey init` for a config of this version",
+        )  # fmt: skip
+
+
+def _pipeline(
+    values: Mapping[str, Any], file: Path, sections_of: Callable[[str], Sections]
+) -> tuple[str, Sections]:
+    subject = f"{file}: pipeline"
+    name = values.get("pipeline")
+    if not isinstance(name, str):
+        cause = "is required" if name is None else f"is not a name but {name!r}"
+        raise ParameterError(subject, cause, "name a pipeline, such as `pipeline: sources`")
+    try:
+        return name, sections_of(name)
+    except ParameterError as error:
+        raise ParameterError(subject, error.cause, error.remedy) from None
+
+
+def _section(model: type[_Model], values: Mapping[str, Any], name: str, file: Path) -> _Model:
+    section = values.get(name)
+    if section is None:
+        section = {}
+    if not isinstance(section, dict):
+        raise ParameterError(
+            f"{file}: {name}",
+            f"is not a section but {section!r}",
+            "write `name: value` lines in it",
+        )
+    return _validated(model, section, name, file)
+
+
+def _validated(model: type[_Model], values: dict[str, Any], path: str, file: Path) -> _Model:
+    try:
+        return model.read(values, path)
+    except ParameterError as error:
+        raise ParameterError(f"{file}: {error.subject}", error.cause, error.remedy) from None
+
+
+def _output(text: str, file: Path) -> Path:
+    output = Path(os.path.expanduser(_checked(text, f"{file}: output")))
+    if output.exists() and not output.is_dir():
+        raise ParameterError(f"{file}: output", f"{output} is a file", "name a folder")
+    return output
+
+
+def _checked(text: str, subject: str) -> str:
+    if not text or "\0" in text:
+        raise ParameterError(subject, f"{text!r} is not a path", "give the path of a file")
+    return text
+
+
+@dataclass(frozen=True)
+class _InputFinder:
+    """Turns what stands under ``inputs`` into files that exist."""
+
+    file: Path
+    kinds: Collection[str] | None
+    resolve_data: Callable[[str], Iterable[Path]] | None
+
+    def entries(self, value: Any) -> tuple[InputEntry, ...]:
+        items = value if isinstance(value, list) else [value]
+        if value is None or not items:
+            raise ParameterError(
+                f"{self.file}: inputs", "is required", "list event files, or globs of them"
+            )
+        found: list[InputEntry] = []
+        seen: set[str] = set()
+        for i, item in enumerate(items):
+            subject = f"{self.file}: inputs.{i}"
+            if isinstance(item, dict):
+                found.append(self._described(item, subject))
+                continue
+            # the same file may match more than one glob
+            for path in self._paths(item, subject):
+                if os.path.realpath(path) not in seen:
+                    seen.add(os.path.realpath(path))
+                    found.append(InputEntry({EVENTS: (path,)}))
+        return tuple(found)
+
+    def _described(self, item: dict[str, Any], subject: str) -> InputEntry:
+        if EVENTS not in item:
+            raise ParameterError(f"{subject}.{EVENTS}", "is required", "give the event file")
+        name = item.get(NAME)
+        if name is not None and (not isinstance(name, str) or not name.strip()):
+            raise ParameterError(f"{subject}.{NAME}", f"is not a name but {name!r}", "quote it")
+        files: dict[str, tuple[Path, ...]] = {}
+        for kind, value in item.items():
+            if kind == NAME:
+                continue
+            known = [EVENTS, NAME, *(self.kinds or ())]
+            if self.kinds is not None and kind not in known:
+                raise ParameterError(f"{subject}.{kind}", "unknown key", nearest(kind, known))
+            several = value if isinstance(value, list) and value else [value]
+            files[kind] = tuple(p for v in several for p in self._paths(v, f"{subject}.{kind}"))
+        return InputEntry(files, name)
+
+    def _paths(self, value: Any, subject: str) -> list[Path]:
+        if not isinstance(value, str):
+            raise ParameterError(subject, f"is not a path but {value!r}", "give the path of a file")
+        text = _checked(value, subject)
+        if text.startswith(DATA_PREFIX):
+            if self.resolve_data is None:
+                return [Path(text)]
+            return list(self.resolve_data(text.removeprefix(DATA_PREFIX)))
+        wanted = Path(os.path.expanduser(text))
+        for folder in (Path(), self.file.parent):
+            found = _existing(folder, wanted)
+            if found:
+                return found
+        raise self._absent(wanted, subject)
+
+    def _absent(self, wanted: Path, subject: str) -> InputError:
+        if wanted.is_dir():
+            return InputError(subject, f"{wanted} is a folder", f"name files: {wanted}/*.fits")
+        where = "" if wanted.is_absolute() else " here, nor in the folder of the config"
+        if glob.has_magic(str(wanted)):
+            return InputError(subject, f"no file matches {wanted}{where}", "correct the pattern")
+        return InputError(subject, f"{wanted} does not exist{where}", "correct the path")
+
+
+def _existing(folder: Path, wanted: Path) -> list[Path]:
+    """Return the file, or those that match when there is none of that very name."""
+    if (folder / wanted).is_file():
+        return [folder / wanted]
+    pattern = str(wanted)
+    if not glob.has_magic(pattern):
+        return []
+    matches = glob.glob(pattern, root_dir=folder, recursive=True)
+    return sorted(folder / match for match in matches if (folder / match).is_file())

@@ -1,0 +1,1 @@
+"""Source detection and photometry with Poisson statistics throughout."""

@@ -1,0 +1,73 @@
+"""Parameters of detection and photometry."""
+
+from pydantic import Field, field_validator
+
+from xsurvey.parameters import StepParameters
+from xsurvey.psf import parse_psf
+from xsurvey.units import Angle, Band
+
+
+class DetectionParameters(StepParameters):
+    """How sources are searched.
+
+    The default threshold leaves about half a false source in a blank 100 ks ACIS-I field.
+    """
+
+    band: tuple[Band, ...] = Field(
+        default=(),
+        description="Energy range to search, in keV; repeat for several, which are merged. "
+        "The mission's own detection bands if none is given.",
+    )
+    threshold: float = Field(
+        default=15.0, gt=0, le=1e6,
+        description="Smallest detection likelihood -ln P of a TRUE source, P being the chance "
+        "that the background alone makes its wavelet coefficient.",
+    )  # fmt: skip
+    marginal: bool = Field(
+        default=False, description="Also keep MARGINAL sources, down to the marginal threshold."
+    )
+    marginal_threshold: float = Field(
+        default=13.5, gt=0, le=1e6, description="Smallest detection likelihood of MARGINAL sources."
+    )
+    scales: int = Field(
+        default=4, ge=1, le=7,
+        description="Number of wavelet scales, from one pixel up, each twice the last.",
+    )  # fmt: skip
+    background_scale: Angle = Field(
+        default="60arcsec", gt=0,
+        description="Gaussian sigma of the widest smoothing of the background map.",
+    )  # fmt: skip
+
+
+class PhotometryParameters(StepParameters):
+    """How sources are measured."""
+
+    measure_band: tuple[Band, ...] = Field(
+        default=(),
+        description="Energy range to measure in, in keV; repeat for several. The searched "
+        "bands if those were given, otherwise the mission's standard bands.",
+    )
+    aperture_fraction: float = Field(
+        default=0.9, gt=0.1, lt=0.99, description="Fraction of the PSF that the aperture encircles."
+    )
+    psf: str | None = Field(
+        default=None,
+        description="PSF as gaussian:SIGMA or king:R90,SLOPE (gaussian:0.7arcsec). The mission's "
+        "approximate PSF if not given; for an image of no known mission the fitted width.",
+    )
+    annulus_inner: float = Field(
+        default=1.5, ge=1, le=20, description="Inner radius of the background annulus, in apertures."
+    )
+    annulus_outer: float = Field(
+        default=5.0, gt=1, le=100, description="Outer radius of the background annulus, in apertures."
+    )
+    annulus_minimum: Angle = Field(
+        default="15arcsec", gt=0, description="Smallest outer radius of the background annulus."
+    )
+
+    @field_validator("psf")
+    @classmethod
+    def _known_psf(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_psf(value)
+        return value

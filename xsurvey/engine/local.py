@@ -1,0 +1,104 @@
+"""Worker processes on this machine, one core each."""
+
+import asyncio
+import logging
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import dask
+from dask.system import CPU_COUNT
+from distributed import Client, LocalCluster
+from distributed.system import MEMORY_LIMIT
+
+from xsurvey.engine.cluster import ClusterError, ClusterProfile, RunningCluster
+
+_THREAD_VARIABLES = (
+    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS",
+)  # fmt: skip
+
+
+@contextmanager
+def start_local(profile: ClusterProfile, workers: int | None) -> Iterator[RunningCluster]:
+    """Start worker processes that listen on the loopback device only.
+
+    Raises
+    ------
+    ClusterError
+        They do not start.
+    """
+    count = workers or max(1, min(CPU_COUNT, MEMORY_LIMIT // profile.memory))
+    with ExitStack() as stack:
+        stack.enter_context(_silent_dask())
+        stack.enter_context(dask.config.set(dask_settings(profile)))
+        cluster = _without_interrupts(
+            lambda: LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=profile.memory,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+            )
+        )
+        stack.callback(_stop, cluster)
+        client = stack.enter_context(Client(cluster, timeout=profile.start_timeout))
+        yield RunningCluster(client, profile, count)
+
+
+def _without_interrupts(start: Callable[[], LocalCluster]) -> LocalCluster:
+    # threads and processes inherit the mask: Ctrl-C then reaches this process only, which stops
+    # the workers itself; they would answer with tracebacks
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return start()
+    except Exception as error:
+        raise ClusterError(
+            "cluster 'local'", f"workers did not start ({error})", "try fewer with --workers"
+        ) from error
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _stop(cluster: LocalCluster) -> None:
+    """Stop at once: what is wanted of the workers is in the store already."""
+
+    async def kill() -> None:
+        await asyncio.gather(*(nanny.close(timeout=0.1) for nanny in cluster.workers.values()))
+
+    cluster.sync(kill)
+    cluster.close()
+
+
+@contextmanager
+def _silent_dask() -> Iterator[None]:
+    # its messages are about its own doings; what concerns the user the runner says
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    yield
+    # not after an error: what then stops at the exit of the process must be silent too
+    logger.setLevel(level)
+
+
+def dask_settings(profile: ClusterProfile) -> dict[str, Any]:
+    """Return Dask's configuration for tasks that keep everything in files."""
+    return {
+        # the runner counts itself which tasks were running when a worker died: the scheduler
+        # would blame those that waited behind them as well
+        "distributed.scheduler.allowed-failures": 0,
+        "distributed.scheduler.no-workers-timeout": f"{profile.start_timeout}s",
+        "distributed.scheduler.worker-saturation": 1.0,
+        # nothing can be spilled, and a paused worker would wait for ever
+        "distributed.worker.memory.target": False,
+        "distributed.worker.memory.spill": False,
+        "distributed.worker.memory.pause": False,
+        "distributed.worker.memory.terminate": 0.95,
+        "distributed.nanny.pre-spawn-environ": {
+            **dict.fromkeys(_THREAD_VARIABLES, "1"),
+            "MALLOC_TRIM_THRESHOLD_": "65536",  # memory goes back to the system after a task
+        },
+    }

@@ -1,0 +1,52 @@
+"""Who does the tasks: this process, or the workers of a cluster."""
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Protocol
+
+from xsurvey.engine.cluster import ClusterProfile, start_cluster
+from xsurvey.engine.store import Store
+from xsurvey.engine.worker import TaskOrder, TaskReport, run_task
+
+
+class Pool(Protocol):
+    """Takes orders and gives reports, in any order."""
+
+    capacity: int
+    """How many orders to have with it at a time."""
+
+    def submit(self, order: TaskOrder) -> None:
+        """Take an order."""
+
+    def wait(self) -> TaskReport:
+        """Return the report of one of the orders taken, when there is one."""
+
+
+class SerialPool:
+    """Does each task in this process when asked for its report: for tests and debugging."""
+
+    capacity = 1
+
+    def __init__(self) -> None:
+        self._orders: deque[TaskOrder] = deque()
+
+    def submit(self, order: TaskOrder) -> None:
+        """Take an order."""
+        self._orders.append(order)
+
+    def wait(self) -> TaskReport:
+        """Do the oldest order."""
+        return run_task(self._orders.popleft())
+
+
+@contextmanager
+def open_pool(cluster: str | ClusterProfile, workers: int | None, store: Store) -> Iterator[Pool]:
+    """Start what does the tasks: a cluster, or with 0 workers nothing but this process."""
+    if workers == 0:
+        yield SerialPool()
+        return
+    from xsurvey.engine.dask_pool import DaskPool  # noqa: PLC0415 - half a second, when needed
+
+    with start_cluster(cluster, workers) as running:
+        yield DaskPool(running, store)

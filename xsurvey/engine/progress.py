@@ -1,0 +1,122 @@
+"""How far a run has come: bars on a terminal, plain lines in a log."""
+
+import logging
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from rich import progress as rich_progress
+from rich.console import Console
+
+logger = logging.getLogger(__name__)
+
+_LINE_EVERY_S = 10.0
+
+
+class Progress(Protocol):
+    """What the runner tells about its progress."""
+
+    def start(self, totals: Mapping[str, int]) -> None:
+        """Begin: the number of tasks of each stage."""
+
+    def settled(self, stage: str, status: str) -> None:
+        """One task is done, cached, failed or skipped."""
+
+    def stop(self) -> None:
+        """End, also after an error."""
+
+
+class LogProgress:
+    """One line every ten seconds on the logger."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._total = 0
+        self._last = time.monotonic()
+
+    def start(self, totals: Mapping[str, int]) -> None:
+        """Begin."""
+        self._total = sum(totals.values())
+
+    def settled(self, stage: str, status: str) -> None:
+        """Count a task."""
+        self._counts[status] += 1
+        if time.monotonic() - self._last > _LINE_EVERY_S:
+            self._line()
+
+    def stop(self) -> None:
+        """Nothing: the runner itself says how it ended."""
+
+    def _line(self) -> None:
+        self._last = time.monotonic()
+        logger.info("%s", counts_line(self._counts, self._total))
+
+
+class BarProgress:
+    """A bar for each stage on standard error, gone when the run ends."""
+
+    def __init__(self) -> None:
+        self._bars: rich_progress.Progress | None = None
+        self._rows: dict[str, rich_progress.TaskID] = {}
+        self._bad: Counter[str] = Counter()
+        self._redirected: list[logging.StreamHandler] = []
+
+    def start(self, totals: Mapping[str, int]) -> None:
+        """Show the bars."""
+        self._bars = rich_progress.Progress(
+            rich_progress.TextColumn("{task.description}", markup=False),
+            rich_progress.BarColumn(),
+            rich_progress.MofNCompleteColumn(),
+            rich_progress.TextColumn("{task.fields[bad]}", markup=False),
+            rich_progress.TimeElapsedColumn(),
+            console=Console(stderr=True),
+            transient=True,
+            redirect_stdout=False,
+        )
+        self._rows = {s: self._bars.add_task(s, total=n, bad="") for s, n in totals.items()}
+        handlers = _stderr_handlers()
+        self._bars.start()
+        # log lines go above the bars instead of through them
+        for handler in handlers:
+            handler.setStream(sys.stderr)
+            self._redirected.append(handler)
+
+    def settled(self, stage: str, status: str) -> None:
+        """Move the stage's bar."""
+        if self._bars is not None:
+            self._bad[stage] += status in ("failed", "skipped")
+            bad = f"{self._bad[stage]} failed or skipped" if self._bad[stage] else ""
+            self._bars.update(self._rows[stage], advance=1, bad=bad)
+
+    def stop(self) -> None:
+        """Take the bars away."""
+        if self._bars is not None:
+            self._bars.stop()
+            for handler in self._redirected:
+                handler.setStream(sys.stderr)
+
+
+def _stderr_handlers() -> Iterable[logging.StreamHandler]:
+    handlers = logging.getLogger().handlers
+    return [h for h in handlers if isinstance(h, logging.StreamHandler) and h.stream is sys.stderr]
+
+
+def default_progress() -> Progress:
+    """Return bars if standard error is a terminal and not silenced, else log lines."""
+    if sys.stderr.isatty() and logger.isEnabledFor(logging.WARNING):
+        return BarProgress()
+    return LogProgress()
+
+
+def counts_line(counts: Mapping[str, int], total: int) -> str:
+    """Return one line on how many tasks there are of each status.
+
+    Examples
+    --------
+    >>> counts_line({"done": 3, "failed": 1}, 10)
+    '4 of 10 tasks: 3 done, 1 failed'
+    """
+    parts = [f"{counts[s]} {s}" for s in ("done", "cached", "failed", "skipped") if counts.get(s)]
+    return f"{sum(counts.values())} of {total} tasks: {', '.join(parts) or 'none yet'}"

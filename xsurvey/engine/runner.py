@@ -1,0 +1,235 @@
+"""Does a plan: what is not done yet, in order, a bounded number of tasks at a time."""
+
+import heapq
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from xsurvey.engine.cluster import ClusterProfile, load_profile
+from xsurvey.engine.plan import OutputOf, Plan, Task, TaskId, described_inputs, task_key, task_seed
+from xsurvey.engine.pools import Pool, open_pool
+from xsurvey.engine.progress import Progress, counts_line, default_progress
+from xsurvey.engine.provenance import task_provenance
+from xsurvey.engine.result import RunResult, TaskOutcome
+from xsurvey.engine.store import Store
+from xsurvey.engine.worker import TaskOrder, TaskReport
+
+logger = logging.getLogger(__name__)
+
+
+def run_plan(
+    plan: Plan,
+    store: Store,
+    *,
+    cluster: str | ClusterProfile = "local",
+    workers: int | None = None,
+    progress: Progress | None = None,
+    summary: Path | None = None,
+    config: Mapping[str, Any] | None = None,
+) -> RunResult:
+    """Do the tasks of a plan that are not done yet.
+
+    A task that fails makes those that need it skipped; all others go on. Results depend neither
+    on the number of workers nor on the order in which tasks end.
+
+    Parameters
+    ----------
+    plan : Plan
+        What to do.
+    store : Store
+        Where results are and go.
+    cluster : str or ClusterProfile
+        Which workers; none are started when there is nothing to do.
+    workers : int, optional
+        How many; 0 does everything in this process, one task after the other, with the threads
+        that this process has.
+    progress : Progress, optional
+        Where to show how far it is; bars on a terminal and log lines elsewhere if not given.
+    summary : path, optional
+        Write ``run.json`` there, also when the run is interrupted.
+    config : mapping, optional
+        The configuration, for the summary.
+
+    Raises
+    ------
+    InputError
+        An input file is missing or cannot be read.
+    OutputError
+        The store cannot be written, or another run uses it.
+    ParameterError
+        No such cluster profile.
+    KeyboardInterrupt
+        The user interrupted; what is done is kept.
+    """
+    profile = load_profile(cluster) if isinstance(cluster, str) else cluster
+    with store.writing(), ExitStack() as stack:
+        store.hashes.prepare(plan.input_files())
+        store.hashes.save()
+        run = _Run(plan, store, profile.backend, progress or default_progress())
+        stack.callback(run.finish, summary, config)
+        run.execute(lambda: stack.enter_context(open_pool(profile, workers, store)))
+        return run.result
+
+
+class _Run:
+    """The state of one run: which tasks are settled, ready and under way."""
+
+    def __init__(self, plan: Plan, store: Store, cluster: str, progress: Progress) -> None:
+        self._plan, self._store, self._progress = plan, store, progress
+        outcomes = {task.id: TaskOutcome(task.id, "pending") for task in plan.tasks}
+        self.result = RunResult(store, plan.seed, cluster, outcomes)
+        self._clock = time.monotonic()
+        self._position = {task.id: i for i, task in enumerate(plan.tasks)}
+        self._waiting = {task.id: len(plan.upstream[task.id]) for task in plan.tasks}
+        self._ready = [i for i, task in enumerate(plan.tasks) if not self._waiting[task.id]]
+        self._under_way: dict[str, Task] = {}
+        self._pool: Pool | None = None
+
+    def execute(self, open_pool: Callable[[], Pool]) -> None:
+        try:
+            while self._ready or self._under_way:
+                while self._ready and (
+                    self._pool is None or len(self._under_way) < self._pool.capacity
+                ):
+                    self._begin(self._plan.tasks[heapq.heappop(self._ready)], open_pool)
+                if self._under_way and self._pool is not None:
+                    self._end(self._pool.wait())
+        except BaseException as error:
+            self.result.interrupted = type(error).__name__
+            raise
+
+    def finish(self, summary: Path | None, config: Mapping[str, Any] | None) -> None:
+        if self._pool is not None:
+            self._progress.stop()
+        self.result.seconds = time.monotonic() - self._clock
+        counts = self.result.counts()
+        pending = counts.pop("pending", 0)
+        line = counts_line(counts, counts.total() + pending)
+        nothing = self._pool is None and not pending
+        logger.info("%s%s", "nothing to do: " if nothing else "", line)
+        if summary is not None:
+            self.result.write(summary, config)
+
+    def _begin(self, task: Task, open_pool: Callable[[], Pool]) -> None:
+        missing, unmet = self._failed_inputs(task)
+        if unmet is not None:
+            self._settle(unmet)
+            return
+        keys = self._keys_upstream(task)
+        inputs = described_inputs(task, self._store.hashes.sha256, keys)
+        key = task_key(task, self._plan.seed, inputs, missing)
+        known = self._store.manifest(key)
+        if known is not None:
+            self._settle(_cached(task, key, known))
+            return
+        if self._pool is None:
+            self._pool = open_pool()
+            self._start_progress()
+        self._under_way[key] = task
+        self._pool.submit(self._order(task, key, inputs, missing))
+
+    def _failed_inputs(self, task: Task) -> tuple[dict[str, str], TaskOutcome | None]:
+        """Return the targets to go on without, or the outcome if that cannot be."""
+        outcomes = self.result.outcomes
+        bad = [outcomes[i] for i in self._plan.upstream[task.id] if not outcomes[i].good]
+        if not bad:
+            return {}, None
+        dispensable = self._dispensable(task) if not task.stage.needs_all else set()
+        vital = [outcome for outcome in bad if outcome.id not in dispensable]
+        if vital or self._nothing_left(task):
+            first = (vital or bad)[0]
+            root = first.root or first.id
+            cause = f"needs {root}, which failed"
+            return {}, TaskOutcome(task.id, "skipped", cause=cause, root=root)
+        roots = {o.id.target: outcomes[o.root or o.id] for o in bad}
+        return {target: f"{o.id.stage}: {o.cause}" for target, o in roots.items()}, None
+
+    def _dispensable(self, task: Task) -> set[TaskId]:
+        lists = [v for v in task.inputs.values() if not isinstance(v, (Path, OutputOf))]
+        singles = [v for v in task.inputs.values() if isinstance(v, OutputOf)]
+        members = {r.task.id for v in lists for r in v if isinstance(r, OutputOf)}
+        return members - {r.task.id for r in singles}
+
+    def _nothing_left(self, task: Task) -> bool:
+        return not any(self._good(reference) for reference in task.references())
+
+    def _good(self, reference: Path | OutputOf) -> bool:
+        return isinstance(reference, Path) or self.result.outcomes[reference.task.id].good
+
+    def _keys_upstream(self, task: Task) -> dict[TaskId, str]:
+        found = (self.result.outcomes[i] for i in self._plan.upstream[task.id])
+        return {o.id: o.key for o in found if o.good and o.key is not None}
+
+    def _order(
+        self, task: Task, key: str, inputs: Mapping[str, Any], missing: Mapping[str, str]
+    ) -> TaskOrder:
+        files = [r for r in task.references() if isinstance(r, Path)]
+        return TaskOrder(
+            key=key,
+            stage=task.stage,
+            target=task.target,
+            inputs={name: self._paths(value) for name, value in task.inputs.items()},
+            stamps={_absolute(f): self._store.hashes.stamp(f) for f in files},
+            parameters=task.parameters,
+            seed=task_seed(task, self._plan.seed),
+            missing=missing,
+            provenance=task_provenance(task, self._plan.seed, inputs, missing),
+            output=self._store.root.parent,
+            log_level=logging.getLogger("xsurvey").getEffectiveLevel(),
+        )
+
+    def _paths(self, value: Any) -> Path | list[Path]:
+        if isinstance(value, Path):
+            return _absolute(value)
+        if isinstance(value, OutputOf):
+            return self._store.folder(self._key_of(value)) / value.name
+        paths = [self._paths(reference) for reference in value if self._good(reference)]
+        return [path for path in paths if isinstance(path, Path)]
+
+    def _key_of(self, reference: OutputOf) -> str:
+        key = self.result.outcomes[reference.task.id].key
+        assert key is not None  # only asked for tasks that succeeded
+        return key
+
+    def _end(self, report: TaskReport) -> None:
+        task = self._under_way.pop(report.key)
+        outcome = TaskOutcome(
+            task.id, "done", report.key, report.seconds, None, report.record, report.warnings
+        )
+        for warning in report.warnings:
+            logger.warning("%s: %s", task.id, warning)
+        if report.cause is not None:
+            outcome = replace(outcome, status="failed", cause=report.cause, record={})
+            logger.error("%s: failed: %s", task.id, report.cause)
+        self._settle(outcome)
+
+    def _settle(self, outcome: TaskOutcome) -> None:
+        self.result.outcomes[outcome.id] = outcome
+        if self._pool is not None:
+            self._progress.settled(outcome.id.stage, outcome.status)
+        for other in self._plan.dependants[outcome.id]:
+            self._waiting[other] -= 1
+            if not self._waiting[other]:
+                heapq.heappush(self._ready, self._position[other])
+
+    def _start_progress(self) -> None:
+        self._progress.start(Counter(task.stage.name for task in self._plan.tasks))
+        for outcome in self.result.outcomes.values():
+            if outcome.status != "pending":
+                self._progress.settled(outcome.id.stage, outcome.status)
+
+
+def _absolute(path: Path) -> Path:
+    # workers may have another working directory
+    return path.absolute()
+
+
+def _cached(task: Task, key: str, manifest: Mapping[str, Any]) -> TaskOutcome:
+    seconds = float(manifest.get("provenance", {}).get("seconds", 0.0))
+    record, warnings = manifest.get("record", {}), tuple(manifest.get("warnings", ()))
+    return TaskOutcome(task.id, "cached", key, seconds, None, record, warnings)

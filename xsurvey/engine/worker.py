@@ -1,0 +1,182 @@
+"""What happens in a worker: one task, from its order to its result in the store."""
+
+import contextlib
+import functools
+import io
+import json
+import logging
+import os
+import re
+import time
+import traceback
+import warnings
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from xsurvey.engine.hashes import FileStamp, check_unchanged
+from xsurvey.engine.provenance import json_value, timestamp, versions
+from xsurvey.engine.stage import Stage, TaskContext
+from xsurvey.engine.store import Store
+from xsurvey.errors import XSurveyError, printable
+from xsurvey.parameters import StepParameters
+
+_RECORD_LIMIT = 16 * 1024
+_WARNINGS_KEPT = 20
+_CAUSE_LENGTH = 200
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+
+@dataclass(frozen=True)
+class TaskOrder:
+    """All that a worker needs to do one task; it is sent to it pickled."""
+
+    key: str
+    stage: Stage
+    target: str
+    inputs: Mapping[str, Path | list[Path]]
+    stamps: Mapping[Path, FileStamp]
+    parameters: Mapping[str, StepParameters]
+    seed: int
+    missing: Mapping[str, str]
+    provenance: Mapping[str, Any]
+    output: Path
+    log_level: int
+
+
+@dataclass(frozen=True)
+class TaskReport:
+    """The small record that comes back from a worker.
+
+    ``cause`` is None when the task succeeded, and one line when not.
+    """
+
+    key: str
+    seconds: float
+    cause: str | None = None
+    record: Mapping[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+def run_task(order: TaskOrder) -> TaskReport:
+    """Do a task and commit its result; failures are reported, not raised."""
+    store = Store(order.output)
+    started, clock = timestamp(), time.monotonic()
+    cause, record, temporary = None, {}, None
+    with _captured_log(order.log_level) as log:
+        try:
+            temporary = store.temporary(order.key)
+            record = _run_stage(order, temporary)
+            seconds = round(time.monotonic() - clock, 3)
+            times = {"started": started, "finished": timestamp(), "seconds": seconds}
+            about = {"record": record, "warnings": log.kept}
+            about["provenance"] = {"versions": dict(versions()), **times}
+            store.commit(temporary, order.key, {**order.provenance, **about})
+        except XSurveyError as error:
+            cause = _without(temporary, str(error))
+            log.text.write(f"{cause}\n")
+        except Exception as error:  # one bad target must not stop the others
+            cause = _without(temporary, _short_cause(error))
+            log.text.write(traceback.format_exc())
+        finally:
+            # the attempt ended; what is left of one tells the runner that a worker died
+            if temporary is not None:
+                store.discard(temporary)
+    _write_log(store.log_file(order.key), log.text.getvalue())
+    return TaskReport(order.key, time.monotonic() - clock, cause, record, tuple(log.kept))
+
+
+def run_task_in_worker(order: TaskOrder) -> TaskReport:
+    """Do a task in a process that has nothing else to do."""
+    _prepare_process()
+    return run_task(order)
+
+
+@functools.cache
+def _prepare_process() -> None:
+    # what libraries print must not get into the standard output of the command
+    os.dup2(2, 1)
+
+
+def _run_stage(order: TaskOrder, folder: Path) -> dict[str, Any]:
+    context = TaskContext(
+        order.target, order.inputs, order.parameters, folder, order.seed, order.missing
+    )
+    for path, stamp in order.stamps.items():
+        check_unchanged(path, stamp)
+    record = json_value(order.stage.run(context))
+    for path, stamp in order.stamps.items():
+        check_unchanged(path, stamp)
+    absent = [name for name in order.stage.outputs if not (folder / name).exists()]
+    if absent:
+        raise FileNotFoundError(f"stage '{order.stage.name}' did not write {', '.join(absent)}")
+    if not isinstance(record, dict):
+        raise TypeError(f"stage '{order.stage.name}' returned no record")
+    if len(json.dumps(record)) > _RECORD_LIMIT:
+        raise ValueError(f"the record of stage '{order.stage.name}' is too big; write a file")
+    return record
+
+
+def _short_cause(error: Exception) -> str:
+    if isinstance(error, MemoryError):
+        return "out of memory; give the workers more of it"
+    text = _ADDRESS.sub("", printable(error))
+    text = text if len(text) <= _CAUSE_LENGTH else f"{text[:_CAUSE_LENGTH]}..."
+    return f"{type(error).__name__}: {text}"
+
+
+def _without(temporary: Path | None, cause: str) -> str:
+    # causes are part of the keys of tasks that go on without this one: nothing random in them
+    return cause if temporary is None else cause.replace(f"{temporary}/", "")
+
+
+@dataclass
+class _Log:
+    text: io.StringIO = field(default_factory=io.StringIO)
+    kept: list[str] = field(default_factory=list)
+
+
+class _WarningKeeper(logging.Handler):
+    def __init__(self, kept: list[str]) -> None:
+        super().__init__(logging.WARNING)
+        self._kept = kept
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = printable(record.getMessage())
+        if len(self._kept) < _WARNINGS_KEPT and message not in self._kept:
+            self._kept.append(message)
+
+
+@contextlib.contextmanager
+def _captured_log(level: int) -> Iterator[_Log]:
+    """Collect the log of one task; the runner shows its warnings, with the task's name."""
+    log, logger = _Log(), logging.getLogger("xsurvey")
+    to_text = logging.StreamHandler(log.text)
+    to_text.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    handlers = [to_text, _WarningKeeper(log.kept)]
+    before = logger.level, logger.propagate
+    for handler in handlers:
+        logger.addHandler(handler)
+    logger.setLevel(min(level, logging.WARNING))
+    logger.propagate = False
+    try:
+        with warnings.catch_warnings(record=True) as raised:
+            yield log
+    finally:
+        for handler in handlers:
+            logger.removeHandler(handler)
+        logger.setLevel(before[0])
+        logger.propagate = before[1]
+        for warning in raised:
+            log.text.write(f"{warning.category.__name__}: {warning.message}\n")
+
+
+def _write_log(path: Path, text: str) -> None:
+    try:
+        path.unlink(missing_ok=True)
+        if text:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+    except OSError:
+        logging.getLogger(__name__).warning("%s: cannot be written", path)

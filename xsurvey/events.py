@@ -1,0 +1,313 @@
+"""Event lists: rows read lazily in chunks, filters, good time intervals.
+
+An `EventList` holds no rows. Iterating `EventList.chunks` reads the file once, a bounded
+number of rows at a time, and applies the filters to each chunk, so that a file of 100
+million rows needs no more memory than a small one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from astropy.time import Time
+from astropy.wcs import WCS
+
+from xsurvey.errors import InputError
+from xsurvey.units import EnergyBand, SkyPosition
+
+
+@dataclass(frozen=True)
+class GoodTimeIntervals:
+    """Sorted, non-overlapping time intervals in mission seconds.
+
+    Parameters
+    ----------
+    start, stop : ndarray, shape (n,)
+        Ends of the intervals; touching and overlapping ones are merged, empty ones dropped.
+    """
+
+    start: np.ndarray
+    stop: np.ndarray
+
+    @classmethod
+    def from_edges(cls, start: np.ndarray, stop: np.ndarray) -> GoodTimeIntervals:
+        """Sort and merge intervals given in any order."""
+        start = np.asarray(start, dtype=float)
+        stop = np.asarray(stop, dtype=float)
+        good = np.isfinite(start) & np.isfinite(stop) & (stop > start)
+        order = np.argsort(start[good], kind="stable")
+        start, stop = start[good][order], stop[good][order]
+        if len(start) == 0:
+            return cls(start, stop)
+        latest = np.maximum.accumulate(stop)
+        first = np.concatenate(([True], start[1:] > latest[:-1]))
+        last = np.concatenate((first[1:], [True]))
+        return cls(start[first], latest[last])
+
+    @property
+    def total(self) -> float:
+        """Sum of the lengths, in seconds."""
+        return float(np.sum(self.stop - self.start))
+
+    def contains(self, time: np.ndarray) -> np.ndarray:
+        """Tell for each time whether it lies in an interval (ends included)."""
+        if len(self.start) == 0:
+            return np.zeros(np.shape(time), dtype=bool)
+        if len(self.start) == 1:
+            return (time >= self.start[0]) & (time <= self.stop[0])
+        at = np.searchsorted(self.start, time, side="right") - 1
+        return (at >= 0) & (time <= self.stop[np.maximum(at, 0)])
+
+    def intersection(self, other: GoodTimeIntervals) -> GoodTimeIntervals:
+        """Return the times good in both."""
+        start = np.maximum(self.start[:, None], other.start[None, :]).ravel()
+        stop = np.minimum(self.stop[:, None], other.stop[None, :]).ravel()
+        return GoodTimeIntervals.from_edges(start, stop)
+
+    def union(self, other: GoodTimeIntervals) -> GoodTimeIntervals:
+        """Return the times good in either."""
+        return GoodTimeIntervals.from_edges(
+            np.concatenate((self.start, other.start)), np.concatenate((self.stop, other.stop))
+        )
+
+
+@dataclass(frozen=True)
+class Observation:
+    """What the headers say of an observation, in one vocabulary for all missions.
+
+    Times are mission seconds; ``reference_mjd`` and ``time_scale`` turn them into dates.
+    """
+
+    path: Path
+    mission: str
+    telescope: str
+    instrument: str
+    target: str
+    obs_id: str
+    pointing: SkyPosition
+    roll: float
+    reference_mjd: float
+    time_scale: str
+    header_exposure: float
+    frame_time: float
+    dead_time_correction: float
+    warnings: tuple[str, ...] = ()
+
+    def date(self, mission_seconds: float) -> str:
+        """Return the ISO date (UTC) of a mission time, empty where it is not finite."""
+        if not np.isfinite(mission_seconds) or not np.isfinite(self.reference_mjd):
+            return ""
+        days = mission_seconds / 86400.0
+        time = Time(self.reference_mjd, days, format="mjd", scale=self.time_scale.lower())
+        return str(time.utc.isot)
+
+
+class EventSource(Protocol):
+    """Rows of an event table and how a mission reads them."""
+
+    path: Path
+
+    def chunks(self, rows: int | None = None) -> Iterator[np.ndarray]:
+        """Yield raw structured arrays in file order."""
+
+    def decode(self, raw: np.ndarray, name: str) -> np.ndarray:
+        """Return a column in the common vocabulary: time, x, y, energy, detector, ..."""
+
+    def standard_filter(self, raw: np.ndarray) -> np.ndarray:
+        """Return the mission's mask of events worth keeping."""
+
+    def has(self, name: str) -> bool:
+        """Tell whether `decode` knows the column."""
+
+
+class EventChunk:
+    """Some rows of an event list, columns decoded when asked for.
+
+    The common columns are ``time`` [s], ``x``, ``y`` [sky pixel, 1-based], ``energy``
+    [keV] and ``detector`` [chip or module number]; other names are the file's.
+    """
+
+    def __init__(self, raw: np.ndarray, source: EventSource) -> None:
+        self.raw = raw
+        self._source = source
+        self._columns: dict[str, np.ndarray] = {}
+
+    def __len__(self) -> int:
+        return len(self.raw)
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._columns:
+            self._columns[name] = self._source.decode(self.raw, name)
+        return self._columns[name]
+
+    def select(self, mask: np.ndarray) -> EventChunk:
+        """Return the rows where ``mask`` is true."""
+        if mask.all():
+            return self
+        selected = EventChunk.__new__(EventChunk)
+        selected._source = self._source
+        selected._columns = {name: values[mask] for name, values in self._columns.items()}
+        selected.raw = self.raw[mask]
+        return selected
+
+
+EventFilter = Callable[[EventChunk], np.ndarray]
+
+
+@dataclass(frozen=True)
+class EnergyFilter:
+    """Keeps events of ``minimum <= energy < maximum``."""
+
+    band: EnergyBand
+
+    def __call__(self, chunk: EventChunk) -> np.ndarray:
+        energy = chunk["energy"]
+        return (energy >= self.band.minimum) & (energy < self.band.maximum)
+
+
+@dataclass(frozen=True)
+class GtiFilter:
+    """Keeps events in the good times of their own detector."""
+
+    gti: Mapping[int, GoodTimeIntervals]
+    shared: GoodTimeIntervals | None = None
+
+    def __call__(self, chunk: EventChunk) -> np.ndarray:
+        time = chunk["time"]
+        if self.shared is not None:
+            return self.shared.contains(time)
+        edges = {(g.start.tobytes(), g.stop.tobytes()) for g in self.gti.values()}
+        if len(edges) == 1:
+            known = np.isin(chunk["detector"], list(self.gti))
+            return next(iter(self.gti.values())).contains(time) & known
+        detector = chunk["detector"]
+        mask = np.zeros(len(chunk), dtype=bool)
+        for number, intervals in self.gti.items():
+            mask |= (detector == number) & intervals.contains(time)
+        return mask
+
+
+class _Region(Protocol):
+    def contains(self, x: np.ndarray, y: np.ndarray) -> np.ndarray: ...
+
+
+@dataclass(frozen=True)
+class RegionFilter:
+    """Keeps events inside a region given in the list's sky pixels."""
+
+    region: _Region
+
+    def __call__(self, chunk: EventChunk) -> np.ndarray:
+        return self.region.contains(chunk["x"], chunk["y"])
+
+
+@dataclass(frozen=True)
+class EventList:
+    """Events of one observation: where they are, how to read them, which to keep.
+
+    Attributes
+    ----------
+    observation : Observation
+    wcs : astropy.wcs.WCS
+        Sky pixels (1-based ``x``, ``y``) to ICRS.
+    gti : mapping of int to GoodTimeIntervals
+        By detector (chip, module); the key -1 stands for all of them.
+    pixel_size : float
+        Sky pixel in arcsec.
+    filters : tuple of callables
+        Applied after the mission's standard filter.
+    """
+
+    observation: Observation
+    wcs: WCS
+    gti: Mapping[int, GoodTimeIntervals]
+    source: EventSource
+    rows: int
+    pixel_size: float
+    filters: tuple[EventFilter, ...] = ()
+    history: tuple[str, ...] = field(default=())
+
+    def chunks(self, rows: int | None = None) -> Iterator[EventChunk]:
+        """Yield the events that pass all filters, at most ``rows`` rows read at a time."""
+        for raw in self.source.chunks(rows):
+            chunk = EventChunk(raw, self.source)
+            chunk = chunk.select(self.source.standard_filter(raw))
+            if self.gti:
+                chunk = chunk.select(self._gti_filter(chunk))
+            for keep in self.filters:
+                chunk = chunk.select(keep(chunk))
+            yield chunk
+
+    def columns(self, names: Iterable[str]) -> dict[str, np.ndarray]:
+        """Return whole columns of the events that pass; memory grows with their number."""
+        names = list(names)
+        parts: dict[str, list[np.ndarray]] = {name: [] for name in names}
+        for chunk in self.chunks():
+            for name in names:
+                parts[name].append(chunk[name])
+        return {n: np.concatenate(p) if p else np.empty(0) for n, p in parts.items()}
+
+    def count(self) -> int:
+        """Return the number of events that pass all filters."""
+        return sum(len(chunk) for chunk in self.chunks())
+
+    def in_energy(self, band: EnergyBand) -> EventList:
+        """Return the events of an energy band."""
+        return self._filtered(EnergyFilter(EnergyBand(*band)), f"energy {EnergyBand(*band)} keV")
+
+    def in_region(self, region: _Region) -> EventList:
+        """Return the events inside a region (see `xsurvey.regions.read_region_file`)."""
+        return self._filtered(RegionFilter(region), f"region {region}")
+
+    def in_time(self, intervals: GoodTimeIntervals) -> EventList:
+        """Return the events in some intervals; the GTIs, and so the exposure, shrink with them."""
+        gti = {number: own.intersection(intervals) for number, own in self.gti.items()}
+        kept = self._filtered(GtiFilter({}, intervals), f"time in {len(intervals.start)} intervals")
+        return replace(kept, gti=gti)
+
+    def has_column(self, name: str) -> bool:
+        """Tell whether the events have a column."""
+        return self.source.has(name)
+
+    @property
+    def ontime(self) -> float:
+        """Good time of the detector that has most of it, in seconds."""
+        return max((intervals.total for intervals in self.gti.values()), default=0.0)
+
+    @property
+    def livetime(self) -> float:
+        """Good time corrected for dead time, in seconds."""
+        return self.ontime * self.observation.dead_time_correction
+
+    def detector_livetime(self, detector: int) -> float:
+        """Good time of one detector corrected for dead time, in seconds."""
+        intervals = self.gti.get(detector, self.gti.get(-1))
+        total = intervals.total if intervals is not None else 0.0
+        return total * self.observation.dead_time_correction
+
+    def require_events(self, count: int) -> None:
+        """Raise when nothing is left to analyse.
+
+        Raises
+        ------
+        InputError
+            ``count`` is zero.
+        """
+        if count == 0:
+            applied = ", ".join(("standard filter", *self.history))
+            raise InputError(
+                self.observation.path, f"no events are left after filtering ({applied})",
+                "widen the energy range, the region or the times",
+            )  # fmt: skip
+
+    def _gti_filter(self, chunk: EventChunk) -> np.ndarray:
+        if -1 in self.gti:
+            return self.gti[-1].contains(chunk["time"])
+        return GtiFilter(self.gti)(chunk)
+
+    def _filtered(self, keep: EventFilter, label: str) -> EventList:
+        return replace(self, filters=(*self.filters, keep), history=(*self.history, label))

@@ -1,0 +1,1 @@
+"""Images on the sky: counts, exposure, background."""

@@ -1,0 +1,69 @@
+"""Counts images: events binned on the sky, all bands in one reading of the file."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import boost_histogram as bh
+import numpy as np
+
+from xsurvey.events import EventList
+from xsurvey.imaging.sky_image import ImageGrid, SkyImage
+from xsurvey.units import EnergyBand
+
+
+def bin_events(events: EventList, grid: ImageGrid, bands: Sequence[EnergyBand]) -> list[SkyImage]:
+    """Bin events into one counts image a band.
+
+    Parameters
+    ----------
+    events : EventList
+        Read once, in chunks.
+    grid : ImageGrid
+    bands : sequence of EnergyBand
+        ``minimum`` inclusive, ``maximum`` exclusive.
+
+    Returns
+    -------
+    list of SkyImage
+        Counts, shape of the grid, stamped with the observation and the band.
+
+    Raises
+    ------
+    InputError
+        No event falls on the grid in any band.
+    """
+    ny, nx = grid.shape
+    side = grid.sky_pixels
+    axes = (
+        bh.axis.Regular(ny, grid.y_edge, grid.y_edge + ny * side, underflow=False, overflow=False),
+        bh.axis.Regular(nx, grid.x_edge, grid.x_edge + nx * side, underflow=False, overflow=False),
+    )
+    images = [bh.Histogram(*axes, storage=bh.storage.Int64()) for _ in bands]
+    for chunk in events.chunks():
+        energy = chunk["energy"]
+        for band, image in zip(bands, images, strict=True):
+            inside = (energy >= band.minimum) & (energy < band.maximum)
+            if inside.any():
+                image.fill(chunk["y"][inside], chunk["x"][inside])
+    counts = [np.asarray(image.values(), dtype=float) for image in images]
+    if not any(c.any() for c in counts):
+        events.require_events(0)
+    return [
+        SkyImage(data, grid, "count", observation_stamps(events, band))
+        for data, band in zip(counts, bands, strict=True)
+    ]
+
+
+def observation_stamps(events: EventList, band: EnergyBand) -> dict[str, Any]:
+    """Return the header keywords that say where an image comes from."""
+    observation = events.observation
+    stamps: dict[str, Any] = {
+        "TELESCOP": observation.telescope, "INSTRUME": observation.instrument,
+        "OBS_ID": observation.obs_id, "OBJECT": observation.target,
+        "MISSION": observation.mission, "EXPOSURE": round(events.livetime, 3),
+        "RA_PNT": observation.pointing.ra, "DEC_PNT": observation.pointing.dec,
+        "TIMEDEL": observation.frame_time, "BAND_LO": band.minimum, "BAND_HI": band.maximum,
+    }  # fmt: skip
+    if np.isfinite(observation.roll):
+        stamps["ROLL_PNT"] = observation.roll
+    return stamps

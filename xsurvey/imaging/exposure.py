@@ -1,0 +1,174 @@
+"""Exposure maps: supplied, or made from the events and stamped as approximate.
+
+The approximation takes the footprint of each detector from its own events. Where they
+carry detector coordinates, the map from detector to sky is fitted, and the scatter of the
+events about it *is* the dither, so edges and gaps are smeared as the real ones are.
+Bad columns and the loss of quantum efficiency with time are not known to it.
+"""
+
+import numpy as np
+from scipy import ndimage, signal
+from scipy.spatial import ConvexHull, QhullError
+
+from xsurvey.events import EventList
+from xsurvey.imaging.sky_image import ImageGrid, SkyImage
+from xsurvey.missions import get_mission
+from xsurvey.missions.base import DetectorColumns
+from xsurvey.units import EnergyBand
+
+APPROXIMATE = "APPROX"
+_SAMPLE = 200_000
+_LARGEST_DITHER = 60.0  # arcsec; a larger scatter means that the map is no affine one
+_FEWEST_EVENTS = 50
+
+
+def approximate_exposure(
+    events: EventList, grid: ImageGrid, bands: list[EnergyBand]
+) -> list[SkyImage]:
+    """Make one exposure map a band from events and the mission's analytic vignetting.
+
+    Parameters
+    ----------
+    events : EventList
+        All energies, so that the footprint is well filled.
+    grid : ImageGrid
+    bands : list of EnergyBand
+        Vignetting is taken at the geometric mean of each band's limits.
+
+    Returns
+    -------
+    list of SkyImage
+        Livetime times relative effective area in seconds, stamped ``EXPMAP = 'APPROX'``.
+    """
+    mission = get_mission(events.observation.mission)
+    livetime = np.zeros(grid.shape)
+    for detector, columns in _by_detector(events, mission.detector_columns).items():
+        seconds = events.detector_livetime(detector)
+        livetime += seconds * _detector_footprint(columns, grid, mission.detector_columns)
+    off_axis = grid.off_axis(events.observation.pointing)
+    maps = []
+    for band in bands:
+        energy = float(np.sqrt(max(band.minimum, 0.1) * band.maximum))
+        stamps = {
+            "EXPMAP": APPROXIMATE, "VIGNKEV": round(energy, 4), "MISSION": mission.name,
+            "COMMENT": "footprint from the events, analytic vignetting: approximate",
+        }  # fmt: skip
+        maps.append(SkyImage(livetime * mission.vignetting(off_axis, energy), grid, "s", stamps))
+    return maps
+
+
+def footprint_of_counts(counts: np.ndarray) -> np.ndarray:
+    """Return where an image without an exposure map was exposed, from its counts alone.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (ny, nx)
+
+    Returns
+    -------
+    ndarray of bool, shape (ny, nx)
+        Closing of the non-zero pixels, with a box wide enough to hold about ten counts.
+    """
+    filled = counts > 0
+    if filled.mean() > 0.5:
+        density = counts.mean()
+    else:
+        rows, columns = np.nonzero(filled)
+        box = (np.ptp(rows) + 1) * (np.ptp(columns) + 1)
+        # median-like density: bright sources must not shrink the box
+        density = filled.sum() / box
+    side = 2 * int(np.ceil(np.sqrt(10.0 / max(density, 1e-9)) / 2)) + 1
+    side = min(side, 2 * (min(counts.shape) // 4) + 1)
+    padded = np.pad(filled, side)
+    grown = ndimage.maximum_filter(padded, side)
+    closed = ndimage.minimum_filter(grown, side)
+    return np.asarray(closed[side:-side, side:-side])
+
+
+def _by_detector(
+    events: EventList, detector_columns: DetectorColumns | None
+) -> dict[int, dict[str, np.ndarray]]:
+    names = ["x", "y", "detector"]
+    if detector_columns and events.has_column(detector_columns.x):
+        names += [detector_columns.x, detector_columns.y]
+    parts: dict[int, list[dict[str, np.ndarray]]] = {}
+    kept: dict[int, int] = {}
+    for chunk in events.chunks():
+        detectors = chunk["detector"]
+        for number in np.unique(detectors):
+            # the first events cover the dither as well as all of them: memory stays bounded
+            if kept.get(int(number), 0) >= _SAMPLE:
+                continue
+            mine = chunk.select(detectors == number)
+            parts.setdefault(int(number), []).append({n: mine[n] for n in names})
+            kept[int(number)] = kept.get(int(number), 0) + len(mine)
+    return {
+        number: {n: np.concatenate([p[n] for p in own]) for n in names}
+        for number, own in sorted(parts.items())
+    }
+
+
+def _detector_footprint(
+    columns: dict[str, np.ndarray], grid: ImageGrid, layout: DetectorColumns | None
+) -> np.ndarray:
+    if layout is not None and layout.x in columns and len(columns["x"]) >= _FEWEST_EVENTS:
+        footprint = _dithered_footprint(columns, grid, layout)
+        if footprint is not None:
+            return footprint
+    return _hull_footprint(columns["x"], columns["y"], grid)
+
+
+def _dithered_footprint(
+    columns: dict[str, np.ndarray], grid: ImageGrid, layout: DetectorColumns
+) -> np.ndarray | None:
+    place = np.column_stack([columns[layout.x], columns[layout.y], np.ones(len(columns["x"]))])
+    sky = np.column_stack([columns["x"], columns["y"]]).astype(float)
+    solution, _, rank, _ = np.linalg.lstsq(place.astype(float), sky, rcond=None)
+    scatter = (sky - place @ solution) / grid.sky_pixels
+    if rank < 3 or np.abs(np.linalg.det(solution[:2])) < 1e-6:
+        return None
+    if np.percentile(np.abs(scatter), 99) * grid.pixel_size > _LARGEST_DITHER:
+        return None
+    static = _inside_detector(solution, grid, layout)
+    reach = int(np.ceil(np.percentile(np.abs(scatter), 99.9))) + 1
+    edges = np.arange(-reach, reach + 2) - 0.5
+    dither, _, _ = np.histogram2d(scatter[:, 1], scatter[:, 0], bins=(edges, edges))
+    smeared = signal.fftconvolve(static, dither / dither.sum(), mode="same")
+    smeared[smeared < 1e-3] = 0.0
+    return np.minimum(smeared, 1.0)
+
+
+def _inside_detector(solution: np.ndarray, grid: ImageGrid, layout: DetectorColumns) -> np.ndarray:
+    """Return the fraction of each pixel on the undithered detector, by 3 x 3 samples."""
+    inverse = np.linalg.inv(solution[:2])
+    total = np.zeros(grid.shape)
+    offsets = (-1 / 3, 0.0, 1 / 3)
+    for dy in offsets:
+        for dx in offsets:
+            x, y = grid.to_sky_pixels(np.arange(grid.shape[1]) + dx, np.arange(grid.shape[0]) + dy)
+            x, y = x[None, :] - solution[2, 0], y[:, None] - solution[2, 1]
+            column = x * inverse[0, 0] + y * inverse[1, 0]
+            row = x * inverse[0, 1] + y * inverse[1, 1]
+            total += (np.abs(column - (layout.width + 1) / 2) <= layout.width / 2) & (
+                np.abs(row - (layout.height + 1) / 2) <= layout.height / 2
+            )
+    return total / len(offsets) ** 2
+
+
+def _hull_footprint(x: np.ndarray, y: np.ndarray, grid: ImageGrid) -> np.ndarray:
+    footprint = np.zeros(grid.shape)
+    points = np.column_stack([x, y]).astype(float)
+    points = points[np.isfinite(points).all(axis=1)]
+    try:
+        hull = ConvexHull(points)
+    except (QhullError, ValueError):  # fewer than three events, or all on a line
+        column = np.round((points[:, 0] - grid.x_edge) / grid.sky_pixels - 0.5).astype(int)
+        row = np.round((points[:, 1] - grid.y_edge) / grid.sky_pixels - 0.5).astype(int)
+        footprint[row, column] = 1.0
+        return footprint
+    px, py = grid.to_sky_pixels(np.arange(grid.shape[1]), np.arange(grid.shape[0]))
+    inside = np.ones(grid.shape, dtype=bool)
+    margin = grid.sky_pixels / 2
+    for a, b, c in hull.equations:
+        inside &= (a * px[None, :] + b * py[:, None] + c) <= margin
+    return inside.astype(float)

@@ -1,0 +1,221 @@
+"""An observation as images: counts and exposure in every band, on one grid."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from xsurvey.errors import InputError
+from xsurvey.events import EventList
+from xsurvey.imaging.counts import bin_events
+from xsurvey.imaging.exposure import APPROXIMATE, approximate_exposure, footprint_of_counts
+from xsurvey.imaging.parameters import ImageParameters
+from xsurvey.imaging.sky_image import (
+    SkyImage,
+    grid_from_events,
+    read_sky_image,
+    same_grid,
+)
+from xsurvey.missions import Mission, get_mission, missions
+from xsurvey.units import EnergyBand, SkyPosition
+
+Photons = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Field:
+    """One observation, ready to be searched and measured.
+
+    Attributes
+    ----------
+    counts, exposure : mapping of str to SkyImage
+        By band label, all on one grid.
+    bands : mapping of str to EnergyBand
+        Empty where an image says nothing of its energies.
+    events : EventList or None
+        None where all that there is is an image.
+    mission : Mission or None
+    timed : bool
+        False where exposure is relative, so that no rates follow.
+    """
+
+    counts: Mapping[str, SkyImage]
+    exposure: Mapping[str, SkyImage]
+    bands: Mapping[str, EnergyBand]
+    events: EventList | None
+    mission: Mission | None
+    pointing: SkyPosition | None
+    frame_time: float
+    obs_id: str
+    target: str
+    instrument: str
+    timed: bool = True
+
+    @property
+    def exposure_approximate(self) -> bool:
+        """Tell whether any exposure map is an approximation."""
+        return any(m.stamps.get("EXPMAP") == APPROXIMATE for m in self.exposure.values())
+
+    def photons(self, label: str) -> Iterator[Photons]:
+        """Yield image coordinates (0-based) and numbers of the photons of a band, in chunks."""
+        image = self.counts[label]
+        if self.events is None:
+            y, x = np.nonzero(image.data > 0)
+            yield x.astype(float), y.astype(float), image.data[y, x]
+            return
+        grid = image.grid
+        for chunk in self.events.in_energy(self.bands[label]).chunks():
+            x = (chunk["x"] - grid.x_edge) / grid.sky_pixels - 0.5
+            y = (chunk["y"] - grid.y_edge) / grid.sky_pixels - 0.5
+            yield x, y, np.ones(len(x))
+
+
+def band_label(band: EnergyBand, mission: Mission | None) -> str:
+    """Return the mission's letter of a band, or its limits in eV: ``500_2000``."""
+    for label, known in (mission.bands if mission else {}).items():
+        if np.allclose(known, band, atol=1e-6):
+            return label
+    return f"{band.minimum * 1e3:.0f}_{band.maximum * 1e3:.0f}"
+
+
+def field_from_events(
+    events: EventList, bands: Sequence[EnergyBand], parameters: ImageParameters,
+    exposure_file: Path | None = None,
+) -> Field:  # fmt: skip
+    """Make the images of an event list.
+
+    Parameters
+    ----------
+    events : EventList
+    bands : sequence of EnergyBand
+        One counts image and exposure map each.
+    parameters : ImageParameters
+    exposure_file : path, optional
+        A supplied exposure map for all bands; it sets the grid.
+
+    Raises
+    ------
+    InputError
+        No events in any band, or the supplied map does not cover them.
+    """
+    mission = get_mission(events.observation.mission)
+    labels = [band_label(band, mission) for band in bands]
+    if exposure_file is not None:
+        supplied = read_sky_image(exposure_file)
+        grid = _event_grid(events, supplied, exposure_file)
+        exposures = [
+            SkyImage(supplied.data, grid, "s", {**supplied.stamps, "EXPMAP": "SUPPLIED"})
+            for _ in bands
+        ]
+    else:
+        grid = grid_from_events(events, parameters.pixel_size or mission.image_pixel)
+        exposures = approximate_exposure(events, grid, list(bands))
+    images = bin_events(events, grid, bands)
+    observation = events.observation
+    return Field(
+        dict(zip(labels, images, strict=True)), dict(zip(labels, exposures, strict=True)),
+        dict(zip(labels, bands, strict=True)), events, mission, observation.pointing,
+        observation.frame_time, observation.obs_id, observation.target, observation.instrument,
+    )  # fmt: skip
+
+
+def _event_grid(events: EventList, supplied: SkyImage, path: Path):  # type: ignore[no-untyped-def]
+    """Return a supplied map's grid in the sky pixels of an event list."""
+    from dataclasses import replace
+
+    grid = supplied.grid
+    ny, nx = grid.shape
+    corners = np.array([[-0.5, -0.5], [nx - 0.5, -0.5], [-0.5, ny - 0.5]])
+    sky = grid.wcs.all_pix2world(corners, 0)
+    x, y = events.wcs.all_world2pix(sky, 1).T
+    side_x, side_y = (x[1] - x[0]) / nx, (y[2] - y[0]) / ny
+    square = np.isclose(side_x, side_y, rtol=1e-3) and side_x > 0
+    aligned = abs(y[1] - y[0]) < 0.1 * side_x and abs(x[2] - x[0]) < 0.1 * side_x
+    if not (square and aligned):
+        raise InputError(
+            path, "is rotated or mirrored against the events' sky pixels",
+            "give a map with north up on the events' projection",
+        )  # fmt: skip
+    return replace(grid, x_edge=float(x[0]), y_edge=float(y[0]), sky_pixels=float(side_x))
+
+
+def field_from_image(
+    path: Path, bands: Sequence[EnergyBand], exposure_file: Path | None = None
+) -> Field:
+    """Take a counts image, and an exposure map if there is one.
+
+    Parameters
+    ----------
+    path : path
+        FITS image of counts with celestial coordinates.
+    bands : sequence of EnergyBand
+        The band of the image, at most one; the header's BAND_LO, BAND_HI if empty.
+    exposure_file : path, optional
+        Without it the footprint comes from the counts, times the header's EXPOSURE, stamped
+        ``EXPMAP = 'APPROX'``.
+
+    Raises
+    ------
+    InputError
+        Not an image of counts, or maps on other pixels.
+    """
+    image = read_sky_image(path)
+    data = image.data
+    if not np.isfinite(data).all():
+        data = np.where(np.isfinite(data), data, 0.0)
+        image = SkyImage(data, image.grid, image.unit, image.stamps)
+    if (data < 0).any() or not np.allclose(data, np.round(data), atol=1e-3):
+        raise InputError(
+            path, "is not an image of counts (negative or fractional pixels)",
+            "give a counts image, not a rate or flux image",
+        )  # fmt: skip
+    if not data.any():
+        raise InputError(path, "holds no counts", "check the band and the filters it was made with")
+    stamps = image.stamps
+    mission = missions().get(str(stamps.get("MISSION", "")).lower()) or missions().get(
+        str(stamps.get("TELESCOP", "")).lower()
+    )
+    band = _image_band(bands, stamps, path)
+    label = band_label(band, mission) if band else "all"
+    seconds = stamps.get("EXPOSURE")
+    timed = isinstance(seconds, int | float) and float(seconds) > 0
+    if exposure_file is not None:
+        exposure = read_sky_image(exposure_file)
+        same_grid(image, exposure, exposure_file)
+        supplied = {**exposure.stamps, "EXPMAP": exposure.stamps.get("EXPMAP", "SUPPLIED")}
+        clean = np.maximum(np.nan_to_num(exposure.data, posinf=0.0, neginf=0.0), 0.0)
+        exposure = SkyImage(clean, image.grid, "s", supplied)
+        timed = True
+    else:
+        value = float(seconds) if timed else 1.0
+        footprint = footprint_of_counts(data) * value
+        exposure = SkyImage(footprint, image.grid, "s" if timed else "", {"EXPMAP": APPROXIMATE})
+    pointing = _pointing(stamps)
+    return Field(
+        {label: image}, {label: exposure}, {label: band} if band else {}, None, mission, pointing,
+        float(stamps.get("TIMEDEL", np.nan)), str(stamps.get("OBS_ID", "")).strip() or path.stem,
+        str(stamps.get("OBJECT", "")).strip(), str(stamps.get("INSTRUME", "")).strip(), timed,
+    )  # fmt: skip
+
+
+def _image_band(
+    bands: Sequence[EnergyBand], stamps: Mapping[str, object], path: Path
+) -> EnergyBand | None:
+    if len(bands) > 1:
+        raise InputError(path, "is one image, but several bands were asked for", "give one band")
+    if bands:
+        return bands[0]
+    low, high = stamps.get("BAND_LO"), stamps.get("BAND_HI")
+    if isinstance(low, int | float) and isinstance(high, int | float) and high > low >= 0:
+        return EnergyBand(float(low), float(high))
+    return None
+
+
+def _pointing(stamps: Mapping[str, object]) -> SkyPosition | None:
+    ra, dec = stamps.get("RA_PNT"), stamps.get("DEC_PNT")
+    if isinstance(ra, int | float) and isinstance(dec, int | float):
+        return SkyPosition(float(ra) % 360, float(dec))
+    return None

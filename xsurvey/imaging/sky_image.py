@@ -1,0 +1,222 @@
+"""An image with its place on the sky, and its FITS file."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.wcs import WCS
+
+from xsurvey import __version__
+from xsurvey.errors import InputError, printable
+from xsurvey.events import EventList
+from xsurvey.io.atomic import atomic_output
+from xsurvey.io.fits_file import read_image
+from xsurvey.units import SkyPosition
+
+
+@dataclass(frozen=True)
+class ImageGrid:
+    """Square pixels laid over the sky pixels of an event list.
+
+    Attributes
+    ----------
+    wcs : astropy.wcs.WCS
+        Celestial; used with ``origin=0``, the centre of the first pixel being (0, 0).
+    shape : tuple of int
+        ``(ny, nx)``.
+    x_edge, y_edge : float
+        Sky-pixel coordinates of the lower left corner.
+    sky_pixels : float
+        Side of an image pixel in sky pixels.
+    pixel_size : float
+        Side of an image pixel in arcsec.
+    """
+
+    wcs: WCS
+    shape: tuple[int, int]
+    x_edge: float
+    y_edge: float
+    sky_pixels: float
+    pixel_size: float
+
+    def to_sky_pixels(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Turn 0-based image coordinates into the event list's X, Y."""
+        return (
+            self.x_edge + (np.asarray(x) + 0.5) * self.sky_pixels,
+            self.y_edge + (np.asarray(y) + 0.5) * self.sky_pixels,
+        )
+
+    def off_axis(self, pointing: SkyPosition) -> np.ndarray:
+        """Return the angle of every pixel centre from ``pointing``, in arcmin."""
+        y, x = np.indices(self.shape, dtype=float)
+        return separation_arcmin(*self.wcs.all_pix2world(x, y, 0), pointing)
+
+    def centre_of(self, position: SkyPosition) -> tuple[float, float]:
+        """Return the 0-based image coordinates of a position."""
+        x, y = self.wcs.all_world2pix([[position.ra, position.dec]], 0)[0]
+        return float(x), float(y)
+
+
+def separation_arcmin(ra: np.ndarray, dec: np.ndarray, position: SkyPosition) -> np.ndarray:
+    """Return great-circle distances (haversine) of ICRS degrees from one position."""
+    ra, dec = np.radians(ra), np.radians(dec)
+    ra0, dec0 = np.radians(position)
+    haversine = (
+        np.sin((dec - dec0) / 2) ** 2 + np.cos(dec) * np.cos(dec0) * np.sin((ra - ra0) / 2) ** 2
+    )
+    return np.degrees(2 * np.arcsin(np.sqrt(np.clip(haversine, 0, 1)))) * 60
+
+
+def grid_from_wcs(wcs: WCS, shape: tuple[int, int]) -> ImageGrid:
+    """Return the grid of an image that did not come from an event list at hand."""
+    sizes = np.sqrt(np.abs(np.linalg.det(wcs.pixel_scale_matrix))) * 3600
+    return ImageGrid(wcs, shape, 0.5, 0.5, 1.0, float(sizes))
+
+
+def grid_from_events(events: EventList, pixel_size: float, pixels_limit: int = 400_000_000) -> ImageGrid:
+    """Lay a grid over the bounding box of an event list.
+
+    Parameters
+    ----------
+    events : EventList
+        Read once for the extent of X and Y.
+    pixel_size : float
+        Wanted pixel in arcsec; rounded to a whole number of sky pixels where it is larger.
+
+    Raises
+    ------
+    InputError
+        No events, or the image would be absurdly large.
+    """
+    low, high, count = np.full(2, np.inf), np.full(2, -np.inf), 0
+    for chunk in events.chunks():
+        if len(chunk):
+            xy = (chunk["x"], chunk["y"])
+            low = np.fmin(low, [np.nanmin(v) for v in xy])
+            high = np.fmax(high, [np.nanmax(v) for v in xy])
+            count += len(chunk)
+    events.require_events(count)
+    sky_pixels = pixel_size / events.pixel_size
+    if sky_pixels >= 1:
+        sky_pixels = float(round(sky_pixels))
+    first = np.floor(low - 0.5) + 0.5
+    nx, ny = (int(n) for n in np.floor((high - first) / sky_pixels) + 1)
+    if nx * ny > pixels_limit:
+        raise InputError(
+            events.observation.path, f"the image would have {nx} x {ny} pixels",
+            "choose larger pixels",
+        )  # fmt: skip
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = list(events.wcs.wcs.ctype)
+    wcs.wcs.cunit = ["deg", "deg"]
+    wcs.wcs.crval = events.wcs.wcs.crval
+    wcs.wcs.cdelt = events.wcs.wcs.cdelt * sky_pixels
+    wcs.wcs.crpix = (events.wcs.wcs.crpix - first) / sky_pixels + 0.5
+    wcs.wcs.radesys = events.wcs.wcs.radesys or "ICRS"
+    wcs.wcs.set()
+    return ImageGrid(
+        wcs, (ny, nx), float(first[0]), float(first[1]), sky_pixels,
+        events.pixel_size * sky_pixels,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class SkyImage:
+    """Pixels and their grid.
+
+    Attributes
+    ----------
+    data : ndarray, shape (ny, nx)
+    unit : str
+        ``count``, ``s``, ``count / s``.
+    stamps : dict
+        Header keywords to write: what was approximated, from which file it came.
+    """
+
+    data: np.ndarray
+    grid: ImageGrid
+    unit: str
+    stamps: dict[str, Any] = field(default_factory=dict)
+
+    def header(self) -> fits.Header:
+        """Return the FITS header: WCS, unit, stamps."""
+        header = self.grid.wcs.to_header()
+        header["BUNIT"] = self.unit
+        header["CREATOR"] = f"xsurvey {__version__}"
+        for key, value in self.stamps.items():
+            header[key] = printable(value) if isinstance(value, str) else value
+        # DS9's physical coordinates are the event list's X, Y
+        header["LTM1_1"] = header["LTM2_2"] = 1 / self.grid.sky_pixels
+        header["LTV1"] = 0.5 - self.grid.x_edge / self.grid.sky_pixels
+        header["LTV2"] = 0.5 - self.grid.y_edge / self.grid.sky_pixels
+        return header
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the image as a FITS file."""
+        data = self.data
+        if self.unit == "count" and np.all(data == np.round(data)):
+            data = data.astype(np.int32)
+        else:
+            data = data.astype(np.float32)
+        with atomic_output(path) as temporary:
+            fits.PrimaryHDU(data, self.header()).writeto(temporary, checksum=True)
+
+
+def read_sky_image(path: str | os.PathLike[str]) -> SkyImage:
+    """Read an image and its celestial coordinates.
+
+    Raises
+    ------
+    InputError
+        Not an image, or it has no celestial WCS.
+    """
+    data, header = read_image(path)
+    try:
+        wcs = WCS(header).celestial
+        has_sky = wcs.has_celestial
+    except Exception as error:
+        raise InputError(path, f"has a damaged WCS ({error})", "give a FITS sky image") from error
+    if not has_sky:
+        raise InputError(path, "has no celestial coordinates", "give a FITS sky image")
+    grid = grid_from_wcs(wcs, (data.shape[0], data.shape[1]))
+    ltm, ltv1, ltv2 = (header.get(k) for k in ("LTM1_1", "LTV1", "LTV2"))
+    if all(isinstance(v, float | int) for v in (ltm, ltv1, ltv2)) and ltm:
+        side = 1 / float(ltm)
+        grid = ImageGrid(
+            wcs, grid.shape, (0.5 - float(ltv1)) * side, (0.5 - float(ltv2)) * side, side,
+            grid.pixel_size,
+        )  # fmt: skip
+    keep = {
+        key: header[key]
+        for key in ("TELESCOP", "INSTRUME", "OBS_ID", "OBJECT", "EXPOSURE", "EXPMAP", "RA_PNT",
+                    "DEC_PNT", "ROLL_PNT", "TIMEDEL", "BAND_LO", "BAND_HI", "DATE-OBS", "MISSION")
+        if key in header
+    }  # fmt: skip
+    return SkyImage(data, grid, str(header.get("BUNIT", "")).strip(), keep)
+
+
+def same_grid(first: SkyImage, second: SkyImage, path: str | os.PathLike[str]) -> None:
+    """Check that a second image lies on the pixels of the first.
+
+    Raises
+    ------
+    InputError
+        Other shape, or the corners lie more than a tenth of a pixel apart.
+    """
+    if first.grid.shape != second.grid.shape:
+        raise InputError(
+            path, f"has shape {second.grid.shape}, the image {first.grid.shape}",
+            "give maps on the pixels of the image",
+        )  # fmt: skip
+    ny, nx = first.grid.shape
+    corners = np.array([[0, 0], [nx - 1, 0], [0, ny - 1], [nx - 1, ny - 1]], float)
+    back = second.grid.wcs.all_world2pix(first.grid.wcs.all_pix2world(corners, 0), 0)
+    if not np.all(np.abs(back - corners) < 0.1):
+        raise InputError(
+            path, "lies on other sky coordinates than the image",
+            "give maps on the pixels of the image",
+        )  # fmt: skip

@@ -1,0 +1,1 @@
+"""Readers and writers: FITS and atomic files."""

@@ -1,0 +1,77 @@
+"""Outputs that are whole or absent: written beside their place, then renamed into it."""
+
+import os
+import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from xsurvey.errors import OutputError
+
+
+@contextmanager
+def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path that replaces ``path`` when the block ends well.
+
+    The block may write a file or make a folder there. The temporary name keeps the
+    suffixes of ``path``, since writers choose formats by them.
+
+    Raises
+    ------
+    OutputError
+        The folder is missing or not writable, or the disk is full.
+    """
+    target = Path(path)
+    folder = target.parent
+    if not folder.is_dir():
+        raise OutputError(target, f"folder {folder} does not exist", "make it, or write elsewhere")
+    if target.is_dir() and not any(target.iterdir()):
+        target.rmdir()
+    temporary = folder / f".{secrets.token_hex(4)}.{target.name}"
+    try:
+        yield temporary
+        if temporary.is_dir() and target.is_dir():
+            _replace_folder(temporary, target)
+        else:
+            os.replace(temporary, target)
+    except OSError as error:
+        raise OutputError(
+            target, f"cannot be written ({error.strerror or error})", "check folder and disk"
+        ) from error
+    finally:
+        if temporary.is_dir():
+            shutil.rmtree(temporary, ignore_errors=True)
+        else:
+            temporary.unlink(missing_ok=True)
+
+
+def _replace_folder(temporary: Path, target: Path) -> None:
+    # a folder cannot be renamed over a full one: move the old one aside first
+    old = target.parent / f".{secrets.token_hex(4)}.{target.name}"
+    os.replace(target, old)
+    os.replace(temporary, target)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def check_writable(path: str | os.PathLike[str]) -> None:
+    """Raise early, before hours of work, when ``path`` cannot be written later.
+
+    Raises
+    ------
+    OutputError
+        No folder to write in, no permission, or ``path`` is a folder.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise OutputError(target, "is a folder, not a file", "give a file name")
+    try:
+        with atomic_output(target) as temporary:
+            temporary.touch()
+            raise _Probed
+    except _Probed:
+        pass
+
+
+class _Probed(Exception):
+    """Ends a trial write."""

@@ -1,0 +1,272 @@
+"""FITS files of strangers: opened with care, their tables read in row chunks.
+
+Headers are read by astropy. Rows are read with plain sequential reads instead of a memory
+map, so that the memory used stays the size of one chunk whatever the length of the file,
+and a gzipped file is read the same way.
+"""
+
+import gzip
+import os
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+from astropy.io import fits
+from astropy.io.fits.verify import VerifyError
+
+from xsurvey.errors import InputError
+
+ROWS_PER_CHUNK = 500_000
+_DAMAGED = "fetch or copy it again"
+
+
+@dataclass(frozen=True)
+class Table:
+    """A binary table extension: where its rows are and how they are laid out.
+
+    Attributes
+    ----------
+    dtype : numpy.dtype
+        One row as it lies in the file (big-endian, unscaled).
+    scaling : dict
+        Column name (lower case) to ``(TSCAL, TZERO)``, only where they do something.
+    """
+
+    path: Path
+    index: int
+    header: fits.Header
+    dtype: np.dtype
+    rows: int
+    offset: int
+    scaling: dict[str, tuple[float, float]]
+
+    @property
+    def names(self) -> list[str]:
+        """Column names in lower case; FITS does not tell cases apart."""
+        return [name.lower() for name in self.dtype.names or ()]
+
+    def column_number(self, name: str) -> int:
+        """Return the 1-based FITS number of a column."""
+        return self.names.index(name.lower()) + 1
+
+    def unit(self, name: str) -> str:
+        """Return TUNIT of a column, empty where the header has none."""
+        return str(self.header.get(f"TUNIT{self.column_number(name)}", "")).strip()
+
+    def values(self, raw: np.ndarray, name: str) -> np.ndarray:
+        """Return a column of a raw chunk in native byte order with its scaling applied."""
+        field = (self.dtype.names or ())[self.names.index(name.lower())]
+        column = raw[field]
+        if column.dtype.byteorder == ">":
+            column = column.astype(column.dtype.newbyteorder("="))
+        if name.lower() in self.scaling:
+            scale, zero = self.scaling[name.lower()]
+            column = column * scale + zero
+        return np.asarray(column)
+
+    def chunks(self, rows: int = ROWS_PER_CHUNK) -> Iterator[np.ndarray]:
+        """Yield the rows as structured arrays of at most ``rows``, in file order.
+
+        Raises
+        ------
+        InputError
+            The file ends early or its compression is damaged.
+        """
+        with _reading(self.path) as stream:
+            stream.seek(self.offset)
+            for start in range(0, self.rows, rows):
+                count = min(rows, self.rows - start)
+                buffer = np.empty(count, dtype=self.dtype)
+                if _read_into(stream, buffer) != buffer.nbytes:
+                    raise truncated(self.path)
+                yield buffer
+
+    def read(self) -> np.ndarray:
+        """Return all rows; for small tables such as GTIs."""
+        chunks = list(self.chunks())
+        return np.concatenate(chunks) if chunks else np.empty(0, dtype=self.dtype)
+
+
+@dataclass(frozen=True)
+class FitsFile:
+    """The headers of a FITS file and the layout of its tables."""
+
+    path: Path
+    headers: tuple[fits.Header, ...]
+    tables: tuple[Table, ...]
+
+    @property
+    def primary(self) -> fits.Header:
+        """Header of the primary HDU."""
+        return self.headers[0]
+
+    def find(self, name: str) -> list[Table]:
+        """Return the tables whose EXTNAME or HDUNAME is ``name`` or starts with it, any case."""
+        wanted = name.upper()
+        return [t for t in self.tables if extension_name(t.header).startswith(wanted)]
+
+
+def extension_name(header: fits.Header) -> str:
+    """Return EXTNAME in capitals, empty where there is none."""
+    return str(header.get("EXTNAME", "")).strip().upper()
+
+
+def open_fits(path: str | os.PathLike[str]) -> FitsFile:
+    """Read the headers of a FITS file and check that its data are all there.
+
+    Raises
+    ------
+    InputError
+        Missing, a folder, unreadable, empty, not FITS, truncated, or damaged compression.
+    """
+    path = Path(path)
+    check_readable(path)
+    try:
+        with fits.open(path, memmap=False, ignore_missing_end=False) as hdus:
+            headers, tables, end = [], [], 0
+            for index, hdu in enumerate(hdus):
+                info = hdu.fileinfo()
+                headers.append(hdu.header.copy())
+                end = max(end, info["datLoc"] + _data_size(hdu.header))
+                if isinstance(hdu, fits.BinTableHDU):
+                    tables.append(_table(path, index, hdu, info["datLoc"]))
+        if _size_up_to(path, end) < end:
+            raise truncated(path)
+    except (OSError, VerifyError, zlib.error, EOFError, ValueError, KeyError, TypeError) as error:
+        raise _unreadable(path, error) from error
+    return FitsFile(path, tuple(headers), tuple(tables))
+
+
+def check_readable(path: Path) -> None:
+    """Raise the error that a missing, unreadable or empty file deserves."""
+    if not path.exists():
+        raise InputError(path, "does not exist", "check the path")
+    if path.is_dir():
+        raise InputError(path, "is a folder, not a file", "give a file")
+    if not os.access(path, os.R_OK):
+        raise InputError(path, "cannot be read", "check its permissions")
+    if path.stat().st_size == 0:
+        raise InputError(path, "is empty", _DAMAGED)
+
+
+def read_image(path: str | os.PathLike[str]) -> tuple[np.ndarray, fits.Header]:
+    """Return the first two-dimensional image of a FITS file and its header.
+
+    Returns
+    -------
+    image : ndarray of float64, shape (ny, nx)
+    header : astropy.io.fits.Header
+
+    Raises
+    ------
+    InputError
+        As `open_fits`, or no image is in the file.
+    """
+    file = open_fits(path)
+    try:
+        with fits.open(file.path, memmap=False) as hdus:
+            for hdu in hdus:
+                if hdu.is_image and hdu.header.get("NAXIS", 0) >= 2 and hdu.data is not None:
+                    image = np.squeeze(hdu.data)
+                    if image.ndim == 2:
+                        return image.astype(np.float64), hdu.header.copy()
+    except (OSError, VerifyError, zlib.error, EOFError, ValueError, TypeError) as error:
+        raise _unreadable(file.path, error) from error
+    raise InputError(file.path, "holds no two-dimensional image", "give a FITS image")
+
+
+def is_event_file(path: str | os.PathLike[str]) -> bool:
+    """Tell an event file from an image.
+
+    Raises
+    ------
+    InputError
+        Not a FITS file, or neither of both.
+    """
+    file = open_fits(path)
+    if file.find("EVENTS") or file.find("STDEVT"):
+        return True
+    if any(h.get("NAXIS", 0) >= 2 and h.get("XTENSION", "IMAGE").strip() == "IMAGE" for h in file.headers):
+        return False
+    raise InputError(path, "holds neither an EVENTS table nor an image", "give one of them")
+
+
+def truncated(path: Path) -> InputError:
+    """Return the error for a file that ends before its data do."""
+    return InputError(path, "is truncated: it ends before its data do", _DAMAGED)
+
+
+def _unreadable(path: Path, error: BaseException) -> InputError:
+    if isinstance(error, InputError):
+        return error
+    text = str(error)
+    gzipped = _is_gzip(path)
+    if isinstance(error, EOFError) or (gzipped and "end-of-stream" in text):
+        return InputError(path, "is truncated: its gzip stream has no end", _DAMAGED)
+    if isinstance(error, (zlib.error, gzip.BadGzipFile)):
+        return InputError(path, "has a damaged gzip stream", _DAMAGED)
+    if "truncated" in text.lower():
+        return truncated(path)
+    return InputError(path, "is not a FITS file, or its header is damaged", "give a FITS file")
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as stream:
+        return stream.read(2) == b"\x1f\x8b"
+
+
+def _reading(path: Path) -> IO[bytes]:
+    if _is_gzip(path):
+        return gzip.open(path, "rb")
+    return path.open("rb", buffering=0)
+
+
+def _read_into(stream: Any, buffer: np.ndarray) -> int:
+    view = memoryview(buffer.view(np.uint8).reshape(-1))
+    done = 0
+    try:
+        while done < len(view):
+            count = stream.readinto(view[done:])
+            if not count:
+                break
+            done += count
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise _unreadable(Path(stream.name), error) from error
+    return done
+
+
+def _size_up_to(path: Path, end: int) -> int:
+    if not _is_gzip(path):
+        return path.stat().st_size
+    with gzip.open(path, "rb") as stream:
+        stream.seek(end)
+        position = stream.tell()
+        while stream.read(1 << 20):  # to its end, so that the checksum is verified
+            pass
+        return position
+
+
+def _data_size(header: fits.Header) -> int:
+    axes = [int(header[f"NAXIS{i + 1}"]) for i in range(int(header["NAXIS"]))]
+    if not axes:
+        return 0
+    elements = int(np.prod(axes, dtype=np.int64))
+    groups = int(header.get("GCOUNT", 1))
+    return abs(int(header["BITPIX"])) // 8 * groups * (int(header.get("PCOUNT", 0)) + elements)
+
+
+def _table(path: Path, index: int, hdu: fits.BinTableHDU, offset: int) -> Table:
+    columns = hdu.columns
+    dtype = columns.dtype.newbyteorder(">")
+    if dtype.itemsize != int(hdu.header["NAXIS1"]):
+        raise ValueError("row layout does not match NAXIS1")
+    scaling = {}
+    for column in columns:
+        scale = 1.0 if column.bscale in (None, "") else float(column.bscale)
+        zero = 0.0 if column.bzero in (None, "") else float(column.bzero)
+        if (scale, zero) != (1.0, 0.0):
+            scaling[column.name.lower()] = (scale, zero)
+    return Table(path, index, hdu.header.copy(), dtype, int(hdu.header["NAXIS2"]), offset, scaling)

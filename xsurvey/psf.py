@@ -1,0 +1,146 @@
+"""Shapes of point spread functions: encircled fractions and random displacements.
+
+A mission's plug-in says how the width changes over its field; the shapes are here.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from xsurvey.units import parse_angle
+
+SIGMA_TO_R90 = float(np.sqrt(2 * np.log(10)))
+
+
+class PointSpreadFunction(Protocol):
+    """A circular PSF whose width may depend on the off-axis angle.
+
+    Off-axis angles are arcmin, radii arcsec; all arguments broadcast.
+    """
+
+    approximate: bool
+
+    def encircled_fraction(self, radius: np.ndarray, off_axis: np.ndarray) -> np.ndarray:
+        """Return the fraction of counts within ``radius``."""
+
+    def radius(self, fraction: float, off_axis: np.ndarray) -> np.ndarray:
+        """Return the radius that encircles ``fraction`` of the counts."""
+
+
+@dataclass(frozen=True)
+class GaussianPsf:
+    """The same circular Gaussian everywhere; ``sigma`` in arcsec."""
+
+    sigma: float
+    approximate: bool = False
+
+    def encircled_fraction(self, radius: np.ndarray, off_axis: np.ndarray) -> np.ndarray:
+        """Return ``1 - exp(-r^2 / 2 sigma^2)``."""
+        radius, _ = np.broadcast_arrays(np.asarray(radius, float), off_axis)
+        return -np.expm1(-(radius**2) / (2 * self.sigma**2))
+
+    def radius(self, fraction: float, off_axis: np.ndarray) -> np.ndarray:
+        """Return the inverse of `encircled_fraction`."""
+        return np.full(np.shape(off_axis), self.sigma * np.sqrt(-2 * np.log1p(-fraction)))
+
+
+@dataclass(frozen=True)
+class KingPsf:
+    r"""A King profile whose 90 % radius grows off axis.
+
+    The encircled fraction is :math:`1 - (1 + (r/r_c)^2)^{1-\eta}` and
+    :math:`r_{90}(\theta) = \sqrt{r_{90,0}^2 + (k\,\theta^p)^2}`.
+
+    Attributes
+    ----------
+    slope : float
+        :math:`\eta > 1`.
+    on_axis_r90 : float
+        :math:`r_{90,0}` in arcsec.
+    growth, exponent : float
+        ``k`` in arcsec at 1 arcmin, and ``p``.
+    """
+
+    slope: float
+    on_axis_r90: float
+    growth: float = 0.0
+    exponent: float = 1.0
+    approximate: bool = False
+
+    def encircled_fraction(self, radius: np.ndarray, off_axis: np.ndarray) -> np.ndarray:
+        """Return the fraction of counts within ``radius`` arcsec."""
+        scaled = np.asarray(radius, float) / self._core_radius(off_axis)
+        return -np.expm1((1 - self.slope) * np.log1p(scaled**2))
+
+    def radius(self, fraction: float, off_axis: np.ndarray) -> np.ndarray:
+        """Return the radius in arcsec that encircles ``fraction``."""
+        return self._core_radius(off_axis) * self._unit_radius(fraction)
+
+    def _unit_radius(self, fraction: float) -> float:
+        return float(np.sqrt(np.expm1(np.log1p(-fraction) / (1 - self.slope))))
+
+    def _core_radius(self, off_axis: np.ndarray) -> np.ndarray:
+        growth = self.growth * np.asarray(off_axis, float) ** self.exponent
+        return np.hypot(self.on_axis_r90, growth) / self._unit_radius(0.9)
+
+
+def random_displacements(
+    psf: PointSpreadFunction, off_axis: np.ndarray, generator: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Draw photon displacements from a PSF.
+
+    Parameters
+    ----------
+    psf : PointSpreadFunction
+    off_axis : ndarray, shape (n,)
+        Off-axis angle of each photon's source, arcmin.
+    generator : numpy.random.Generator
+
+    Returns
+    -------
+    dx, dy : ndarray, shape (n,)
+        Displacements in arcsec.
+    """
+    off_axis = np.asarray(off_axis, float)
+    fraction = generator.random(len(off_axis))
+    angle = generator.uniform(0, 2 * np.pi, len(off_axis))
+    # both shapes scale with one width, so one inverse at unit scale serves all photons
+    reference = psf.radius(0.9, np.zeros(1))[0]
+    scale = psf.radius(0.9, off_axis) / reference
+    table = np.concatenate((np.linspace(0, 0.999, 2000), 1 - np.logspace(-3, -6, 200)))
+    radii = np.array([psf.radius(f, np.zeros(1))[0] for f in table])
+    radius = np.interp(fraction, table, radii) * scale
+    return radius * np.cos(angle), radius * np.sin(angle)
+
+
+def parse_psf(text: str) -> PointSpreadFunction:
+    """Return the PSF that ``gaussian:SIGMA`` or ``king:R90,SLOPE`` names.
+
+    Raises
+    ------
+    ValueError
+        The text has another form, or a width or slope that is not positive.
+
+    Examples
+    --------
+    >>> parse_psf("gaussian:0.7arcsec").radius(0.393, 0.0).round(2)
+    array(0.7)
+    """
+    kind, _, rest = text.partition(":")
+    match = re.fullmatch(r"([^,]+)(?:,([^,]+))?", rest)
+    if kind == "gaussian" and match and match[2] is None:
+        sigma = parse_angle(match[1])
+        if sigma > 0:
+            return GaussianPsf(sigma)
+    if kind == "king" and match and match[2] is not None:
+        r90, slope = parse_angle(match[1]), float(match[2])
+        if r90 > 0 and slope > 1:
+            return KingPsf(slope, r90)
+    raise ValueError(
+        f"'{text}' is not a PSF: gaussian:SIGMA (gaussian:0.7arcsec) or "
+        "king:R90,SLOPE with SLOPE > 1 (king:1.2arcsec,4)"
+    )
