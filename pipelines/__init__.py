@@ -1,15 +1,19 @@
-"""Pipelines: one module each, stage after stage."""
+"""Pipelines: one module each, stage after stage; imported when they are asked for."""
+
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from xsurvey.errors import ParameterError, nearest
-from xsurvey.pipelines.base import Pipeline
-from xsurvey.pipelines.sources import SOURCES
 
-PIPELINES: dict[str, Pipeline] = {pipeline.name: pipeline for pipeline in (SOURCES,)}
+if TYPE_CHECKING:
+    from xsurvey.pipelines.base import Pipeline
 
-__all__ = ["PIPELINES", "Pipeline", "get_pipeline"]
+_WHERE = {"sources": ("xsurvey.pipelines.sources", "SOURCES")}
+
+PIPELINE_NAMES = tuple(_WHERE)
 
 
-def get_pipeline(name: str) -> Pipeline:
+def get_pipeline(name: str) -> "Pipeline":
     """Return a pipeline by name.
 
     Raises
@@ -17,8 +21,14 @@ def get_pipeline(name: str) -> Pipeline:
     ParameterError
         No pipeline has that name.
     """
-    if name not in PIPELINES:
-        raise ParameterError(
-            "pipeline", f"no pipeline is named '{name}'", nearest(name, PIPELINES)
-        )
-    return PIPELINES[name]
+    if name not in _WHERE:
+        raise ParameterError("pipeline", f"no pipeline is named '{name}'", nearest(name, _WHERE))
+    module, attribute = _WHERE[name]
+    pipeline: Pipeline = getattr(importlib.import_module(module), attribute)
+    return pipeline
+
+
+def __getattr__(name: str) -> Any:
+    if name == "PIPELINES":
+        return {known: get_pipeline(known) for known in _WHERE}
+    raise AttributeError(f"module 'xsurvey.pipelines' has no attribute '{name}'")

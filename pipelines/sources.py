@@ -27,7 +27,8 @@ from xsurvey.io.fits_file import open_fits
 from xsurvey.missions import Mission, mission_of, open_events
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.base import Pipeline
-from xsurvey.pipelines.source_products import publish, write_catalog
+from xsurvey.pipelines.source_products import write_catalog
+from xsurvey.pipelines.source_report import publish
 from xsurvey.regions import read_region_file
 
 

@@ -166,7 +166,7 @@ def test_the_summary_tells_what_was_done(tmp_path):
     paths = write_inputs(tmp_path / "in", ["a", "bad"])
     store, summary = Store(tmp_path / "out"), tmp_path / "out" / "run.json"
     run_plan(toy_plan(paths, seed=3), store, workers=0, summary=summary, config={"seed": 3})
-    values = json.loads(summary.read_text(), parse_constant=lambda name: pytest.fail(name))
+    values = json.loads(summary.read_text(), parse_constant=pytest.fail)
     assert values["status"] == "failed" and values["config"] == {"seed": 3}
     assert values["counts"] == {"done": 3, "failed": 1, "skipped": 1}
     assert {"python", "numpy", "xsurvey"} <= set(values["versions"])

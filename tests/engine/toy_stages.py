@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import Field
 
-from xsurvey.engine import Plan, Stage, Task, TaskContext
+from xsurvey.engine import Plan, Stage, Store, Task, TaskContext, run_plan
 from xsurvey.errors import InputError
 from xsurvey.parameters import StepParameters
 
@@ -67,6 +67,13 @@ def collect(context: TaskContext) -> dict:
     return {"targets": len(context.paths("noisy"))}
 
 
+def report_threads(context: TaskContext) -> dict:
+    names = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS")
+    text = " ".join(f"{name}={os.environ.get(name)}" for name in names)
+    (context.folder / "threads.txt").write_text(text)
+    return {}
+
+
 SCALE = Stage(
     "scale", "1", scale, ("scaled.txt",), inputs=("values",), parameters={"scale": ScaleParameters}
 )
@@ -100,3 +107,11 @@ def toy_plan(
         tasks.append(Task(NOISE, path.stem, {"scaled": scaled.output("scaled.txt")}, sections))
     collected = Task(collector, "all", {"noisy": [t.output("noisy.txt") for t in tasks]})
     return Plan([*tasks, collected], seed)
+
+
+def main(folder: str, *names: str) -> None:
+    """Run the toy plan on two workers; for tests that kill the process which does it."""
+    root = Path(folder)
+    store = Store(root / "out")
+    plan = toy_plan([root / "in" / f"{name}.txt" for name in names])
+    run_plan(plan, store, workers=2, summary=root / "out" / "run.json")

@@ -111,7 +111,7 @@ def _load(path: Path, output: Path | None) -> "Config":
 
 
 def _prepare(output: Path, fresh: bool) -> None:
-    from xsurvey.engine.stage import STORE_NAME
+    from xsurvey.engine.store import STORE_NAME
     from xsurvey.errors import OutputError
 
     try:

@@ -5,6 +5,7 @@ import logging
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 import dask
@@ -51,7 +52,9 @@ def start_local(profile: ClusterProfile, workers: int | None) -> Iterator[Runnin
 
 def _without_interrupts(start: Callable[[], LocalCluster]) -> LocalCluster:
     # threads and processes inherit the mask: Ctrl-C then reaches this process only, which stops
-    # the workers itself; they would answer with tracebacks
+    # the workers itself; they would answer with tracebacks. The tracker lifts the mask when it
+    # starts, so it must run before.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         return start()

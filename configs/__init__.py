@@ -1,0 +1,1 @@
+"""Runnable configurations and cluster profiles."""

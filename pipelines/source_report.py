@@ -1,0 +1,104 @@
+"""What a run of the sources pipeline leaves for people: catalog folder and report."""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+from astropy.table import Table
+
+from xsurvey import __version__
+from xsurvey.catalogs import open_catalog
+from xsurvey.config import Config
+from xsurvey.engine import Plan, RunResult, Task
+from xsurvey.engine.provenance import versions
+from xsurvey.io.atomic import atomic_output
+from xsurvey.report import ReportData, TargetReport, write_report
+
+_PUBLISHED = "published.json"
+
+
+def publish(config: Config, plan: Plan, result: RunResult) -> None:
+    """Bring the catalog and the report of a run below its output folder.
+
+    A run that changed nothing since the last time leaves them as they are.
+    """
+    state = _state(config, result)
+    marker = result.store.root / _PUBLISHED
+    catalog = config.output / "catalog"
+    report = config.output / "report.html"
+    if marker.exists() and marker.read_text() == state and catalog.is_dir() and report.is_file():
+        return
+    marker.unlink(missing_ok=True)
+    table = _publish_catalog(plan, result, catalog)
+    write_report(report, _report_data(config, plan, result, table))
+    with atomic_output(marker) as temporary:
+        temporary.write_text(state)
+
+
+def _state(config: Config, result: RunResult) -> str:
+    """Return what decides the products: every task's key and fate, and the configuration."""
+    tasks = [[*o.id, o.key, o.good, o.cause] for o in result.outcomes.values()]
+    text = json.dumps([__version__, tasks, config.as_json()])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _publish_catalog(plan: Plan, result: RunResult, folder: Path) -> Table | None:
+    task = next(t for t in plan.tasks if t.stage.name == "catalog")
+    if not result.outcomes[task.id].good:
+        # an earlier run's catalog must not pass for this one's
+        shutil.rmtree(folder, ignore_errors=True)
+        return None
+    with atomic_output(folder) as temporary:
+        temporary.mkdir()
+        for name in task.stage.outputs:
+            source = result.path(task, name)
+            copy = shutil.copytree if source.is_dir() else shutil.copyfile
+            copy(source, temporary / name)
+    return open_catalog(folder / "sources.fits").query()
+
+
+def _report_data(
+    config: Config, plan: Plan, result: RunResult, table: Table | None
+) -> ReportData:
+    targets = [
+        _target_report(task, plan, result, table)
+        for task in plan.tasks
+        if task.stage.name == "photometry" and result.outcomes[task.id].good
+    ]
+    outcomes = list(result.outcomes.values())
+    return ReportData(
+        title=f"{config.output.name}: sources", pipeline=config.pipeline, targets=targets,
+        table=table, config_text=config.path.read_text(encoding="utf-8", errors="replace"),
+        versions=dict(versions()),
+        timings=[
+            {"stage": o.id.stage, "target": o.id.target, "status": o.status, "seconds": o.seconds}
+            for o in outcomes
+        ],
+        failures=[
+            {"target": o.id.target, "stage": o.id.stage, "cause": o.cause or "", "log": ""}
+            for o in outcomes if o.status == "failed"
+        ],
+        catalog_paths=[
+            ("FITS table", "catalog/sources.fits"), ("HATS catalog", "catalog/hats"),
+            ("DS9 regions", "catalog/sources.reg"),
+        ] if table is not None else [],
+        summary={},
+    )  # fmt: skip
+
+
+def _target_report(task: Task, plan: Plan, result: RunResult, table: Table | None) -> TargetReport:
+    name = task.target
+    by_stage = {t.stage.name: t for t in plan.tasks if t.target == name}
+    summary = json.loads(result.path(by_stage["image"], "summary.json").read_text())
+    field = result.path(by_stage["image"], "field")
+    found = result.path(by_stage["detect"], "found")
+    facts = json.loads((field / "field.json").read_text())
+    band = json.loads((found / "sources.json").read_text())["bands"][0]
+    rows = table[table["obs_id"] == facts["obs_id"]] if table is not None else Table()
+    return TargetReport(
+        name=name, title=facts["target"] or facts["obs_id"],
+        facts=[tuple(pair) for pair in summary["facts"]], warnings=summary["warnings"],
+        counts=field / f"counts_{band}.fits", exposure=field / f"exposure_{band}.fits",
+        background=found / f"background_{band}.fits", sources=rows,
+    )  # fmt: skip
