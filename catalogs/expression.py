@@ -13,7 +13,8 @@ import duckdb
 
 from xsurvey.errors import ParameterError, nearest
 
-_LONGEST = 10_000
+_LONGEST = 100_000
+_MOST_BRACKETS = 200  # parsers take a time that grows much faster than the depth
 _FRAME = "SELECT 1 FROM catalog WHERE "
 _CLASSES = {
     "COLUMN_REF", "CONSTANT", "COMPARISON", "CONJUNCTION", "OPERATOR", "FUNCTION", "BETWEEN",
@@ -58,8 +59,8 @@ def check_expression(
         It cannot be parsed, holds more than one condition, a subquery or a function that is
         not allowed, or an unknown column.
     """
-    if len(text) > _LONGEST or "\0" in text:
-        raise _error("is too long, or no text", "shorten it")
+    if len(text) > _LONGEST or sum(map(text.count, "([{")) > _MOST_BRACKETS or "\0" in text:
+        raise _error("is too long, or has too many brackets", "shorten it")
     try:
         _parse(connection, f"{_FRAME}({text}\n)")  # as it will stand in the query
         node = _parse(connection, f"{_FRAME}{text}\n")

@@ -93,7 +93,8 @@ def _check_replaceable(path: Path) -> None:
     """Refuse to replace a folder of the user's by a catalog."""
     if path.is_file():
         raise OutputError(path, "is a file", "give the name of a new folder")
-    if path.is_dir() and any(path.iterdir()) and not (path / "properties").is_file():
+    ours = all((path / name).is_file() for name in ("properties", "partition_info.csv"))
+    if path.is_dir() and any(path.iterdir()) and not ours:
         raise OutputError(path, "is a folder that holds other files", "give a new folder")
 
 

@@ -57,7 +57,7 @@ def write_fits(
     infos = column_infos(table)
     columns = [_fits_column(table[info.name], info, Path(path)) for info in infos]
     extension = fits.BinTableHDU.from_columns(columns, nrows=len(table))
-    extension.name = "SOURCES"
+    extension.name = "CATALOG"
     for number, info in enumerate(infos, start=1):
         last = f"TUNIT{number}" if f"TUNIT{number}" in extension.header else f"TFORM{number}"
         for key, text in (("TCOMM", info.description), ("TUCD", info.ucd)):

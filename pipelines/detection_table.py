@@ -16,7 +16,7 @@ from xsurvey.imaging.sky_image import read_sky_image, same_grid
 from xsurvey.io.fits_file import is_event_file
 from xsurvey.missions import get_mission, open_events
 from xsurvey.pipelines.source_products import source_table
-from xsurvey.regions import read_region_file
+from xsurvey.regions import RegionSet, read_region_file
 
 _ACRONYM = "XSV"
 
@@ -46,16 +46,14 @@ def detect_in_file(
     """
     if is_event_file(path):
         field = _field_of_events(path, imaging, detection, photometry, exposure)
-        pixels, frame = field.events.wcs if field.events else None, "physical"
     else:
         field = field_from_image(path, detection.band, exposure)
-        pixels, frame = next(iter(field.counts.values())).grid.wcs, "image"
     first = next(iter(field.counts.values()))
     level = None
     if background is not None:
         level = read_sky_image(background)
         same_grid(first, level, background)
-    inside = read_region_file(region, pixels, frame) if region is not None else None
+    inside = _region(region, field) if region is not None else None
     measured = detect_sources(field, detection, photometry, level, inside)
     table = source_table(
         [{"rows": measured.rows, "bands": measured.bands, "hardness": measured.hardness}], _ACRONYM
@@ -81,13 +79,21 @@ def _field_of_events(
     return field_from_events(events, list(dict.fromkeys(bands)), imaging, exposure)
 
 
+def _region(path: Path, field: Field) -> RegionSet:
+    if field.events is not None:
+        return read_region_file(path, field.events.wcs, "physical")
+    return read_region_file(path, next(iter(field.counts.values())).grid.wcs, "image")
+
+
 def _summary(
     table: Table, field: Field, detection: DetectionParameters, exposure_kind: str, output: Path
 ) -> dict[str, Any]:
     true = int(sum(table["classification"] == "TRUE")) if len(table) else 0
     notes = []
     if exposure_kind == "APPROX":
-        notes.append("the exposure map is approximate (EXPMAP = 'APPROX'); give one with --exposure")
+        notes.append(
+            "the exposure map is approximate (EXPMAP = 'APPROX'); give one with --exposure"
+        )
     if not field.timed:
         notes.append("the image has no EXPOSURE: rates are left empty")
     return {

@@ -58,9 +58,7 @@ def _publish_catalog(plan: Plan, result: RunResult, folder: Path) -> Table | Non
     return open_catalog(folder / "sources.fits").query()
 
 
-def _report_data(
-    config: Config, plan: Plan, result: RunResult, table: Table | None
-) -> ReportData:
+def _report_data(config: Config, plan: Plan, result: RunResult, table: Table | None) -> ReportData:
     targets = [
         _target_report(task, plan, result, table)
         for task in plan.tasks

@@ -159,7 +159,9 @@ def _image_task(config: Config, events: Path, name: str, others: dict[str, Path]
     The bands, not the sections they come from, are the task's parameters: a change of the
     detection threshold leaves the images as they are.
     """
-    imaging, detection, photometry = (config.sections[s] for s in ("image", "detection", "photometry"))
+    imaging, detection, photometry = (
+        config.sections[s] for s in ("image", "detection", "photometry")
+    )
     assert isinstance(imaging, ImageParameters)
     assert isinstance(detection, DetectionParameters)
     assert isinstance(photometry, PhotometryParameters)

@@ -166,7 +166,10 @@ def _scalar(value: Any) -> str:
     if not isinstance(value, str):
         return json.dumps(value)
     try:
-        plain = parse_yaml(f"[{value}]") == [value] and "\n" not in value
+        plain = value.isprintable() and parse_yaml(f"[{value}]") == [value]
     except yaml.YAMLError:
         plain = False
-    return value if plain else json.dumps(value)
+    if plain:
+        return value
+    quoted = yaml.safe_dump(value, default_style='"', width=float("inf"), allow_unicode=True)
+    return str(quoted).strip()

@@ -109,7 +109,9 @@ class Observation:
 class EventSource(Protocol):
     """Rows of an event table and how a mission reads them."""
 
-    path: Path
+    @property
+    def path(self) -> Path:
+        """The file."""
 
     def chunks(self, rows: int | None = None) -> Iterator[np.ndarray]:
         """Yield raw structured arrays in file order."""
@@ -165,6 +167,7 @@ class EnergyFilter:
     band: EnergyBand
 
     def __call__(self, chunk: EventChunk) -> np.ndarray:
+        """Return the mask of the events of the band."""
         energy = chunk["energy"]
         return (energy >= self.band.minimum) & (energy < self.band.maximum)
 
@@ -177,6 +180,7 @@ class GtiFilter:
     shared: GoodTimeIntervals | None = None
 
     def __call__(self, chunk: EventChunk) -> np.ndarray:
+        """Return the mask of the events in good time."""
         time = chunk["time"]
         if self.shared is not None:
             return self.shared.contains(time)
@@ -202,6 +206,7 @@ class RegionFilter:
     region: _Region
 
     def __call__(self, chunk: EventChunk) -> np.ndarray:
+        """Return the mask of the events inside."""
         return self.region.contains(chunk["x"], chunk["y"])
 
 

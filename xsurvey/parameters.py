@@ -43,9 +43,7 @@ class StepParameters(BaseModel):
         return self.model_dump(mode="json")
 
 
-def parameter_error(
-    error: ValidationError, model: type[BaseModel], subject: str
-) -> ParameterError:
+def parameter_error(error: ValidationError, model: type[BaseModel], subject: str) -> ParameterError:
     """Turn pydantic's first complaint into the one-line error of the contract."""
     first = error.errors(include_url=False)[0]
     path = ".".join(str(part) for part in (subject, *first["loc"]) if str(part))

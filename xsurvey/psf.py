@@ -22,7 +22,9 @@ class PointSpreadFunction(Protocol):
     Off-axis angles are arcmin, radii arcsec; all arguments broadcast.
     """
 
-    approximate: bool
+    @property
+    def approximate(self) -> bool:
+        """Whether it is known to be no more than an approximation."""
 
     def encircled_fraction(self, radius: np.ndarray, off_axis: np.ndarray) -> np.ndarray:
         """Return the fraction of counts within ``radius``."""

@@ -183,6 +183,11 @@ def _finite(value: float) -> float:
     return value
 
 
+def written(text: str) -> Any:
+    """Return a default as the user would write it; the field's own type reads it."""
+    return text
+
+
 def _with_unit(unit: str) -> PlainSerializer:
     return PlainSerializer(lambda value: f"{value:.12g}{unit}", return_type=str, when_used="json")
 

@@ -36,7 +36,7 @@ def scale(context: TaskContext) -> dict:
 def add_noise(context: TaskContext) -> dict:
     values = np.loadtxt(context.path("scaled"), ndmin=1)
     if "slow" in context.target:
-        time.sleep(1)
+        time.sleep(0.3)
     if "crash" in context.target:
         os._exit(7)
     if "killed once" in context.target and not _seen(context):

@@ -25,7 +25,11 @@ def list_command(json_path: Path | None) -> None:
     entries = []
     for dataset in DATASETS.values():
         installed = is_installed(dataset)
-        state = f"installed: {dataset.path}" if installed else f"not installed ({dataset.size / 1e6:.0f} MB)"
+        state = (
+            f"installed: {dataset.path}"
+            if installed
+            else f"not installed ({dataset.size / 1e6:.0f} MB)"
+        )
         click.echo(f"{dataset.name}\n    {dataset.description}\n    {state}\n    {dataset.terms}")
         entries.append({"name": dataset.name, "installed": installed, "path": str(dataset.path)})
     write_json(json_path, {"datasets": entries})
@@ -34,7 +38,7 @@ def list_command(json_path: Path | None) -> None:
 @data_command.command("install")
 @click.argument("name")
 def install_command(name: str) -> None:
-    """Install a data set; its checksum is verified, and a good copy is not fetched again.
+    r"""Install a data set; its checksum is verified, and a good copy is not fetched again.
 
     \b
     Example:

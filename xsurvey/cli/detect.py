@@ -19,7 +19,9 @@ from xsurvey.imaging.parameters import ImageParameters
 )  # fmt: skip
 @exposure_option
 @click.option(
-    "--background", type=click.Path(path_type=Path), metavar="MAP",
+    "--background",
+    type=click.Path(path_type=Path),
+    metavar="MAP",
     help="Expected background counts a pixel, on the pixels of the image. Estimated if not given.",
 )
 @region_option
@@ -29,7 +31,7 @@ def detect_command(
     source: Path, output: Path, exposure: Path | None, background: Path | None,
     region: Path | None, parameters: tuple[Any, ...], json_path: Path | None,
 ) -> None:  # fmt: skip
-    """Find and measure the sources of an event file or a counts image.
+    r"""Find and measure the sources of an event file or a counts image.
 
     Maxima of a wavelet transform whose Poisson probability under the background is below
     exp(-threshold) are sources. They are measured in apertures fitted to the PSF, with

@@ -15,8 +15,8 @@ _REQUIRED = (
     "pyarrow", "pydantic", "matplotlib",
 )  # fmt: skip
 _OPTIONAL = {
-    "xspectrampoline": ("XSPEC's model library", "pip install 'xsurvey[xspec]'"),
-    "ixpeobssim": ("IXPE responses, the demo's events", "pip install 'xsurvey[ixpe]'"),
+    "xspectrampoline": ("XSPEC's model library", "pip install xspectrampoline"),
+    "ixpeobssim": ("polarimetry responses, the demo's events", "pip install ixpeobssim"),
     "hats": ("reading our catalogs with the HATS library", "pip install hats"),
     "bokeh": ("Dask's dashboard", "pip install bokeh"),
 }

@@ -28,7 +28,7 @@ def image_command(
     events: Path, output: Path, exposure_output: Path | None, exposure: Path | None,
     region: Path | None, band: str | None, parameters: ImageParameters, json_path: Path | None,
 ) -> None:  # fmt: skip
-    """Make a counts image of an event file, and its exposure map.
+    r"""Make a counts image of an event file, and its exposure map.
 
     \b
     Example, 2-7 keV in pixels of 2 arcsec:

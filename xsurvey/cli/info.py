@@ -12,7 +12,7 @@ from xsurvey.cli.options import json_option, write_json
 @event_argument
 @json_option
 def info_command(events: Path, json_path: Path | None) -> None:
-    """Describe an event file: what was observed, what passes the standard filter, what is odd.
+    r"""Describe an event file: what was observed, what passes the standard filter, what is odd.
 
     \b
     Example:

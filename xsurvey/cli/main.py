@@ -83,7 +83,9 @@ def xsurvey(verbose: int, quiet: bool) -> None:
     Results go to standard output or files, logs and progress to standard error. Exit status:
     0 good, 1 our bug, 2 bad input, 3 some targets of a run failed, 130 interrupted.
     """
-    level = logging.ERROR if quiet else [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
+    level = (
+        logging.ERROR if quiet else [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
+    )
     logging.basicConfig(stream=sys.stderr, format="xsurvey: %(levelname)s: %(message)s")
     logging.getLogger("xsurvey").setLevel(level)
 
@@ -107,7 +109,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
-    except Exception as error:  # noqa: BLE001 - the last resort: our bug, said as such
+    except Exception as error:
         traceback.print_exc()
         status = _report(
             f"internal: {type(error).__name__}: {error}; this is a bug, please report it", EXIT_BUG

@@ -49,9 +49,10 @@ def step_options(*models: type[StepParameters]) -> Callable[[Callable], Callable
             )
             return function(*args, parameters=read if len(read) > 1 else read[0], **kwargs)
 
+        decorated: Callable = with_parameters
         for name, field in reversed(fields.items()):
-            with_parameters = _option(name, field)(with_parameters)
-        return with_parameters
+            decorated = _option(name, field)(decorated)
+        return decorated
 
     return decorate
 
@@ -124,8 +125,11 @@ def _default_text(field: FieldInfo) -> str:
         return "on" if field.default else "off"
     if isinstance(field.default, str):  # written as the user would, with its unit
         return field.default
-    annotated = typing.Annotated[(field.annotation, *field.metadata)] if field.metadata else field.annotation
-    value = TypeAdapter(annotated).dump_python(field.default, mode="json")
+    kind: Any = field.annotation
+    for metadata in field.metadata:
+        kind = typing.Annotated[kind, metadata]
+    adapter: TypeAdapter[Any] = TypeAdapter(kind)
+    value = adapter.dump_python(field.default, mode="json")
     if isinstance(value, list):
         return ", ".join(str(v) for v in value)
     return str(value)

@@ -19,13 +19,13 @@ from xsurvey.simulate.parameters import SimulationParameters
 def simulate_command(
     output: Path, seed: int, parameters: SimulationParameters, json_path: Path | None
 ) -> None:
-    """Write a simulated event file and its truth table.
+    r"""Write a simulated event file and its truth table.
 
     The events carry a uniform background and point sources through PSF, dither and chip
     gaps; no responses are applied yet (the file says SIMLEVEL = COUNTS).
 
     \b
-    Example, a 100 ks ACIS-I field with 25 sources of 12 counts:
+    Example, a 100 ks field with 25 sources of 12 counts:
       xsurvey simulate -o field.fits --exposure 100ks --random-sources 25 --seed 1
     """
     from xsurvey.io.atomic import check_writable

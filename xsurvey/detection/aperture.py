@@ -163,7 +163,9 @@ def hardness_ratio(
     P(HR <= t) = P(H <= S (1 + t)/(1 - t)) is integrated over the posterior of S: no random
     numbers are needed (the quantity of Park et al. 2006, ApJ 652, 610).
     """
-    ratios = np.concatenate((-1 + np.logspace(-4, -0.0001, 150), [0.0], 1 - np.logspace(-0.0001, -4, 150)))
+    ratios = np.concatenate(
+        (-1 + np.logspace(-4, -0.0001, 150), [0.0], 1 - np.logspace(-0.0001, -4, 150))
+    )
     factor = (1 + ratios) / (1 - ratios)
     result = np.full((3, len(hard.counts)), np.nan)
     tails = (0.5, (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)

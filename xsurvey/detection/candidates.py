@@ -43,7 +43,9 @@ class Candidates:
     core_scale: np.ndarray
 
     @classmethod
-    def single_scale(cls, x: np.ndarray, y: np.ndarray, likelihood: np.ndarray, scale: int) -> Candidates:
+    def single_scale(
+        cls, x: np.ndarray, y: np.ndarray, likelihood: np.ndarray, scale: int
+    ) -> Candidates:
         """Return maxima of one plane, each its own core."""
         scales = np.full(len(x), scale)
         return cls(x, y, likelihood, scales, x, y, scales)
@@ -189,8 +191,7 @@ def _outshone_removed(
     for order, index in enumerate(first):
         neighbours = tree.query_ball_point(position[order], reach.max())
         shadowed = any(
-            n < order and np.hypot(*(position[n] - position[order])) <= reach[n]
-            for n in neighbours
+            n < order and np.hypot(*(position[n] - position[order])) <= reach[n] for n in neighbours
         )
         if shadowed:
             scale = int(candidates.scale[index])

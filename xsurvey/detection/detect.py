@@ -66,7 +66,9 @@ def find_sources(
     """
     labels = band_labels(field, search_bands(parameters, field.mission))
     if background is not None and len(labels) > 1:
-        raise InputError("background map", "is one, but several bands are searched", "give one band")
+        raise InputError(
+            "background map", "is one, but several bands are searched", "give one band"
+        )
     _check_region(field, labels[0], region)
     searches = [
         search_band(label, field.counts[label], field.exposure[label], parameters, background)
@@ -91,7 +93,9 @@ def _check_region(field: Field, label: str, region: RegionSet | None) -> None:
         return
     y, x = np.nonzero(field.exposure[label].data > 0)
     if not region.contains(*sky_pixels(field, label, x, y)).any():
-        raise InputError(region.name, "covers no exposed pixel of the image", "check its coordinates")
+        raise InputError(
+            region.name, "covers no exposed pixel of the image", "check its coordinates"
+        )
 
 
 def sky_pixels(

@@ -123,8 +123,7 @@ def _measure(
         sources, np.nan_to_num(off_axis), psf, grid.pixel_size, detector_pixel, parameters
     )
     measured = {
-        label: measure_band(_band_data(field, label, found, detection), circles)
-        for label in labels
+        label: measure_band(_band_data(field, label, found, detection), circles) for label in labels
     }
     likelihood = np.array([s.likelihood for s in sources])
     sky_x, sky_y = sky_pixels(field, labels[0], x, y)
@@ -140,7 +139,8 @@ def _measure(
         "detection_likelihood": likelihood,
         "significance": gaussian_significance(likelihood),
         "detection_band": [s.band for s in sources],
-        "detection_scale": np.array([starlet.kernel_sigma(s.scale) for s in sources]) * grid.pixel_size,
+        "detection_scale": np.array([starlet.kernel_sigma(s.scale) for s in sources])
+        * grid.pixel_size,
         "classification": ["TRUE" if v >= detection.threshold else "MARGINAL" for v in likelihood],
         "psf_radius": circles.radius * grid.pixel_size,
         "psf_fraction": circles.fraction,
@@ -150,9 +150,7 @@ def _measure(
     pairs = field.mission.hardness_pairs if field.mission else ()
     columns |= hardness_columns(pairs, measured)
     columns |= _quality(field, labels, measured, circles, found, psf)
-    return [
-        {name: _scalar(values[i]) for name, values in columns.items()} for i in range(len(x))
-    ]
+    return [{name: _scalar(values[i]) for name, values in columns.items()} for i in range(len(x))]
 
 
 def _quality(

@@ -4,13 +4,14 @@ from pydantic import Field, field_validator
 
 from xsurvey.parameters import StepParameters
 from xsurvey.psf import parse_psf
-from xsurvey.units import Angle, Band
+from xsurvey.units import Angle, Band, written
 
 
 class DetectionParameters(StepParameters):
     """How sources are searched.
 
-    The default threshold leaves about half a false source in a blank 100 ks ACIS-I field.
+    The default threshold leaves less than one false source in a blank image of a million pixels
+    (docs/calibration.md).
     """
 
     band: tuple[Band, ...] = Field(
@@ -34,7 +35,7 @@ class DetectionParameters(StepParameters):
         description="Number of wavelet scales, from one pixel up, each twice the last.",
     )  # fmt: skip
     background_scale: Angle = Field(
-        default="60arcsec", gt=0,
+        default=written("60arcsec"), gt=0,
         description="Gaussian sigma of the widest smoothing of the background map.",
     )  # fmt: skip
 
@@ -56,13 +57,21 @@ class PhotometryParameters(StepParameters):
         "approximate PSF if not given; for an image of no known mission the fitted width.",
     )
     annulus_inner: float = Field(
-        default=1.5, ge=1, le=20, description="Inner radius of the background annulus, in apertures."
+        default=1.5,
+        ge=1,
+        le=20,
+        description="Inner radius of the annulus, in aperture radii.",
     )
     annulus_outer: float = Field(
-        default=5.0, gt=1, le=100, description="Outer radius of the background annulus, in apertures."
+        default=5.0,
+        gt=1,
+        le=100,
+        description="Outer radius of the annulus, in aperture radii.",
     )
     annulus_minimum: Angle = Field(
-        default="15arcsec", gt=0, description="Smallest outer radius of the background annulus."
+        default=written("15arcsec"),
+        gt=0,
+        description="Smallest outer radius of the background annulus.",
     )
 
     @field_validator("psf")

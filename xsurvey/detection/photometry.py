@@ -95,7 +95,8 @@ def apertures_for(
     x = np.array([s.position.x for s in sources], dtype=float)
     y = np.array([s.position.y for s in sources], dtype=float)
     shapes: list[PointSpreadFunction] = [
-        psf or GaussianPsf(max(s.position.sigma, 0.5) * pixel_size, True) for s in sources
+        psf if psf is not None else GaussianPsf(max(s.position.sigma, 0.5) * pixel_size, True)
+        for s in sources
     ]
     fraction = parameters.aperture_fraction
     radius = _each(lambda p, t: p.radius(fraction, t), shapes, off_axis)
@@ -148,13 +149,15 @@ def measure_band(data: BandData, apertures: Apertures) -> BandPhotometry:
         posterior = counts_posterior(empty, empty, empty, empty, empty, empty)
         return BandPhotometry(empty.astype(int), empty, empty, posterior, empty.astype(bool))
     source_area = np.array([float(c.do_photometry(exposure)[0][0]) for c in circles])
-    pixels_inside = np.array([float(c.do_photometry(np.ones_like(exposure))[0][0]) for c in circles])
+    pixels_inside = np.array(
+        [float(c.do_photometry(np.ones_like(exposure))[0][0]) for c in circles]
+    )
     counts = _count_photons(data.photons, apertures)
     free = _free_of_sources(exposure > 0, apertures)
     annulus_counts, annulus_area = _annuli(data.counts.data, exposure, free, apertures)
     from_map = annulus_area < source_area
     # the map's expectation stands for an annulus a hundred apertures large
-    map_level = np.array([float(c.do_photometry(data.background)[0][0]) for c in circles])
+    map_level = _sums(circles, data.background)
     annulus_counts = np.where(from_map, 100 * map_level, annulus_counts)
     annulus_area = np.where(from_map, 100 * np.maximum(source_area, 1e-9), annulus_area)
     leaked = np.where(from_map, 0.0, apertures.annulus_fraction)
@@ -173,6 +176,11 @@ def _photutils_circles(apertures: Apertures) -> list[CircularAperture]:
         CircularAperture((x, y), r)
         for x, y, r in zip(apertures.x, apertures.y, apertures.radius, strict=True)
     ]
+
+
+def _sums(circles: list[CircularAperture], image: np.ndarray) -> np.ndarray:
+    """Return the sum of an image in each circle, pixels cut exactly."""
+    return np.array([float(c.do_photometry(image)[0][0]) for c in circles])
 
 
 def _count_photons(
@@ -248,7 +256,7 @@ def hardness_columns(
     pairs: Iterable[tuple[str, str]], measured: Mapping[str, BandPhotometry]
 ) -> dict[str, np.ndarray]:
     """Return the hardness ratios of the pairs (harder, softer) whose bands were measured."""
-    columns = {}
+    columns: dict[str, np.ndarray] = {}
     for hard, soft in pairs:
         if hard not in measured or soft not in measured:
             continue

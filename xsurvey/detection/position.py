@@ -62,7 +62,7 @@ def fit_position(
     of both axes; a source without net counts keeps its start and the width as its error.
     """
     reach = int(np.ceil(4 * sigma)) + 1
-    row, column = int(round(y)), int(round(x))
+    row, column = round(float(y)), round(float(x))
     rows = np.arange(max(row - reach, 0), min(row + reach + 1, counts.shape[0]))
     columns = np.arange(max(column - reach, 0), min(column + reach + 1, counts.shape[1]))
     data = counts[np.ix_(rows, columns)]

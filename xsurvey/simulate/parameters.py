@@ -6,7 +6,7 @@ from pydantic import Field, field_validator
 
 from xsurvey.parameters import StepParameters
 from xsurvey.psf import parse_psf
-from xsurvey.units import Angle, Band, Duration, Position, SkyPosition, parse_sky_position
+from xsurvey.units import Angle, Band, Duration, Position, SkyPosition, parse_sky_position, written
 
 
 class PointSource(NamedTuple):
@@ -37,17 +37,21 @@ def parse_source(text: str) -> PointSource:
 class SimulationParameters(StepParameters):
     """What to simulate: a pointing with a uniform background and point sources."""
 
-    mission: str = Field(default="chandra", description="Mission whose event file is written.")
+    mission: str | None = Field(
+        default=None,
+        description="Mission whose event file is written (`xsurvey doctor` lists them); the "
+        "alphabet's first if none.",
+    )
     pointing: Position = Field(
-        default="150.0,2.2", description="Optical axis, RA,DEC in degrees or sexagesimal."
+        default=written("150.0,2.2"), description="Optical axis, RA,DEC in degrees or sexagesimal."
     )
     roll: float = Field(default=0.0, ge=-360, le=360, description="Roll angle in degrees.")
-    exposure: Duration = Field(default="100ks", gt=0, le=1e9, description="Good time.")
+    exposure: Duration = Field(default=written("100ks"), gt=0, le=1e9, description="Good time.")
     intervals: int = Field(
         default=1, ge=1, le=1000,
         description="Number of good time intervals; gaps of a tenth of their length lie between.",
     )  # fmt: skip
-    energy: Band = Field(default="0.5-7", description="Energies of the events, in keV.")
+    energy: Band = Field(default=written("0.5-7"), description="Energies of the events, in keV.")
     background_rate: float = Field(
         default=0.1, ge=0, le=1e4,
         description="Background in counts/s on each detector, uniform on it, flat in energy.",
@@ -70,7 +74,9 @@ class SimulationParameters(StepParameters):
         default=None, description="PSF as gaussian:SIGMA or king:R90,SLOPE; the mission's if none."
     )
     dither: Angle = Field(
-        default="8arcsec", ge=0, description="Amplitude of the Lissajous dither on each axis."
+        default=written("8arcsec"),
+        ge=0,
+        description="Amplitude of the Lissajous dither on each axis.",
     )
 
     @field_validator("psf")

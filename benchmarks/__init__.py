@@ -1,0 +1,1 @@
+"""Benchmarks and Monte-Carlo calibrations: ``python -m benchmarks.NAME``."""

@@ -1,0 +1,54 @@
+"""The command line that all benchmarks share, and the record that they leave."""
+
+import argparse
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from typing import Any
+
+_LIBRARIES = ("xsurvey", "numpy", "scipy", "astropy", "boost-histogram")
+
+
+def benchmark(run: Callable[[int, float], dict[str, Any]], seed: int) -> None:
+    """Run a benchmark from the command line.
+
+    Parameters
+    ----------
+    run : callable
+        ``run(seed, fraction)`` returns what was measured.
+    seed : int
+        The seed of the committed result, fixed before it was run.
+    """
+    parser = argparse.ArgumentParser(description=run.__doc__)
+    parser.add_argument("--seed", type=int, default=seed)
+    parser.add_argument("--fraction", type=float, default=1.0, help="of the full number of trials")
+    parser.add_argument("--json", type=Path, help="write the result there")
+    arguments = parser.parse_args()
+    result = {
+        "date": datetime.date.today().isoformat(),
+        "seed": arguments.seed,
+        "fraction": arguments.fraction,
+        "python": platform.python_version(),
+        "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
+        **run(arguments.seed, arguments.fraction),
+    }
+    text = json.dumps(result, indent=1)
+    print(text)
+    if arguments.json:
+        arguments.json.write_text(text + "\n")
+
+
+def in_parallel(function: Callable[..., Any], tasks: list[tuple[Any, ...]]) -> list[Any]:
+    """Apply a module-level function to argument tuples on all cores, results in order."""
+    with ProcessPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(function, *zip(*tasks, strict=True), chunksize=1))
+
+
+def trials(full: int, fraction: float) -> int:
+    """Return the number of trials of a fraction, at least one."""
+    return max(1, round(full * fraction))

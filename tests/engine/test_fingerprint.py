@@ -1,0 +1,123 @@
+"""Stages whose source changed must have a new version."""
+
+import itertools
+import json
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from xsurvey.engine import Stage
+from xsurvey.engine.fingerprint import (
+    complaints,
+    fingerprints,
+    read,
+    registered_stages,
+    stage_fingerprint,
+    update,
+)
+from xsurvey.errors import InputError
+
+NUMBERS = itertools.count()
+RECORDED = Path(__file__).with_name("fingerprints.json")
+
+SOURCE = '''
+"""A module."""
+import math
+LIMIT = 3.0
+UNUSED = 1
+
+def run(context):
+    """Do it."""
+    # a remark
+    return {"x": helper(LIMIT)}
+
+def helper(value):
+    return math.sqrt(value)
+
+def other(value):
+    return value
+'''
+
+
+def test_no_stage_changed_without_a_new_version():
+    stages = registered_stages()
+    if not stages:
+        pytest.skip("there are no pipelines yet")
+    found = complaints(fingerprints(stages), read(RECORDED))
+    assert not found, "\n".join(["", *found])
+
+
+@pytest.fixture
+def stage_of(tmp_path, monkeypatch):
+    """Make a stage of a module with a given source."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def make(source, version="1", helpers=()):
+        name = f"fingerprinted_{next(NUMBERS)}"
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(source))
+        return Stage("toy", version, __import__(name).run, ("x",), helpers=helpers)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    # a remark\n", ""),
+        ('"""Do it."""', '"""Do it well."""'),
+        ('{"x": helper(LIMIT)}', '{\n        "x": helper(LIMIT),\n    }'),
+        ("UNUSED = 1", "UNUSED = 2"),
+        ("    return value\n", "    return -value\n"),
+    ],
+)
+def test_what_cannot_matter_does_not_count(stage_of, old, new):
+    assert old in SOURCE
+    before = stage_fingerprint(stage_of(SOURCE))
+    assert stage_fingerprint(stage_of(SOURCE.replace(old, new))) == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("LIMIT = 3.0", "LIMIT = 4.0"), ("math.sqrt(value)", "math.exp(value)"), ('"x"', '"y"')],
+)
+def test_what_can_matter_counts(stage_of, old, new):
+    before = stage_fingerprint(stage_of(SOURCE))
+    assert stage_fingerprint(stage_of(SOURCE.replace(old, new))) != before
+
+
+def test_helper_modules_and_packages_count(stage_of, tmp_path):
+    package = tmp_path / "helping"
+    package.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "part.py").write_text("x = 1\n")
+    stage = stage_of(SOURCE, helpers=("helping",))
+    before = stage_fingerprint(stage)
+    (package / "part.py").write_text("x = 1  # one\n")
+    assert stage_fingerprint(stage) == before
+    (package / "part.py").write_text("x = 2\n")
+    assert stage_fingerprint(stage) != before
+    with pytest.raises(InputError, match="helper module no_such_module: does not exist"):
+        stage_fingerprint(stage_of(SOURCE, helpers=("no_such_module",)))
+
+
+def test_a_change_without_a_version_is_told_and_not_recorded(stage_of, tmp_path):
+    file = tmp_path / "fingerprints.json"
+    changed = SOURCE.replace("3.0", "4.0")
+    update(fingerprints([stage_of(SOURCE)]), file)
+    assert complaints(fingerprints([stage_of(SOURCE)]), read(file)) == []
+
+    now = fingerprints([stage_of(changed)])
+    (line,) = complaints(now, read(file))
+    assert "its version is still 1" in line
+    assert "python -m xsurvey.engine.fingerprint --update" in line
+    with pytest.raises(InputError, match="raise it, or give --same-results toy"):
+        update(now, file)
+    assert json.loads(file.read_text()) != now
+    update(now, file, same_results=["toy"])
+    assert complaints(now, read(file)) == []
+
+    newer = fingerprints([stage_of(SOURCE, version="2")])
+    assert "has a new version" in complaints(newer, read(file))[0]
+    update(newer, file)
+    assert "is gone" in complaints({}, read(file))[0]

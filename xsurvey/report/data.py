@@ -1,0 +1,76 @@
+"""What a report is made of; it knows nothing of pipelines or missions."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from astropy.table import Table
+
+
+@dataclass(frozen=True)
+class TargetReport:
+    """One observation or field of a run.
+
+    Attributes
+    ----------
+    name : str
+        The target of the run's tasks, such as ``754``.
+    title : str
+        Name of the object, as its header has it.
+    facts : sequence of (str, str)
+        Labels and values: mission, instrument, dates, livetime.
+    warnings : sequence of str
+        What is odd about the observation.
+    counts, exposure, background : path
+        FITS images on one grid, as `xsurvey.imaging.sky_image.read_sky_image` reads them.
+    sources : astropy.table.Table
+        The rows of this target, in the columns of the schema ``sources``; any column but
+        ``ra`` and ``dec`` may be absent.
+    """
+
+    name: str
+    title: str
+    facts: Sequence[tuple[str, str]]
+    warnings: Sequence[str]
+    counts: Path
+    exposure: Path
+    background: Path
+    sources: Table
+
+
+@dataclass(frozen=True)
+class ReportData:
+    """A run.
+
+    Attributes
+    ----------
+    title, pipeline : str
+    targets : sequence of TargetReport
+        Those that succeeded.
+    table : astropy.table.Table or None
+        The rows of all targets, with units and descriptions; None where there is no catalog.
+    config_text : str
+        The configuration as the user wrote it.
+    versions : mapping of str to str
+        Package to version.
+    timings : sequence of mapping
+        With ``stage``, ``target``, ``status``, ``seconds``.
+    failures : sequence of mapping
+        With ``target``, ``stage``, ``cause``, ``log`` (a path relative to the page, or empty).
+    catalog_paths : sequence of (str, str)
+        Labels and paths relative to the page.
+    summary : mapping
+        More facts of the run for its header: label to value (started, seed, cluster, ...).
+    """
+
+    title: str
+    pipeline: str
+    targets: Sequence[TargetReport]
+    table: Table | None = None
+    config_text: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+    timings: Sequence[Mapping[str, Any]] = ()
+    failures: Sequence[Mapping[str, Any]] = ()
+    catalog_paths: Sequence[tuple[str, str]] = ()
+    summary: Mapping[str, Any] = field(default_factory=dict)
