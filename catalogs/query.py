@@ -92,7 +92,7 @@ def run_query(source: Source, query: Query) -> Table:
     connection = connect()
     try:
         data = source.data if cone is None else _pruned(source, cone)
-        connection.register("source", data)
+        _register(connection, source, data)
         if query.where is not None:
             check_expression(connection, query.where, known)
         sql = _sql(source, plan, query, cone, limit)
@@ -122,6 +122,17 @@ def connect() -> duckdb.DuckDBPyConnection:
         connection.execute(f"CREATE MACRO {function} AS {definition}")
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+def _register(
+    connection: duckdb.DuckDBPyConnection, source: Source, data: pa.dataset.Dataset | pa.Table
+) -> None:
+    try:
+        connection.register("source", data)
+    except duckdb.NotImplementedException as error:
+        raise InputError(
+            source.path, f"has a column of a rare type ({first_line(error)})", "leave it out"
+        ) from error
 
 
 def find_column(name: str, known: Iterable[str], option: str) -> str:

@@ -75,4 +75,4 @@ def nearest(name: str, known: Iterable[str]) -> str:
     found = difflib.get_close_matches(name.lower(), list(by_lower), n=3, cutoff=0.6)
     if found:
         return f"did you mean {' or '.join(repr(by_lower[f]) for f in found)}?"
-    return f"use one of {', '.join(choices)}"
+    return f"use one of {', '.join(choices)}" if choices else "leave it out"

@@ -5,9 +5,10 @@ and the argument of its function are all made from it. Field descriptions are th
 texts.
 """
 
+import typing
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from xsurvey.errors import ParameterError, nearest
 
@@ -15,7 +16,23 @@ from xsurvey.errors import ParameterError, nearest
 class StepParameters(BaseModel):
     """Immutable parameters of one analysis step; unknown names are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _single_values_as_tuples(cls, values: Any) -> Any:
+        """Let ``band: 0.5-7`` stand for a list of one."""
+        if not isinstance(values, dict):
+            return values
+        repeated = {
+            name
+            for name, field in cls.model_fields.items()
+            if typing.get_origin(field.annotation) is tuple
+        }
+        return {
+            name: (value,) if name in repeated and isinstance(value, str) else value
+            for name, value in values.items()
+        }
 
     @classmethod
     def read(cls, values: dict[str, Any], subject: str) -> Self:
@@ -60,10 +77,18 @@ def parameter_error(error: ValidationError, model: type[BaseModel], subject: str
 
 
 def _fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """Return the field names of the model that a location in the values leads to."""
     current: Any = model
     for part in location:
-        field = getattr(current, "model_fields", {}).get(part)
-        if field is None:
-            break
-        current = field.annotation
+        if isinstance(part, str) and part in getattr(current, "model_fields", {}):
+            current = current.model_fields[part].annotation
+        current = _model_in(current)
     return list(getattr(current, "model_fields", {}))
+
+
+def _model_in(annotation: Any) -> Any:
+    """Unwrap ``list[M]``, ``tuple[M, ...]`` and ``M | None`` to the model M."""
+    if hasattr(annotation, "model_fields"):
+        return annotation
+    inner = [_model_in(a) for a in typing.get_args(annotation)]
+    return next((a for a in inner if hasattr(a, "model_fields")), None)

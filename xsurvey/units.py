@@ -60,8 +60,9 @@ def _parse_with_unit(value: Any, factors: dict[str, float], kind: str, example: 
         except Exception as error:
             raise ValueError(f"{value} is not of unit {base}") from error
     match = _NUMBER_UNIT.match(str(value))
+    article = "an" if kind[0] in "aeiou" else "a"
     if not match:
-        raise ValueError(f"'{value}' is not a {kind} with its unit, such as {example}")
+        raise ValueError(f"'{value}' is not {article} {kind} with its unit, such as {example}")
     number, unit = match.groups()
     if unit not in factors:
         known = ", ".join(u for u in factors if u.isalpha())

@@ -57,7 +57,9 @@ def test_seed_version_and_data_versions_are_in_the_key(paths):
         (dataclasses.replace(task, target="b"), 0),
     ]  # fmt: skip
     keys = {task_key(t, seed, {"values": {"sha256": "0"}}) for t, seed in variants}
-    assert len(keys) == len(variants)
+    keys.add(task_key(task, 0, {"values": {"sha256": "0"}}, {"b": "scale: holds no numbers"}))
+    keys.add(task_key(task, 0, {"values": {"sha256": "1"}}))
+    assert len(keys) == len(variants) + 2
 
 
 @given(st.permutations(list(range(6))))

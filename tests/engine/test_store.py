@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -82,13 +83,29 @@ def test_a_live_run_keeps_others_out_and_says_which(tmp_path):
     assert not (tmp_path / ".xsurvey/lock").exists()
 
 
-def test_a_lock_of_another_host_is_left_to_the_user(tmp_path):
+def test_a_lock_of_another_host_is_kept_while_it_shows_signs_of_life(tmp_path):
     lock = tmp_path / ".xsurvey" / "lock"
     lock.parent.mkdir()
     lock.write_text(json.dumps({"pid": 1, "host": "node17", "token": "x"}))
-    with pytest.raises(OutputError, match=r"process 1 on host node17; .* delete .*lock"):
-        Store(tmp_path).writing().__enter__()
-    assert lock.exists()
+    with (
+        pytest.raises(OutputError, match="in use by the run of process 1 on host node17"),
+        Store(tmp_path).writing(),
+    ):
+        pass
+    assert json.loads(lock.read_text())["token"] == "x"
+    os.utime(lock, (time.time() - 200, time.time() - 200))
+    with Store(tmp_path).writing():
+        assert json.loads(lock.read_text())["token"] != "x"
+
+
+def test_a_run_shows_signs_of_life(tmp_path, monkeypatch):
+    monkeypatch.setattr("xsurvey.engine.lock._TOUCH_EVERY_S", 0.01)
+    lock = tmp_path / ".xsurvey" / "lock"
+    with Store(tmp_path).writing():
+        os.utime(lock, (1, 1))
+        end = time.monotonic() + 30
+        while lock.stat().st_mtime < 2:
+            assert time.monotonic() < end
 
 
 @pytest.mark.parametrize("text", ["", '{"pid": '])
@@ -150,9 +167,21 @@ def test_a_young_file_is_not_remembered(tmp_path):
     path.write_bytes(b"1")
     store = Store(tmp_path)
     store.root.mkdir()
-    first = store.hashes.sha256(path)
+    store.hashes.sha256(path)
     store.hashes.save()
-    stamp = path.stat().st_mtime_ns
+    assert not (store.root / "hashes.json").exists()
+
+
+def test_new_content_with_an_old_time_is_noticed(tmp_path, monkeypatch):
+    # as after `cp --preserve`
+    monkeypatch.setattr("xsurvey.engine.hashes._SETTLED_AFTER_NS", -1)
+    path = tmp_path / "x.fits"
+    path.write_bytes(b"1")
+    store = Store(tmp_path)
+    store.root.mkdir()
+    first, stamp = store.hashes.sha256(path), path.stat().st_mtime_ns
+    store.hashes.save()
+    time.sleep(0.05)
     path.write_bytes(b"2")
     os.utime(path, ns=(stamp, stamp))
     assert Store(tmp_path).hashes.sha256(path) != first

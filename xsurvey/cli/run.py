@@ -1,7 +1,6 @@
 """``xsurvey run``, ``check`` and ``init``: pipelines from configs."""
 
 import logging
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,16 +46,20 @@ def run_command(
     loaded = _load(config, output)
     pipeline = get_pipeline(loaded.pipeline)
     plan = pipeline.plan(loaded)
-    _prepare(loaded.output, fresh)
+    _make_folder(loaded.output)
     logger = logging.getLogger("xsurvey")
     if logger.level == logging.WARNING:  # progress lines are wanted unless --quiet is given
         logger.setLevel(logging.INFO)
-    result = run_plan(
-        plan, Store(loaded.output), cluster=cluster or loaded.cluster.profile,
-        workers=loaded.cluster.workers if workers is None else workers,
-        summary=loaded.output / "run.json", config=loaded.as_json(),
-    )  # fmt: skip
-    pipeline.publish(loaded, plan, result)
+    store = Store(loaded.output)
+    with store.writing():
+        if fresh:
+            store.clear()
+        result = run_plan(
+            plan, store, cluster=cluster or loaded.cluster.profile,
+            workers=loaded.cluster.workers if workers is None else workers,
+            summary=loaded.output / "run.json", config=loaded.as_json(),
+        )  # fmt: skip
+        pipeline.publish(loaded, plan, result)
     _say_result(loaded, result)
 
 
@@ -110,17 +113,14 @@ def _load(path: Path, output: Path | None) -> "Config":
     return replace(config, output=output) if output is not None else config
 
 
-def _prepare(output: Path, fresh: bool) -> None:
-    from xsurvey.engine.store import STORE_NAME
+def _make_folder(output: Path) -> None:
     from xsurvey.errors import OutputError
 
     try:
         output.mkdir(parents=True, exist_ok=True)
-        if fresh and (output / STORE_NAME).exists():
-            shutil.rmtree(output / STORE_NAME)
     except OSError as error:
         raise OutputError(
-            output, f"cannot be made or written ({error.strerror})", "choose another --output"
+            output, f"cannot be made ({error.strerror})", "choose another --output"
         ) from error
 
 

@@ -130,9 +130,11 @@ def merge_scales(
 ) -> Candidates:
     """Make one candidate of the maxima that one source leaves in several planes.
 
-    The most significant maximum stands for its neighbours within 1.5 widths. What then
-    remains within the influence of a brighter source must be significant over the light
-    of its surroundings as well, which is the image smoothed at the next two coarser scales.
+    The most significant maximum stands for its neighbours within 1.5 widths; its core is the
+    finest of them that is clear. Finer maxima away from that core which are significant over
+    the light around them stay sources of their own, so that a coarse plane does not merge a
+    close pair. The light around is the image smoothed at the next two coarser scales; what
+    lies in the influence of a brighter source must be significant over it as well.
 
     Parameters
     ----------
@@ -150,62 +152,73 @@ def merge_scales(
     if not len(candidates):
         return candidates
     candidates = candidates.take(np.lexsort((candidates.x, candidates.y, -candidates.likelihood)))
+    distinct = _likelihood_over_surroundings(candidates, counts, background) >= threshold
     width = np.array([starlet.kernel_sigma(s) for s in candidates.scale])
     position = np.column_stack([candidates.x, candidates.y]).astype(float)
     tree = cKDTree(position)
-    owner = np.full(len(candidates), -1)
-    coarsest = width.copy()
-    core = np.arange(len(candidates))
+    free = np.ones(len(candidates), dtype=bool)
+    first, cores, reach = [], [], []
     for i in range(len(candidates)):
-        if owner[i] >= 0:
+        if not free[i]:
             continue
-        owner[i] = i
-        for j in tree.query_ball_point(position[i], _SAME_SOURCE * width.max() + 2):
-            distance = np.hypot(*(position[j] - position[i]))
-            if owner[j] < 0 and distance <= max(2.0, _SAME_SOURCE * max(width[i], width[j])):
-                owner[j] = i
-                coarsest[i] = max(coarsest[i], width[j])
-                clear = candidates.likelihood[j] >= _CLEAR_CORE * candidates.likelihood[i]
-                if clear and candidates.scale[j] < candidates.scale[core[i]]:
-                    core[i] = j
-    candidates = replace(
-        candidates, core_x=candidates.x[core], core_y=candidates.y[core],
-        core_scale=candidates.scale[core],
+        near = np.array(tree.query_ball_point(position[i], _SAME_SOURCE * width.max() + 2))
+        near = np.sort(near[free[near]])
+        near = near[_are_same(position, width, near, i)]
+        core = _core(candidates, near, i)
+        # the core itself always belongs; distinct finer maxima elsewhere do not
+        apart = ~_are_same(position, width, near, core)
+        own = near[~(apart & distinct[near] & (candidates.scale[near] < candidates.scale[i]))]
+        free[own] = free[i] = False
+        first.append(i)
+        cores.append(core)
+        reach.append(_INFLUENCE * width[own].max())
+    shadowed = _in_influence(position[first], np.array(reach))
+    kept = [k for k, i in enumerate(first) if distinct[i] or not shadowed[k]]
+    core = np.array(cores)[kept]
+    return replace(
+        candidates.take(np.array(first)[kept]), core_x=candidates.x[core],
+        core_y=candidates.y[core], core_scale=candidates.scale[core],
     )  # fmt: skip
-    first = np.flatnonzero(owner == np.arange(len(candidates)))
-    kept = _outshone_removed(candidates, first, coarsest, counts, background, threshold)
-    return candidates.take(kept)
 
 
-def _outshone_removed(
-    candidates: Candidates, first: np.ndarray, coarsest: np.ndarray, counts: np.ndarray,
-    background: np.ndarray, threshold: float,
-) -> np.ndarray:  # fmt: skip
-    position = np.column_stack([candidates.x, candidates.y])[first].astype(float)
-    reach = _INFLUENCE * coarsest[first]
-    scales = int(candidates.scale.max()) + 1
-    excess = starlet.planes(counts - background, scales)
+def _are_same(
+    position: np.ndarray, width: np.ndarray, others: np.ndarray, index: int
+) -> np.ndarray:
+    distance = np.hypot(*(position[others] - position[index]).T)
+    return np.asarray(
+        distance <= np.maximum(2.0, _SAME_SOURCE * np.maximum(width[others], width[index]))
+    )
+
+
+def _core(candidates: Candidates, near: np.ndarray, index: int) -> int:
+    clear = near[candidates.likelihood[near] >= _CLEAR_CORE * candidates.likelihood[index]]
+    finest = clear[candidates.scale[clear] == candidates.scale[clear].min()]
+    return int(finest[np.argmax(candidates.likelihood[finest])])
+
+
+def _in_influence(position: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """Tell which candidates lie within the reach of one before them."""
     tree = cKDTree(position)
-    levels: dict[int, np.ndarray] = {}
-    kept = []
-    for order, index in enumerate(first):
-        neighbours = tree.query_ball_point(position[order], reach.max())
-        shadowed = any(
-            n < order and np.hypot(*(position[n] - position[order])) <= reach[n] for n in neighbours
-        )
-        if shadowed:
-            scale = int(candidates.scale[index])
-            if scale not in levels:
-                levels[scale] = _surroundings(counts, background, scale)
-            at = candidates.y[index], candidates.x[index]
-            log_p = log_tail(
-                excess[scale][at][None], levels[scale][at][None],
-                *filter_weights(starlet.wavelet_kernel(scale)),
-            )  # fmt: skip
-            if -log_p[0] < threshold:
-                continue
-        kept.append(index)
-    return np.array(kept, dtype=int)
+    shadowed = np.zeros(len(position), dtype=bool)
+    for order, near in enumerate(tree.query_ball_point(position, reach.max())):
+        before = np.array([n for n in near if n < order], dtype=int)
+        distance = np.hypot(*(position[before] - position[order]).T)
+        shadowed[order] = bool((distance <= reach[before]).any())
+    return shadowed
+
+
+def _likelihood_over_surroundings(
+    candidates: Candidates, counts: np.ndarray, background: np.ndarray
+) -> np.ndarray:
+    likelihood = np.zeros(len(candidates))
+    excess = starlet.planes(counts - background, int(candidates.scale.max()) + 1)
+    for scale in np.unique(candidates.scale):
+        mine = candidates.scale == scale
+        at = candidates.y[mine], candidates.x[mine]
+        level = _surroundings(counts, background, int(scale))[at]
+        weights = filter_weights(starlet.wavelet_kernel(int(scale)))
+        likelihood[mine] = -log_tail(excess[scale][at], level, *weights)
+    return likelihood
 
 
 def _surroundings(counts: np.ndarray, background: np.ndarray, scale: int) -> np.ndarray:

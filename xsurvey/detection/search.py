@@ -57,12 +57,15 @@ class DetectedSource:
         Where it is most significant.
     scale : int
         Wavelet plane, 0 the finest.
+    core_scale : int
+        Finest plane in which it is clear.
     """
 
     position: FittedPosition
     likelihood: float
     band: str
     scale: int
+    core_scale: int
 
 
 def search_band(
@@ -155,20 +158,20 @@ def merge_bands(
     sources: list[DetectedSource] = []
     for value, x, y, i, search in entries:
         c = search.candidates
-        scale = int(c.scale[i])
-        if any(_same(x, y, starlet.kernel_sigma(scale), known) for known in sources):
+        core_scale = int(c.core_scale[i])
+        if any(_same(int(c.core_x[i]), int(c.core_y[i]), starlet.kernel_sigma(core_scale), known) for known in sources):
             continue
-        start = max(starlet.kernel_sigma(int(c.core_scale[i])), 0.7)
+        start = max(starlet.kernel_sigma(core_scale), 0.7)
         position = fit_position(
             search.counts, search.background, int(c.core_x[i]), int(c.core_y[i]), start
         )
-        sources.append(DetectedSource(position, value, search.band, scale))
+        sources.append(DetectedSource(position, value, search.band, int(c.scale[i]), core_scale))
     return _without_repeats(sources)
 
 
 def _same(x: float, y: float, width: float, known: DetectedSource) -> bool:
     distance = np.hypot(x - known.position.x, y - known.position.y)
-    return bool(distance <= max(2.0, 1.5 * max(width, starlet.kernel_sigma(known.scale))))
+    return bool(distance <= max(2.0, 1.5 * max(width, starlet.kernel_sigma(known.core_scale))))
 
 
 def _without_repeats(sources: list[DetectedSource]) -> list[DetectedSource]:

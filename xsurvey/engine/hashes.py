@@ -58,8 +58,11 @@ class FileHashes:
     def prepare(self, paths: Iterable[Path]) -> None:
         """Hash many files, a few at a time."""
         self._load()
-        with ThreadPoolExecutor(_READERS) as pool:
+        pool = ThreadPoolExecutor(_READERS)
+        try:
             list(pool.map(self._look, paths))
+        finally:  # an error, or Ctrl-C, must not wait for all the others
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def save(self) -> None:
         """Write the cache, if there is anything new in it."""

@@ -136,11 +136,12 @@ class RunResult:
         values |= {"record": dict(outcome.record), "warnings": list(outcome.warnings)}
         if outcome.key is not None:
             log = self.store.log_file(outcome.key)
+            told = outcome.status == "failed" or outcome.warnings
             values["key"] = outcome.key
             values["folder"] = (
                 self._relative(self.store.folder(outcome.key)) if outcome.good else None
             )
-            values["log"] = self._relative(log) if log.exists() else None
+            values["log"] = self._relative(log) if told and log.exists() else None
         return values
 
     def _relative(self, path: Path) -> str:

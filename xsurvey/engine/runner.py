@@ -68,7 +68,9 @@ def run_plan(
     """
     profile = load_profile(cluster) if isinstance(cluster, str) else cluster
     with store.writing(), ExitStack() as stack:
-        store.hashes.prepare(plan.input_files())
+        files = plan.input_files()
+        logger.info("looking at %d input files", len(files))
+        store.hashes.prepare(files)
         store.hashes.save()
         run = _Run(plan, store, profile.backend, progress or default_progress())
         stack.callback(run.finish, summary, config)

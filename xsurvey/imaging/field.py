@@ -138,7 +138,9 @@ def _event_grid(events: EventList, supplied: SkyImage, path: Path) -> ImageGrid:
             path, "is rotated or mirrored against the events' sky pixels",
             "give a map with north up on the events' projection",
         )  # fmt: skip
-    return replace(grid, x_edge=float(x[0]), y_edge=float(y[0]), sky_pixels=float(side_x))
+    # a map of these very pixels must bin the events as if it had been made of them
+    edge_x, edge_y, side = (round(float(v), 6) for v in (x[0], y[0], side_x))
+    return replace(grid, x_edge=edge_x, y_edge=edge_y, sky_pixels=side)
 
 
 def field_from_image(

@@ -7,8 +7,10 @@ and a gzipped file is read the same way.
 
 import gzip
 import os
+import warnings
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -16,6 +18,7 @@ from typing import IO, Any
 import numpy as np
 from astropy.io import fits
 from astropy.io.fits.verify import VerifyError
+from astropy.utils.exceptions import AstropyUserWarning
 
 from xsurvey.errors import InputError
 
@@ -125,7 +128,7 @@ def open_fits(path: str | os.PathLike[str]) -> FitsFile:
     path = Path(path)
     check_readable(path)
     try:
-        with fits.open(path, memmap=False, ignore_missing_end=False) as hdus:
+        with _quietly(), fits.open(path, memmap=False, ignore_missing_end=False) as hdus:
             headers, tables, end = [], [], 0
             for index, hdu in enumerate(hdus):
                 info = hdu.fileinfo()
@@ -138,6 +141,14 @@ def open_fits(path: str | os.PathLike[str]) -> FitsFile:
     except (OSError, VerifyError, zlib.error, EOFError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(path, error) from error
     return FitsFile(path, tuple(headers), tuple(tables))
+
+
+@contextmanager
+def _quietly() -> Iterator[None]:
+    """Keep astropy's warnings back: what matters in them becomes an error of ours."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", AstropyUserWarning)
+        yield
 
 
 def check_readable(path: Path) -> None:
@@ -167,7 +178,7 @@ def read_image(path: str | os.PathLike[str]) -> tuple[np.ndarray, fits.Header]:
     """
     file = open_fits(path)
     try:
-        with fits.open(file.path, memmap=False) as hdus:
+        with _quietly(), fits.open(file.path, memmap=False) as hdus:
             for hdu in hdus:
                 if hdu.is_image and hdu.header.get("NAXIS", 0) >= 2 and hdu.data is not None:
                     image = np.squeeze(hdu.data)

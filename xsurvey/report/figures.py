@@ -13,11 +13,11 @@ from astropy.wcs.utils import wcs_to_celestial_frame
 from matplotlib.axes import Axes
 from matplotlib.collections import EllipseCollection
 from matplotlib.colorbar import Colorbar
-from matplotlib.colors import AsinhNorm, Normalize
+from matplotlib.colors import AsinhNorm, Colormap, LinearSegmentedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
+from matplotlib.ticker import FuncFormatter
 
 from xsurvey.imaging.sky_image import SkyImage, read_sky_image
 from xsurvey.report.display import Viewport, block_mean, smoothed_counts, viewport
@@ -26,6 +26,7 @@ from xsurvey.report.plate import (
     DPI,
     FAINT_INK,
     GRID,
+    HALO,
     INK,
     MARGINAL_COLOUR,
     PLATE,
@@ -43,7 +44,9 @@ _SMALLEST_CIRCLE = 6.0  # screen pixels
 _SCALES = np.array([
     1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18000, 36000, 108000,
 ])  # fmt: skip
-_HALO = [withStroke(linewidth=2.5, foreground=PLATE)]
+_MAP_COLOURS = LinearSegmentedColormap.from_list(
+    "maps", ["#0d1420", "#1f3c57", "#3f7291", "#86b3c4", "#e9f1ee"]
+)
 
 
 def field_figure(
@@ -127,11 +130,12 @@ def draw_map(axes: WCSAxes, image: SkyImage, view: Viewport, factor: float) -> A
     """Draw a map times ``factor`` on a linear scale from zero."""
     values = block_mean(image.data, view) * factor
     top = float(values.max(initial=0.0))
-    return _show(axes, values, view, "cividis", Normalize(0, top if top > 0 else 1.0))
+    seen = np.ma.masked_equal(values, 0.0)
+    return _show(axes, seen, view, _MAP_COLOURS, Normalize(0, top if top > 0 else 1.0))
 
 
 def _show(
-    axes: WCSAxes, values: np.ndarray, view: Viewport, colours: str, norm: Normalize
+    axes: WCSAxes, values: np.ndarray, view: Viewport, colours: str | Colormap, norm: Normalize
 ) -> AxesImage:
     picture: AxesImage = axes.imshow(
         values, origin="lower", extent=view.extent, cmap=colours, norm=norm,
@@ -216,7 +220,7 @@ def _number(
         px, py = place / scale + corner
         axes.text(
             px, py, str(names[index]), color="white", size=TEXT_SIZE - 1.5, weight="bold",
-            ha="center", va="center_baseline", path_effects=_HALO, clip_on=True,
+            ha="center", va="center_baseline", path_effects=HALO, clip_on=True,
         )  # fmt: skip
 
 
@@ -234,11 +238,11 @@ def draw_scale_bar(axes: Axes, image: SkyImage) -> Axes:
     length = int(fitting[-1]) if len(fitting) else 1
     left, bottom = x0 + 0.035 * (x1 - x0), y0 + 0.04 * (y1 - y0)
     right = left + length / arcsec
-    axes.plot([left, right], [bottom, bottom], color="white", linewidth=2.5, path_effects=_HALO,
+    axes.plot([left, right], [bottom, bottom], color="white", linewidth=2.5, path_effects=HALO,
               solid_capstyle="butt")  # fmt: skip
     axes.text(
         (left + right) / 2, bottom + 0.010 * (y1 - y0), angle_text(length), color="white",
-        size=TEXT_SIZE, ha="center", va="bottom", path_effects=_HALO,
+        size=TEXT_SIZE, ha="center", va="bottom", path_effects=HALO,
     )  # fmt: skip
     axes.set_xlim(x0, x1)
     axes.set_ylim(y0, y1)
@@ -271,12 +275,16 @@ def draw_stamp(axes: Axes, text: str) -> Axes:
 
 def colour_bar(axes: Axes, picture: AxesImage, label: str) -> Colorbar:
     """Fill ``axes`` with the colour bar of a picture."""
-    bar = axes.figure.colorbar(picture, cax=axes)
+    bar = axes.figure.colorbar(picture, cax=axes, format=FuncFormatter(_decimal))
     bar.set_label(label, color=INK, size=TEXT_SIZE)
     bar.outline.set_visible(False)
     dress(axes)
     axes.tick_params(length=3)
     return bar
+
+
+def _decimal(value: float, _: int | None) -> str:
+    return f"{value:.10g}" if value == 0 or 1e-4 <= abs(value) < 1e5 else f"{value:.0e}"
 
 
 def screen_scale(axes: Axes) -> float:
@@ -288,10 +296,11 @@ def screen_scale(axes: Axes) -> float:
 
 def _plate(image: SkyImage, view: Viewport, width: float) -> tuple[WCSAxes, Axes]:
     """Return sky axes and, right of them, the axes of a colour bar; all sizes in inches."""
-    left, right, bottom, top = 0.95, 1.05, 0.7, 0.25
+    left, right, bottom, top = 1.0, 1.05, 0.7, 0.25
     x0, x1, y0, y1 = view.extent
     across = width - left - right
     high = float(np.clip(across * (y1 - y0) / (x1 - x0), 0.25 * across, 1.4 * across))
+    high = round(high, 2)  # whole screen pixels
     figure = new_figure(width, high + bottom + top)
     height = figure.get_figheight()
     wcs = image.grid.wcs
@@ -327,6 +336,6 @@ def _sky_ticks(axes: WCSAxes, wcs: WCS) -> None:
         coordinate.set_axislabel_position(side)
         coordinate.set_axislabel(label, color=INK, size=TEXT_SIZE)
         coordinate.set_ticks(color=FAINT_INK, size=4, number=6)
-        coordinate.set_ticklabel(color=INK, size=TEXT_SIZE - 1, exclude_overlapping=True)
+        coordinate.set_ticklabel(color=INK, size=TEXT_SIZE - 1, exclude_overlapping=True, simplify=False)
         coordinate.grid(color=GRID, alpha=0.14, linestyle="solid", linewidth=0.6)
     axes.coords.frame.set_color(FAINT_INK)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-_LETTER, _HEIGHT, _GAP = 8.0, 12.0, 3.0
+_LETTER, _HEIGHT, _GAP = 9.5, 13.0, 2.0
 _ANGLES = np.radians(np.arange(45.0, 405.0, 22.5))
 
 

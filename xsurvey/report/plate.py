@@ -6,6 +6,7 @@ import io
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.patheffects import withStroke
 
 DPI = 100
 PLATE = "#0b0d12"
@@ -16,6 +17,7 @@ TRUE_COLOUR = "#6fe0ff"
 MARGINAL_COLOUR = "#f4f1e4"
 STAMP_COLOUR = "#ffb648"
 TEXT_SIZE = 11.0
+HALO = [withStroke(linewidth=2.8, foreground=PLATE)]
 
 
 def new_figure(width: float, height: float, *, background: str = PLATE) -> Figure:

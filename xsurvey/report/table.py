@@ -11,9 +11,8 @@ from astropy.coordinates import Angle
 from astropy.table import Table
 
 from xsurvey.catalogs.schema import load_schema
-from xsurvey.report.numbers import Value, asymmetric, plain, with_limit
+from xsurvey.report.numbers import DASH, Value, asymmetric, plain, with_limit
 
-DASH = "–"
 _RUNNING_NUMBER = re.compile(r"_(\d+)$")
 _BAND_COLUMN = re.compile(r"net_counts_(.+?)(?<!_lo)(?<!_hi)")
 _HARDNESS_COLUMN = re.compile(r"hardness_(.+?)(?<!_lo)(?<!_hi)")
@@ -122,8 +121,14 @@ def bands_of(sources: Table) -> dict[str, str]:
 
 
 def hardness_of(sources: Table) -> dict[str, str]:
-    """Return the hardness ratios: label to what the columns say of it."""
-    return _suffixes(sources, _HARDNESS_COLUMN)
+    """Return the hardness ratios: label to their energies, such as ``2-7 / 0.5-1.2 keV``."""
+    bands = bands_of(sources)
+    found = {}
+    for label, text in _suffixes(sources, _HARDNESS_COLUMN).items():
+        hard, _, soft = text.partition(" over ")
+        named = [bands.get(part, part).removesuffix(" keV") for part in (hard, soft) if part]
+        found[label] = " / ".join(named) + (" keV" if len(named) == 2 else "")
+    return found
 
 
 def _suffixes(sources: Table, pattern: re.Pattern[str]) -> dict[str, str]:
@@ -131,7 +136,7 @@ def _suffixes(sources: Table, pattern: re.Pattern[str]) -> dict[str, str]:
     for name in sources.colnames:
         if match := pattern.fullmatch(name):
             described = _description(sources, name).rpartition(", ")[2]
-            found[match[1]] = described if described.endswith("keV") else match[1]
+            found[match[1]] = described if re.search(r"keV$| over ", described) else match[1]
     return found
 
 
@@ -185,8 +190,8 @@ def _columns(sources: Table) -> Iterator[tuple[ReportColumn, list[Value]]]:
     yield _coordinate(sources, "ra", "RA", "hourangle", 2)
     yield _coordinate(sources, "dec", "Dec", "deg", 1)
     for name, key, label, group, unit, decimals in (
-        ("position_error", "error", "± pos", "position", "″", 2),
-        ("off_axis_angle", "offaxis", "Off-axis", "position", "′", 2),
+        ("position_error", "error", "± pos", "position", "arcsec", 2),
+        ("off_axis_angle", "offaxis", "Off-axis", "position", "arcmin", 2),
         ("detection_likelihood", "likelihood", "−ln P", "detection", "", 1),
         ("significance", "sigma", "Signif.", "detection", "σ", 1),
     ):
@@ -197,20 +202,25 @@ def _columns(sources: Table) -> Iterator[tuple[ReportColumn, list[Value]]]:
             )
     bands = [b for b in bands_of(sources).items() if _any(sources, f"net_counts_{b[0]}")]
     for label, text in bands:
-        yield _interval(sources, f"net_counts_{label}", f"net_{label}", f"Net {text}", "counts",
-                        "count")  # fmt: skip
+        yield _interval(sources, f"net_counts_{label}", f"net_{label}", f"Net {_range(text)}",
+                        "counts", "count")  # fmt: skip
     for label, text in bands[:1]:
         yield _rate(sources, label, text)
     for label, text in hardness_of(sources).items():
         if _any(sources, f"hardness_{label}"):
-            short = text.removesuffix(" keV").replace(" over ", " / ")
-            yield _interval(sources, f"hardness_{label}", f"hr_{label}", f"HR {short}", "hardness")
+            yield _interval(
+                sources, f"hardness_{label}", f"hr_{label}", f"HR {_range(text)}", "hardness"
+            )  # fmt: skip
     if "pileup_fraction" in sources.colnames:
         yield (
             ReportColumn("pileup", "Pile-up", "quality", "%",
                          _description(sources, "pileup_fraction")),
             [plain(100 * v, 1) for v in source_column(sources, "pileup_fraction")],
         )  # fmt: skip
+
+
+def _range(text: str) -> str:
+    return re.sub(r"(?<=\d)-(?=\d)", "–", text)
 
 
 def _any(sources: Table, name: str) -> bool:
@@ -251,7 +261,7 @@ def _interval(
 def _rate(sources: Table, label: str, text: str) -> tuple[ReportColumn, list[Value]]:
     name = f"rate_{label}"
     column = ReportColumn(
-        "rate", f"Rate {text}", "rate", "count ks⁻¹",
+        "rate", f"Rate {_range(text)}", "rate", "count ks⁻¹",
         f"{_description(sources, name)}; the 95% upper limit where the interval reaches zero",
     )  # fmt: skip
     values = (*_value_low_high(sources, name), source_column(sources, f"{name}_upper"))

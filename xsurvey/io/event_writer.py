@@ -1,0 +1,76 @@
+"""Event files of filtered lists: the rows that pass, with their own columns and headers."""
+
+import os
+
+import numpy as np
+from astropy.io import fits
+
+from xsurvey import __version__
+from xsurvey.errors import printable
+from xsurvey.events import EventList
+from xsurvey.io.atomic import atomic_output
+from xsurvey.io.fits_file import Table, open_fits
+
+_BLOCK = 2880
+
+
+def write_events(path: str | os.PathLike[str], events: EventList) -> None:
+    """Write the events that pass all filters, as a file like the one they come from.
+
+    Columns, their coordinate keywords and other extensions stay as they are; the good time
+    intervals become those of the list. Rows are copied chunk by chunk, so a file of any
+    length is written in bounded memory.
+
+    Raises
+    ------
+    InputError
+        No event passes.
+    OutputError
+        The file cannot be written.
+    """
+    original = open_fits(events.observation.path)
+    table = _event_table(original.tables, events)
+    header = table.header.copy()
+    for keyword in ("CHECKSUM", "DATASUM"):
+        header.remove(keyword, ignore_missing=True)
+    header["HISTORY"] = f"xsurvey {__version__}: standard filter"
+    for step in events.history:
+        header["HISTORY"] = printable(step)
+    with atomic_output(path) as temporary:
+        with temporary.open("w+b") as stream:
+            stream.write(original.primary.tostring().encode("ascii"))
+            place = stream.tell()
+            stream.write(_header_block(header, 0))
+            rows = 0
+            for chunk in events.chunks():
+                stream.write(chunk.raw.tobytes())
+                rows += len(chunk)
+            events.require_events(rows)
+            stream.write(bytes(-rows * table.dtype.itemsize % _BLOCK))
+            stream.seek(place)
+            stream.write(_header_block(header, rows))
+        with fits.open(temporary, mode="append") as hdus:
+            for hdu in _interval_tables(events):
+                hdus.append(hdu)
+
+
+def _event_table(tables: tuple[Table, ...], events: EventList) -> Table:
+    return next(t for t in tables if t.rows == events.rows and "time" in t.names)
+
+
+def _header_block(header: fits.Header, rows: int) -> bytes:
+    header["NAXIS2"] = rows
+    return header.tostring().encode("ascii")
+
+
+def _interval_tables(events: EventList) -> list[fits.BinTableHDU]:
+    tables = []
+    for detector, gti in events.gti.items():
+        data = np.rec.fromarrays([gti.start, gti.stop], names="START,STOP")
+        hdu = fits.BinTableHDU(data, name="GTI")
+        hdu.columns["START"].unit = hdu.columns["STOP"].unit = "s"
+        if detector >= 0:
+            hdu.header["EXTVER"] = detector
+            hdu.header["CCD_ID"] = detector
+        tables.append(hdu)
+    return tables

@@ -1,0 +1,139 @@
+"""Postage stamps of single sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from astropy.table import Table
+from matplotlib.axes import Axes
+from matplotlib.colors import AsinhNorm
+from matplotlib.patches import Circle
+from scipy.ndimage import gaussian_filter
+
+from xsurvey.imaging.sky_image import SkyImage
+from xsurvey.report.figures import source_pixels
+from xsurvey.report.plate import HALO, MARGINAL_COLOUR, TRUE_COLOUR, new_figure, png_bytes
+from xsurvey.report.table import by_significance, is_marginal, numbers_of, source_column
+
+SIDE = 40.0
+_INCHES = 2.0
+_SIGMA = 0.8  # pixels
+
+
+@dataclass(frozen=True)
+class CutOut:
+    """The picture of one source: its number, the side in arcsec, the PNG bytes."""
+
+    number: int
+    side: float
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Apertures:
+    """Circles in 0-based image coordinates, and which of them are MARGINAL."""
+
+    x: np.ndarray
+    y: np.ndarray
+    radius: np.ndarray
+    marginal: np.ndarray
+
+
+def cut_outs(image: SkyImage, sources: Table, limit: int) -> Iterator[CutOut]:
+    """Yield pictures of the most significant sources.
+
+    Parameters
+    ----------
+    image : SkyImage
+        Counts a pixel.
+    sources : astropy.table.Table
+        As for `xsurvey.report.figures.field_figure`.
+    limit : int
+        How many at most.
+
+    Yields
+    ------
+    CutOut
+        40 arcsec a side, or six times the radius of the aperture where that is more.
+    """
+    if not len(sources) or limit < 1:
+        return
+    pixel = image.grid.pixel_size
+    radii = np.nan_to_num(source_column(sources, "psf_radius"))
+    apertures = Apertures(*source_pixels(image, sources), radii / pixel, is_marginal(sources))
+    numbers = numbers_of(sources)
+    figure = new_figure(_INCHES, _INCHES, background="black")
+    axes = figure.add_axes((0, 0, 1, 1))
+    for index in by_significance(sources)[:limit]:
+        side = float(max(SIDE, 6 * radii[index]))
+        axes.clear()
+        axes.set_axis_off()
+        draw_cut_out(axes, image, apertures, int(index), side / pixel)
+        yield CutOut(numbers[index], side, png_bytes(figure))
+
+
+def draw_cut_out(
+    axes: Axes, image: SkyImage, apertures: Apertures, index: int, side: float
+) -> Axes:
+    """Draw the counts around one aperture, and thinner the apertures of its neighbours.
+
+    Parameters
+    ----------
+    side : float
+        In pixels of the image.
+    """
+    x, y = apertures.x[index], apertures.y[index]
+    half = side / 2
+    data, extent = _part(image.data, x, y, half)
+    photon = 1 / (2 * np.pi * _SIGMA**2)
+    # the scale is the source's own: a brighter neighbour may saturate
+    own = _within(data, extent, x, y, 1.5 * max(apertures.radius[index], 1.5))
+    floor = float(np.percentile(data, 20))
+    top = max(float(own.max(initial=0.0)), floor + 4 * photon)
+    axes.set_facecolor("black")
+    axes.imshow(
+        data, origin="lower", extent=extent, cmap="inferno", interpolation="nearest",
+        norm=AsinhNorm(max(top / 12, photon), vmin=floor, vmax=top),
+    )  # fmt: skip
+    near = np.flatnonzero(
+        np.hypot(apertures.x - x, apertures.y - y) < half * 1.5 + apertures.radius
+    )
+    for other in near:
+        axes.add_patch(
+            Circle(
+                (apertures.x[other], apertures.y[other]), max(apertures.radius[other], side / 80),
+                fill=False, edgecolor=MARGINAL_COLOUR if apertures.marginal[other] else TRUE_COLOUR,
+                linestyle="dashed" if apertures.marginal[other] else "solid",
+                linewidth=1.6 if other == index else 0.8, alpha=1.0 if other == index else 0.6,
+                path_effects=HALO if other == index else None,
+            )
+        )  # fmt: skip
+    axes.set_xlim(x - half, x + half)
+    axes.set_ylim(y - half, y + half)
+    axes.set_aspect("equal")
+    return axes
+
+
+def _part(
+    data: np.ndarray, x: float, y: float, half: float
+) -> tuple[np.ndarray, tuple[float, float, float, float]]:
+    """Return the smoothed pixels around a place, and their edges in image coordinates."""
+    ny, nx = data.shape
+    reach = half + 4
+    x0, x1 = (int(np.clip(v, 0, nx)) for v in (np.floor(x - reach), np.ceil(x + reach) + 1))
+    y0, y1 = (int(np.clip(v, 0, ny)) for v in (np.floor(y - reach), np.ceil(y + reach) + 1))
+    part = np.nan_to_num(data[y0:y1, x0:x1])
+    if not part.size:
+        return np.zeros((1, 1)), (x - 0.5, x + 0.5, y - 0.5, y + 0.5)
+    return gaussian_filter(part, _SIGMA), (x0 - 0.5, x1 - 0.5, y0 - 0.5, y1 - 0.5)
+
+
+def _within(
+    data: np.ndarray, extent: tuple[float, float, float, float], x: float, y: float, radius: float
+) -> np.ndarray:
+    rows, columns = np.indices(data.shape)
+    return data[np.hypot(columns + extent[0] + 0.5 - x, rows + extent[2] + 0.5 - y) <= radius]
+
+

@@ -1,0 +1,233 @@
+"""What the template shows: the run's key numbers, its targets with their pictures, its tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+import numpy as np
+from astropy.table import Table, vstack
+
+from xsurvey.errors import XSurveyError
+from xsurvey.imaging.sky_image import SkyImage, read_sky_image
+from xsurvey.report.cutouts import cut_outs
+from xsurvey.report.data import ReportData, TargetReport
+from xsurvey.report.diagrams import hardness_figure, significance_figure
+from xsurvey.report.display import viewport
+from xsurvey.report.figures import field_figure, is_approximate, map_figure
+from xsurvey.report.numbers import duration_text
+from xsurvey.report.plate import DPI, data_uri, png_bytes
+from xsurvey.report.table import SourceTable, is_marginal, source_table
+
+_ROWS = 4000
+_SUCCESS = ("done", "cached")
+
+
+@dataclass(frozen=True)
+class Detail:
+    """How large the pictures of one target are; inches of 100 pixels, 0 for none at all."""
+
+    field_width: float
+    map_width: float
+    cut_outs: int
+
+
+def detail_for(targets: int, index: int) -> Detail:
+    """Return how much of a target is shown, so that the page stays below about 15 MB."""
+    if targets <= 4:
+        return Detail(12.0, 7.0, 60)
+    if targets <= 12:
+        return Detail(9.0, 5.5, 20)
+    return Detail(6.5, 0, 4) if index < 40 else Detail(0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """An image of the page: its ``src``, its text for those who do not see it, its caption."""
+
+    src: str
+    alt: str
+    caption: str = ""
+    anchor: str = ""
+    number: int = 0
+
+
+@dataclass(frozen=True)
+class TargetPage:
+    """One section of the page.
+
+    Attributes
+    ----------
+    anchor : str
+        Prefix of the ids of this target's elements.
+    livetime : float
+        In s, NaN where the image does not say it.
+    problem : str
+        Why the pictures are missing, empty where they are not.
+    """
+
+    anchor: str
+    name: str
+    title: str
+    facts: Sequence[tuple[str, str]]
+    warnings: Sequence[str]
+    table: SourceTable
+    marginal: int
+    band: str = ""
+    livetime: float = float("nan")
+    approximate: bool = False
+    problem: str = ""
+    field_image: Picture | None = None
+    maps: list[Picture] = field(default_factory=list)
+    cut_outs: list[Picture] = field(default_factory=list)
+
+    @property
+    def cut_out_numbers(self) -> set[int]:
+        """Numbers of the sources that have a picture."""
+        return {picture.number for picture in self.cut_outs}
+
+
+def target_page(target: TargetReport, index: int, targets: int) -> TargetPage:
+    """Return the section of the ``index``-th target; images that cannot be read are said to be so."""
+    table = source_table(target.sources, max(10, _ROWS // max(targets, 1)))
+    marginal = int(is_marginal(target.sources).sum())
+    known: dict[str, Any] = {
+        "anchor": f"t{index + 1}", "name": target.name, "title": target.title,
+        "facts": target.facts, "warnings": target.warnings, "table": table, "marginal": marginal,
+    }  # fmt: skip
+    try:
+        return TargetPage(**known, **_pictures(target, known["anchor"], detail_for(targets, index)))
+    except XSurveyError as error:
+        return TargetPage(**known, problem=str(error))
+
+
+def _pictures(target: TargetReport, anchor: str, detail: Detail) -> dict[str, Any]:
+    counts = read_sky_image(target.counts)
+    approximate = is_approximate(read_sky_image(target.exposure))
+    shown: dict[str, Any] = {
+        "band": band_of(counts), "livetime": _livetime(counts), "approximate": approximate,
+    }  # fmt: skip
+    if detail.field_width:
+        figure = field_figure(target.counts, target.sources, detail.field_width)
+        shown["field_image"] = Picture(
+            data_uri(png_bytes(figure)), f"Counts image of {target.title} with its sources circled"
+        )
+    if detail.map_width:
+        view = viewport(counts.data, round(detail.map_width * DPI))
+        shown["maps"] = [
+            Picture(
+                data_uri(png_bytes(map_figure(path, kind, view, detail.map_width))),
+                f"{kind.capitalize()} map of {target.title}", kind,
+            )
+            for path, kind in ((target.exposure, "exposure"), (target.background, "background"))
+        ]  # fmt: skip
+    shown["cut_outs"] = [
+        Picture(
+            data_uri(png_bytes_), f"Counts around source {number}", f"{side:.0f}″",
+            f"{anchor}-c{number}", number,
+        )
+        for number, side, png_bytes_ in (
+            (c.number, c.side, c.png) for c in cut_outs(counts, target.sources, detail.cut_outs)
+        )
+    ]  # fmt: skip
+    return shown
+
+
+def band_of(image: SkyImage) -> str:
+    """Return the energies of an image, empty where its header does not say them."""
+    low, high = image.stamps.get("BAND_LO"), image.stamps.get("BAND_HI")
+    if isinstance(low, int | float) and isinstance(high, int | float):
+        return f"{low:g}–{high:g} keV"
+    return ""
+
+
+def _livetime(image: SkyImage) -> float:
+    value = image.stamps.get("EXPOSURE")
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def population(tables: Sequence[Table]) -> list[Picture]:
+    """Return the diagrams of all sources, those that have enough of them."""
+    filled = [t for t in tables if len(t)]
+    if not filled:
+        return []
+    everything = vstack(filled, metadata_conflicts="silent") if len(filled) > 1 else filled[0]
+    kinds = (
+        (significance_figure, "Detection likelihood against net counts",
+         "How significant the sources are for their counts: the background sets the slope."),
+        (hardness_figure, "Hardness ratio against rate",
+         "Soft sources lie low, hard and absorbed ones high; bars are 68% intervals."),
+    )  # fmt: skip
+    return [
+        Picture(data_uri(png_bytes(figure)), alt, caption)
+        for draw, alt, caption in kinds
+        if (figure := draw(everything)) is not None
+    ]
+
+
+@dataclass(frozen=True)
+class StageTiming:
+    """The tasks of one stage together; ``share`` of the total time, 0 to 1."""
+
+    stage: str
+    tasks: int
+    statuses: str
+    seconds: float
+    longest: float
+    share: float
+
+
+def stage_timings(timings: Sequence[Mapping[str, Any]]) -> list[StageTiming]:
+    """Return the tasks summed by stage, in the order in which the stages come."""
+    total = sum(_seconds(t) for t in timings) or 1.0
+    found = []
+    for stage in dict.fromkeys(str(t.get("stage", "")) for t in timings):
+        tasks = [t for t in timings if str(t.get("stage", "")) == stage]
+        states = [str(t.get("status", "")) for t in tasks]
+        seconds = [_seconds(t) for t in tasks]
+        counted = ", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(states))
+        found.append(
+            StageTiming(stage, len(tasks), counted, sum(seconds), max(seconds), sum(seconds) / total)
+        )
+    return found
+
+
+def _seconds(timing: Mapping[str, Any]) -> float:
+    value = timing.get("seconds")
+    return float(value) if isinstance(value, int | float) and np.isfinite(value) else 0.0
+
+
+def relative_link(path: str) -> str:
+    """Return a path as a link, empty where it is not a relative path below the page.
+
+    Examples
+    --------
+    >>> relative_link("catalog/my sources.fits"), relative_link("javascript:alert(1)")
+    ('catalog/my%20sources.fits', 'javascript%3Aalert%281%29')
+    >>> relative_link("//elsewhere.org"), relative_link("../secret")
+    ('', '')
+    """
+    parts = PurePosixPath(path)
+    if not path or parts.is_absolute() or ".." in parts.parts or "\\" in path:
+        return ""
+    return quote(path)
+
+
+def key_numbers(data: ReportData, pages: Sequence[TargetPage]) -> Iterator[tuple[str, str, str]]:
+    """Yield label, number and a remark for what a reader asks first."""
+    total = sum(page.table.total for page in pages)
+    marginal = sum(page.marginal for page in pages)
+    yield "Sources", f"{total}", f"{total - marginal} true, {marginal} marginal"
+    failed = {str(f.get("target", "")) for f in data.failures} - {p.name for p in pages}
+    attempted = len(pages) + len(failed)
+    yield "Targets", f"{len(pages)}", f"of {attempted}" if attempted != len(pages) else "all done"
+    livetimes = [p.livetime for p in pages if np.isfinite(p.livetime)]
+    silent = len(pages) - len(livetimes)
+    yield (
+        "Livetime", duration_text(sum(livetimes)) if livetimes else "–",
+        f"{silent} targets do not say it" if silent else "summed over targets",
+    )  # fmt: skip
+    yield "Failures", f"{len(data.failures)}", "see below" if data.failures else "none"
