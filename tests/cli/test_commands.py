@@ -1,0 +1,123 @@
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def test_help_needs_no_heavy_library() -> None:
+    code = (
+        "import sys\n"
+        "from xsurvey.cli.main import main\n"
+        "try:\n    main(['--help'])\nexcept SystemExit as e:\n    assert not e.code\n"
+        "heavy = {'numpy', 'astropy', 'dask', 'pydantic', 'matplotlib', 'scipy'} & set(sys.modules)\n"
+        "sys.exit(f'imported {heavy}' if heavy else 0)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "detect" in done.stdout
+
+
+def test_info_says_what_the_file_holds(run_command: Run, event_file: Path, tmp_path: Path) -> None:
+    done = run_command("info", event_file, "--json", tmp_path / "i.json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "i.json").read_text())
+    rows = fits.getheader(event_file, 1)["NAXIS2"]
+    assert result["events"] == result["rows"] == rows
+    assert result["livetime"] == pytest.approx(20_000)
+    assert result["mission"] == "chandra"
+    assert 0.5 <= result["energy_min"] < result["energy_max"] <= 7
+    assert result["warnings"] == []
+    for word in ("Chandra ACIS", "20000.000 s", f"{rows} after standard filtering", "RA---TAN"):
+        assert word in done.stdout
+
+
+def test_detect_on_events_and_on_images_agree(
+    run_command: Run, event_file: Path, tmp_path: Path
+) -> None:
+    image, exposure = tmp_path / "image.fits", tmp_path / "exposure.fits"
+    assert run_command("image", event_file, "-o", image, "--exposure-output", exposure,
+                       "--band", "0.5-7").returncode == 0  # fmt: skip
+    tables = {}
+    for name, arguments in {
+        "events": [event_file], "image": [image, "--exposure", exposure], "bare": [image],
+    }.items():  # fmt: skip
+        output = tmp_path / f"{name}.fits"
+        done = run_command("detect", *arguments, "-o", output, "--json", tmp_path / f"{name}.json")
+        assert done.returncode == 0, done.stderr
+        tables[name] = Table.read(output)
+        summary = json.loads((tmp_path / f"{name}.json").read_text())
+        assert summary["sources"] == len(tables[name]) == 2
+    expected = {(150.05, 2.22), (149.95, 2.15)}
+    for table in tables.values():
+        assert table["ra"].unit == "deg"
+        for ra, dec in expected:
+            distance = np.hypot((table["ra"] - ra) * np.cos(np.radians(dec)), table["dec"] - dec)
+            assert distance.min() * 3600 < 1.0
+        assert np.all(table["detection_likelihood"] >= 15)
+        assert np.all((table["flag"] & 1) == 1)  # approximate, or made from an approximate one
+    brightest = tables["events"][0]
+    assert brightest["net_counts_b_lo"] < 300 < brightest["net_counts_b_hi"] * 1.1
+    assert fits.getheader(tmp_path / "bare.fits", 1)["EXPMAP"] == "APPROX"
+
+
+def test_detect_region_and_marginal(run_command: Run, event_file: Path, tmp_path: Path) -> None:
+    region = tmp_path / "r.reg"
+    region.write_text('icrs\ncircle(150.05,2.22,60")\n')
+    done = run_command("detect", event_file, "-o", tmp_path / "o.fits", "--region", region,
+                       "--marginal", "--threshold", "20")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    table = Table.read(tmp_path / "o.fits")
+    assert np.all(np.abs(table["dec"] - 2.22) < 1 / 60)
+    classes = np.where(table["detection_likelihood"] >= 20, "TRUE", "MARGINAL")
+    assert np.all(table["classification"] == classes)
+    far = tmp_path / "far.reg"
+    far.write_text('icrs\ncircle(10,2.22,60")\n')
+    done = run_command("detect", event_file, "-o", tmp_path / "far.fits", "--region", far)
+    assert done.returncode == 2
+    assert "far.reg" in done.stderr.splitlines()[-1]
+
+
+def test_a_field_without_sources_gives_an_empty_table(
+    run_command: Run, make_events: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = make_events(seed=3, exposure="5ks", background_rate=0.05)
+    done = run_command("detect", path, "-o", tmp_path / "none.fits", "--json", tmp_path / "n.json")
+    assert done.returncode == 0, done.stderr
+    table = Table.read(tmp_path / "none.fits")
+    assert len(table) == 0
+    assert {"ra", "dec", "detection_likelihood", "rate_b_upper"} <= set(table.colnames)
+
+
+def test_simulation_repeats_with_its_seed(run_command: Run, tmp_path: Path) -> None:
+    contents = []
+    for name, seed in (("a", 7), ("b", 7), ("c", 8)):
+        path = tmp_path / name / "events.fits"
+        path.parent.mkdir()
+        done = run_command("simulate", "-o", path, "--seed", seed, "--exposure", "2ks",
+                           "--random-sources", 5)  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        contents.append(path.read_bytes())
+        assert len(Table.read(path.with_name("events_truth.fits"))) == 5
+    assert contents[0] == contents[1] != contents[2]
+
+
+def test_init_check_and_doctor(run_command: Run, event_file: Path, tmp_path: Path) -> None:
+    template = run_command("init", "sources")
+    assert template.returncode == 0
+    text = template.stdout.replace("data:msh15-52", str(event_file))
+    (tmp_path / "my.yaml").write_text(text)
+    checked = run_command("check", "my.yaml", cwd=tmp_path)
+    assert checked.returncode == 0, checked.stderr
+    assert "4 tasks: 0 done already" in checked.stdout
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["my.yaml"]
+    doctor = run_command("doctor", "--json", tmp_path / "d.json")
+    assert doctor.returncode == 0
+    assert json.loads((tmp_path / "d.json").read_text())["missions"] == ["chandra"]

@@ -1,0 +1,100 @@
+"""One definition, three ways in: YAML, command line and Python agree for every step."""
+
+import inspect
+
+import click
+import pytest
+import yaml
+
+from xsurvey.cli.detect import detect_command
+from xsurvey.cli.image import image_command
+from xsurvey.cli.options import option_name, step_options
+from xsurvey.cli.simulate import simulate_command
+from xsurvey.config_template import write_template
+from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
+from xsurvey.imaging.parameters import ImageParameters
+from xsurvey.parameters import StepParameters
+from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
+from xsurvey.simulate.parameters import SimulationParameters
+
+STEPS = {
+    model.__name__: model
+    for name in PIPELINE_NAMES
+    for model in get_pipeline(name).sections.values()
+} | {SimulationParameters.__name__: SimulationParameters}
+
+COMMANDS = [
+    (detect_command, (DetectionParameters, PhotometryParameters, ImageParameters)),
+    (image_command, (ImageParameters,)),
+    (simulate_command, (SimulationParameters,)),
+]
+
+
+def options_of(command: click.Command) -> dict[str, click.Option]:
+    return {p.name: p for p in command.params if isinstance(p, click.Option) and p.name}
+
+
+def command_for(model: type[StepParameters]) -> click.Command:
+    @click.command()
+    @step_options(model)
+    def command(parameters: StepParameters) -> StepParameters:
+        return parameters
+
+    return command
+
+
+@pytest.mark.parametrize("model", STEPS.values(), ids=STEPS.keys())
+def test_every_field_is_described(model: type[StepParameters]) -> None:
+    for name, field in model.model_fields.items():
+        assert field.description, f"{model.__name__}.{name} has no description"
+
+
+@pytest.mark.parametrize("model", STEPS.values(), ids=STEPS.keys())
+def test_name_default_and_help_agree(model: type[StepParameters]) -> None:
+    command = command_for(model)
+    options = options_of(command)
+    template = yaml.safe_load(write_template("sources", {"step": model}, ["x.fits"]))["step"] or {}
+    text = write_template("sources", {"step": model}, ["x.fits"])
+    flat = " ".join(text.replace("#", " ").split())
+    python = model()
+    for name, field in model.model_fields.items():
+        assert option_name(name) in options[name].opts
+        assert (options[name].help or "").startswith(str(field.description))
+        assert " ".join(str(field.description).split()) in flat
+        assert name in template
+    from_yaml = model.read({k: v for k, v in template.items() if v is not None}, "step")
+    from_command = command.main([], standalone_mode=False)
+    assert from_yaml == from_command == python
+
+
+@pytest.mark.parametrize(("command", "models"), COMMANDS)
+def test_commands_carry_the_options_of_their_models(
+    command: click.Command, models: tuple[type[StepParameters], ...]
+) -> None:
+    options = options_of(command)
+    for model in models:
+        expected = options_of(command_for(model))
+        for name, option in expected.items():
+            assert options[name].help == option.help
+            assert options[name].opts == option.opts
+
+
+def test_values_mean_the_same_everywhere() -> None:
+    written = {"threshold": 12.5, "band": ["0.5-2"], "background_scale": "2arcmin", "marginal": True}
+    from_yaml = DetectionParameters.read(written, "detection")
+    arguments = ["--threshold", "12.5", "--band", "0.5-2", "--background-scale", "2arcmin",
+                 "--marginal"]  # fmt: skip
+    from_command = command_for(DetectionParameters).main(arguments, standalone_mode=False)
+    assert from_yaml == from_command
+    assert from_yaml.background_scale == 120.0
+    again = DetectionParameters.read(from_yaml.normalised(), "detection")
+    assert again == from_yaml
+
+
+def test_options_are_written_once() -> None:
+    """No command module declares by hand what a model has."""
+    names = {option_name(n) for model in STEPS.values() for n in model.model_fields} - {"--band"}
+    for command, _ in COMMANDS:
+        source = inspect.getsource(inspect.getmodule(command.callback))  # type: ignore[arg-type]
+        declared = {n for n in names if f'"{n}"' in source}
+        assert declared == set()

@@ -1,0 +1,133 @@
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from xsurvey.catalogs import open_catalog
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def write_config(folder: Path, inputs: list[Path], extra: str = "") -> Path:
+    lines = ["schema: 1", "pipeline: sources", "inputs:", *(f"  - {p}" for p in inputs),
+             "output: out", "seed: 3", extra]  # fmt: skip
+    path = folder / "config.yaml"
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def statuses(folder: Path) -> dict[str, str]:
+    run = json.loads((folder / "out" / "run.json").read_text())
+    return {task["stage"]: task["status"] for task in run["tasks"]}
+
+
+@pytest.fixture(scope="module")
+def finished(
+    tmp_path_factory: pytest.TempPathFactory, event_file: Path, run_command: Run
+) -> Path:
+    """A folder with a config and its finished run."""
+    folder = tmp_path_factory.mktemp("run")
+    write_config(folder, [event_file])
+    done = run_command("run", "config.yaml", "--workers", 0, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+def test_products_are_there_and_agree(finished: Path) -> None:
+    out = finished / "out"
+    table = Table.read(out / "catalog" / "sources.fits")
+    assert len(table) == 2
+    assert table["ra"].unit == "deg"
+    assert table["rate_b"].unit == "ct / s"
+    catalog = open_catalog(out)
+    assert len(catalog) == 2
+    assert sorted(catalog.query()["name"]) == sorted(table["name"])
+    assert (out / "catalog" / "sources.reg").read_text().count("circle") == 2
+    page = (out / "report.html").read_text()
+    assert table["name"][0] in page
+    run = json.loads((out / "run.json").read_text())
+    assert run["status"] == "done"
+    assert {t["stage"] for t in run["tasks"]} == {"image", "detect", "photometry", "catalog"}
+    header = fits.getheader(out / "catalog" / "sources.fits", 1)
+    assert header["CREATOR"].startswith("xsurvey ")
+
+
+def test_second_run_does_nothing_and_says_so(finished: Path, run_command: Run) -> None:
+    before = {p: p.stat().st_mtime_ns for p in (finished / "out").rglob("*.fits")}
+    page = (finished / "out" / "report.html").stat().st_mtime_ns
+    done = run_command("run", "config.yaml", cwd=finished)
+    assert done.returncode == 0, done.stderr
+    assert "nothing to do" in done.stderr
+    assert set(statuses(finished).values()) == {"cached"}
+    assert {p: p.stat().st_mtime_ns for p in (finished / "out").rglob("*.fits")} == before
+    assert (finished / "out" / "report.html").stat().st_mtime_ns == page
+
+
+def test_a_detection_parameter_leaves_the_images(
+    tmp_path: Path, event_file: Path, run_command: Run
+) -> None:
+    write_config(tmp_path, [event_file])
+    assert run_command("run", "config.yaml", "--workers", 0, cwd=tmp_path).returncode == 0
+    write_config(tmp_path, [event_file], "detection: {threshold: 25}")
+    assert run_command("run", "config.yaml", "--workers", 0, cwd=tmp_path).returncode == 0
+    assert statuses(tmp_path) == {
+        "image": "cached", "detect": "done", "photometry": "done", "catalog": "done",
+    }  # fmt: skip
+    write_config(tmp_path, [event_file], "detection: {threshold: 25}\ncatalog: {acronym: ABC}")
+    assert run_command("run", "config.yaml", "--workers", 0, cwd=tmp_path).returncode == 0
+    assert statuses(tmp_path)["photometry"] == "cached"
+    names = open_catalog(tmp_path / "out").query()["name"]
+    assert all(name.startswith("ABC J") for name in names)
+
+
+def test_one_bad_target_does_not_stop_the_others(
+    tmp_path: Path, event_file: Path, run_command: Run
+) -> None:
+    bad = tmp_path / "bad.fits"
+    bad.write_bytes(event_file.read_bytes()[:100_000])
+    write_config(tmp_path, [bad, event_file])
+    done = run_command("run", "config.yaml", "--workers", 2, cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    last = done.stderr.rstrip().splitlines()[-1]
+    assert last.startswith("xsurvey: error: bad: ")
+    assert "truncated" in last
+    assert len(open_catalog(tmp_path / "out")) == 2
+    run = json.loads((tmp_path / "out" / "run.json").read_text())
+    failed = [t for t in run["tasks"] if t["status"] == "failed"]
+    assert [t["target"] for t in failed] == ["bad"]
+    assert "truncated" in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_workers_change_nothing(
+    tmp_path: Path, finished: Path, event_file: Path, run_command: Run
+) -> None:
+    write_config(tmp_path, [event_file])
+    assert run_command("run", "config.yaml", "--workers", 2, cwd=tmp_path).returncode == 0
+    first, second = (f / "out" / "catalog" / "sources.fits" for f in (finished, tmp_path))
+    assert first.read_bytes() == second.read_bytes()
+
+
+def test_pipeline_and_command_agree(
+    tmp_path: Path, finished: Path, event_file: Path, run_command: Run
+) -> None:
+    output = tmp_path / "o.fits"
+    assert run_command("detect", event_file, "-o", output).returncode == 0
+    direct = Table.read(output)
+    piped = Table.read(finished / "out" / "catalog" / "sources.fits")
+    for column in ("ra", "dec", "detection_likelihood", "net_counts_b", "rate_h_upper"):
+        assert np.allclose(direct[column], piped[column], rtol=1e-4, equal_nan=True)
+
+
+def test_catalog_query_through_the_command(finished: Path, run_command: Run) -> None:
+    done = run_command("catalog", "query", finished / "out", "--cone", "150.05,2.22,10arcsec",
+                       "--where", "net_counts_b > 100")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "XSV J" in done.stdout
+    wrong = run_command("catalog", "query", finished / "out", "--where", "net_count_b > 1")
+    assert wrong.returncode == 2
+    assert "net_counts_b" in wrong.stderr.splitlines()[-1]
