@@ -14,7 +14,8 @@ from xsurvey.units import (
 
 
 @pytest.mark.parametrize(
-    ("text", "arcsec"), [("30arcsec", 30), ("0.5arcmin", 30), ("1deg", 3600), ('5"', 5), ("2'", 120)]
+    ("text", "arcsec"),
+    [("30arcsec", 30), ("0.5arcmin", 30), ("1deg", 3600), ('5"', 5), ("2'", 120)],
 )
 def test_angles_carry_their_unit(text: str, arcsec: float) -> None:
     assert parse_angle(text) == pytest.approx(arcsec)

@@ -16,7 +16,9 @@ from xsurvey.errors import ParameterError, nearest
 class StepParameters(BaseModel):
     """Immutable parameters of one analysis step; unknown names are errors."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
+    )
 
     @model_validator(mode="before")
     @classmethod

@@ -148,10 +148,12 @@ def test_unwritable_places(
 ) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
-    for output in (tmp_path / "nowhere" / "o.fits", blocked / "o.fits", tmp_path):
+    before = event_file.read_bytes()
+    for output in (tmp_path / "nowhere" / "o.fits", blocked / "o.fits", tmp_path, event_file):
         status, _, error = call("detect", event_file, "-o", output)
         assert status == 2
         assert_one_line_error(error)
+    assert event_file.read_bytes() == before
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")

@@ -49,7 +49,7 @@ def test_detect_on_events_and_on_images_agree(
     for name, arguments in {
         "events": [event_file], "image": [image, "--exposure", exposure], "bare": [image],
     }.items():  # fmt: skip
-        output = tmp_path / f"{name}.fits"
+        output = tmp_path / f"sources_{name}.fits"
         done = run_command("detect", *arguments, "-o", output, "--json", tmp_path / f"{name}.json")
         assert done.returncode == 0, done.stderr
         tables[name] = Table.read(output)
@@ -65,7 +65,7 @@ def test_detect_on_events_and_on_images_agree(
         assert np.all((table["flag"] & 1) == 1)  # approximate, or made from an approximate one
     brightest = tables["events"][0]
     assert brightest["net_counts_b_lo"] < 300 < brightest["net_counts_b_hi"] * 1.1
-    assert fits.getheader(tmp_path / "bare.fits", 1)["EXPMAP"] == "APPROX"
+    assert fits.getheader(tmp_path / "sources_bare.fits", 1)["EXPMAP"] == "APPROX"
 
 
 def test_detect_region_and_marginal(run_command: Run, event_file: Path, tmp_path: Path) -> None:

@@ -80,7 +80,12 @@ def test_commands_carry_the_options_of_their_models(
 
 
 def test_values_mean_the_same_everywhere() -> None:
-    written = {"threshold": 12.5, "band": ["0.5-2"], "background_scale": "2arcmin", "marginal": True}
+    written = {
+        "threshold": 12.5,
+        "band": ["0.5-2"],
+        "background_scale": "2arcmin",
+        "marginal": True,
+    }
     from_yaml = DetectionParameters.read(written, "detection")
     arguments = ["--threshold", "12.5", "--band", "0.5-2", "--background-scale", "2arcmin",
                  "--marginal"]  # fmt: skip

@@ -61,4 +61,7 @@ def test_tail_is_a_decreasing_probability(level: float, sigmas: float, scale: in
 
 def test_below_the_mean_there_is_no_significance() -> None:
     weights, numbers = filter_weights(starlet.wavelet_kernel(1))
-    assert log_tail(np.array([-1.0, 0.0]), np.array([1.0, 1.0]), weights, numbers).tolist() == [0, 0]
+    assert log_tail(np.array([-1.0, 0.0]), np.array([1.0, 1.0]), weights, numbers).tolist() == [
+        0,
+        0,
+    ]

@@ -73,7 +73,9 @@ def test_edge_of_the_exposure_is_not_a_source() -> None:
 
 
 def test_threshold_and_marginal_class() -> None:
-    data = field(0.05, [(i * 40 + 20.0, j * 40 + 20.0, 9, 0.8) for i in range(9) for j in range(9)], 7)
+    data = field(
+        0.05, [(i * 40 + 20.0, j * 40 + 20.0, 9, 0.8) for i in range(9) for j in range(9)], 7
+    )
     true = found(data)
     both = found(data, DetectionParameters(marginal=True))
     strict = found(data, DetectionParameters(threshold=40))
@@ -92,7 +94,9 @@ def test_more_bands_cost_their_trials() -> None:
 def test_supplied_background_is_used() -> None:
     data = field(0.05, [(200, 200, 20, 0.8)], seed=10)
     exposure = image(np.full(SHAPE, 1e5))
-    assert len(search_band("b", image(data), exposure, DEFAULT, image(np.full(SHAPE, 0.05))).candidates)
+    assert len(
+        search_band("b", image(data), exposure, DEFAULT, image(np.full(SHAPE, 0.05))).candidates
+    )
     high = search_band("b", image(data), exposure, DEFAULT, image(np.full(SHAPE, 5.0)))
     assert len(high.candidates) == 0
     with pytest.raises(InputError, match="no positive pixel"):

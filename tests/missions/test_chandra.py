@@ -124,7 +124,9 @@ def test_psf_radii_are_those_of_the_tables() -> None:
 
 def test_vignetting_is_that_of_the_table_and_falls() -> None:
     mission = get_mission("chandra")
-    assert mission.vignetting(np.array([0, 5, 10, 15]), 1.5) == pytest.approx([1, 0.944, 0.854, 0.765])
+    assert mission.vignetting(np.array([0, 5, 10, 15]), 1.5) == pytest.approx(
+        [1, 0.944, 0.854, 0.765]
+    )
     assert mission.vignetting(np.array([10.0]), 6.4) == pytest.approx([0.616])
     falling = mission.vignetting(np.linspace(0, 40, 50), 3.0)
     assert np.all(np.diff(falling) <= 0)

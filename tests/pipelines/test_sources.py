@@ -27,9 +27,7 @@ def statuses(folder: Path) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def finished(
-    tmp_path_factory: pytest.TempPathFactory, event_file: Path, run_command: Run
-) -> Path:
+def finished(tmp_path_factory: pytest.TempPathFactory, event_file: Path, run_command: Run) -> Path:
     """A folder with a config and its finished run."""
     folder = tmp_path_factory.mktemp("run")
     write_config(folder, [event_file])

@@ -26,7 +26,9 @@ def test_sources_have_their_counts_places_and_truth() -> None:
     observation = simulate_observation(parameters, 2)
     truth = observation.truth
     assert truth["counts_recorded"].sum() == len(observation.events["x"])
-    near = np.hypot(observation.events["x"] - truth["x"][0], observation.events["y"] - truth["y"][0])
+    near = np.hypot(
+        observation.events["x"] - truth["x"][0], observation.events["y"] - truth["y"][0]
+    )
     mine = near * 0.492 < 10
     assert mine.sum() == pytest.approx(4000, abs=5 * np.sqrt(4000))
     for axis in ("x", "y"):

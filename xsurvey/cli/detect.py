@@ -47,7 +47,7 @@ def detect_command(
 
     detection, photometry, imaging = parameters
     for path in filter(None, (output, json_path)):
-        check_writable(path)
+        check_writable(path, (source, exposure, background, region))
     table, summary = detect_in_file(
         source, imaging, detection, photometry,
         exposure=exposure, background=background, region=region, output=output,

@@ -21,7 +21,7 @@ from xsurvey.imaging.parameters import ImageParameters
 )  # fmt: skip
 @exposure_option
 @region_option
-@click.option("--band", metavar="KEV", help="Energy range; short for one --image-band.")
+@click.option("--band", metavar="KEV", help="Energy range; the same as an image band.")
 @step_options(ImageParameters)
 @json_option
 def image_command(
@@ -44,9 +44,9 @@ def image_command(
     if band is not None:
         wanted.append(ImageParameters.read({"image_band": [band]}, "").image_band[0])
     if len(wanted) > 1:
-        raise ParameterError("--image-band", "is given more than once", "make one image at a time")
+        raise ParameterError("--band", "is given more than once", "make one image at a time")
     for path in filter(None, (output, exposure_output, json_path)):
-        check_writable(path)
+        check_writable(path, (events, exposure, region))
     event_list = open_events(events)
     mission = get_mission(event_list.observation.mission)
     if region is not None:

@@ -15,7 +15,7 @@ _SCREEN = 2.5
 _SAME_SOURCE = 1.5
 _INFLUENCE = 4.0
 _CLEAR_CORE = 0.2
-_FEWEST_COUNTS = 2
+_FEWEST_COUNTS = 3
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def find_candidates(
         # twice as wide as needed to tell neighbours apart, three pixels at least
         size = max(3, 2 ** (scale + 1) - 1)
         peak = (plane == ndimage.maximum_filter(plane, size)) & (plane > _SCREEN * noise) & exposed
-        # one photon is no source, however empty the sky around it
+        # a pair of photons is no source, however empty the sky around it
         near = ndimage.uniform_filter(counts, size, mode="constant") * size**2
         y, x = np.nonzero(peak & (near > _FEWEST_COUNTS - 0.5))
         if not len(y):

@@ -12,6 +12,7 @@ from xsurvey.detection.position import FittedPosition
 from xsurvey.detection.search import DetectedSource
 from xsurvey.imaging.sky_image import read_sky_image
 from xsurvey.io.fits_file import read_image
+from xsurvey.io.fits_writer import write_hdus
 
 
 def write_found(folder: Path, found: FoundSources) -> None:
@@ -19,8 +20,7 @@ def write_found(folder: Path, found: FoundSources) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for label, image in found.backgrounds.items():
         image.write(folder / f"background_{label}.fits")
-    mask = fits.PrimaryHDU(found.mask.astype(np.uint8))
-    mask.writeto(folder / "mask.fits", checksum=True)
+    write_hdus(folder / "mask.fits", [fits.PrimaryHDU(found.mask.astype(np.uint8))])
     content = {
         "bands": list(found.backgrounds), "sources": [asdict(source) for source in found.sources],
     }  # fmt: skip

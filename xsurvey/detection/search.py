@@ -159,7 +159,10 @@ def merge_bands(
     for value, x, y, i, search in entries:
         c = search.candidates
         core_scale = int(c.core_scale[i])
-        if any(_same(int(c.core_x[i]), int(c.core_y[i]), starlet.kernel_sigma(core_scale), known) for known in sources):
+        if any(
+            _same(int(c.core_x[i]), int(c.core_y[i]), starlet.kernel_sigma(core_scale), known)
+            for known in sources
+        ):
             continue
         start = max(starlet.kernel_sigma(core_scale), 0.7)
         position = fit_position(

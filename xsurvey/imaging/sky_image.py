@@ -15,6 +15,7 @@ from xsurvey.errors import InputError, printable
 from xsurvey.events import EventList
 from xsurvey.io.atomic import atomic_output
 from xsurvey.io.fits_file import read_image
+from xsurvey.io.fits_writer import write_hdus
 from xsurvey.units import SkyPosition
 
 
@@ -166,7 +167,7 @@ class SkyImage:
         else:
             data = data.astype(np.float32)
         with atomic_output(path) as temporary:
-            fits.PrimaryHDU(data, self.header()).writeto(temporary, checksum=True)
+            write_hdus(temporary, [fits.PrimaryHDU(data, self.header())])
 
 
 def read_sky_image(path: str | os.PathLike[str]) -> SkyImage:

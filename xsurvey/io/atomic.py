@@ -3,7 +3,7 @@
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -54,15 +54,20 @@ def _replace_folder(temporary: Path, target: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
-def check_writable(path: str | os.PathLike[str]) -> None:
+def check_writable(
+    path: str | os.PathLike[str], inputs: Iterable[str | os.PathLike[str] | None] = ()
+) -> None:
     """Raise early, before hours of work, when ``path`` cannot be written later.
 
     Raises
     ------
     OutputError
-        No folder to write in, no permission, or ``path`` is a folder.
+        No folder to write in, no permission, ``path`` is a folder, or it is one of the
+        ``inputs``.
     """
     target = Path(path)
+    if any(i is not None and target.resolve() == Path(i).resolve() for i in inputs):
+        raise OutputError(target, "is an input of this command", "write to another file")
     if target.is_dir():
         raise OutputError(target, "is a folder, not a file", "give a file name")
     try:

@@ -135,5 +135,3 @@ def _within(
 ) -> np.ndarray:
     rows, columns = np.indices(data.shape)
     return data[np.hypot(columns + extent[0] + 0.5 - x, rows + extent[2] + 0.5 - y) <= radius]
-
-

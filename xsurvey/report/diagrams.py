@@ -9,7 +9,17 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
-from xsurvey.report.plate import GRID, INK, MARGINAL_COLOUR, TEXT_SIZE, TRUE_COLOUR, dress, new_figure
+from xsurvey.report.numbers import MINUS, en_dashes
+from xsurvey.report.plate import (
+    GRID,
+    INK,
+    MARGINAL_COLOUR,
+    TEXT_SIZE,
+    TRUE_COLOUR,
+    dress,
+    figure_of,
+    new_figure,
+)
 from xsurvey.report.table import bands_of, hardness_of, is_marginal, source_column
 
 FEWEST = 4
@@ -29,8 +39,8 @@ def significance_figure(sources: Table) -> Figure | None:
         return None
     axes = _axes()
     draw_significance(axes, net[usable], likelihood[usable], is_marginal(sources)[usable])
-    axes.set_xlabel(f"Net counts, {bands_of(sources)[band]}")
-    return axes.figure
+    axes.set_xlabel(f"Net counts, {en_dashes(bands_of(sources)[band])}")
+    return figure_of(axes)
 
 
 def hardness_figure(sources: Table) -> Figure | None:
@@ -39,15 +49,17 @@ def hardness_figure(sources: Table) -> Figure | None:
     if band is None or ratio is None:
         return None
     rate = 1e3 * np.array([source_column(sources, f"rate_{band}{e}") for e in ("", "_lo", "_hi")])
-    hardness = np.array([source_column(sources, f"hardness_{ratio}{e}") for e in ("", "_lo", "_hi")])
+    hardness = np.array(
+        [source_column(sources, f"hardness_{ratio}{e}") for e in ("", "_lo", "_hi")]
+    )
     usable = (rate[0] > 0) & (rate[1] > 0) & np.isfinite(hardness).all(axis=0)
     if usable.sum() < FEWEST:
         return None
     axes = _axes()
     draw_hardness(axes, rate[:, usable], hardness[:, usable], is_marginal(sources)[usable])
-    axes.set_xlabel(f"Rate (count ks⁻¹), {bands_of(sources)[band]}")
-    axes.set_ylabel(f"Hardness ratio, {hardness_of(sources)[ratio]}")
-    return axes.figure
+    axes.set_xlabel(f"Rate (count ks⁻¹), {en_dashes(bands_of(sources)[band])}")
+    axes.set_ylabel(f"Hardness ratio, {en_dashes(hardness_of(sources)[ratio])}")
+    return figure_of(axes)
 
 
 def best_hardness(sources: Table) -> str | None:
@@ -70,14 +82,12 @@ def draw_significance(
     axes.set_yscale("log")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter(FuncFormatter(_power_label))
-    axes.set_ylabel("Detection likelihood, −ln P")
+    axes.set_ylabel(f"Detection likelihood, {MINUS}ln P")
     axes.legend(frameon=False, labelcolor=INK, fontsize=TEXT_SIZE - 1, loc="upper left")
     return axes
 
 
-def draw_hardness(
-    axes: Axes, rate: np.ndarray, hardness: np.ndarray, marginal: np.ndarray
-) -> Axes:
+def draw_hardness(axes: Axes, rate: np.ndarray, hardness: np.ndarray, marginal: np.ndarray) -> Axes:
     """Draw hardness ratios against rates.
 
     Parameters

@@ -52,7 +52,7 @@ def viewport(data: np.ndarray, pixels: int) -> Viewport:
 
 
 def block_mean(data: np.ndarray, view: Viewport) -> np.ndarray:
-    """Return the mean of the finite pixels of every block, shape ``view.shape``; 0 where none is."""
+    """Return the mean of the finite pixels of each block, shape ``view.shape``; 0 if none is."""
     part = data[view.y0 : view.y1, view.x0 : view.x1]
     finite = np.isfinite(part)
     starts = [np.arange(0, n, view.block) for n in part.shape]

@@ -49,6 +49,7 @@ def _cost(
     gaps = np.hypot(*np.maximum(np.abs(centres - place) - half, 0).T)
     crossed = int(np.count_nonzero(gaps < radii))
     covered = sum(
-        bool(np.all(np.abs(place - p) < half + h)) for p, h in zip(placed, halves, strict=True)
+        bool(np.all(np.abs(place - p) < half + h + _GAP))
+        for p, h in zip(placed, halves, strict=True)
     )
     return 1000.0 * outside + 10.0 * covered + crossed

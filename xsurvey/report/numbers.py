@@ -1,10 +1,11 @@
 """Numbers as people read them: as many digits as their errors leave."""
 
 import math
+import re
 from dataclasses import dataclass
 
-DASH = "–"
-_MINUS = "−"
+DASH = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def fixed(value: float, decimals: int) -> str:
     '−0.12'
     """
     text = f"{value:.{max(decimals, 0)}f}"
-    return text.lstrip("-") if not text.strip("-0.") else text.replace("-", _MINUS)
+    return text.lstrip("-") if not text.strip("-0.") else text.replace("-", MINUS)
 
 
 def plain(value: float, decimals: int) -> Value:
@@ -76,7 +77,7 @@ def asymmetric(value: float, low: float, high: float) -> Value:
     up, down = max(high - value, 0.0), max(value - low, 0.0)
     decimals = decimals_of(up, down)
     return Value(
-        fixed(value, decimals), f"+{fixed(up, decimals)}", f"{_MINUS}{fixed(down, decimals)}",
+        fixed(value, decimals), f"+{fixed(up, decimals)}", f"{MINUS}{fixed(down, decimals)}",
         sort=float(value),
     )  # fmt: skip
 
@@ -88,6 +89,17 @@ def with_limit(value: float, low: float, high: float, limit: float) -> Value:
     shown = asymmetric(value, low, high)
     note = f"< {fixed(limit, decimals_of(limit))} at 95%" if math.isfinite(limit) else ""
     return Value(shown.text, shown.upper, shown.lower, shown.sort, note)
+
+
+def en_dashes(text: str) -> str:
+    """Return ranges of numbers as printers set them.
+
+    Examples
+    --------
+    >>> en_dashes("0.5-7 keV")
+    '0.5–7 keV'
+    """
+    return re.sub(r"(?<=\d)-(?=\d)", DASH, text)
 
 
 def duration_text(seconds: float) -> str:

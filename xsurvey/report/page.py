@@ -18,7 +18,7 @@ from xsurvey.report.data import ReportData, TargetReport
 from xsurvey.report.diagrams import hardness_figure, significance_figure
 from xsurvey.report.display import viewport
 from xsurvey.report.figures import field_figure, is_approximate, map_figure
-from xsurvey.report.numbers import duration_text
+from xsurvey.report.numbers import DASH, duration_text, en_dashes
 from xsurvey.report.plate import DPI, data_uri, png_bytes
 from xsurvey.report.table import SourceTable, is_marginal, source_table
 
@@ -91,7 +91,7 @@ class TargetPage:
 
 
 def target_page(target: TargetReport, index: int, targets: int) -> TargetPage:
-    """Return the section of the ``index``-th target; images that cannot be read are said to be so."""
+    """Return the section of the ``index``-th target; it says so where its images are unreadable."""
     table = source_table(target.sources, max(10, _ROWS // max(targets, 1)))
     marginal = int(is_marginal(target.sources).sum())
     known: dict[str, Any] = {
@@ -140,7 +140,7 @@ def band_of(image: SkyImage) -> str:
     """Return the energies of an image, empty where its header does not say them."""
     low, high = image.stamps.get("BAND_LO"), image.stamps.get("BAND_HI")
     if isinstance(low, int | float) and isinstance(high, int | float):
-        return f"{low:g}–{high:g} keV"
+        return en_dashes(f"{low:g}-{high:g} keV")
     return ""
 
 
@@ -157,7 +157,7 @@ def population(tables: Sequence[Table]) -> list[Picture]:
     everything = vstack(filled, metadata_conflicts="silent") if len(filled) > 1 else filled[0]
     kinds = (
         (significance_figure, "Detection likelihood against net counts",
-         "How significant the sources are for their counts: the background sets the slope."),
+         "Of sources with the same counts, those on a brighter background are less significant."),
         (hardness_figure, "Hardness ratio against rate",
          "Soft sources lie low, hard and absorbed ones high; bars are 68% intervals."),
     )  # fmt: skip
@@ -190,7 +190,9 @@ def stage_timings(timings: Sequence[Mapping[str, Any]]) -> list[StageTiming]:
         seconds = [_seconds(t) for t in tasks]
         counted = ", ".join(f"{states.count(s)} {s}" for s in dict.fromkeys(states))
         found.append(
-            StageTiming(stage, len(tasks), counted, sum(seconds), max(seconds), sum(seconds) / total)
+            StageTiming(
+                stage, len(tasks), counted, sum(seconds), max(seconds), sum(seconds) / total
+            )
         )
     return found
 
@@ -226,8 +228,10 @@ def key_numbers(data: ReportData, pages: Sequence[TargetPage]) -> Iterator[tuple
     yield "Targets", f"{len(pages)}", f"of {attempted}" if attempted != len(pages) else "all done"
     livetimes = [p.livetime for p in pages if np.isfinite(p.livetime)]
     silent = len(pages) - len(livetimes)
-    yield (
-        "Livetime", duration_text(sum(livetimes)) if livetimes else "–",
-        f"{silent} targets do not say it" if silent else "summed over targets",
-    )  # fmt: skip
+    remark = "summed over targets" if len(pages) > 1 else "of the target"
+    if silent or not pages:
+        remark = (
+            f"not known for {silent} of {len(pages)} targets" if pages else "no target was finished"
+        )
+    yield "Livetime", duration_text(sum(livetimes)) if livetimes else DASH, remark
     yield "Failures", f"{len(data.failures)}", "see below" if data.failures else "none"

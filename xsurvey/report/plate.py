@@ -35,8 +35,16 @@ def dress(axes: Axes) -> Axes:
         spine.set_color(FAINT_INK)
     for label in (axes.xaxis.label, axes.yaxis.label, axes.title):
         label.set_color(INK)
-        label.set_size(TEXT_SIZE)
+        label.set_fontsize(TEXT_SIZE)
     return axes
+
+
+def figure_of(axes: Axes) -> Figure:
+    """Return the figure that axes belong to."""
+    figure = axes.get_figure(root=True)
+    if figure is None:
+        raise ValueError("axes without a figure")
+    return figure
 
 
 def png_bytes(figure: Figure, dpi: float = DPI) -> bytes:

@@ -11,7 +11,7 @@ from astropy.coordinates import Angle
 from astropy.table import Table
 
 from xsurvey.catalogs.schema import load_schema
-from xsurvey.report.numbers import DASH, Value, asymmetric, plain, with_limit
+from xsurvey.report.numbers import DASH, MINUS, Value, asymmetric, en_dashes, plain, with_limit
 
 _RUNNING_NUMBER = re.compile(r"_(\d+)$")
 _BAND_COLUMN = re.compile(r"net_counts_(.+?)(?<!_lo)(?<!_hi)")
@@ -192,8 +192,8 @@ def _columns(sources: Table) -> Iterator[tuple[ReportColumn, list[Value]]]:
     for name, key, label, group, unit, decimals in (
         ("position_error", "error", "± pos", "position", "arcsec", 2),
         ("off_axis_angle", "offaxis", "Off-axis", "position", "arcmin", 2),
-        ("detection_likelihood", "likelihood", "−ln P", "detection", "", 1),
-        ("significance", "sigma", "Signif.", "detection", "σ", 1),
+        ("detection_likelihood", "likelihood", f"{MINUS}ln P", "detection", "", 1),
+        ("significance", "sigma", "Signif.", "detection", "sigma", 1),
     ):
         if name in sources.colnames:
             yield (
@@ -202,14 +202,14 @@ def _columns(sources: Table) -> Iterator[tuple[ReportColumn, list[Value]]]:
             )
     bands = [b for b in bands_of(sources).items() if _any(sources, f"net_counts_{b[0]}")]
     for label, text in bands:
-        yield _interval(sources, f"net_counts_{label}", f"net_{label}", f"Net {_range(text)}",
+        yield _interval(sources, f"net_counts_{label}", f"net_{label}", f"Net {en_dashes(text)}",
                         "counts", "count")  # fmt: skip
     for label, text in bands[:1]:
         yield _rate(sources, label, text)
     for label, text in hardness_of(sources).items():
         if _any(sources, f"hardness_{label}"):
             yield _interval(
-                sources, f"hardness_{label}", f"hr_{label}", f"HR {_range(text)}", "hardness"
+                sources, f"hardness_{label}", f"hr_{label}", f"HR {en_dashes(text)}", "hardness"
             )  # fmt: skip
     if "pileup_fraction" in sources.colnames:
         yield (
@@ -217,10 +217,6 @@ def _columns(sources: Table) -> Iterator[tuple[ReportColumn, list[Value]]]:
                          _description(sources, "pileup_fraction")),
             [plain(100 * v, 1) for v in source_column(sources, "pileup_fraction")],
         )  # fmt: skip
-
-
-def _range(text: str) -> str:
-    return re.sub(r"(?<=\d)-(?=\d)", "–", text)
 
 
 def _any(sources: Table, name: str) -> bool:
@@ -244,7 +240,7 @@ def _coordinate(
     )
     column = ReportColumn(name, label, "position", "", f"{_description(sources, name)}, ICRS")
     return column, [
-        Value(str(text).replace("-", "−"), sort=float(value), note=f"{value:.6f}°")
+        Value(str(text).replace("-", MINUS), sort=float(value), note=f"{value:.6f}°")
         for text, value in zip(texts, degrees, strict=True)
     ]
 
@@ -261,7 +257,7 @@ def _interval(
 def _rate(sources: Table, label: str, text: str) -> tuple[ReportColumn, list[Value]]:
     name = f"rate_{label}"
     column = ReportColumn(
-        "rate", f"Rate {_range(text)}", "rate", "count ks⁻¹",
+        "rate", f"Rate {en_dashes(text)}", "rate", "count ks⁻¹",
         f"{_description(sources, name)}; the 95% upper limit where the interval reaches zero",
     )  # fmt: skip
     values = (*_value_low_high(sources, name), source_column(sources, f"{name}_upper"))
@@ -281,6 +277,10 @@ def _description(sources: Table, name: str) -> str:
 def glossary(table: Table) -> list[Mapping[str, str]]:
     """Return name, unit and description of every column of the catalog."""
     return [
-        {"name": name, "unit": str(table[name].unit or ""), "description": _description(table, name)}
+        {
+            "name": name,
+            "unit": str(table[name].unit or ""),
+            "description": _description(table, name),
+        }
         for name in table.colnames
     ]

@@ -9,6 +9,7 @@ from astropy.time import Time
 
 from xsurvey import __version__
 from xsurvey.io.atomic import atomic_output
+from xsurvey.io.fits_writer import write_hdus
 from xsurvey.simulate.observation import SimulatedObservation
 
 SIMULATION_LEVEL = "COUNTS"
@@ -32,11 +33,11 @@ def write_simulation(path: str | os.PathLike[str], observation: SimulatedObserva
     events = _event_table(observation)
     tables = [fits.PrimaryHDU(), events, *_gti_tables(observation)]
     with atomic_output(path) as temporary, atomic_output(truth_path(path)) as truth:
-        fits.HDUList(tables).writeto(temporary, checksum=True)
+        write_hdus(temporary, tables)
         hdu = fits.table_to_hdu(observation.truth)
         hdu.header["EXTNAME"] = "TRUTH"
         hdu.header["SIMSEED"] = observation.seed
-        hdu.writeto(truth, checksum=True)
+        write_hdus(truth, [fits.PrimaryHDU(), hdu])
 
 
 def _event_table(observation: SimulatedObservation) -> fits.BinTableHDU:
