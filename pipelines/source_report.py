@@ -27,7 +27,9 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     marker = result.store.root / _PUBLISHED
     catalog = config.output / "catalog"
     report = config.output / "report.html"
-    if marker.exists() and marker.read_text() == state and catalog.is_dir() and report.is_file():
+    worked = any(outcome.status == "done" for outcome in result.outcomes.values())
+    there = marker.exists() and catalog.is_dir() and report.is_file()
+    if there and not worked and marker.read_text() == state:
         return
     marker.unlink(missing_ok=True)
     table = _publish_catalog(plan, result, catalog)

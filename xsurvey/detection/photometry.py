@@ -25,6 +25,9 @@ from xsurvey.psf import GaussianPsf, PointSpreadFunction
 _EDGE_EXPOSURE = 0.5
 _EXTENDED_CONTRAST = 3.0
 _PILED_UP = 0.05
+_EXTENDED_WIDTH = 2.0
+_PIXEL_BLUR = 0.6  # pixels
+_ONE_SIGMA = 0.3935  # fraction of a 2-D Gaussian within one sigma
 _CORE_PIXELS = 1.5  # radius of a 3 x 3 island in detector pixels
 
 
@@ -38,6 +41,7 @@ class SourceFlag(IntFlag):
     PILED_UP = 16
     EXTENDED_EMISSION = 32
     BACKGROUND_FROM_MAP = 64
+    EXTENDED = 128
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,7 @@ class Apertures:
     fraction: np.ndarray
     annulus_fraction: np.ndarray
     core_fraction: np.ndarray
+    extended: np.ndarray
 
 
 def apertures_for(
@@ -80,6 +85,9 @@ def apertures_for(
     pixel_size: float, detector_pixel: float, parameters: PhotometryParameters,
 ) -> Apertures:  # fmt: skip
     """Choose the aperture and annulus of each source.
+
+    A source whose fitted Gaussian is more than twice as wide as the PSF and the pixels is
+    measured in that Gaussian's aperture, and flagged as extended.
 
     Parameters
     ----------
@@ -94,9 +102,16 @@ def apertures_for(
     """
     x = np.array([s.position.x for s in sources], dtype=float)
     y = np.array([s.position.y for s in sources], dtype=float)
+    # what a fit on pixels cannot tell from the PSF
+    blur = [0.0 if psf is None else float(psf.radius(_ONE_SIGMA, t)) for t in off_axis]
+    resolution = np.hypot(blur, _PIXEL_BLUR * pixel_size)
+    fitted = [GaussianPsf(max(s.position.sigma, 0.5) * pixel_size, True) for s in sources]
+    extended = np.array([
+        psf is not None and g.sigma > _EXTENDED_WIDTH * r
+        for g, r in zip(fitted, resolution, strict=True)
+    ], dtype=bool)  # fmt: skip
     shapes: list[PointSpreadFunction] = [
-        psf if psf is not None else GaussianPsf(max(s.position.sigma, 0.5) * pixel_size, True)
-        for s in sources
+        psf if psf is not None and not wide else g for g, wide in zip(fitted, extended, strict=True)
     ]
     fraction = parameters.aperture_fraction
     radius = _each(lambda p, t: p.radius(fraction, t), shapes, off_axis)
@@ -111,7 +126,7 @@ def apertures_for(
     core_fraction = _each(lambda p, t: p.encircled_fraction(core, t), shapes, off_axis)
     return Apertures(
         x, y, radius / pixel_size, inner / pixel_size, outer / pixel_size,
-        np.full(len(x), fraction), annulus_fraction, core_fraction,
+        np.full(len(x), fraction), annulus_fraction, core_fraction, extended,
     )  # fmt: skip
 
 
@@ -324,4 +339,5 @@ def source_flags(
                 flags[[i, j]] |= SourceFlag.BLENDED
     flags[np.nan_to_num(pileup) > _PILED_UP] |= SourceFlag.PILED_UP
     flags[from_map] |= SourceFlag.BACKGROUND_FROM_MAP
+    flags[apertures.extended] |= SourceFlag.EXTENDED
     return flags

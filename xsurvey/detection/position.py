@@ -49,7 +49,7 @@ def fit_position(
     x, y : float
         Start, 0-based pixels.
     sigma : float
-        Starting width in pixels; the fit may go from 0.3 pixel to twice it, and stays within
+        Starting width in pixels; the fit may go from half to twice it, and stays within
         two widths of the start.
 
     Returns
@@ -68,7 +68,7 @@ def fit_position(
     data = counts[np.ix_(rows, columns)]
     level = np.maximum(background[np.ix_(rows, columns)], 1e-12)
     limit = 2 * sigma + 1
-    smallest, largest = 0.3, 2 * sigma
+    smallest, largest = max(0.3, sigma / 2), 2 * sigma
     fx, fy, width = float(x), float(y), sigma
     total = max(float((data - level).sum()), 1.0)
     map_level, raised = level, 1.0

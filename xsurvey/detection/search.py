@@ -156,7 +156,7 @@ def merge_bands(
             entries.append((float(likelihood[i]), int(c.x[i]), int(c.y[i]), i, search))
     entries.sort(key=lambda e: (-e[0], e[1], e[2], e[4].band))
     sources: list[DetectedSource] = []
-    for value, x, y, i, search in entries:
+    for value, _, _, i, search in entries:
         c = search.candidates
         core_scale = int(c.core_scale[i])
         if any(

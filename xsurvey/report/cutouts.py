@@ -9,12 +9,11 @@ import numpy as np
 from astropy.table import Table
 from matplotlib.axes import Axes
 from matplotlib.colors import AsinhNorm
-from matplotlib.patches import Circle
 from scipy.ndimage import gaussian_filter
 
 from xsurvey.imaging.sky_image import SkyImage
-from xsurvey.report.figures import source_pixels
-from xsurvey.report.plate import HALO, MARGINAL_COLOUR, TRUE_COLOUR, new_figure, png_bytes
+from xsurvey.report.figures import LineStyle, draw_circles, source_pixels
+from xsurvey.report.plate import MARGINAL_COLOUR, TRUE_COLOUR, new_figure, png_bytes
 from xsurvey.report.table import by_significance, is_marginal, numbers_of, source_column
 
 SIDE = 40.0
@@ -97,23 +96,27 @@ def draw_cut_out(
         data, origin="lower", extent=extent, cmap="inferno", interpolation="nearest",
         norm=AsinhNorm(max(top / 12, photon), vmin=floor, vmax=top),
     )  # fmt: skip
-    near = np.flatnonzero(
-        np.hypot(apertures.x - x, apertures.y - y) < half * 1.5 + apertures.radius
-    )
-    for other in near:
-        axes.add_patch(
-            Circle(
-                (apertures.x[other], apertures.y[other]), max(apertures.radius[other], side / 80),
-                fill=False, edgecolor=MARGINAL_COLOUR if apertures.marginal[other] else TRUE_COLOUR,
-                linestyle="dashed" if apertures.marginal[other] else "solid",
-                linewidth=1.6 if other == index else 0.8, alpha=1.0 if other == index else 0.6,
-                path_effects=HALO if other == index else None,
-            )
-        )  # fmt: skip
+    near = np.hypot(apertures.x - x, apertures.y - y) < half * 1.5 + apertures.radius
+    itself = np.arange(len(near)) == index
+    for chosen, width in ((near & ~itself, 0.7), (itself, 1.5)):
+        _draw_apertures(axes, apertures, chosen, side / 80, width)
     axes.set_xlim(x - half, x + half)
     axes.set_ylim(y - half, y + half)
     axes.set_aspect("equal")
     return axes
+
+
+def _draw_apertures(
+    axes: Axes, apertures: Apertures, chosen: np.ndarray, smallest: float, width: float
+) -> None:
+    styles: tuple[tuple[np.ndarray, str, LineStyle], ...] = (
+        (chosen & ~apertures.marginal, TRUE_COLOUR, "solid"),
+        (chosen & apertures.marginal, MARGINAL_COLOUR, "dashed"),
+    )
+    for some, colour, style in styles:
+        if some.any():
+            radius = np.maximum(apertures.radius[some], smallest)
+            draw_circles(axes, apertures.x[some], apertures.y[some], radius, colour, style, width)
 
 
 def _part(

@@ -34,6 +34,7 @@ from xsurvey.report.sky_axes import colour_bar, draw_scale_bar, draw_stamp, scre
 from xsurvey.report.table import is_marginal, numbers_of, source_column
 
 LABELLED = 25
+LineStyle = Literal["solid", "dashed"]
 _SMALLEST_CIRCLE = 6.0  # screen pixels
 _MAP_COLOURS = LinearSegmentedColormap.from_list(
     "maps", ["#0d1420", "#1f3c57", "#3f7291", "#86b3c4", "#e9f1ee"]
@@ -129,7 +130,7 @@ def _show(
     axes: WCSAxes, values: np.ndarray, view: Viewport, colours: str | Colormap, norm: Normalize
 ) -> AxesImage:
     picture: AxesImage = axes.imshow(
-        values, origin="lower", extent=view.extent, cmap=colours, norm=norm,
+        values, origin="lower", extent=view.extent, cmap=colours, norm=norm, aspect="auto",
         interpolation="nearest" if max(view.shape) < 300 else "auto",
     )  # fmt: skip
     return picture
@@ -156,23 +157,16 @@ def draw_sources(axes: WCSAxes, image: SkyImage, sources: Table, labels: int = L
     radius = np.nan_to_num(source_column(sources, "psf_radius")) / image.grid.pixel_size
     radius = np.maximum(radius, _SMALLEST_CIRCLE / scale)
     marginal = is_marginal(sources)
-    kinds: tuple[tuple[np.ndarray, str, Literal["solid", "dashed"], str], ...] = (
+    kinds: tuple[tuple[np.ndarray, str, LineStyle, str], ...] = (
         (~marginal, TRUE_COLOUR, "solid", "TRUE"),
         (marginal, MARGINAL_COLOUR, "dashed", "MARGINAL"),
     )
     for chosen, colour, style, _ in kinds:
         if chosen.any():
-            _circles(axes, x[chosen], y[chosen], radius[chosen], colour, style)
+            draw_circles(axes, x[chosen], y[chosen], radius[chosen], colour, style)
     _number(axes, sources, np.column_stack([x, y]), radius, scale, labels)
     handles = [
-        Line2D(
-            [],
-            [],
-            color=colour,
-            linestyle=style,
-            linewidth=1.4,
-            label=f"{name} ({chosen.sum()})",
-        )
+        Line2D([], [], color=colour, linestyle=style, label=f"{name} ({chosen.sum()})")
         for chosen, colour, style, name in kinds
         if chosen.any()
     ]
@@ -190,19 +184,24 @@ def source_pixels(image: SkyImage, sources: Table) -> tuple[np.ndarray, np.ndarr
     return np.atleast_1d(x), np.atleast_1d(y)
 
 
-def _circles(
-    axes: Axes, x: np.ndarray, y: np.ndarray, radius: np.ndarray, colour: str, style: str
-) -> None:
-    for width, edge in ((2.6, PLATE), (1.3, colour)):
+def draw_circles(
+    axes: Axes, x: np.ndarray, y: np.ndarray, radius: np.ndarray, colour: str, style: LineStyle,
+    width: float = 1.3,
+) -> Axes:  # fmt: skip
+    """Draw circles with dark edges, so that they show on any ground; all in data coordinates."""
+    for edge, line, dashes, alpha in (
+        (PLATE, 2 * width, "solid", 0.4),
+        (colour, width, style, 0.95),
+    ):
         axes.add_collection(
             EllipseCollection(
                 2 * radius, 2 * radius, np.zeros_like(radius), units="xy",
-                offsets=np.column_stack([x, y]), transOffset=axes.transData, facecolors="none",
-                edgecolors=edge, linewidths=width, linestyles=style if edge == colour else "solid",
-                alpha=0.95 if edge == colour else 0.4,
+                offsets=np.column_stack([x, y]), offset_transform=axes.transData,
+                facecolors="none", edgecolors=edge, linewidths=line, linestyles=dashes, alpha=alpha,
             ),
             autolim=False,
         )  # fmt: skip
+    return axes
 
 
 def _number(

@@ -32,7 +32,7 @@ class Value:
     @property
     def sort_key(self) -> str:
         """The number as the page's script reads it, empty where there is none."""
-        return "" if self.sort is None or not math.isfinite(self.sort) else f"{self.sort:.9g}"
+        return "" if self.sort is None or not math.isfinite(self.sort) else f"{self.sort:.8g}"
 
 
 def fixed(value: float, decimals: int) -> str:

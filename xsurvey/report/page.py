@@ -22,7 +22,7 @@ from xsurvey.report.numbers import DASH, duration_text, en_dashes
 from xsurvey.report.plate import DPI, data_uri, png_bytes
 from xsurvey.report.table import SourceTable, is_marginal, source_table
 
-_ROWS = 4000
+_ROWS = 3000
 _SUCCESS = ("done", "cached")
 
 
@@ -40,8 +40,8 @@ def detail_for(targets: int, index: int) -> Detail:
     if targets <= 4:
         return Detail(12.0, 7.0, 60)
     if targets <= 12:
-        return Detail(9.0, 5.5, 20)
-    return Detail(6.5, 0, 4) if index < 40 else Detail(0, 0, 0)
+        return Detail(7.5, 4.5, 16)
+    return Detail(5.5, 0, 0) if index < 24 else Detail(0, 0, 0)
 
 
 @dataclass(frozen=True)

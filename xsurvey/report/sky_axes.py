@@ -112,9 +112,11 @@ def sky_plate(image: SkyImage, view: Viewport, width: float) -> tuple[WCSAxes, A
     )  # fmt: skip
     figure.add_axes(axes)
     axes.set_facecolor("black")
-    axes.set_xlim(x0, x1)
-    axes.set_ylim(y0, y1)
-    axes.set_aspect("equal", adjustable="datalim")
+    # square pixels on the screen, room being left beside what is much longer than wide
+    tall, wide = max(y1 - y0, (x1 - x0) * high / across), max(x1 - x0, (y1 - y0) * across / high)
+    axes.set_xlim((x0 + x1 - wide) / 2, (x0 + x1 + wide) / 2)
+    axes.set_ylim((y0 + y1 - tall) / 2, (y0 + y1 + tall) / 2)
+    axes.set_aspect("auto")
     _sky_ticks(axes, wcs)
     bar = figure.add_axes(
         ((width - right + 0.12) / width, bottom / height, 0.16 / width, high / height)
@@ -131,6 +133,7 @@ def _sky_ticks(axes: WCSAxes, wcs: WCS) -> None:
             native.set_ticklabel_visible(False)
             native.set_axislabel("")
         coordinates = axes.get_coords_overlay("icrs")
+    coordinates[0].set_format_unit("hourangle")
     for coordinate, side, label in zip(
         coordinates, ("b", "l"), ("Right ascension (ICRS)", "Declination (ICRS)"), strict=True
     ):
