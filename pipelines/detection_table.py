@@ -55,9 +55,11 @@ def detect_in_file(
         same_grid(first, level, background)
     inside = _region(region, field) if region is not None else None
     measured = detect_sources(field, detection, photometry, level, inside)
-    table = source_table(
-        [{"rows": measured.rows, "bands": measured.bands, "hardness": measured.hardness}], _ACRONYM
-    )
+    joined = {
+        "target": path.name.split(".")[0], "rows": measured.rows, "bands": measured.bands,
+        "hardness": measured.hardness,
+    }  # fmt: skip
+    table = source_table([joined], _ACRONYM)
     exposure_kind = str(next(iter(field.exposure.values())).stamps.get("EXPMAP", "SUPPLIED"))
     header = {
         "CREATOR": f"xsurvey {__version__}", "EXPMAP": exposure_kind,

@@ -19,11 +19,16 @@ def source_table(measured: Sequence[Mapping[str, Any]], acronym: str) -> Table:
     Parameters
     ----------
     measured : sequence of mapping
-        Each with ``rows``, ``bands`` and ``hardness``, as `measure_sources` returns them.
+        Each with ``rows``, ``bands`` and ``hardness``, as `measure_sources` returns them, and
+        the name of its ``target``, of which no two are alike: source identifiers begin with it.
     acronym : str
         Prefix of the IAU designations.
     """
-    rows = [dict(row) for one in measured for row in one["rows"]]
+    rows = [
+        {**row, "source_id": source_id(one["target"], number)}
+        for one in measured
+        for number, row in enumerate(one["rows"], start=1)
+    ]
     names = assign_names([r["ra"] for r in rows], [r["dec"] for r in rows], acronym)
     for row, name in zip(rows, names, strict=True):
         row["name"] = name
@@ -33,6 +38,11 @@ def source_table(measured: Sequence[Mapping[str, Any]], acronym: str) -> Table:
         bands |= one["bands"]
         hardness |= one["hardness"]
     return build_table(rows, "sources", bands, hardness)
+
+
+def source_id(target: str, number: int) -> str:
+    """Return the identifier of a source: its target and its rank there."""
+    return f"{target}_{number:04d}"
 
 
 def write_catalog(folder: Path, measured: Sequence[Mapping[str, Any]], acronym: str) -> int:

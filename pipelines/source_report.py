@@ -67,6 +67,7 @@ def _report_data(config: Config, plan: Plan, result: RunResult, table: Table | N
         if task.stage.name == "photometry" and result.outcomes[task.id].good
     ]
     outcomes = list(result.outcomes.values())
+    logs = {(t["stage"], t["target"]): t.get("log") or "" for t in result.as_json()["tasks"]}
     return ReportData(
         title=f"{config.output.name}: sources", pipeline=config.pipeline, targets=targets,
         table=table, config_text=config.path.read_text(encoding="utf-8", errors="replace"),
@@ -76,14 +77,17 @@ def _report_data(config: Config, plan: Plan, result: RunResult, table: Table | N
             for o in outcomes
         ],
         failures=[
-            {"target": o.id.target, "stage": o.id.stage, "cause": o.cause or "", "log": ""}
+            {"target": o.id.target, "stage": o.id.stage, "cause": o.cause or "", "log": logs[o.id]}
             for o in outcomes if o.status == "failed"
         ],
         catalog_paths=[
             ("FITS table", "catalog/sources.fits"), ("HATS catalog", "catalog/hats"),
             ("DS9 regions", "catalog/sources.reg"),
         ] if table is not None else [],
-        summary={},
+        summary={
+            "started": result.started, "took": f"{result.seconds:.1f} s",
+            "cluster": result.cluster, "seed": result.seed,
+        },
     )  # fmt: skip
 
 
@@ -95,7 +99,7 @@ def _target_report(task: Task, plan: Plan, result: RunResult, table: Table | Non
     found = result.path(by_stage["detect"], "found")
     facts = json.loads((field / "field.json").read_text())
     band = json.loads((found / "sources.json").read_text())["bands"][0]
-    rows = table[table["obs_id"] == facts["obs_id"]] if table is not None else Table()
+    rows = table[[name == i.rpartition("_")[0] for i in table["source_id"]]] if table else Table()
     return TargetReport(
         name=name, title=facts["target"] or facts["obs_id"],
         facts=[tuple(pair) for pair in summary["facts"]], warnings=summary["warnings"],

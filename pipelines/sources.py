@@ -77,7 +77,10 @@ def run_photometry(context: TaskContext) -> dict[str, Any]:
     measured = measure_sources(
         found, field, context.section(DetectionParameters), context.section(PhotometryParameters)
     )
-    result = {"rows": measured.rows, "bands": measured.bands, "hardness": measured.hardness}
+    result = {
+        "target": context.target, "rows": measured.rows, "bands": measured.bands,
+        "hardness": measured.hardness,
+    }  # fmt: skip
     (context.folder / "measured.json").write_text(json.dumps(result))
     return {"sources": len(measured.rows)}
 

@@ -16,9 +16,11 @@ def bad_files(folder: Path, good: Path) -> dict[str, Path]:
     data = good.read_bytes()
     packed = gzip.compress(data, 1)
     contents = {
-        "empty": b"", "text": b"hello, I am text\n" * 50, "noise": np.random.default_rng(0).bytes(9000),
+        "empty": b"", "text": b"hello, I am text\n" * 50,
+        "noise": np.random.default_rng(0).bytes(9000),
         "truncated": data[: len(data) // 2], "header_only": data[:1000],
-        "truncated_gzip": packed[: len(packed) // 2], "broken_gzip": packed[:200] + b"x" * 300 + packed[500:],
+        "truncated_gzip": packed[: len(packed) // 2],
+        "broken_gzip": packed[:200] + b"x" * 300 + packed[500:],
         "gzip_of_truncated": gzip.compress(data[: len(data) // 2], 1),
     }  # fmt: skip
     paths = {}

@@ -129,3 +129,19 @@ def test_catalog_query_through_the_command(finished: Path, run_command: Run) -> 
     wrong = run_command("catalog", "query", finished / "out", "--where", "net_count_b > 1")
     assert wrong.returncode == 2
     assert "net_counts_b" in wrong.stderr.splitlines()[-1]
+
+
+def test_observations_of_one_name_stay_apart(
+    tmp_path: Path, make_events: Callable[..., Path], run_command: Run
+) -> None:
+    files = []
+    for number in (1, 2):
+        made = make_events(seed=number, exposure="5ks", source=("150.02,2.21,100",))
+        files.append(tmp_path / f"epoch{number}.fits")
+        files[-1].write_bytes(made.read_bytes())
+    write_config(tmp_path, files)
+    done = run_command("run", "config.yaml", "--workers", 0, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    table = Table.read(tmp_path / "out" / "catalog" / "sources.fits")
+    assert sorted(table["source_id"]) == ["epoch1_0001", "epoch2_0001"]
+    assert len(set(table["name"])) == 2

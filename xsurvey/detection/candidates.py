@@ -174,10 +174,10 @@ def merge_scales(
         reach.append(_INFLUENCE * width[own].max())
     shadowed = _in_influence(position[first], np.array(reach))
     kept = [k for k, i in enumerate(first) if distinct[i] or not shadowed[k]]
-    core = np.array(cores)[kept]
+    core_of = np.array(cores)[kept]
     return replace(
-        candidates.take(np.array(first)[kept]), core_x=candidates.x[core],
-        core_y=candidates.y[core], core_scale=candidates.scale[core],
+        candidates.take(np.array(first)[kept]), core_x=candidates.x[core_of],
+        core_y=candidates.y[core_of], core_scale=candidates.scale[core_of],
     )  # fmt: skip
 
 

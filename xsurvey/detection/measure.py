@@ -132,7 +132,6 @@ def _measure(
         "mission": [field.mission.name if field.mission else ""] * len(x),
         "instrument": [field.instrument] * len(x),
         "target": [field.target] * len(x),
-        "source_id": [f"{field.obs_id}_{i + 1:04d}" for i in range(len(x))],
         "ra": ra % 360, "dec": dec,
         "position_error": np.array([s.position.error for s in sources]) * grid.pixel_size,
         "x": sky_x, "y": sky_y, "off_axis_angle": off_axis,

@@ -45,7 +45,7 @@ class EventSummary:
         wcs = events.wcs.wcs
         roll = f", roll {observation.roll:.3f} deg" if np.isfinite(observation.roll) else ""
         lines = [
-            ("file", str(observation.path)),
+            ("file", observation.path.name),
             ("mission", f"{observation.telescope} {observation.instrument}"),
             ("target", observation.target or "(not named)"),
             ("obs id", observation.obs_id),

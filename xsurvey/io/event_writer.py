@@ -2,7 +2,6 @@
 
 import os
 
-import numpy as np
 from astropy.io import fits
 
 from xsurvey import __version__
@@ -66,9 +65,11 @@ def _header_block(header: fits.Header, rows: int) -> bytes:
 def _interval_tables(events: EventList) -> list[fits.BinTableHDU]:
     tables = []
     for detector, gti in events.gti.items():
-        data = np.rec.fromarrays([gti.start, gti.stop], names="START,STOP")
-        hdu = fits.BinTableHDU(data, name="GTI")
-        hdu.columns["START"].unit = hdu.columns["STOP"].unit = "s"
+        columns = [
+            fits.Column(name="START", format="1D", unit="s", array=gti.start),
+            fits.Column(name="STOP", format="1D", unit="s", array=gti.stop),
+        ]
+        hdu = fits.BinTableHDU.from_columns(columns, name="GTI")
         if detector >= 0:
             hdu.header["EXTVER"] = detector
             hdu.header["CCD_ID"] = detector

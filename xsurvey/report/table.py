@@ -208,9 +208,9 @@ def _columns(sources: Table) -> Iterator[tuple[ReportColumn, list[Value]]]:
         yield _rate(sources, label, text)
     for label, text in hardness_of(sources).items():
         if _any(sources, f"hardness_{label}"):
-            yield _interval(
-                sources, f"hardness_{label}", f"hr_{label}", f"HR {en_dashes(text)}", "hardness"
-            )  # fmt: skip
+            hard, slash, soft = en_dashes(text).partition(" / ")
+            yield _interval(sources, f"hardness_{label}", f"hr_{label}", f"HR {hard}", "hardness",
+                            slash.lstrip() + soft)  # fmt: skip
     if "pileup_fraction" in sources.colnames:
         yield (
             ReportColumn("pileup", "Pile-up", "quality", "%",
