@@ -57,7 +57,20 @@ def _publish_catalog(plan: Plan, result: RunResult, folder: Path) -> Table | Non
             source = result.path(task, name)
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
             copy(source, temporary / name)
+        (temporary / "provenance.json").write_text(provenance_text(plan, result))
     return open_catalog(folder / "sources.fits").query()
+
+
+def provenance_text(plan: Plan, result: RunResult) -> str:
+    """Return the manifests of all tasks behind a catalog, as JSON.
+
+    They hold the hashes of the input files, the parameters, seeds and versions; a task refers
+    to those before it by their keys.
+    """
+    keys = [result.outcomes[task.id].key for task in plan.tasks if result.outcomes[task.id].good]
+    manifests = [result.store.manifest(key) for key in keys if key is not None]
+    content = {"seed": result.seed, "tasks": manifests}
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
 
 
 def _report_data(config: Config, plan: Plan, result: RunResult, table: Table | None) -> ReportData:

@@ -1,3 +1,4 @@
+import hashlib
 import json
 import subprocess
 from collections.abc import Callable
@@ -36,7 +37,11 @@ def finished(tmp_path_factory: pytest.TempPathFactory, event_file: Path, run_com
     return folder
 
 
-def test_products_are_there_and_agree(finished: Path) -> None:
+def header_creator(out: Path) -> str:
+    return str(fits.getheader(out / "catalog" / "sources.fits", 1)["CREATOR"])
+
+
+def test_products_are_there_and_agree(finished: Path, event_file: Path) -> None:
     out = finished / "out"
     table = Table.read(out / "catalog" / "sources.fits")
     assert len(table) == 2
@@ -46,13 +51,17 @@ def test_products_are_there_and_agree(finished: Path) -> None:
     assert len(catalog) == 2
     assert sorted(catalog.query()["name"]) == sorted(table["name"])
     assert (out / "catalog" / "sources.reg").read_text().count("circle") == 2
+    provenance = json.loads((out / "catalog" / "provenance.json").read_text())
+    image = next(t for t in provenance["tasks"] if t["stage"] == "image")
+    digest = hashlib.sha256(event_file.read_bytes()).hexdigest()
+    assert digest in json.dumps(image["inputs"])
+    assert image["provenance"]["versions"]["xsurvey"] in header_creator(out)
     page = (out / "report.html").read_text()
     assert table["name"][0] in page
     run = json.loads((out / "run.json").read_text())
     assert run["status"] == "done"
     assert {t["stage"] for t in run["tasks"]} == {"image", "detect", "photometry", "catalog"}
-    header = fits.getheader(out / "catalog" / "sources.fits", 1)
-    assert header["CREATOR"].startswith("xsurvey ")
+    assert header_creator(out).startswith("xsurvey ")
 
 
 def test_second_run_does_nothing_and_says_so(finished: Path, run_command: Run) -> None:
