@@ -237,15 +237,27 @@ class EventList:
     history: tuple[str, ...] = field(default=())
 
     def chunks(self, rows: int | None = None) -> Iterator[EventChunk]:
-        """Yield the events that pass all filters, at most ``rows`` rows read at a time."""
+        """Yield the events that pass all filters, at most ``rows`` rows read at a time.
+
+        Events whose time, place or energy is not a number are left out (`count_unusable`).
+        """
         for raw in self.source.chunks(rows):
             chunk = EventChunk(raw, self.source)
             chunk = chunk.select(self.source.standard_filter(raw))
+            chunk = chunk.select(_is_finite(chunk))
             if self.gti:
                 chunk = chunk.select(self._gti_filter(chunk))
             for keep in self.filters:
                 chunk = chunk.select(keep(chunk))
             yield chunk
+
+    def count_unusable(self) -> int:
+        """Return how many events lack a time, a place or an energy; they are never yielded."""
+        count = 0
+        for raw in self.source.chunks():
+            chunk = EventChunk(raw, self.source).select(self.source.standard_filter(raw))
+            count += int((~_is_finite(chunk)).sum())
+        return count
 
     def columns(self, names: Iterable[str]) -> dict[str, np.ndarray]:
         """Return whole columns of the events that pass; memory grows with their number."""
@@ -316,3 +328,8 @@ class EventList:
 
     def _filtered(self, keep: EventFilter, label: str) -> EventList:
         return replace(self, filters=(*self.filters, keep), history=(*self.history, label))
+
+
+def _is_finite(chunk: EventChunk) -> np.ndarray:
+    finite = np.isfinite(chunk["x"]) & np.isfinite(chunk["y"])
+    return np.asarray(finite & np.isfinite(chunk["energy"]) & np.isfinite(chunk["time"]))

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.table import Table
+from astropy.wcs import WCS
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -121,3 +123,50 @@ def test_init_check_and_doctor(run_command: Run, event_file: Path, tmp_path: Pat
     doctor = run_command("doctor", "--json", tmp_path / "d.json")
     assert doctor.returncode == 0
     assert json.loads((tmp_path / "d.json").read_text())["missions"] == ["chandra"]
+
+
+@pytest.mark.parametrize("frame", ["ICRS", "FK4", "galactic", "rotated", "compressed"])
+def test_positions_are_icrs_whatever_the_image(
+    run_command: Run, tmp_path: Path, frame: str
+) -> None:
+    wcs = WCS(naxis=2)
+    galactic = frame == "galactic"
+    wcs.wcs.ctype = ["GLON-TAN", "GLAT-TAN"] if galactic else ["RA---TAN", "DEC--TAN"]
+    wcs.wcs.crval, wcs.wcs.crpix = [120.0, 50.0], [150.0, 120.0]
+    angle, pixel = np.radians(40 if frame == "rotated" else 0), 2 / 3600
+    turn = np.array([[-np.cos(angle), np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    wcs.wcs.cd = pixel * turn
+    if frame == "FK4":
+        wcs.wcs.radesys, wcs.wcs.equinox = "FK4", 1950.0
+    generator = np.random.default_rng(2)
+    data = generator.poisson(0.05, (240, 300)).astype(np.int32)
+    place = np.round(generator.normal((200.3, 90.6), 1.0, (400, 2))).astype(int)
+    np.add.at(data, (place[:, 1], place[:, 0]), 1)
+    kind = fits.CompImageHDU if frame == "compressed" else fits.ImageHDU
+    path = tmp_path / "counts.fits"
+    fits.HDUList([fits.PrimaryHDU(), kind(data, wcs.to_header())]).writeto(path)
+    done = run_command("detect", path, "-o", tmp_path / "sources.fits")
+    assert done.returncode == 0, done.stderr
+    best = Table.read(tmp_path / "sources.fits")[0]
+    found = SkyCoord(best["ra"], best["dec"], unit="deg")
+    assert found.separation(wcs.pixel_to_world(200.3, 90.6).icrs).arcsec < 0.5
+
+
+def test_rows_without_numbers_are_left_out_and_counted(
+    run_command: Run, event_file: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "gaps.fits"
+    with fits.open(event_file) as hdus:
+        data = hdus["EVENTS"].data
+        for number, name in enumerate(("x", "y", "energy", "time")):
+            data[name][10 * number : 10 * number + 10] = np.nan
+        rows = len(data)
+        hdus.writeto(path)
+    done = run_command("info", path, "--json", tmp_path / "i.json")
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "i.json").read_text())
+    assert result["events"] == rows - 40
+    assert "40 events whose time, place or energy is not a number are left out" in done.stdout
+    done = run_command("detect", path, "-o", tmp_path / "sources.fits")
+    assert done.returncode == 0, done.stderr
+    assert len(Table.read(tmp_path / "sources.fits")) == 2

@@ -112,7 +112,7 @@ def _measure(
     grid = field.counts[labels[0]].grid
     x = np.array([s.position.x for s in sources])
     y = np.array([s.position.y for s in sources])
-    ra, dec = grid.wcs.all_pix2world(x, y, 0)
+    ra, dec = grid.to_icrs(x, y)
     if field.pointing is not None:
         off_axis = separation_arcmin(ra, dec, field.pointing)
     else:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from astropy.wcs.utils import pixel_to_skycoord, skycoord_to_pixel
 
 from xsurvey.errors import InputError
 from xsurvey.events import EventList
@@ -127,9 +128,9 @@ def _event_grid(events: EventList, supplied: SkyImage, path: Path) -> ImageGrid:
     """Return a supplied map's grid in the sky pixels of an event list."""
     grid = supplied.grid
     ny, nx = grid.shape
-    corners = np.array([[-0.5, -0.5], [nx - 0.5, -0.5], [-0.5, ny - 0.5]])
-    sky = grid.wcs.all_pix2world(corners, 0)
-    x, y = events.wcs.all_world2pix(sky, 1).T
+    corner_x, corner_y = np.array([-0.5, nx - 0.5, -0.5]), np.array([-0.5, -0.5, ny - 0.5])
+    sky = pixel_to_skycoord(corner_x, corner_y, grid.wcs, origin=0)
+    x, y = skycoord_to_pixel(sky, events.wcs, origin=1)
     side_x, side_y = (x[1] - x[0]) / nx, (y[2] - y[0]) / ny
     square = np.isclose(side_x, side_y, rtol=1e-3) and side_x > 0
     aligned = abs(y[1] - y[0]) < 0.1 * side_x and abs(x[2] - x[0]) < 0.1 * side_x

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
+from astropy.wcs.utils import pixel_to_skycoord, skycoord_to_pixel, wcs_to_celestial_frame
 
 from xsurvey import __version__
 from xsurvey.errors import InputError, printable
@@ -54,13 +56,25 @@ class ImageGrid:
     def off_axis(self, pointing: SkyPosition) -> np.ndarray:
         """Return the angle of every pixel centre from ``pointing``, in arcmin."""
         y, x = np.indices(self.shape, dtype=float)
-        ra, dec = self.wcs.all_pix2world(x, y, 0)
-        return separation_arcmin(ra, dec, pointing)
+        # one position is brought to the frame of the image, not every pixel to ICRS
+        centre = _sky_coord(pointing).transform_to(wcs_to_celestial_frame(self.wcs))
+        native = SkyPosition(float(centre.spherical.lon.deg), float(centre.spherical.lat.deg))
+        longitude, latitude = self.wcs.all_pix2world(x, y, 0)
+        return separation_arcmin(longitude, latitude, native)
+
+    def to_icrs(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return right ascension and declination (ICRS, degrees) of 0-based coordinates."""
+        sky = pixel_to_skycoord(x, y, self.wcs, origin=0).icrs
+        return np.asarray(sky.ra.deg), np.asarray(sky.dec.deg)
 
     def centre_of(self, position: SkyPosition) -> tuple[float, float]:
         """Return the 0-based image coordinates of a position."""
-        x, y = self.wcs.all_world2pix([[position.ra, position.dec]], 0)[0]
+        x, y = skycoord_to_pixel(_sky_coord(position), self.wcs, origin=0)
         return float(x), float(y)
+
+
+def _sky_coord(position: SkyPosition) -> SkyCoord:
+    return SkyCoord(position.ra, position.dec, unit="deg", frame="icrs")
 
 
 def separation_arcmin(ra: np.ndarray, dec: np.ndarray, position: SkyPosition) -> np.ndarray:
@@ -217,9 +231,10 @@ def same_grid(first: SkyImage, second: SkyImage, path: str | os.PathLike[str]) -
             "give maps on the pixels of the image",
         )  # fmt: skip
     ny, nx = first.grid.shape
-    corners = np.array([[0, 0], [nx - 1, 0], [0, ny - 1], [nx - 1, ny - 1]], float)
-    back = second.grid.wcs.all_world2pix(first.grid.wcs.all_pix2world(corners, 0), 0)
-    if not np.all(np.abs(back - corners) < 0.1):
+    x, y = np.array([0, nx - 1, 0, nx - 1], float), np.array([0, 0, ny - 1, ny - 1], float)
+    sky = pixel_to_skycoord(x, y, first.grid.wcs, origin=0)
+    back_x, back_y = skycoord_to_pixel(sky, second.grid.wcs, origin=0)
+    if not np.all(np.hypot(back_x - x, back_y - y) < 0.1):
         raise InputError(
             path, "lies on other sky coordinates than the image",
             "give maps on the pixels of the image",

@@ -120,16 +120,14 @@ def summarise(events: EventList) -> EventSummary:
     EventSummary
         With the warnings of the headers and those that only the events show.
     """
-    low, high = np.full(4, np.inf), np.full(4, -np.inf)
-    count, strange = 0, 0
+    low, high, count = np.full(4, np.inf), np.full(4, -np.inf), 0
     for chunk in events.chunks():
-        values = [chunk[name] for name in ("energy", "time", "x", "y")]
-        finite = np.all([np.isfinite(v) for v in values], axis=0)
-        strange += int((~finite).sum())
-        if finite.any():
-            low = np.minimum(low, [v[finite].min() for v in values])
-            high = np.maximum(high, [v[finite].max() for v in values])
-        count += len(chunk)
+        if len(chunk):
+            values = [chunk[name] for name in ("energy", "time", "x", "y")]
+            low = np.minimum(low, [v.min() for v in values])
+            high = np.maximum(high, [v.max() for v in values])
+            count += len(chunk)
+    strange = events.count_unusable()
     ranges = [
         (float(a), float(b)) if count else (np.nan, np.nan) for a, b in zip(low, high, strict=True)
     ]
@@ -141,11 +139,11 @@ def summarise(events: EventList) -> EventSummary:
 
 def _oddities(events: EventList, count: int, strange: int, times: tuple[float, float]) -> list[str]:
     notes = []
+    if strange:
+        notes.append(f"{strange} events whose time, place or energy is not a number are left out")
     if count == 0:
         notes.append("no event passes the standard filter and the GTIs")
         return notes
-    if strange:
-        notes.append(f"{strange} events have a time, place or energy that is not a number")
     overall = GoodTimeIntervals.from_edges(
         np.concatenate([g.start for g in events.gti.values()]),
         np.concatenate([g.stop for g in events.gti.values()]),

@@ -128,7 +128,7 @@ def open_fits(path: str | os.PathLike[str]) -> FitsFile:
     path = Path(path)
     check_readable(path)
     try:
-        with _quietly(), fits.open(path, memmap=False, ignore_missing_end=False) as hdus:
+        with _quietly(), _open_plainly(path) as hdus:
             headers, tables, end = [], [], 0
             for index, hdu in enumerate(hdus):
                 info = hdu.fileinfo()
@@ -141,6 +141,11 @@ def open_fits(path: str | os.PathLike[str]) -> FitsFile:
     except (OSError, VerifyError, zlib.error, EOFError, ValueError, KeyError, TypeError) as error:
         raise _unreadable(path, error) from error
     return FitsFile(path, tuple(headers), tuple(tables))
+
+
+def _open_plainly(path: Path) -> fits.HDUList:
+    """Open a file with compressed images seen as the tables that they are stored as."""
+    return fits.open(path, memmap=False, disable_image_compression=True)
 
 
 @contextmanager
@@ -200,12 +205,15 @@ def is_event_file(path: str | os.PathLike[str]) -> bool:
     file = open_fits(path)
     if file.find("EVENTS") or file.find("STDEVT"):
         return True
-    if any(
-        h.get("NAXIS", 0) >= 2 and h.get("XTENSION", "IMAGE").strip() == "IMAGE"
-        for h in file.headers
-    ):
+    if any(_is_image(header) for header in file.headers):
         return False
     raise InputError(path, "holds neither an EVENTS table nor an image", "give one of them")
+
+
+def _is_image(header: fits.Header) -> bool:
+    if header.get("ZIMAGE"):
+        return int(header.get("ZNAXIS", 0)) >= 2
+    return bool(header.get("NAXIS", 0) >= 2 and header.get("XTENSION", "IMAGE").strip() == "IMAGE")
 
 
 def truncated(path: Path) -> InputError:
