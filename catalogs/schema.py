@@ -15,7 +15,7 @@ from xsurvey.errors import ParameterError, nearest
 from xsurvey.parameters import parameter_error
 
 _FOLDER = Path(__file__).parent / "schemas"
-_BAND_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
+_BAND_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
 
 
 class _Frozen(BaseModel):

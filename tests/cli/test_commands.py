@@ -170,3 +170,20 @@ def test_rows_without_numbers_are_left_out_and_counted(
     done = run_command("detect", path, "-o", tmp_path / "sources.fits")
     assert done.returncode == 0, done.stderr
     assert len(Table.read(tmp_path / "sources.fits")) == 2
+
+
+def test_any_bands_may_be_searched_and_measured(
+    run_command: Run, event_file: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / "sources.fits"
+    done = run_command("detect", event_file, "-o", output, "--band", "0.5-2", "--band", "2-7",
+                       "--measure-band", "0.5-7", "--measure-band", "1-3.5")  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    table = Table.read(output)
+    assert {"counts_b", "counts_1000_3500"} <= set(table.colnames)
+    assert set(table["detection_band"]) <= {"500_2000", "h"}
+    query = run_command("catalog", "query", output, "--where", "counts_1000_3500 < counts_b")
+    assert query.returncode == 0, query.stderr
+    done = run_command("detect", event_file, "-o", output, "--band", "0.5-2")
+    assert done.returncode == 0, done.stderr
+    assert "rate_500_2000_upper" in Table.read(output).colnames
