@@ -12,7 +12,7 @@ from xsurvey.detection.measure import detect_sources, measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.imaging.field import Field, field_from_events, field_from_image
 from xsurvey.imaging.parameters import ImageParameters
-from xsurvey.imaging.sky_image import read_sky_image, same_grid
+from xsurvey.imaging.sky_image import read_map_of
 from xsurvey.io.fits_file import is_event_file
 from xsurvey.missions import get_mission, open_events
 from xsurvey.pipelines.source_products import source_table
@@ -49,10 +49,7 @@ def detect_in_file(
     else:
         field = field_from_image(path, detection.band, exposure)
     first = next(iter(field.counts.values()))
-    level = None
-    if background is not None:
-        level = read_sky_image(background)
-        same_grid(first, level, background)
+    level = read_map_of(background, first) if background is not None else None
     inside = _region(region, field) if region is not None else None
     measured = detect_sources(field, detection, photometry, level, inside)
     joined = {

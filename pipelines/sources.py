@@ -21,7 +21,7 @@ from xsurvey.errors import InputError, ParameterError
 from xsurvey.imaging.field import field_from_events
 from xsurvey.imaging.field_store import read_field, write_field
 from xsurvey.imaging.parameters import ImageParameters
-from xsurvey.imaging.sky_image import read_sky_image
+from xsurvey.imaging.sky_image import read_map_of
 from xsurvey.imaging.summary import summarise
 from xsurvey.io.fits_file import open_fits
 from xsurvey.missions import Mission, mission_of, open_events
@@ -61,9 +61,10 @@ def run_detect(context: TaskContext) -> dict[str, Any]:
     field = read_field(context.path("field"), events)
     region_file = context.optional_path("region")
     background_file = context.optional_path("background")
+    image = next(iter(field.counts.values()))
     found = find_sources(
         field, context.section(DetectionParameters),
-        background=read_sky_image(background_file) if background_file else None,
+        background=read_map_of(background_file, image) if background_file else None,
         region=read_region_file(region_file, events.wcs) if region_file else None,
     )  # fmt: skip
     write_found(context.folder / "found", found)

@@ -7,12 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from xsurvey.events import EventList
 from xsurvey.missions import open_events
 from xsurvey.simulate.observation import simulate_observation
 from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.simulate.write import write_simulation
+
+# the same examples every time: what fails here fails everywhere
+settings.register_profile("repeatable", derandomize=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 ROOT = Path(__file__).resolve().parents[1]
 

@@ -51,6 +51,8 @@ def test_only_exclusions_keep_the_rest(tmp_path: Path, wcs: WCS) -> None:
         ("icrs\nblob(1,2,3)\n", "shape"),
         ("image\ncircle(10,10,5)\n", "image coordinates"),
         ("circle(10,10,5)\n", "frame"),
+        ("icrs\npoint(150.0,2.2)\n", "no area"),
+        ("physical\ncircle(4000,4000,nan)\n", "bad.reg"),
     ],
 )
 def test_no_line_is_skipped_in_silence(tmp_path: Path, wcs: WCS, text: str, cause: str) -> None:

@@ -70,12 +70,21 @@ def region_set(regions: Sequence[Any], wcs: WCS, name: str = "region") -> Region
         ``meta['include']`` false excludes.
     wcs : astropy.wcs.WCS
         Of the pixels that will be tested.
+
+    Raises
+    ------
+    InputError
+        A point, a line, or a shape with sizes that are no numbers.
     """
     include: list[PixelRegion] = []
     exclude: list[PixelRegion] = []
     for region in regions:
         excluded = region.meta.get("include", True) in (False, 0, "-")
         pixel = region.to_pixel(wcs) if isinstance(region, SkyRegion) else region.copy()
+        if not (np.isfinite(pixel.area) and pixel.area > 0):
+            raise InputError(
+                name, f"a {type(region).__name__} in it has no area", "use circles, boxes, ..."
+            )
         pixel.meta["include"] = True
         (exclude if excluded else include).append(pixel)
     return RegionSet(tuple(include), tuple(exclude), name)
@@ -104,7 +113,7 @@ def read_region_file(
     if not path.is_file():
         raise InputError(path, "does not exist", "check the path of the region file")
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except (UnicodeDecodeError, OSError) as error:
         raise InputError(path, "is not a DS9 region file", "save regions as text") from error
     other = "image" if pixel_frame == "physical" else "physical"
@@ -127,4 +136,4 @@ def read_region_file(
             ) from error
     if not len(parsed):
         raise InputError(path, "holds no region", "draw one and save it again")
-    return region_set(list(parsed), wcs, path.name)
+    return region_set(list(parsed), wcs, str(path))

@@ -241,3 +241,149 @@ def test_our_bug_is_called_one(
 def test_click_runner_is_not_needed() -> None:
     # the group itself stays usable by click's own tools
     assert CliRunner().invoke(cli.xsurvey, ["--help"]).exit_code == 0
+
+
+def test_outputs_never_hit_inputs_or_each_other(
+    event_file: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    events = tmp_path / "events.fits"
+    events.write_bytes(event_file.read_bytes())
+    one = tmp_path / "one.fits"
+    for arguments in (
+        ["info", events, "--json", events],
+        ["detect", events, "-o", one, "--json", one],
+        ["image", events, "-o", one, "--exposure-output", one],
+        ["simulate", "-o", one, "--json", tmp_path / "one_truth.fits", "--exposure", "100s"],
+        ["simulate", "-o", one, "--json", tmp_path / "no" / "j.json", "--exposure", "100s"],
+    ):
+        status, _, error = call(*arguments)
+        assert status == 2, arguments
+        assert_one_line_error(error)
+        assert not one.exists()
+    assert events.read_bytes() == event_file.read_bytes()
+
+
+def maps(folder: Path, image: Path) -> dict[str, Path]:
+    """Write maps on the pixels of an image that cannot be what they are given as."""
+    with fits.open(image) as hdus:
+        shape, header = hdus[0].data.shape, hdus[0].header
+    paths = {}
+    for name, value in (("nan", np.nan), ("inf", np.inf), ("negative", -1.0)):
+        data = np.ones(shape, dtype=np.float32)
+        data[200:400, 200:400] = value
+        paths[name] = folder / f"{name}.fits"
+        fits.PrimaryHDU(data, header).writeto(paths[name])
+    return paths
+
+
+def test_maps_with_impossible_pixels(
+    event_file: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    image = tmp_path / "image.fits"
+    assert call("image", event_file, "-o", image)[0] == 0
+    for name, path in maps(tmp_path, image).items():
+        for source in (event_file, image):
+            for option in ("--background", "--exposure"):
+                if name == "nan" and option == "--exposure":
+                    continue  # not a number means not exposed
+                output = tmp_path / "o.fits"
+                status, _, error = call(
+                    "detect", source, "-o", output, "--band", "0.5-7", option, path
+                )
+                assert status == 2, (name, option, error)
+                assert_one_line_error(error, path.name)
+                assert not output.exists()
+
+
+def test_pixels_that_are_no_number_were_not_exposed(
+    event_file: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    image = tmp_path / "image.fits"
+    assert call("image", event_file, "-o", image)[0] == 0
+    path = maps(tmp_path, image)["nan"]
+    for source in (event_file, image):
+        status, _, error = call("detect", source, "-o", tmp_path / "o.fits", "--exposure", path)
+        assert status == 0, error
+
+
+def test_background_of_a_run_must_fit_its_image(
+    event_file: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    small = tmp_path / "small.fits"
+    assert call("image", event_file, "-o", small, "--pixel-size", "4arcsec")[0] == 0
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        f"schema: 1\npipeline: sources\ninputs: [{{events: {event_file}, background: {small}}}]\n"
+        f"output: {tmp_path / 'out'}\n"
+    )
+    status, _, error = call("run", path, "--workers", 0)
+    assert status == 3
+    assert_one_line_error(error, "small.fits", "shape")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("RA_PNT", "12:00:00"), ("DTCOR", "abc"), ("MJDREF", "x"), ("DEC_PNT", 95.0),
+     ("TIMEDEL", "x")],
+)  # fmt: skip
+def test_odd_header_values_are_named(
+    key: str, value: object, event_file: Path, tmp_path: Path,
+    call: Callable[..., tuple[int, str, str]],
+) -> None:  # fmt: skip
+    path = tmp_path / "odd.fits"
+    with fits.open(event_file) as hdus:
+        hdus["EVENTS"].header[key] = value
+        hdus.writeto(path)
+    for command in ("info", "detect"):
+        status, _, error = call(*COMMANDS[command](path, tmp_path / "o.fits"))
+        assert status == 2
+        assert_one_line_error(error, "odd.fits", key)
+
+
+@pytest.mark.parametrize(("column", "form"), [("x", "8A"), ("time", "4A"), ("y", "2E")])
+def test_columns_of_the_wrong_type_are_named(
+    column: str, form: str, event_file: Path, tmp_path: Path,
+    call: Callable[..., tuple[int, str, str]],
+) -> None:  # fmt: skip
+    path = tmp_path / "typed.fits"
+    with fits.open(event_file) as hdus:
+        old = hdus["EVENTS"]
+        columns = [
+            fits.Column(c.name, form)
+            if c.name == column
+            else fits.Column(c.name, c.format, array=old.data[c.name])
+            for c in old.columns
+        ]
+        new = fits.BinTableHDU.from_columns(columns, name="EVENTS", nrows=len(old.data))
+        new.header["TELESCOP"] = "CHANDRA"
+        fits.HDUList([fits.PrimaryHDU(), new]).writeto(path)
+    status, _, error = call("info", path)
+    assert status == 2
+    assert_one_line_error(error, "typed.fits", column.upper(), "one number a row")
+
+
+def test_a_damaged_number_of_rows_is_noticed(
+    event_file: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    data = event_file.read_bytes()
+    place = data.index(b"NAXIS2  =")
+    for rows in (100, -5):
+        path = tmp_path / f"rows{rows}.fits"
+        path.write_bytes(data[: place + 10] + b"%20d" % rows + data[place + 30 :])
+        status, _, error = call("info", path)
+        assert status == 2, rows
+        assert_one_line_error(error, path.name)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [["--background-scale", "0.1arcsec"], ["--annulus-inner", "10", "--annulus-outer", "2"],
+     ["--pixel-size", "0.05arcsec"]],
+)  # fmt: skip
+def test_contradictions_are_refused(
+    options: list[str], event_file: Path, tmp_path: Path,
+    call: Callable[..., tuple[int, str, str]],
+) -> None:  # fmt: skip
+    status, _, error = call("detect", event_file, "-o", tmp_path / "o.fits", *options)
+    assert status == 2
+    assert_one_line_error(error)

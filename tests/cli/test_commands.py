@@ -187,3 +187,57 @@ def test_any_bands_may_be_searched_and_measured(
     done = run_command("detect", event_file, "-o", output, "--band", "0.5-2")
     assert done.returncode == 0, done.stderr
     assert "rate_500_2000_upper" in Table.read(output).colnames
+    fine = [("0.5001-2", "500p1_2000"), ("0.5002-2", "500p2_2000")]
+    done = run_command(
+        "detect", event_file, "-o", output, "--band", fine[0][0], "--band", fine[1][0]
+    )
+    assert done.returncode == 0, done.stderr
+    assert {f"counts_{label}" for _, label in fine} <= set(Table.read(output).colnames)
+
+
+def test_marginal_only_ever_adds(run_command: Run, event_file: Path, tmp_path: Path) -> None:
+    numbers = []
+    for options in ([], ["--marginal"]):
+        output = tmp_path / f"{len(options)}.fits"
+        done = run_command("detect", event_file, "-o", output, "--threshold", 8, *options)
+        assert done.returncode == 0, done.stderr
+        numbers.append(len(Table.read(output)))
+    assert numbers[0] <= numbers[1]
+    assert numbers[0] > 2
+
+
+def test_a_closed_pipe_is_no_bug(event_file: Path) -> None:
+    program = f"{sys.executable} -c 'from xsurvey.cli.main import main; main()'"
+    command = f"{program} info {event_file} | true; echo ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "0"
+    assert "Traceback" not in done.stderr
+
+
+def test_examples_in_the_help_keep_their_lines(run_command: Run) -> None:
+    for command in ("info", "image", "detect", "simulate", "run", "init"):
+        text = run_command(command, "--help").stdout
+        assert "\\b" not in text
+        assert f"\n    xsurvey {command} " in text
+
+
+def test_null_rows_are_left_out(run_command: Run, event_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "null.fits"
+    with fits.open(event_file) as hdus:
+        old = hdus["EVENTS"]
+        x = np.round(old.data["x"]).astype(np.int32)
+        x[:20] = -999
+        columns = [
+            fits.Column("x", "1J", null=-999, array=x)
+            if c.name == "x"
+            else fits.Column(c.name, c.format, unit=c.unit, array=old.data[c.name])
+            for c in old.columns
+        ]
+        new = fits.BinTableHDU.from_columns(columns, name="EVENTS")
+        for key in old.header:
+            if key not in new.header:
+                new.header[key] = old.header[key]
+        fits.HDUList([hdus[0], new, *hdus[2:]]).writeto(path)
+    done = run_command("info", path)
+    assert done.returncode == 0, done.stderr
+    assert "20 events whose time, place or energy is not a number" in done.stdout

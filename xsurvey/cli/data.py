@@ -38,7 +38,7 @@ def list_command(json_path: Path | None) -> None:
 @data_command.command("install")
 @click.argument("name")
 def install_command(name: str) -> None:
-    r"""Install a data set; its checksum is verified, and a good copy is not fetched again.
+    """Install a data set; its checksum is verified, and a good copy is not fetched again.
 
     \b
     Example:

@@ -31,7 +31,7 @@ def detect_command(
     source: Path, output: Path, exposure: Path | None, background: Path | None,
     region: Path | None, parameters: tuple[Any, ...], json_path: Path | None,
 ) -> None:  # fmt: skip
-    r"""Find and measure the sources of an event file or a counts image.
+    """Find and measure the sources of an event file or a counts image.
 
     Maxima of a wavelet transform whose Poisson probability under the background is below
     exp(-threshold) are sources. They are measured in apertures fitted to the PSF, with
@@ -42,12 +42,11 @@ def detect_command(
       xsurvey detect events.fits -o sources.fits
       xsurvey detect image.fits --exposure exposure.fits -o sources.fits --marginal
     """
-    from xsurvey.io.atomic import check_writable
+    from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.detection_table import detect_in_file
 
     detection, photometry, imaging = parameters
-    for path in filter(None, (output, json_path)):
-        check_writable(path, (source, exposure, background, region))
+    check_outputs([output, json_path], [source, exposure, background, region])
     table, summary = detect_in_file(
         source, imaging, detection, photometry,
         exposure=exposure, background=background, region=region, output=output,

@@ -28,7 +28,7 @@ def image_command(
     events: Path, output: Path, exposure_output: Path | None, exposure: Path | None,
     region: Path | None, band: str | None, parameters: ImageParameters, json_path: Path | None,
 ) -> None:  # fmt: skip
-    r"""Make a counts image of an event file, and its exposure map.
+    """Make a counts image of an event file, and its exposure map.
 
     \b
     Example, 2-7 keV in pixels of 2 arcsec:
@@ -36,7 +36,7 @@ def image_command(
     """
     from xsurvey.errors import ParameterError
     from xsurvey.imaging.field import field_from_events
-    from xsurvey.io.atomic import check_writable
+    from xsurvey.io.atomic import check_outputs
     from xsurvey.missions import get_mission, open_events
     from xsurvey.regions import read_region_file
 
@@ -45,8 +45,7 @@ def image_command(
         wanted.append(ImageParameters.read({"image_band": [band]}, "").image_band[0])
     if len(wanted) > 1:
         raise ParameterError("--band", "is given more than once", "make one image at a time")
-    for path in filter(None, (output, exposure_output, json_path)):
-        check_writable(path, (events, exposure, region))
+    check_outputs([output, exposure_output, json_path], [events, exposure, region])
     event_list = open_events(events)
     mission = get_mission(event_list.observation.mission)
     if region is not None:

@@ -12,7 +12,7 @@ from xsurvey.cli.options import json_option, write_json
 @event_argument
 @json_option
 def info_command(events: Path, json_path: Path | None) -> None:
-    r"""Describe an event file: what was observed, what passes the standard filter, what is odd.
+    """Describe an event file: what was observed, what passes the standard filter, what is odd.
 
     \b
     Example:
@@ -20,8 +20,10 @@ def info_command(events: Path, json_path: Path | None) -> None:
     """
     from xsurvey.errors import printable
     from xsurvey.imaging.summary import summarise
+    from xsurvey.io.atomic import check_outputs
     from xsurvey.missions import open_events
 
+    check_outputs([json_path], [events])
     summary = summarise(open_events(events))
     for label, value in summary.lines():
         click.echo(f"{label + ':':<18}{printable(value)}")

@@ -93,8 +93,14 @@ def xsurvey(verbose: int, quiet: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with the contract's exit status."""
     try:
-        status = xsurvey.main(args=arguments, prog_name="xsurvey", standalone_mode=False)
+        # not click's main(): it answers a closed pipe with status 1
+        given = list(sys.argv[1:] if arguments is None else arguments)
+        with xsurvey.make_context("xsurvey", given) as context:
+            xsurvey.invoke(context)
         sys.stdout.flush()
+        status = 0
+    except click.exceptions.Exit as ended:
+        status = ended.exit_code
     except XSurveyError as error:
         status = _report(str(error), EXIT_INPUT)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -114,7 +120,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = _report(
             f"internal: {type(error).__name__}: {error}; this is a bug, please report it", EXIT_BUG
         )
-    sys.exit(status if isinstance(status, int) else 0)
+    sys.exit(status)
 
 
 def _usage_message(error: click.UsageError) -> str:

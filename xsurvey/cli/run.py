@@ -31,7 +31,7 @@ output_option = click.option(
 def run_command(
     config: Path, cluster: str | None, workers: int | None, output: Path | None, fresh: bool
 ) -> None:
-    r"""Run the pipeline that CONFIG describes.
+    """Run the pipeline that CONFIG describes.
 
     Writes OUTPUT/catalog/sources.fits and the same as HATS (OUTPUT/catalog/hats),
     OUTPUT/report.html and OUTPUT/run.json. A second run only does what changed.
@@ -84,7 +84,7 @@ def check_command(config: Path, output: Path | None) -> None:
 @click.command()
 @click.argument("pipeline")
 def init_command(pipeline: str) -> None:
-    r"""Print a commented config of PIPELINE, every parameter at its default.
+    """Print a commented config of PIPELINE, every parameter at its default.
 
     \b
     Example:

@@ -19,7 +19,7 @@ from xsurvey.simulate.parameters import SimulationParameters
 def simulate_command(
     output: Path, seed: int, parameters: SimulationParameters, json_path: Path | None
 ) -> None:
-    r"""Write a simulated event file and its truth table.
+    """Write a simulated event file and its truth table.
 
     The events carry a uniform background and point sources through PSF, dither and chip
     gaps; no responses are applied yet (the file says SIMLEVEL = COUNTS).
@@ -28,11 +28,11 @@ def simulate_command(
     Example, a 100 ks field with 25 sources of 12 counts:
       xsurvey simulate -o field.fits --exposure 100ks --random-sources 25 --seed 1
     """
-    from xsurvey.io.atomic import check_writable
+    from xsurvey.io.atomic import check_outputs
     from xsurvey.simulate.observation import simulate_observation
     from xsurvey.simulate.write import truth_path, write_simulation
 
-    check_writable(output)
+    check_outputs([output, truth_path(output), json_path])
     observation = simulate_observation(parameters, seed)
     write_simulation(output, observation)
     events, sources = len(observation.events["time"]), len(observation.truth)

@@ -1,6 +1,6 @@
 """Parameters of detection and photometry."""
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from xsurvey.parameters import StepParameters
 from xsurvey.psf import parse_psf
@@ -39,6 +39,11 @@ class DetectionParameters(StepParameters):
         description="Gaussian sigma of the widest smoothing of the background map.",
     )  # fmt: skip
 
+    @property
+    def lowest_threshold(self) -> float:
+        """Likelihood below which nothing is kept."""
+        return min(self.threshold, self.marginal_threshold) if self.marginal else self.threshold
+
 
 class PhotometryParameters(StepParameters):
     """How sources are measured."""
@@ -73,6 +78,12 @@ class PhotometryParameters(StepParameters):
         gt=0,
         description="Smallest outer radius of the background annulus.",
     )
+
+    @model_validator(mode="after")
+    def _annulus_has_a_width(self) -> "PhotometryParameters":
+        if self.annulus_outer <= self.annulus_inner:
+            raise ValueError("annulus_outer is not larger than annulus_inner")
+        return self
 
     @field_validator("psf")
     @classmethod

@@ -16,12 +16,13 @@ from xsurvey.detection.candidates import (
 )
 from xsurvey.detection.parameters import DetectionParameters
 from xsurvey.detection.position import FittedPosition, fit_position
-from xsurvey.errors import InputError
+from xsurvey.errors import InputError, ParameterError
 from xsurvey.imaging.background import background_map
 from xsurvey.imaging.sky_image import SkyImage
 
 _MASK_THRESHOLD = 10.0
 _LARGEST_MASKED_SCALE = 3
+_SMALLEST_SCALE = 8
 _FINEST_BACKGROUND = 16.0  # pixels; finer structure is the sources'
 
 
@@ -93,23 +94,38 @@ def search_band(
     if not (seconds > 0).any():
         raise InputError("exposure map", "is zero everywhere", "give the map of this image")
     data = np.where(seconds > 0, data, 0.0)
-    lowest = parameters.marginal_threshold if parameters.marginal else parameters.threshold
+    lowest = parameters.lowest_threshold
     scales = range(parameters.scales)
     if background is not None:
-        level = np.where(seconds > 0, background.data, 0.0)
-        if not (level > 0).any():
-            raise InputError(
-                "background map", "has no positive pixel", "give expected counts per pixel"
-            )
+        level = _supplied_background(background, seconds)
         # a supplied map may be zero inside the field: the search needs some expectation there
         level = np.where((seconds > 0) & (level <= 0), level[level > 0].min(), level)
         mask = np.zeros(data.shape, dtype=bool)
     else:
         widest = parameters.background_scale / counts.grid.pixel_size
+        if widest < _SMALLEST_SCALE:
+            raise ParameterError(
+                "background_scale", f"is only {widest:.3g} pixels: the map would hold the sources",
+                f"give {_SMALLEST_SCALE} pixels or more",
+            )  # fmt: skip
         level, mask = _estimate_background(data, seconds, scales, widest)
     found = find_candidates(data, level, scales, lowest)
     merged = merge_scales(found, data, level, lowest)
     return BandSearch(band, data, level, mask, merged)
+
+
+def _supplied_background(background: SkyImage, exposure: np.ndarray) -> np.ndarray:
+    subject = background.source or "background map"
+    inside = background.data[exposure > 0]
+    if not np.isfinite(inside).all() or (inside < 0).any():
+        raise InputError(
+            subject, "has pixels inside the field that are negative or not numbers",
+            "give expected counts per pixel",
+        )  # fmt: skip
+    level = np.where(exposure > 0, background.data, 0.0)
+    if not (level > 0).any():
+        raise InputError(subject, "has no positive pixel", "give expected counts per pixel")
+    return level
 
 
 def _estimate_background(
@@ -147,7 +163,7 @@ def merge_bands(
     list of DetectedSource
         Most significant first.
     """
-    lowest = parameters.marginal_threshold if parameters.marginal else parameters.threshold
+    lowest = parameters.lowest_threshold
     entries = []
     for search in searches:
         c = search.candidates

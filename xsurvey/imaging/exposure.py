@@ -122,8 +122,13 @@ def _dithered_footprint(
     columns: dict[str, np.ndarray], grid: ImageGrid, layout: DetectorColumns
 ) -> np.ndarray | None:
     place = np.column_stack([columns[layout.x], columns[layout.y], np.ones(len(columns["x"]))])
+    place = place.astype(float)
     sky = np.column_stack([columns["x"], columns["y"]]).astype(float)
-    solution, _, rank, _ = np.linalg.lstsq(place.astype(float), sky, rcond=None)
+    known = np.isfinite(place).all(axis=1)
+    place, sky = place[known], sky[known]
+    if len(place) < _FEWEST_EVENTS:
+        return None
+    solution, _, rank, _ = np.linalg.lstsq(place, sky, rcond=None)
     scatter = (sky - place @ solution) / grid.sky_pixels
     if rank < 3 or np.abs(np.linalg.det(solution[:2])) < 1e-6:
         return None

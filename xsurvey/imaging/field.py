@@ -18,6 +18,7 @@ from xsurvey.imaging.sky_image import (
     ImageGrid,
     SkyImage,
     grid_from_events,
+    read_exposure_map,
     read_sky_image,
     same_grid,
 )
@@ -76,11 +77,12 @@ class Field:
 
 
 def band_label(band: EnergyBand, mission: Mission | None) -> str:
-    """Return the mission's letter of a band, or its limits in eV: ``500_2000``."""
+    """Return the mission's letter of a band, or its limits in eV: ``500_2000``, ``500p5_2000``."""
     for label, known in (mission.bands if mission else {}).items():
         if np.allclose(known, band, atol=1e-6):
             return label
-    return f"{band.minimum * 1e3:.0f}_{band.maximum * 1e3:.0f}"
+    limits = (f"{round(value * 1e3, 6):.12g}".replace(".", "p") for value in band)
+    return "_".join(limits)
 
 
 def field_from_events(
@@ -106,7 +108,7 @@ def field_from_events(
     mission = get_mission(events.observation.mission)
     labels = [band_label(band, mission) for band in bands]
     if exposure_file is not None:
-        supplied = read_sky_image(exposure_file)
+        supplied = read_exposure_map(exposure_file)
         grid = _event_grid(events, supplied, exposure_file)
         exposures = [
             SkyImage(supplied.data, grid, "s", {**supplied.stamps, "EXPMAP": "SUPPLIED"})
@@ -186,20 +188,21 @@ def field_from_image(
     seconds = float(seconds) if isinstance(seconds, int | float) else 0.0
     timed = seconds > 0
     if exposure_file is not None:
-        exposure = read_sky_image(exposure_file)
+        exposure = read_exposure_map(exposure_file)
         same_grid(image, exposure, exposure_file)
         supplied = {**exposure.stamps, "EXPMAP": exposure.stamps.get("EXPMAP", "SUPPLIED")}
-        clean = np.maximum(np.nan_to_num(exposure.data, posinf=0.0, neginf=0.0), 0.0)
-        exposure = SkyImage(clean, image.grid, "s", supplied)
+        exposure = SkyImage(exposure.data, image.grid, "s", supplied)
         timed = True
     else:
         value = seconds if timed else 1.0
         footprint = footprint_of_counts(data) * value
         exposure = SkyImage(footprint, image.grid, "s" if timed else "", {"EXPMAP": APPROXIMATE})
-    pointing = _pointing(stamps)
+    pointing = _pointing(stamps, path)
+    frame_time = stamps.get("TIMEDEL")
+    frame_time = float(frame_time) if isinstance(frame_time, int | float) else np.nan
     return Field(
         {label: image}, {label: exposure}, {label: band} if band else {}, None, mission, pointing,
-        float(stamps.get("TIMEDEL", np.nan)), str(stamps.get("OBS_ID", "")).strip() or path.stem,
+        frame_time, str(stamps.get("OBS_ID", "")).strip() or path.stem,
         str(stamps.get("OBJECT", "")).strip(), str(stamps.get("INSTRUME", "")).strip(), timed,
     )  # fmt: skip
 
@@ -217,8 +220,10 @@ def _image_band(
     return None
 
 
-def _pointing(stamps: Mapping[str, object]) -> SkyPosition | None:
+def _pointing(stamps: Mapping[str, object], path: Path) -> SkyPosition | None:
     ra, dec = stamps.get("RA_PNT"), stamps.get("DEC_PNT")
     if isinstance(ra, int | float) and isinstance(dec, int | float):
+        if not -90 <= dec <= 90:
+            raise InputError(path, f"has DEC_PNT = {dec:g}, which is not on the sky", "correct it")
         return SkyPosition(float(ra) % 360, float(dec))
     return None

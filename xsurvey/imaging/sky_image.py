@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -94,7 +94,7 @@ def grid_from_wcs(wcs: WCS, shape: tuple[int, int]) -> ImageGrid:
 
 
 def grid_from_events(
-    events: EventList, pixel_size: float, pixels_limit: int = 400_000_000
+    events: EventList, pixel_size: float, pixels_limit: int = 100_000_000
 ) -> ImageGrid:
     """Lay a grid over the bounding box of an event list.
 
@@ -152,13 +152,16 @@ class SkyImage:
     unit : str
         ``count``, ``s``, ``count / s``.
     stamps : dict
-        Header keywords to write: what was approximated, from which file it came.
+        Header keywords to write: what was approximated.
+    source : str
+        The file it was read from, for messages.
     """
 
     data: np.ndarray
     grid: ImageGrid
     unit: str
     stamps: dict[str, Any] = field(default_factory=dict)
+    source: str = ""
 
     def header(self) -> fits.Header:
         """Return the FITS header: WCS, unit, stamps."""
@@ -196,8 +199,14 @@ def read_sky_image(path: str | os.PathLike[str]) -> SkyImage:
     try:
         wcs = WCS(header).celestial
         has_sky = wcs.has_celestial
+        if has_sky:
+            wcs_to_celestial_frame(wcs)
     except Exception as error:
-        raise InputError(path, f"has a damaged WCS ({error})", "give a FITS sky image") from error
+        raise InputError(
+            path,
+            f"has a WCS that cannot be used ({str(error).strip().splitlines()[-1]})",
+            "give a FITS sky image",
+        ) from error
     if not has_sky:
         raise InputError(path, "has no celestial coordinates", "give a FITS sky image")
     grid = grid_from_wcs(wcs, (data.shape[0], data.shape[1]))
@@ -214,7 +223,7 @@ def read_sky_image(path: str | os.PathLike[str]) -> SkyImage:
                     "DEC_PNT", "ROLL_PNT", "TIMEDEL", "BAND_LO", "BAND_HI", "DATE-OBS", "MISSION")
         if key in header
     }  # fmt: skip
-    return SkyImage(data, grid, str(header.get("BUNIT", "")).strip(), keep)
+    return SkyImage(data, grid, str(header.get("BUNIT", "")).strip(), keep, os.fspath(path))
 
 
 def same_grid(first: SkyImage, second: SkyImage, path: str | os.PathLike[str]) -> None:
@@ -239,3 +248,33 @@ def same_grid(first: SkyImage, second: SkyImage, path: str | os.PathLike[str]) -
             path, "lies on other sky coordinates than the image",
             "give maps on the pixels of the image",
         )  # fmt: skip
+
+
+def read_exposure_map(path: str | os.PathLike[str]) -> SkyImage:
+    """Read an exposure map; pixels that are no numbers were not exposed.
+
+    Raises
+    ------
+    InputError
+        As `read_sky_image`, or a pixel is negative or infinite, or none is positive.
+    """
+    image = read_sky_image(path)
+    data = np.where(np.isnan(image.data), 0.0, image.data)
+    if (data < 0).any() or np.isinf(data).any():
+        raise InputError(path, "has negative or infinite pixels", "give seconds of exposure")
+    if not data.any():
+        raise InputError(path, "is zero everywhere", "give the exposure map of this observation")
+    return replace(image, data=data)
+
+
+def read_map_of(path: str | os.PathLike[str], image: SkyImage) -> SkyImage:
+    """Read a map that must lie on the pixels of an image.
+
+    Raises
+    ------
+    InputError
+        As `read_sky_image` and `same_grid`.
+    """
+    found = read_sky_image(path)
+    same_grid(image, found, path)
+    return found

@@ -78,5 +78,32 @@ def check_writable(
         pass
 
 
+def check_outputs(
+    outputs: Iterable[str | os.PathLike[str] | None],
+    inputs: Iterable[str | os.PathLike[str] | None] = (),
+) -> None:
+    """Check all files that a command will write, before it does anything.
+
+    Parameters
+    ----------
+    outputs, inputs : iterable of path or None
+        None stands for an option that was not given.
+
+    Raises
+    ------
+    OutputError
+        As `check_writable`, or two outputs are the same file.
+    """
+    inputs = list(inputs)
+    seen: set[Path] = set()
+    for path in outputs:
+        if path is None:
+            continue
+        check_writable(path, inputs)
+        if Path(path).resolve() in seen:
+            raise OutputError(path, "is given for two outputs", "write them to different files")
+        seen.add(Path(path).resolve())
+
+
 class _Probed(Exception):
     """Ends a trial write."""

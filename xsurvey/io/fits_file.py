@@ -6,12 +6,13 @@ and a gzipped file is read the same way.
 """
 
 import gzip
+import logging
 import os
 import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,10 +21,18 @@ from astropy.io import fits
 from astropy.io.fits.verify import VerifyError
 from astropy.utils.exceptions import AstropyUserWarning
 
-from xsurvey.errors import InputError
+from xsurvey.errors import InputError, printable
+
+logger = logging.getLogger(__name__)
 
 ROWS_PER_CHUNK = 500_000
 _DAMAGED = "fetch or copy it again"
+
+# what astropy raises on headers of which a byte changed: found by changing them all in turn
+_HEADER_ERRORS = (
+    OSError, VerifyError, zlib.error, EOFError, ValueError, LookupError, TypeError, AttributeError,
+    ArithmeticError, MemoryError, AssertionError,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,8 @@ class Table:
         One row as it lies in the file (big-endian, unscaled).
     scaling : dict
         Column name (lower case) to ``(TSCAL, TZERO)``, only where they do something.
+    nulls : dict
+        Column name (lower case) to TNULL, the stored value that stands for none.
     """
 
     path: Path
@@ -45,6 +56,7 @@ class Table:
     rows: int
     offset: int
     scaling: dict[str, tuple[float, float]]
+    nulls: dict[str, int] = field(default_factory=dict)
 
     @property
     def names(self) -> list[str]:
@@ -69,6 +81,15 @@ class Table:
             scale, zero = self.scaling[name.lower()]
             column = column * scale + zero
         return np.asarray(column)
+
+    def numbers(self, raw: np.ndarray, name: str) -> np.ndarray:
+        """Return a column as `values` does, NaN where it holds TNULL."""
+        column = self.values(raw, name)
+        null = self.nulls.get(name.lower())
+        if null is None:
+            return column
+        stored = raw[(self.dtype.names or ())[self.names.index(name.lower())]]
+        return np.where(stored == null, np.nan, column)
 
     def chunks(self, rows: int = ROWS_PER_CHUNK) -> Iterator[np.ndarray]:
         """Yield the rows as structured arrays of at most ``rows``, in file order.
@@ -131,16 +152,41 @@ def open_fits(path: str | os.PathLike[str]) -> FitsFile:
         with _quietly(), _open_plainly(path) as hdus:
             headers, tables, end = [], [], 0
             for index, hdu in enumerate(hdus):
+                if index and hdu.header.cards[0].keyword != "XTENSION":
+                    raise InputError(
+                        path, f"has no extension where number {index} should begin: a size in "
+                        "the headers is wrong", _DAMAGED,
+                    )  # fmt: skip
                 info = hdu.fileinfo()
-                headers.append(hdu.header.copy())
+                headers.append(_readable(hdu.header, path))
                 end = max(end, info["datLoc"] + _data_size(hdu.header))
                 if isinstance(hdu, fits.BinTableHDU):
-                    tables.append(_table(path, index, hdu, info["datLoc"]))
+                    tables.append(_table(path, headers[-1], index, hdu, info["datLoc"]))
         if _size_up_to(path, end) < end:
             raise truncated(path)
-    except (OSError, VerifyError, zlib.error, EOFError, ValueError, KeyError, TypeError) as error:
+        if _has_more_extensions(path, end):
+            raise InputError(
+                path, "has an extension where the sizes in its headers say that nothing is left",
+                _DAMAGED,
+            )  # fmt: skip
+    except _HEADER_ERRORS as error:
         raise _unreadable(path, error) from error
     return FitsFile(path, tuple(headers), tuple(tables))
+
+
+def _readable(header: fits.Header, path: Path) -> fits.Header:
+    """Return a header without the cards that cannot be parsed, each of which is warned of.
+
+    Astropy parses values when they are asked for, which may be long after the file was opened.
+    """
+    kept = header.copy()
+    for card in header.cards:
+        try:
+            _ = card.value
+        except VerifyError:
+            logger.warning("%s: header card %s cannot be read", path, printable(card.keyword))
+            kept.remove(card.keyword, ignore_missing=True, remove_all=True)
+    return kept
 
 
 def _open_plainly(path: Path) -> fits.HDUList:
@@ -189,7 +235,7 @@ def read_image(path: str | os.PathLike[str]) -> tuple[np.ndarray, fits.Header]:
                     image = np.squeeze(hdu.data)
                     if image.ndim == 2:
                         return image.astype(np.float64), hdu.header.copy()
-    except (OSError, VerifyError, zlib.error, EOFError, ValueError, TypeError) as error:
+    except _HEADER_ERRORS as error:
         raise _unreadable(file.path, error) from error
     raise InputError(file.path, "holds no two-dimensional image", "give a FITS image")
 
@@ -271,6 +317,19 @@ def _size_up_to(path: Path, end: int) -> int:
         return position
 
 
+def _has_more_extensions(path: Path, end: int) -> bool:
+    """Look for headers past the end, which a damaged size keyword leaves behind."""
+    if _is_gzip(path):
+        return False
+    block = 2880
+    with path.open("rb") as stream:
+        stream.seek(-(-end // block) * block)
+        while part := stream.read(block):
+            if part.startswith(b"XTENSION="):
+                return True
+    return False
+
+
 def _data_size(header: fits.Header) -> int:
     axes = [int(header[f"NAXIS{i + 1}"]) for i in range(int(header["NAXIS"]))]
     if not axes:
@@ -280,15 +339,21 @@ def _data_size(header: fits.Header) -> int:
     return abs(int(header["BITPIX"])) // 8 * groups * (int(header.get("PCOUNT", 0)) + elements)
 
 
-def _table(path: Path, index: int, hdu: fits.BinTableHDU, offset: int) -> Table:
+def _table(
+    path: Path, header: fits.Header, index: int, hdu: fits.BinTableHDU, offset: int
+) -> Table:
     columns = hdu.columns
     dtype = columns.dtype.newbyteorder(">")
     if dtype.itemsize != int(hdu.header["NAXIS1"]):
         raise ValueError("row layout does not match NAXIS1")
-    scaling = {}
+    if int(hdu.header["NAXIS2"]) < 0:
+        raise ValueError("negative number of rows")
+    scaling, nulls = {}, {}
     for column in columns:
+        if isinstance(column.null, int):
+            nulls[column.name.lower()] = column.null
         scale = 1.0 if column.bscale in (None, "") else float(column.bscale)
         zero = 0.0 if column.bzero in (None, "") else float(column.bzero)
         if (scale, zero) != (1.0, 0.0):
             scaling[column.name.lower()] = (scale, zero)
-    return Table(path, index, hdu.header.copy(), dtype, int(hdu.header["NAXIS2"]), offset, scaling)
+    return Table(path, index, header, dtype, int(hdu.header["NAXIS2"]), offset, scaling, nulls)

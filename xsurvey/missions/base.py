@@ -7,7 +7,7 @@ name the instance in the entry-point group ``xsurvey.missions``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -176,6 +176,44 @@ def require_columns(table: Table, wanted: Mapping[str, Sequence[str]]) -> None:
                 table.path, f"its event table has no column {' or '.join(n.upper() for n in names)}"
                 f" ({purpose})", "give a complete event file",
             )  # fmt: skip
+    require_numbers(table, [n for names in wanted.values() for n in names])
+
+
+def require_numbers(table: Table, names: Iterable[str]) -> None:
+    """Check that columns, where they are there, hold one number a row.
+
+    Raises
+    ------
+    InputError
+        Names the column that holds text or vectors.
+    """
+    for name in names:
+        if name not in table.names:
+            continue
+        kind = table.dtype[table.names.index(name)]
+        if kind.shape or kind.kind not in "iuf":
+            raise InputError(
+                table.path, f"column {name.upper()} does not hold one number a row",
+                "give a complete event file",
+            )  # fmt: skip
+
+
+def header_number(table: Table, key: str, default: float = np.nan) -> float:
+    """Return a keyword of a table's header as a number, ``default`` where it is absent.
+
+    Raises
+    ------
+    InputError
+        It holds something else.
+    """
+    value = table.header.get(key)
+    if value is None:
+        return default
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise InputError(
+            table.path, f"keyword {key} is {value!r}, not a number", "correct the header"
+        )
+    return float(value)
 
 
 @dataclass(frozen=True)
@@ -209,7 +247,7 @@ class TableSource:
 
     def decode(self, raw: np.ndarray, name: str) -> np.ndarray:
         """Return a column by its common name, or by the file's own."""
-        values = self.table.values(raw, self.columns.get(name, name))
+        values = self.table.numbers(raw, self.columns.get(name, name))
         factor = self.factors.get(name, 1.0)
         return values if factor == 1.0 else values * values.dtype.type(factor)
 

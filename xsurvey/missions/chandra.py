@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from astropy.time import Time
 
 from xsurvey.errors import InputError
 from xsurvey.events import EventList, GoodTimeIntervals, Observation
@@ -22,7 +23,9 @@ from xsurvey.missions.base import (
     Mission,
     TableSource,
     find_event_table,
+    header_number,
     require_columns,
+    require_numbers,
 )
 from xsurvey.psf import KingPsf, PointSpreadFunction
 from xsurvey.units import EnergyBand, SkyPosition
@@ -51,7 +54,7 @@ _CHIP_GAP = 22  # about 11", between the ACIS-I chips
 class _AcisSource(TableSource):
     def decode(self, raw: np.ndarray, name: str) -> np.ndarray:
         if name == "energy" and "energy" not in self.columns:
-            return (self.table.values(raw, "pi") - 0.5) * PI_WIDTH_KEV
+            return (self.table.numbers(raw, "pi") - 0.5) * PI_WIDTH_KEV
         if name == "detector" and "detector" not in self.columns:
             return np.full(len(raw), -1, dtype=np.int16)
         return super().decode(raw, name)
@@ -62,9 +65,11 @@ class _AcisSource(TableSource):
         if "status" in self.table.names:
             mask &= ~_any_bit(raw, self._field("status"))
         if "grade" in self.table.names:
+            grade = self.table.values(raw, "grade")
             good = np.zeros(256, dtype=bool)
             good[list(GOOD_GRADES)] = True
-            mask &= good[self.table.values(raw, "grade").astype(np.uint8)]
+            known = (grade >= 0) & (grade < 256)
+            mask &= known & good[np.where(known, grade, 0).astype(np.uint8)]
         return mask
 
     def _field(self, name: str) -> str:
@@ -112,6 +117,7 @@ class Chandra(Mission):
             "times": ["time"], "sky coordinates": ["x"], "the sky coordinates": ["y"],
             "photon energies": ["energy", "pi"],
         })  # fmt: skip
+        require_numbers(table, ["ccd_id", "grade"])
         wcs = wcs_from_columns(table, "x", "y")
         if wcs is None:
             raise InputError(
@@ -206,6 +212,7 @@ def _good_times(file: FitsFile, events: Table, warnings: list[str]) -> dict[int,
             raise InputError(
                 file.path, "a GTI table has no columns START, STOP", "give a complete event file"
             )
+        require_numbers(table, ["start", "stop"])
         raw = table.read()
         intervals = GoodTimeIntervals.from_edges(
             table.values(raw, "start"), table.values(raw, "stop")
@@ -213,7 +220,7 @@ def _good_times(file: FitsFile, events: Table, warnings: list[str]) -> dict[int,
         chip = _gti_chip(table) if len(tables) > 1 or "CCD_ID" in table.header else -1
         gti[chip] = gti[chip].union(intervals) if chip in gti else intervals
     if not gti:
-        start, stop = (float(events.header.get(k, np.nan)) for k in ("TSTART", "TSTOP"))
+        start, stop = (header_number(events, key) for key in ("TSTART", "TSTOP"))
         if not stop > start:
             raise InputError(
                 file.path, "has no GTI table and no TSTART, TSTOP", "give a complete event file"
@@ -226,35 +233,43 @@ def _good_times(file: FitsFile, events: Table, warnings: list[str]) -> dict[int,
 def _gti_chip(table: Table) -> int:
     header = table.header
     if "CCD_ID" in header:
-        return int(header["CCD_ID"])
+        return int(header_number(table, "CCD_ID"))
     for key, value in header.items():
         if key.startswith("DSTYP") and str(value).strip().upper() == "CCD_ID":
             text = str(header.get(f"DSVAL{key[5:]}", "")).split(":")[0]
             if text.isdigit():
                 return int(text)
-    return int(header.get("EXTVER", 1))
+    return int(header_number(table, "EXTVER", 1))
 
 
 def _observation(
     table: Table, gti: Mapping[int, GoodTimeIntervals], wcs: Any, warnings: list[str]
 ) -> Observation:
     header = table.header
-    ra, dec = (float(header.get(key, np.nan)) for key in ("RA_PNT", "DEC_PNT"))
+    ra, dec = (header_number(table, key) for key in ("RA_PNT", "DEC_PNT"))
+    if abs(dec) > 90:
+        raise InputError(
+            table.path, f"keyword DEC_PNT is {dec:g}, which is not on the sky", "correct the header"
+        )
     if not (np.isfinite(ra) and np.isfinite(dec)):
         ra, dec = wcs.wcs.crval
         warnings.append("no RA_PNT, DEC_PNT: the optical axis is taken at the WCS reference")
     ontime = max(g.total for g in gti.values())
-    exposure = float(header.get("EXPOSURE", np.nan))
+    exposure = header_number(table, "EXPOSURE")
     if "DTCOR" in header:
-        dead_time = float(header["DTCOR"])
+        dead_time = header_number(table, "DTCOR")
     elif header.get("LIVETIME") and header.get("ONTIME"):
-        dead_time = float(header["LIVETIME"]) / float(header["ONTIME"])
+        dead_time = header_number(table, "LIVETIME") / header_number(table, "ONTIME")
     else:
         dead_time = 1.0
         warnings.append("no DTCOR, LIVETIME: no dead-time correction")
     if not 0 < dead_time <= 1:
         warnings.append(f"dead-time correction {dead_time:g} is not in (0, 1]: taken as 1")
         dead_time = 1.0
+    time_scale = str(header.get("TIMESYS", "TT")).strip().upper() or "TT"
+    if time_scale.lower() not in Time.SCALES:
+        warnings.append(f"TIMESYS '{time_scale}' is unknown: taken as TT")
+        time_scale = "TT"
     livetime = ontime * dead_time
     if np.isfinite(exposure) and abs(exposure - livetime) > 0.01 * exposure:
         warnings.append(
@@ -266,10 +281,10 @@ def _observation(
         instrument=str(header.get("INSTRUME", "ACIS")).strip(),
         target=str(header.get("OBJECT", "")).strip(),
         obs_id=str(header.get("OBS_ID", "")).strip() or table.path.name.split(".")[0],
-        pointing=SkyPosition(ra % 360, dec), roll=float(header.get("ROLL_PNT", np.nan)),
-        reference_mjd=float(header.get("MJDREF", 50814.0)),
-        time_scale=str(header.get("TIMESYS", "TT")).strip() or "TT",
-        header_exposure=exposure, frame_time=float(header.get("TIMEDEL", Chandra.frame_time)),
+        pointing=SkyPosition(ra % 360, dec), roll=header_number(table, "ROLL_PNT"),
+        reference_mjd=header_number(table, "MJDREF", 50814.0),
+        time_scale=time_scale,
+        header_exposure=exposure, frame_time=header_number(table, "TIMEDEL", Chandra.frame_time),
         dead_time_correction=dead_time, warnings=tuple(warnings),
     )  # fmt: skip
 
