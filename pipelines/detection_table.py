@@ -88,7 +88,8 @@ def _summary(
     table: Table, field: Field, detection: DetectionParameters, exposure_kind: str, output: Path
 ) -> dict[str, Any]:
     true = int(sum(table["classification"] == "TRUE")) if len(table) else 0
-    notes = []
+    # what the headers made doubtful is told here too, not by `info` alone
+    notes = list(field.events.observation.warnings) if field.events is not None else []
     if exposure_kind == "APPROX":
         notes.append(
             "the exposure map is approximate (EXPMAP = 'APPROX'); give one with --exposure"

@@ -13,8 +13,6 @@ import numpy as np
 
 from xsurvey.units import parse_angle
 
-SIGMA_TO_R90 = float(np.sqrt(2 * np.log(10)))
-
 
 class PointSpreadFunction(Protocol):
     """A circular PSF whose width may depend on the off-axis angle.

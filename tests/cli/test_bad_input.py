@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from astropy.io import fits
-from click.testing import CliRunner
 
 from xsurvey.cli import main as cli
 
@@ -236,11 +235,6 @@ def test_our_bug_is_called_one(
     status, _, error = call("info", event_file)
     assert status == 1
     assert error.rstrip().splitlines()[-1].startswith("xsurvey: error: internal: RuntimeError")
-
-
-def test_click_runner_is_not_needed() -> None:
-    # the group itself stays usable by click's own tools
-    assert CliRunner().invoke(cli.xsurvey, ["--help"]).exit_code == 0
 
 
 def test_outputs_never_hit_inputs_or_each_other(

@@ -91,8 +91,12 @@ def test_supplied_exposure_sets_the_grid(events: EventList, tmp_path: Path) -> N
     path = tmp_path / "exposure.fits"
     made.exposure["b"].write(path)
     field = field_from_events(events, [BROAD], ImageParameters(), path)
-    assert not field.exposure_approximate
     assert np.array_equal(field.counts["b"].data, made.counts["b"].data)
+    # the map is our own approximation: supplying it does not make it better
+    assert field.exposure_approximate
+    with fits.open(path, mode="update") as hdus:
+        del hdus[0].header["EXPMAP"]
+    assert not field_from_events(events, [BROAD], ImageParameters(), path).exposure_approximate
 
 
 def test_field_survives_its_folder(events: EventList, tmp_path: Path) -> None:

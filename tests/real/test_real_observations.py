@@ -41,6 +41,9 @@ def test_m82_exposure_is_warned_of(shared_data: Path, run_command: Run, tmp_path
     assert result["ontime"] == pytest.approx(945, abs=1)
     assert "18279.3 s" in done.stdout
     assert any("GTIs are used" in w for w in result["warnings"])
+    detected = run_command("detect", path, "-o", tmp_path / "m82.fits")
+    assert detected.returncode == 0, detected.stderr
+    assert "GTIs are used" in detected.stderr
 
 
 def test_cen_a_has_its_bright_sources(shared_data: Path, run_command: Run, tmp_path: Path) -> None:

@@ -163,10 +163,8 @@ def measure_band(data: BandData, apertures: Apertures) -> BandPhotometry:
         empty = np.empty(0)
         posterior = counts_posterior(empty, empty, empty, empty, empty, empty)
         return BandPhotometry(empty.astype(int), empty, empty, posterior, empty.astype(bool))
-    source_area = np.array([float(c.do_photometry(exposure)[0][0]) for c in circles])
-    pixels_inside = np.array(
-        [float(c.do_photometry(np.ones_like(exposure))[0][0]) for c in circles]
-    )
+    source_area = _sums(circles, exposure)
+    pixels_inside = _sums(circles, np.ones_like(exposure))
     counts = _count_photons(data.photons, apertures)
     free = _free_of_sources(exposure > 0, apertures)
     annulus_counts, annulus_area = _annuli(data.counts.data, exposure, free, apertures)

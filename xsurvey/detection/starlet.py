@@ -51,17 +51,6 @@ def wavelet_kernel(scale: int) -> np.ndarray:
     return planes(delta, scale + 1)[scale]
 
 
-@functools.cache
-def smoothing_kernel(scale: int) -> np.ndarray:
-    """Return the filter of ``scale`` successive smoothings."""
-    reach = 2 * (2**scale - 1)
-    smooth = np.zeros((2 * reach + 1, 2 * reach + 1))
-    smooth[reach, reach] = 1.0
-    for step in range(scale):
-        smooth = smooth_once(smooth, step)
-    return smooth
-
-
 def kernel_sigma(scale: int) -> float:
     """Return the width in pixels of the source that plane ``scale`` matches best.
 

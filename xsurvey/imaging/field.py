@@ -110,10 +110,7 @@ def field_from_events(
     if exposure_file is not None:
         supplied = read_exposure_map(exposure_file)
         grid = _event_grid(events, supplied, exposure_file)
-        exposures = [
-            SkyImage(supplied.data, grid, "s", {**supplied.stamps, "EXPMAP": "SUPPLIED"})
-            for _ in bands
-        ]
+        exposures = [replace(supplied, grid=grid, unit="s") for _ in bands]
     else:
         grid = grid_from_events(events, parameters.pixel_size or mission.image_pixel)
         exposures = approximate_exposure(events, grid, list(bands))
@@ -190,8 +187,7 @@ def field_from_image(
     if exposure_file is not None:
         exposure = read_exposure_map(exposure_file)
         same_grid(image, exposure, exposure_file)
-        supplied = {**exposure.stamps, "EXPMAP": exposure.stamps.get("EXPMAP", "SUPPLIED")}
-        exposure = SkyImage(exposure.data, image.grid, "s", supplied)
+        exposure = replace(exposure, grid=image.grid, unit="s")
         timed = True
     else:
         value = seconds if timed else 1.0

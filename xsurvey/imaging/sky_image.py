@@ -264,7 +264,9 @@ def read_exposure_map(path: str | os.PathLike[str]) -> SkyImage:
         raise InputError(path, "has negative or infinite pixels", "give seconds of exposure")
     if not data.any():
         raise InputError(path, "is zero everywhere", "give the exposure map of this observation")
-    return replace(image, data=data)
+    # a map that was itself approximated says so, and goes on saying so
+    stamps = {"EXPMAP": "SUPPLIED", **image.stamps}
+    return replace(image, data=data, stamps=stamps)
 
 
 def read_map_of(path: str | os.PathLike[str], image: SkyImage) -> SkyImage:
