@@ -1,5 +1,6 @@
-"""Detection in one file, without an engine: what ``xsurvey detect`` does."""
+"""Detection in one observation, without an engine: what ``xsurvey detect`` does."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,14 @@ from xsurvey.catalogs import write_fits
 from xsurvey.detection.detect import search_bands
 from xsurvey.detection.measure import detect_sources, measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
+from xsurvey.errors import InputError
+from xsurvey.events import EventList
 from xsurvey.imaging.field import Field, field_from_events, field_from_image
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.sky_image import read_map_of
 from xsurvey.io.fits_file import is_event_file
-from xsurvey.missions import get_mission, open_events
+from xsurvey.missions import get_mission
+from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.pipelines.source_products import source_table
 from xsurvey.regions import RegionSet, read_region_file
 
@@ -22,17 +26,17 @@ _ACRONYM = "XSV"
 
 
 def detect_in_file(
-    path: Path, imaging: ImageParameters, detection: DetectionParameters,
-    photometry: PhotometryParameters, *, output: Path, exposure: Path | None = None,
-    background: Path | None = None, region: Path | None = None,
+    paths: Sequence[Path], imaging: ImageParameters, detection: DetectionParameters,
+    photometry: PhotometryParameters, selection: SelectionParameters, *, output: Path,
+    exposure: Path | None = None, background: Path | None = None, region: Path | None = None,
 ) -> tuple[Table, dict[str, Any]]:  # fmt: skip
-    """Detect and measure the sources of an event file or a counts image.
+    """Detect and measure the sources of an observation or a counts image.
 
     Parameters
     ----------
-    path : path
-        Events or image.
-    imaging, detection, photometry : StepParameters
+    paths : sequence of path
+        The event files of one observation, or one image.
+    imaging, detection, photometry, selection : StepParameters
     output : path
         FITS table to write.
     exposure, background, region : path, optional
@@ -44,8 +48,14 @@ def detect_in_file(
     summary : dict
         For ``--json``.
     """
+    path = paths[0]
     if is_event_file(path):
-        field = _field_of_events(path, imaging, detection, photometry, exposure)
+        events = open_selected(paths, selection)
+        field = _field_of_events(events, imaging, detection, photometry, exposure)
+    elif len(paths) > 1 or selection.detectors is not None:
+        raise InputError(
+            path, "is an image, which has neither other files nor detectors", "give it alone"
+        )
     else:
         field = field_from_image(path, detection.band, exposure)
     first = next(iter(field.counts.values()))
@@ -61,17 +71,16 @@ def detect_in_file(
     header = {
         "CREATOR": f"xsurvey {__version__}", "EXPMAP": exposure_kind,
         "THRESH": (detection.threshold, "-ln P of TRUE sources"), "OBS_ID": field.obs_id,
-        "INFILE": path.name,
+        "INFILE": ", ".join(p.name for p in paths),
     }  # fmt: skip
     write_fits(table, output, header)
     return table, _summary(table, field, detection, exposure_kind, output)
 
 
 def _field_of_events(
-    path: Path, imaging: ImageParameters, detection: DetectionParameters,
+    events: EventList, imaging: ImageParameters, detection: DetectionParameters,
     photometry: PhotometryParameters, exposure: Path | None,
 ) -> Field:  # fmt: skip
-    events = open_events(path)
     mission = get_mission(events.observation.mission)
     searched = search_bands(detection, mission)
     bands = [*searched, *measured_bands(photometry, detection, mission)]
@@ -95,7 +104,7 @@ def _summary(
             "the exposure map is approximate (EXPMAP = 'APPROX'); give one with --exposure"
         )
     if not field.timed:
-        notes.append("the image has no EXPOSURE: rates are left empty")
+        notes.append("the exposure is not known in seconds: rates are left empty")
     return {
         "file": str(output), "sources": len(table), "true": true, "marginal": len(table) - true,
         "threshold": detection.threshold, "bands": {k: list(v) for k, v in field.bands.items()},

@@ -8,7 +8,7 @@ from astropy.table import Table
 
 from xsurvey import __version__
 from xsurvey.catalogs import assign_names, build_table, write_fits, write_hats
-from xsurvey.errors import printable
+from xsurvey.errors import InputError, printable
 
 CATALOG_NAME = "sources"
 
@@ -35,9 +35,26 @@ def source_table(measured: Sequence[Mapping[str, Any]], acronym: str) -> Table:
     bands: dict[str, str] = {}
     hardness: dict[str, str] = {}
     for one in measured:
+        _check_meanings(bands, one["bands"], one["target"])
         bands |= one["bands"]
         hardness |= one["hardness"]
     return build_table(rows, "sources", bands, hardness)
+
+
+def _check_meanings(known: Mapping[str, str], new: Mapping[str, str], target: str) -> None:
+    """Raise where a column would hold one thing for some targets and another for the others.
+
+    Raises
+    ------
+    InputError
+        Two missions give a letter to different bands.
+    """
+    for label, meaning in new.items():
+        if known.get(label, meaning) != meaning:
+            raise InputError(
+                target, f"its band {label} is {meaning}, that of another target {known[label]}: "
+                "one catalog cannot hold both", "name the bands in photometry: measure_band",
+            )  # fmt: skip
 
 
 def source_id(target: str, number: int) -> str:

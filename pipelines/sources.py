@@ -11,22 +11,22 @@ from typing import Any
 
 from pydantic import Field as Option
 
-from xsurvey.config import Config, InputEntry
+from xsurvey.config import Config
 from xsurvey.detection.detect import find_sources, search_bands
 from xsurvey.detection.found_store import read_found, write_found
 from xsurvey.detection.measure import measure_sources, measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.engine import Plan, Stage, Task, TaskContext
-from xsurvey.errors import InputError, ParameterError
+from xsurvey.events import EventList
 from xsurvey.imaging.field import field_from_events
 from xsurvey.imaging.field_store import read_field, write_field
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.sky_image import read_map_of
 from xsurvey.imaging.summary import summarise
-from xsurvey.io.fits_file import open_fits
-from xsurvey.missions import Mission, mission_of, open_events
+from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.base import Pipeline
+from xsurvey.pipelines.observations import ObservationInput, observations
 from xsurvey.pipelines.source_products import write_catalog
 from xsurvey.pipelines.source_report import publish
 from xsurvey.regions import read_region_file
@@ -41,9 +41,13 @@ class CatalogParameters(StepParameters):
     )  # fmt: skip
 
 
+def _events(context: TaskContext) -> EventList:
+    return open_selected(context.paths("events"), context.section(SelectionParameters))
+
+
 def run_image(context: TaskContext) -> dict[str, Any]:
     """Make counts images and exposure maps, and describe the observation."""
-    events = open_events(context.path("events"))
+    events = _events(context)
     parameters = context.section(ImageParameters)
     summary = summarise(events)
     events.require_events(summary.events)
@@ -57,7 +61,7 @@ def run_image(context: TaskContext) -> dict[str, Any]:
 
 def run_detect(context: TaskContext) -> dict[str, Any]:
     """Search the images for sources."""
-    events = open_events(context.path("events"))
+    events = _events(context)
     field = read_field(context.path("field"), events)
     region_file = context.optional_path("region")
     background_file = context.optional_path("background")
@@ -73,7 +77,7 @@ def run_detect(context: TaskContext) -> dict[str, Any]:
 
 def run_photometry(context: TaskContext) -> dict[str, Any]:
     """Measure the sources in every band."""
-    field = read_field(context.path("field"), open_events(context.path("events")))
+    field = read_field(context.path("field"), _events(context))
     found = read_found(context.path("found"))
     measured = measure_sources(
         found, field, context.section(DetectionParameters), context.section(PhotometryParameters)
@@ -93,26 +97,34 @@ def run_catalog(context: TaskContext) -> dict[str, Any]:
     return {"sources": write_catalog(context.folder, measured, acronym)}
 
 
-_READING = ("xsurvey.events", "xsurvey.io.fits_file", "xsurvey.io.table_wcs", "xsurvey.missions")
+_READING = (
+    "xsurvey.attitude", "xsurvey.events", "xsurvey.good_times", "xsurvey.io.fits_file",
+    "xsurvey.io.table_wcs", "xsurvey.missions",
+)  # fmt: skip
 
 IMAGE = Stage(
-    "image", "1", run_image, outputs=("field", "summary.json"), inputs=("events",),
-    optional_inputs=("exposure",), parameters={"image": ImageParameters},
+    "image", "2", run_image, outputs=("field", "summary.json"), inputs=("events",),
+    optional_inputs=("exposure",),
+    parameters={"selection": SelectionParameters, "image": ImageParameters},
     helpers=(*_READING, "xsurvey.imaging"),
 )  # fmt: skip
 DETECT = Stage(
-    "detect", "1", run_detect, outputs=("found",), inputs=("events", "field"),
-    optional_inputs=("background", "region"), parameters={"detection": DetectionParameters},
+    "detect", "2", run_detect, outputs=("found",), inputs=("events", "field"),
+    optional_inputs=("background", "region"),
+    parameters={"selection": SelectionParameters, "detection": DetectionParameters},
     helpers=("xsurvey.detection", "xsurvey.imaging.background", "xsurvey.regions"),
 )  # fmt: skip
 PHOTOMETRY = Stage(
-    "photometry", "1", run_photometry, outputs=("measured.json",),
+    "photometry", "2", run_photometry, outputs=("measured.json",),
     inputs=("events", "field", "found"),
-    parameters={"detection": DetectionParameters, "photometry": PhotometryParameters},
+    parameters={
+        "selection": SelectionParameters, "detection": DetectionParameters,
+        "photometry": PhotometryParameters,
+    },
     helpers=("xsurvey.detection", "xsurvey.psf", *_READING),
 )  # fmt: skip
 CATALOG = Stage(
-    "catalog", "1", run_catalog, outputs=("sources.fits", "hats", "sources.reg"),
+    "catalog", "2", run_catalog, outputs=("sources.fits", "hats", "sources.reg"),
     inputs=("measured",), parameters={"catalog": CatalogParameters},
     helpers=("xsurvey.catalogs", "xsurvey.pipelines.source_products"), needs_all=False,
 )  # fmt: skip
@@ -121,43 +133,29 @@ CATALOG = Stage(
 def plan_sources(config: Config) -> Plan:
     """Plan the image, detection and photometry of each observation, and one catalog."""
     measured = []
-    for entry in config.inputs:
-        for events, name in _targets(entry, config):
-            others = {k: v[0] for k, v in entry.files.items() if k != "events"}
-            image = _image_task(config, events, name, others)
-            field = image.output("field")
-            detect = Task(
-                DETECT, name,
-                {"events": events, "field": field, **_only(others, "background", "region")},
-                config.sections,
-            )  # fmt: skip
-            found = detect.output("found")
-            photometry = Task(
-                PHOTOMETRY, name, {"events": events, "field": field, "found": found},
-                config.sections,
-            )  # fmt: skip
-            measured.append(photometry.output("measured.json"))
+    for observation in observations(config):
+        name, events = observation.name, list(observation.events)
+        image = _image_task(config, observation)
+        field = image.output("field")
+        detect = Task(
+            DETECT, name,
+            {"events": events, "field": field, **_only(observation, "background", "region")},
+            config.sections,
+        )  # fmt: skip
+        photometry = Task(
+            PHOTOMETRY, name,
+            {"events": events, "field": field, "found": detect.output("found")}, config.sections,
+        )  # fmt: skip
+        measured.append(photometry.output("measured.json"))
     catalog = Task(CATALOG, "all", {"measured": measured}, config.sections)
     return Plan([catalog], config.seed)
 
 
-def _targets(entry: InputEntry, config: Config) -> list[tuple[Path, str]]:
-    if len(entry.events) > 1 and len(entry.files) > 1:
-        raise ParameterError(
-            f"{config.path}: inputs", "gives several event files one exposure map or region",
-            "write one entry for each event file",
-        )  # fmt: skip
-    stems = [path.name.removesuffix(".gz").removesuffix(".fits") for path in entry.events]
-    if entry.name and len(stems) == 1:
-        stems = [entry.name]
-    return list(zip(entry.events, stems, strict=True))
+def _only(observation: ObservationInput, *kinds: str) -> dict[str, Path]:
+    return {kind: observation.others[kind] for kind in kinds if kind in observation.others}
 
 
-def _only(files: dict[str, Path], *kinds: str) -> dict[str, Path]:
-    return {kind: files[kind] for kind in kinds if kind in files}
-
-
-def _image_task(config: Config, events: Path, name: str, others: dict[str, Path]) -> Task:
+def _image_task(config: Config, observation: ObservationInput) -> Task:
     """Plan the images of all bands that any later stage needs, and no more than these.
 
     The bands, not the sections they come from, are the task's parameters: a change of the
@@ -169,7 +167,7 @@ def _image_task(config: Config, events: Path, name: str, others: dict[str, Path]
     assert isinstance(imaging, ImageParameters)
     assert isinstance(detection, DetectionParameters)
     assert isinstance(photometry, PhotometryParameters)
-    mission = _mission(events)
+    mission = observation.mission
     bands = dict.fromkeys([
         *imaging.image_band, *search_bands(detection, mission),
         *measured_bands(photometry, detection, mission),
@@ -177,25 +175,19 @@ def _image_task(config: Config, events: Path, name: str, others: dict[str, Path]
     parameters = imaging.model_copy(update={"image_band": tuple(bands)})
     uses = {"mission": f"{mission.name} {mission.version}"} if mission else {}
     return Task(
-        IMAGE, name, {"events": events, **_only(others, "exposure")},
+        IMAGE, observation.name,
+        {"events": list(observation.events), **_only(observation, "exposure")},
         {**config.sections, "image": parameters}, uses=uses,
     )  # fmt: skip
-
-
-def _mission(events: Path) -> Mission | None:
-    """Return the mission of a file; None leaves the complaint to the task that reads it."""
-    try:
-        return mission_of(open_fits(events))
-    except InputError:
-        return None
 
 
 SOURCES = Pipeline(
     name="sources",
     summary="Event files to a catalog of sources and a report.",
     sections={
-        "image": ImageParameters, "detection": DetectionParameters,
-        "photometry": PhotometryParameters, "catalog": CatalogParameters,
+        "selection": SelectionParameters, "image": ImageParameters,
+        "detection": DetectionParameters, "photometry": PhotometryParameters,
+        "catalog": CatalogParameters,
     },
     stages=(IMAGE, DETECT, PHOTOMETRY, CATALOG),
     kinds=("exposure", "background", "region"),

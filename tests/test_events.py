@@ -10,8 +10,8 @@ from regions import CirclePixelRegion, PixCoord
 
 from xsurvey.errors import InputError
 from xsurvey.events import EventList, GoodTimeIntervals
-from xsurvey.io.event_writer import write_events
 from xsurvey.missions import open_events
+from xsurvey.missions.event_writer import write_events
 from xsurvey.regions import region_set
 from xsurvey.units import EnergyBand
 

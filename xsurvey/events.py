@@ -16,70 +16,24 @@ import numpy as np
 from astropy.time import Time
 from astropy.wcs import WCS
 
+from xsurvey.attitude import Attitude
 from xsurvey.errors import InputError
+from xsurvey.good_times import GoodTimeIntervals
 from xsurvey.units import EnergyBand, SkyPosition
 
-
-@dataclass(frozen=True)
-class GoodTimeIntervals:
-    """Sorted, non-overlapping time intervals in mission seconds.
-
-    Parameters
-    ----------
-    start, stop : ndarray, shape (n,)
-        Ends of the intervals; touching and overlapping ones are merged, empty ones dropped.
-    """
-
-    start: np.ndarray
-    stop: np.ndarray
-
-    @classmethod
-    def from_edges(cls, start: np.ndarray, stop: np.ndarray) -> GoodTimeIntervals:
-        """Sort and merge intervals given in any order."""
-        start = np.asarray(start, dtype=float)
-        stop = np.asarray(stop, dtype=float)
-        good = np.isfinite(start) & np.isfinite(stop) & (stop > start)
-        order = np.argsort(start[good], kind="stable")
-        start, stop = start[good][order], stop[good][order]
-        if len(start) == 0:
-            return cls(start, stop)
-        latest = np.maximum.accumulate(stop)
-        first = np.concatenate(([True], start[1:] > latest[:-1]))
-        last = np.concatenate((first[1:], [True]))
-        return cls(start[first], latest[last])
-
-    @property
-    def total(self) -> float:
-        """Sum of the lengths, in seconds."""
-        return float(np.sum(self.stop - self.start))
-
-    def contains(self, time: np.ndarray) -> np.ndarray:
-        """Tell for each time whether it lies in an interval (ends included)."""
-        if len(self.start) == 0:
-            return np.zeros(np.shape(time), dtype=bool)
-        if len(self.start) == 1:
-            return (time >= self.start[0]) & (time <= self.stop[0])
-        at = np.searchsorted(self.start, time, side="right") - 1
-        return (at >= 0) & (time <= self.stop[np.maximum(at, 0)])
-
-    def intersection(self, other: GoodTimeIntervals) -> GoodTimeIntervals:
-        """Return the times good in both."""
-        start = np.maximum(self.start[:, None], other.start[None, :]).ravel()
-        stop = np.minimum(self.stop[:, None], other.stop[None, :]).ravel()
-        return GoodTimeIntervals.from_edges(start, stop)
-
-    def union(self, other: GoodTimeIntervals) -> GoodTimeIntervals:
-        """Return the times good in either."""
-        return GoodTimeIntervals.from_edges(
-            np.concatenate((self.start, other.start)), np.concatenate((self.stop, other.stop))
-        )
+__all__ = [
+    "DetectorFilter", "EnergyFilter", "EventChunk", "EventFilter", "EventList", "EventSource",
+    "GoodTimeIntervals", "GtiFilter", "Observation", "RegionFilter",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Observation:
     """What the headers say of an observation, in one vocabulary for all missions.
 
-    Times are mission seconds; ``reference_mjd`` and ``time_scale`` turn them into dates.
+    Times are mission seconds; ``reference_mjd`` and ``time_scale`` turn them into dates. A
+    scanning observation sweeps the sky: it has no optical axis, and ``pointing`` is the centre
+    of the field that the file covers.
     """
 
     path: Path
@@ -94,7 +48,7 @@ class Observation:
     time_scale: str
     header_exposure: float
     frame_time: float
-    dead_time_correction: float
+    scanning: bool = False
     warnings: tuple[str, ...] = ()
 
     def date(self, mission_seconds: float) -> str:
@@ -112,6 +66,14 @@ class EventSource(Protocol):
     @property
     def path(self) -> Path:
         """The file."""
+
+    @property
+    def rows(self) -> int:
+        """Rows of the table."""
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Columns without which an event is of no use, beside time, place and energy."""
 
     def chunks(self, rows: int | None = None) -> Iterator[np.ndarray]:
         """Yield raw structured arrays in file order."""
@@ -156,6 +118,13 @@ class EventChunk:
         selected.raw = self.raw[mask]
         return selected
 
+    def is_usable(self) -> np.ndarray:
+        """Tell which events have a time, a place, an energy and what else the mission needs."""
+        usable = np.ones(len(self), dtype=bool)
+        for name in ("time", "x", "y", "energy", *self._source.required):
+            usable &= np.isfinite(self[name])
+        return usable
+
 
 EventFilter = Callable[[EventChunk], np.ndarray]
 
@@ -195,6 +164,17 @@ class GtiFilter:
         return mask
 
 
+@dataclass(frozen=True)
+class DetectorFilter:
+    """Keeps events of some detectors."""
+
+    numbers: tuple[int, ...]
+
+    def __call__(self, chunk: EventChunk) -> np.ndarray:
+        """Return the mask of the events that these detectors saw."""
+        return np.isin(chunk["detector"], self.numbers)
+
+
 class _Region(Protocol):
     def contains(self, x: np.ndarray, y: np.ndarray) -> np.ndarray: ...
 
@@ -221,8 +201,17 @@ class EventList:
         Sky pixels (1-based ``x``, ``y``) to ICRS.
     gti : mapping of int to GoodTimeIntervals
         By detector (chip, module); the key -1 stands for all of them.
+    sources : tuple of EventSource
+        The tables with the rows; several where units of one observation have files of their own.
     pixel_size : float
         Sky pixel in arcsec.
+    live_fraction : mapping of int to float
+        Part of the good time in which a detector could see photons, by its number; 1 if absent.
+    coaligned : bool
+        Whether the detectors look at the same field at the same time: their counts then add up,
+        and an exposure is the mean over them.
+    attitude : mapping of int to Attitude
+        Where each detector looked, as far as the file tells.
     filters : tuple of callables
         Applied after the mission's standard filter.
     """
@@ -230,34 +219,42 @@ class EventList:
     observation: Observation
     wcs: WCS
     gti: Mapping[int, GoodTimeIntervals]
-    source: EventSource
-    rows: int
+    sources: tuple[EventSource, ...]
     pixel_size: float
+    live_fraction: Mapping[int, float] = field(default_factory=dict)
+    coaligned: bool = False
+    attitude: Mapping[int, Attitude] = field(default_factory=dict)
     filters: tuple[EventFilter, ...] = ()
     history: tuple[str, ...] = field(default=())
+
+    @property
+    def rows(self) -> int:
+        """Rows of the tables, before any filter."""
+        return sum(source.rows for source in self.sources)
 
     def chunks(self, rows: int | None = None) -> Iterator[EventChunk]:
         """Yield the events that pass all filters, at most ``rows`` rows read at a time.
 
-        Events whose time, place or energy is not a number are left out (`count_unusable`).
+        Events without a time, place, energy or else what they need are left out
+        (`count_unusable`).
         """
-        for raw in self.source.chunks(rows):
-            chunk = EventChunk(raw, self.source)
-            chunk = chunk.select(self.source.standard_filter(raw))
-            chunk = chunk.select(_is_finite(chunk))
+        for chunk in self._standard_chunks(rows):
+            kept = chunk.select(chunk.is_usable())
             if self.gti:
-                chunk = chunk.select(self._gti_filter(chunk))
+                kept = kept.select(self._gti_filter(kept))
             for keep in self.filters:
-                chunk = chunk.select(keep(chunk))
-            yield chunk
+                kept = kept.select(keep(kept))
+            yield kept
+
+    def _standard_chunks(self, rows: int | None = None) -> Iterator[EventChunk]:
+        for source in self.sources:
+            for raw in source.chunks(rows):
+                chunk = EventChunk(raw, source)
+                yield chunk.select(source.standard_filter(raw))
 
     def count_unusable(self) -> int:
-        """Return how many events lack a time, a place or an energy; they are never yielded."""
-        count = 0
-        for raw in self.source.chunks():
-            chunk = EventChunk(raw, self.source).select(self.source.standard_filter(raw))
-            count += int((~_is_finite(chunk)).sum())
-        return count
+        """Return how many events lack something they need; they are never yielded."""
+        return sum(int((~chunk.is_usable()).sum()) for chunk in self._standard_chunks())
 
     def columns(self, names: Iterable[str]) -> dict[str, np.ndarray]:
         """Return whole columns of the events that pass; memory grows with their number."""
@@ -286,9 +283,28 @@ class EventList:
         kept = self._filtered(GtiFilter({}, intervals), f"time in {len(intervals.start)} intervals")
         return replace(kept, gti=gti)
 
+    def in_detectors(self, numbers: Iterable[int], label: str = "") -> EventList:
+        """Return the events of some detectors; exposures are those of these alone.
+
+        Raises
+        ------
+        InputError
+            The observation has none of them.
+        """
+        wanted = tuple(sorted(set(numbers)))
+        gti = {number: own for number, own in self.gti.items() if number in (-1, *wanted)}
+        name = label or ", ".join(str(number) for number in wanted)
+        if not gti:
+            there = ", ".join(str(number) for number in self.gti)
+            raise InputError(
+                self.observation.path, f"has no events of detectors {name}",
+                f"choose among its detectors {there}",
+            )  # fmt: skip
+        return replace(self._filtered(DetectorFilter(wanted), f"detectors {name}"), gti=gti)
+
     def has_column(self, name: str) -> bool:
         """Tell whether the events have a column."""
-        return self.source.has(name)
+        return all(source.has(name) for source in self.sources)
 
     @property
     def ontime(self) -> float:
@@ -297,14 +313,20 @@ class EventList:
 
     @property
     def livetime(self) -> float:
-        """Good time corrected for dead time, in seconds."""
-        return self.ontime * self.observation.dead_time_correction
+        """Good time corrected for dead time, in seconds.
+
+        Of coaligned detectors the mean, of others that of the detector that has most of it.
+        """
+        each = [self.detector_livetime(number) for number in self.gti]
+        if not each:
+            return 0.0
+        return float(np.mean(each)) if self.coaligned else max(each)
 
     def detector_livetime(self, detector: int) -> float:
         """Good time of one detector corrected for dead time, in seconds."""
         intervals = self.gti.get(detector, self.gti.get(-1))
         total = intervals.total if intervals is not None else 0.0
-        return total * self.observation.dead_time_correction
+        return total * self.live_fraction.get(detector, self.live_fraction.get(-1, 1.0))
 
     def require_events(self, count: int) -> None:
         """Raise when nothing is left to analyse.
@@ -328,8 +350,3 @@ class EventList:
 
     def _filtered(self, keep: EventFilter, label: str) -> EventList:
         return replace(self, filters=(*self.filters, keep), history=(*self.history, label))
-
-
-def _is_finite(chunk: EventChunk) -> np.ndarray:
-    finite = np.isfinite(chunk["x"]) & np.isfinite(chunk["y"])
-    return np.asarray(finite & np.isfinite(chunk["energy"]) & np.isfinite(chunk["time"]))

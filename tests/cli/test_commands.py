@@ -122,7 +122,11 @@ def test_init_check_and_doctor(run_command: Run, event_file: Path, tmp_path: Pat
     assert sorted(p.name for p in tmp_path.iterdir()) == ["my.yaml"]
     doctor = run_command("doctor", "--json", tmp_path / "d.json")
     assert doctor.returncode == 0
-    assert json.loads((tmp_path / "d.json").read_text())["missions"] == ["chandra"]
+    assert json.loads((tmp_path / "d.json").read_text())["missions"] == [
+        "chandra",
+        "erosita",
+        "ixpe",
+    ]
 
 
 @pytest.mark.parametrize("frame", ["ICRS", "FK4", "galactic", "rotated", "compressed"])

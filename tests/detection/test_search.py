@@ -7,7 +7,8 @@ from xsurvey.detection.position import fit_position
 from xsurvey.detection.search import gaussian_significance, merge_bands, search_band
 from xsurvey.errors import InputError
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage
-from xsurvey.simulate.observation import _pointing_wcs
+from xsurvey.missions import get_mission
+from xsurvey.simulate.observation import _sky_pixels
 from xsurvey.units import SkyPosition
 
 SHAPE = (400, 420)
@@ -15,7 +16,7 @@ DEFAULT = DetectionParameters()
 
 
 def image(data: np.ndarray) -> SkyImage:
-    wcs = _pointing_wcs(SkyPosition(10, 10), 0.984)
+    wcs = _sky_pixels(SkyPosition(10, 10), get_mission("chandra"))
     return SkyImage(data, ImageGrid(wcs, data.shape, 0.5, 0.5, 2.0, 0.984), "count")
 
 

@@ -9,10 +9,13 @@ from xsurvey.cli.inputs import exposure_option, region_option
 from xsurvey.cli.options import json_option, step_options, write_json
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.imaging.parameters import ImageParameters
+from xsurvey.missions.selection import SelectionParameters
 
 
 @click.command()
-@click.argument("source", type=click.Path(path_type=Path), metavar="EVENTS|IMAGE")
+@click.argument(
+    "source", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="EVENTS...|IMAGE"
+)
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE",
     help="Source table to write (FITS).",
@@ -25,13 +28,13 @@ from xsurvey.imaging.parameters import ImageParameters
     help="Expected background counts a pixel, on the pixels of the image. Estimated if not given.",
 )
 @region_option
-@step_options(DetectionParameters, PhotometryParameters, ImageParameters)
+@step_options(DetectionParameters, PhotometryParameters, ImageParameters, SelectionParameters)
 @json_option
 def detect_command(
-    source: Path, output: Path, exposure: Path | None, background: Path | None,
+    source: tuple[Path, ...], output: Path, exposure: Path | None, background: Path | None,
     region: Path | None, parameters: tuple[Any, ...], json_path: Path | None,
 ) -> None:  # fmt: skip
-    """Find and measure the sources of an event file or a counts image.
+    """Find and measure the sources of an observation or a counts image.
 
     Maxima of a wavelet transform whose Poisson probability under the background is below
     exp(-threshold) are sources. They are measured in apertures fitted to the PSF, with
@@ -45,10 +48,10 @@ def detect_command(
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.detection_table import detect_in_file
 
-    detection, photometry, imaging = parameters
-    check_outputs([output, json_path], [source, exposure, background, region])
+    detection, photometry, imaging, selection = parameters
+    check_outputs([output, json_path], [*source, exposure, background, region])
     table, summary = detect_in_file(
-        source, imaging, detection, photometry,
+        source, imaging, detection, photometry, selection,
         exposure=exposure, background=background, region=region, output=output,
     )  # fmt: skip
     click.echo(

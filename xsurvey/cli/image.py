@@ -1,16 +1,18 @@
 """``xsurvey image``."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from xsurvey.cli.inputs import event_argument, exposure_option, region_option
+from xsurvey.cli.inputs import events_argument, exposure_option, region_option
 from xsurvey.cli.options import json_option, step_options, write_json
 from xsurvey.imaging.parameters import ImageParameters
+from xsurvey.missions.selection import SelectionParameters
 
 
 @click.command()
-@event_argument
+@events_argument
 @click.option(
     "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE",
     help="Counts image to write.",
@@ -22,36 +24,39 @@ from xsurvey.imaging.parameters import ImageParameters
 @exposure_option
 @region_option
 @click.option("--band", metavar="KEV", help="Energy range; the same as an image band.")
-@step_options(ImageParameters)
+@step_options(ImageParameters, SelectionParameters)
 @json_option
 def image_command(
-    events: Path, output: Path, exposure_output: Path | None, exposure: Path | None,
-    region: Path | None, band: str | None, parameters: ImageParameters, json_path: Path | None,
+    events: tuple[Path, ...], output: Path, exposure_output: Path | None, exposure: Path | None,
+    region: Path | None, band: str | None, parameters: tuple[Any, ...], json_path: Path | None,
 ) -> None:  # fmt: skip
-    """Make a counts image of an event file, and its exposure map.
+    """Make a counts image of an observation, and its exposure map.
 
     \b
-    Example, 2-7 keV in pixels of 2 arcsec:
+    Examples, 2-7 keV in pixels of 2 arcsec, and one group of detectors:
       xsurvey image events.fits -o hard.fits --band 2-7 --pixel-size 2arcsec
+      xsurvey image em01_080156_020_EventList_c010.fits.gz -o tm8.fits --detectors TM8
     """
     from xsurvey.errors import ParameterError
     from xsurvey.imaging.field import field_from_events
     from xsurvey.io.atomic import check_outputs
-    from xsurvey.missions import get_mission, open_events
+    from xsurvey.missions import get_mission
+    from xsurvey.missions.selection import open_selected
     from xsurvey.regions import read_region_file
 
-    wanted = list(parameters.image_band)
+    imaging, selection = parameters
+    wanted = list(imaging.image_band)
     if band is not None:
         wanted.append(ImageParameters.read({"image_band": [band]}, "").image_band[0])
     if len(wanted) > 1:
         raise ParameterError("--band", "is given more than once", "make one image at a time")
-    check_outputs([output, exposure_output, json_path], [events, exposure, region])
-    event_list = open_events(events)
+    check_outputs([output, exposure_output, json_path], [*events, exposure, region])
+    event_list = open_selected(events, selection)
     mission = get_mission(event_list.observation.mission)
     if region is not None:
         event_list = event_list.in_region(read_region_file(region, event_list.wcs))
     chosen = wanted[0] if wanted else mission.bands[mission.detection_bands[0]]
-    field = field_from_events(event_list, [chosen], parameters, exposure)
+    field = field_from_events(event_list, [chosen], imaging, exposure)
     label = next(iter(field.counts))
     image, exposure_map = field.counts[label], field.exposure[label]
     image.write(output)
@@ -60,8 +65,12 @@ def image_command(
     counts = int(image.data.sum())
     click.echo(f"{output}: {counts} counts in {chosen} keV, {image.data.shape[1]} x "
                f"{image.data.shape[0]} pixels of {image.grid.pixel_size:.4g} arcsec")  # fmt: skip
+    for note in event_list.observation.warnings:
+        click.echo(f"xsurvey: note: {note}", err=True)
     write_json(json_path, {
         "file": str(output), "counts": counts, "band": list(chosen),
         "shape": list(image.data.shape), "pixel_size_arcsec": image.grid.pixel_size,
-        "livetime_s": event_list.livetime, "exposure_map": exposure_map.stamps["EXPMAP"],
+        # no place of a scan is seen for as long as the file lasts
+        "livetime_s": None if event_list.observation.scanning else event_list.livetime,
+        "exposure_map": exposure_map.stamps["EXPMAP"],
     })  # fmt: skip

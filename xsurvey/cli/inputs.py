@@ -4,7 +4,9 @@ from pathlib import Path
 
 import click
 
-event_argument = click.argument("events", type=click.Path(path_type=Path), metavar="EVENTS")
+events_argument = click.argument(
+    "events", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="EVENTS..."
+)
 exposure_option = click.option(
     "--exposure", type=click.Path(path_type=Path), metavar="MAP",
     help="Exposure map (seconds, vignetted). Without one it is approximated from the events "

@@ -71,7 +71,9 @@ def find_sources(
         )
     _check_region(field, labels[0], region)
     searches = [
-        search_band(label, field.counts[label], field.exposure[label], parameters, background)
+        search_band(
+            label, field.counts[label], field.exposure[label], parameters, background, field.mission
+        )
         for label in labels
     ]
     sources = _inside(merge_bands(searches, parameters), field, labels[0], region)

@@ -118,9 +118,15 @@ def _measure(
     else:
         off_axis = np.full(len(x), np.nan)
     psf = _psf(field, parameters)
-    detector_pixel = field.mission.sky_pixel if field.mission else grid.pixel_size
+    detector_pixel = field.mission.detector_pixel if field.mission else grid.pixel_size
     circles = apertures_for(
-        sources, np.nan_to_num(off_axis), psf, grid.pixel_size, detector_pixel, parameters
+        sources,
+        np.nan_to_num(off_axis),
+        psf,
+        grid.pixel_size,
+        detector_pixel,
+        parameters,
+        parameters.fraction(field.mission),
     )
     measured = {
         label: measure_band(_band_data(field, label, found, detection), circles) for label in labels
@@ -174,9 +180,9 @@ def _quality(
 def _psf(field: Field, parameters: PhotometryParameters) -> PointSpreadFunction | None:
     if parameters.psf is not None:
         return parse_psf(parameters.psf)
-    if field.mission is None or field.pointing is None:
+    if field.mission is None or (field.pointing is None and not field.scanning):
         return None
-    return field.mission.psf()
+    return field.mission.psf(field.scanning)
 
 
 def _band_data(
@@ -187,7 +193,7 @@ def _band_data(
         background = found.backgrounds[label].data
     else:
         # the mask of the searched band: the same sources, whatever the band
-        widest = detection.background_scale / counts.grid.pixel_size
+        widest = detection.background_pixels(field.mission, counts.grid.pixel_size)
         background = background_map(counts.data, exposure.data, found.mask, (widest,))
     return BandData(field.photons(label), counts, exposure, background, field.timed)
 

@@ -2,9 +2,13 @@
 
 from pydantic import Field, field_validator, model_validator
 
+from xsurvey.missions import Mission
 from xsurvey.parameters import StepParameters
 from xsurvey.psf import parse_psf
 from xsurvey.units import Angle, Band, written
+
+_BACKGROUND_PIXELS = 60.0
+_APERTURE_FRACTION = 0.9
 
 
 class DetectionParameters(StepParameters):
@@ -34,10 +38,18 @@ class DetectionParameters(StepParameters):
         default=4, ge=1, le=7,
         description="Number of wavelet scales, from one pixel up, each twice the last.",
     )  # fmt: skip
-    background_scale: Angle = Field(
-        default=written("60arcsec"), gt=0,
-        description="Gaussian sigma of the widest smoothing of the background map.",
+    background_scale: Angle | None = Field(
+        default=None, gt=0,
+        description="Gaussian sigma of the widest smoothing of the background map; the mission's "
+        "choice if not given, of an image of no known mission 60 pixels.",
     )  # fmt: skip
+
+    def background_pixels(self, mission: Mission | None, pixel_size: float) -> float:
+        """Return the background scale in pixels of an image, whose size is in arcsec."""
+        scale = self.background_scale
+        if scale is None:
+            scale = mission.background_scale if mission else _BACKGROUND_PIXELS * pixel_size
+        return scale / pixel_size
 
     @property
     def lowest_threshold(self) -> float:
@@ -53,9 +65,11 @@ class PhotometryParameters(StepParameters):
         description="Energy range to measure in, in keV; repeat for several. The searched "
         "bands if those were given, otherwise the mission's standard bands.",
     )
-    aperture_fraction: float = Field(
-        default=0.9, gt=0.1, lt=0.99, description="Fraction of the PSF that the aperture encircles."
-    )
+    aperture_fraction: float | None = Field(
+        default=None, gt=0.1, lt=0.99,
+        description="Fraction of the PSF that the aperture encircles; the mission's choice if not "
+        "given, 0.9 of an unknown one.",
+    )  # fmt: skip
     psf: str | None = Field(
         default=None,
         description="PSF as gaussian:SIGMA or king:R90,SLOPE (gaussian:0.7arcsec). The mission's "
@@ -78,6 +92,12 @@ class PhotometryParameters(StepParameters):
         gt=0,
         description="Smallest outer radius of the background annulus.",
     )
+
+    def fraction(self, mission: Mission | None) -> float:
+        """Return the fraction of the PSF to encircle for a mission."""
+        if self.aperture_fraction is not None:
+            return self.aperture_fraction
+        return mission.aperture_fraction if mission else _APERTURE_FRACTION
 
     @model_validator(mode="after")
     def _annulus_has_a_width(self) -> "PhotometryParameters":

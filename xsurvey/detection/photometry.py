@@ -82,7 +82,7 @@ class Apertures:
 
 def apertures_for(
     sources: Sequence[DetectedSource], off_axis: np.ndarray, psf: PointSpreadFunction | None,
-    pixel_size: float, detector_pixel: float, parameters: PhotometryParameters,
+    pixel_size: float, detector_pixel: float, parameters: PhotometryParameters, fraction: float,
 ) -> Apertures:  # fmt: skip
     """Choose the aperture and annulus of each source.
 
@@ -99,6 +99,8 @@ def apertures_for(
     pixel_size, detector_pixel : float
         Arcsec.
     parameters : PhotometryParameters
+    fraction : float
+        Of the PSF, to encircle.
     """
     x = np.array([s.position.x for s in sources], dtype=float)
     y = np.array([s.position.y for s in sources], dtype=float)
@@ -113,7 +115,6 @@ def apertures_for(
     shapes: list[PointSpreadFunction] = [
         psf if psf is not None and not wide else g for g, wide in zip(fitted, extended, strict=True)
     ]
-    fraction = parameters.aperture_fraction
     radius = _each(lambda p, t: p.radius(fraction, t), shapes, off_axis)
     inner = parameters.annulus_inner * radius
     outer = np.maximum(parameters.annulus_outer * radius, parameters.annulus_minimum)

@@ -19,6 +19,7 @@ from xsurvey.detection.position import FittedPosition, fit_position
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.imaging.background import background_map
 from xsurvey.imaging.sky_image import SkyImage
+from xsurvey.missions import Mission
 
 _MASK_THRESHOLD = 10.0
 _LARGEST_MASKED_SCALE = 3
@@ -71,7 +72,7 @@ class DetectedSource:
 
 def search_band(
     band: str, counts: SkyImage, exposure: SkyImage, parameters: DetectionParameters,
-    background: SkyImage | None = None,
+    background: SkyImage | None = None, mission: Mission | None = None,
 ) -> BandSearch:  # fmt: skip
     """Find the candidates of one band.
 
@@ -84,6 +85,8 @@ def search_band(
     parameters : DetectionParameters
     background : SkyImage, optional
         Expected counts a pixel; estimated where not given.
+    mission : Mission, optional
+        Whose habits hold where the parameters say nothing.
 
     Raises
     ------
@@ -102,7 +105,7 @@ def search_band(
         level = np.where((seconds > 0) & (level <= 0), level[level > 0].min(), level)
         mask = np.zeros(data.shape, dtype=bool)
     else:
-        widest = parameters.background_scale / counts.grid.pixel_size
+        widest = parameters.background_pixels(mission, counts.grid.pixel_size)
         if widest < _SMALLEST_SCALE:
             raise ParameterError(
                 "background_scale", f"is only {widest:.3g} pixels: the map would hold the sources",

@@ -61,9 +61,17 @@ def observation_stamps(events: EventList, band: EnergyBand) -> dict[str, Any]:
         "TELESCOP": observation.telescope, "INSTRUME": observation.instrument,
         "OBS_ID": observation.obs_id, "OBJECT": observation.target,
         "MISSION": observation.mission, "EXPOSURE": round(events.livetime, 3),
-        "RA_PNT": observation.pointing.ra, "DEC_PNT": observation.pointing.dec,
-        "TIMEDEL": observation.frame_time, "BAND_LO": band.minimum, "BAND_HI": band.maximum,
+        "BAND_LO": band.minimum, "BAND_HI": band.maximum,
     }  # fmt: skip
+    if observation.scanning:
+        # no place of a scan is seen for as long as the file lasts
+        del stamps["EXPOSURE"]
+        stamps["OBS_MODE"] = "SURVEY"
+        stamps["RA_CEN"], stamps["DEC_CEN"] = observation.pointing
+    else:
+        stamps["RA_PNT"], stamps["DEC_PNT"] = observation.pointing
+    if np.isfinite(observation.frame_time):
+        stamps["TIMEDEL"] = observation.frame_time / (len(events.gti) if events.coaligned else 1)
     if np.isfinite(observation.roll):
         stamps["ROLL_PNT"] = observation.roll
     return stamps

@@ -1,18 +1,22 @@
-"""Exposure maps: supplied, or made from the events and stamped as approximate.
+"""Exposure maps where none is supplied, stamped as approximate.
 
-The approximation takes the footprint of each detector from its own events. Where they
-carry detector coordinates, the map from detector to sky is fitted, and the scatter of the
-events about it *is* the dither, so edges and gaps are smeared as the real ones are.
-Bad columns and the loss of quantum efficiency with time are not known to it.
+A file that tells where the telescope looked gives its exposure by that. Otherwise the
+approximation takes the footprint of each detector from its own events. Where they carry
+detector coordinates, the map from detector to sky is fitted, and the scatter of the events
+about it *is* the dither, so edges and gaps are smeared as the real ones are. Bad columns and
+the loss of quantum efficiency with time are not known to either.
 """
+
+from collections.abc import Callable
 
 import numpy as np
 from scipy import ndimage, signal
 from scipy.spatial import ConvexHull, QhullError
 
 from xsurvey.events import EventList
+from xsurvey.imaging.attitude_exposure import exposure_from_attitude
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage
-from xsurvey.missions import get_mission
+from xsurvey.missions import Mission, get_mission
 from xsurvey.missions.base import DetectorColumns
 from xsurvey.units import EnergyBand
 
@@ -38,23 +42,45 @@ def approximate_exposure(
     Returns
     -------
     list of SkyImage
-        Livetime times relative effective area in seconds, stamped ``EXPMAP = 'APPROX'``.
+        Livetime times relative effective area in seconds, stamped ``EXPMAP = 'APPROX'``; the
+        mean over coaligned detectors. Without unit, and relative, where a file of a scan does
+        not tell where the telescope looked.
     """
     mission = get_mission(events.observation.mission)
-    livetime = np.zeros(grid.shape)
-    for detector, columns in _by_detector(events, mission.detector_columns).items():
-        seconds = events.detector_livetime(detector)
-        livetime += seconds * _detector_footprint(columns, grid, mission.detector_columns)
-    off_axis = grid.off_axis(events.observation.pointing)
-    maps = []
-    for band in bands:
-        energy = float(np.sqrt(max(band.minimum, 0.1) * band.maximum))
-        stamps = {
+    energies = [float(np.sqrt(max(band.minimum, 0.1) * band.maximum)) for band in bands]
+    unit = "s"
+    if events.attitude and mission.field_radius is not None:
+        how = "good times and attitude, analytic vignetting, no bad pixels: approximate"
+        maps = exposure_from_attitude(events, grid, energies, mission)
+    elif events.observation.scanning:
+        how = "footprint of a scan from its events: relative, not seconds"
+        unit = ""
+        maps = [_footprint(events, grid, mission, lambda _: 1.0, hulls=True)] * len(bands)
+    else:
+        how = "footprint from the events, analytic vignetting: approximate"
+        livetime = _footprint(events, grid, mission, events.detector_livetime)
+        off_axis = grid.off_axis(events.observation.pointing)
+        maps = [livetime * mission.vignetting(off_axis, energy) for energy in energies]
+    return [
+        SkyImage(data, grid, unit, {
             "EXPMAP": APPROXIMATE, "VIGNKEV": round(energy, 4), "MISSION": mission.name,
-            "COMMENT": "footprint from the events, analytic vignetting: approximate",
-        }  # fmt: skip
-        maps.append(SkyImage(livetime * mission.vignetting(off_axis, energy), grid, "s", stamps))
-    return maps
+            "COMMENT": how,
+        })
+        for data, energy in zip(maps, energies, strict=True)
+    ]  # fmt: skip
+
+
+def _footprint(
+    events: EventList, grid: ImageGrid, mission: Mission, weight: Callable[[int], float],
+    hulls: bool = False,
+) -> np.ndarray:  # fmt: skip
+    """Return the sum of the detectors' footprints times their weights."""
+    total = np.zeros(grid.shape)
+    layout = None if hulls else mission.detector_columns
+    parts = _by_detector(events, layout)
+    for detector, columns in parts.items():
+        total += weight(detector) * _detector_footprint(columns, grid, layout)
+    return total / len(events.gti) if events.coaligned else total
 
 
 def footprint_of_counts(counts: np.ndarray) -> np.ndarray:
@@ -154,9 +180,12 @@ def _inside_detector(solution: np.ndarray, grid: ImageGrid, layout: DetectorColu
             x, y = x[None, :] - solution[2, 0], y[:, None] - solution[2, 1]
             column = x * inverse[0, 0] + y * inverse[1, 0]
             row = x * inverse[0, 1] + y * inverse[1, 1]
-            total += (np.abs(column - (layout.width + 1) / 2) <= layout.width / 2) & (
-                np.abs(row - (layout.height + 1) / 2) <= layout.height / 2
-            )
+            column -= (layout.width + 1) / 2
+            row -= (layout.height + 1) / 2
+            inside = (np.abs(column) <= layout.width / 2) & (np.abs(row) <= layout.height / 2)
+            if layout.radius is not None:
+                inside &= np.hypot(column, row) <= layout.radius
+            total += inside
     return total / len(offsets) ** 2
 
 

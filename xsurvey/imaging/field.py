@@ -41,8 +41,12 @@ class Field:
     events : EventList or None
         None where all that there is is an image.
     mission : Mission or None
+    frame_time : float
+        Seconds, of all coaligned modules together: a source's counts spread over them.
     timed : bool
         False where exposure is relative, so that no rates follow.
+    scanning : bool
+        Whether the telescope swept over the field, so that there is no optical axis.
     """
 
     counts: Mapping[str, SkyImage]
@@ -56,6 +60,7 @@ class Field:
     target: str
     instrument: str
     timed: bool = True
+    scanning: bool = False
 
     @property
     def exposure_approximate(self) -> bool:
@@ -116,10 +121,15 @@ def field_from_events(
         exposures = approximate_exposure(events, grid, list(bands))
     images = bin_events(events, grid, bands)
     observation = events.observation
+    # a scan has no optical axis; coaligned modules each see their part of the counts
+    pointing = None if observation.scanning else observation.pointing
+    modules = len(events.gti) if events.coaligned else 1
     return Field(
         dict(zip(labels, images, strict=True)), dict(zip(labels, exposures, strict=True)),
-        dict(zip(labels, bands, strict=True)), events, mission, observation.pointing,
-        observation.frame_time, observation.obs_id, observation.target, observation.instrument,
+        dict(zip(labels, bands, strict=True)), events, mission, pointing,
+        observation.frame_time / modules, observation.obs_id, observation.target,
+        observation.instrument, timed=all(e.unit == "s" for e in exposures),
+        scanning=observation.scanning,
     )  # fmt: skip
 
 
@@ -193,13 +203,15 @@ def field_from_image(
         value = seconds if timed else 1.0
         footprint = footprint_of_counts(data) * value
         exposure = SkyImage(footprint, image.grid, "s" if timed else "", {"EXPMAP": APPROXIMATE})
-    pointing = _pointing(stamps, path)
+    scanning = str(stamps.get("OBS_MODE", "")).strip().upper() in ("SURVEY", "SCAN")
+    pointing = None if scanning else _pointing(stamps, path)
     frame_time = stamps.get("TIMEDEL")
     frame_time = float(frame_time) if isinstance(frame_time, int | float) else np.nan
     return Field(
         {label: image}, {label: exposure}, {label: band} if band else {}, None, mission, pointing,
         frame_time, str(stamps.get("OBS_ID", "")).strip() or path.stem,
         str(stamps.get("OBJECT", "")).strip(), str(stamps.get("INSTRUME", "")).strip(), timed,
+        scanning,
     )  # fmt: skip
 
 

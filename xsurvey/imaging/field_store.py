@@ -23,7 +23,7 @@ def write_field(folder: Path, field: Field) -> None:
         "labels": list(field.counts), "bands": field.bands,
         "mission": field.mission.name if field.mission else None, "pointing": field.pointing,
         "frame_time": field.frame_time, "obs_id": field.obs_id, "target": field.target,
-        "instrument": field.instrument, "timed": field.timed,
+        "instrument": field.instrument, "timed": field.timed, "scanning": field.scanning,
     }  # fmt: skip
     (folder / _FACTS).write_text(json.dumps(facts, indent=1))
 
@@ -46,5 +46,5 @@ def read_field(folder: Path, events: EventList | None) -> Field:
         events=events, mission=missions().get(facts["mission"]),
         pointing=SkyPosition(*pointing) if pointing else None, frame_time=facts["frame_time"],
         obs_id=facts["obs_id"], target=facts["target"], instrument=facts["instrument"],
-        timed=facts["timed"],
+        timed=facts["timed"], scanning=facts["scanning"],
     )  # fmt: skip

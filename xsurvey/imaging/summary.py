@@ -46,15 +46,17 @@ class EventSummary:
         roll = f", roll {observation.roll:.3f} deg" if np.isfinite(observation.roll) else ""
         lines = [
             ("file", observation.path.name),
-            ("mission", f"{observation.telescope} {observation.instrument}"),
+            ("mission", f"{observation.telescope} {observation.instrument}"
+             f"{', survey scan' if observation.scanning else ''}"),
             ("target", observation.target or "(not named)"),
             ("obs id", observation.obs_id),
             ("dates", f"{observation.date(start)} to {observation.date(stop)} UTC"),
-            ("pointing", f"RA {observation.pointing.ra:.6f}, Dec {observation.pointing.dec:.6f} "
+            ("field centre" if observation.scanning else "pointing",
+             f"RA {observation.pointing.ra:.6f}, Dec {observation.pointing.dec:.6f} "
              f"deg{roll}"),
             ("good time", f"{events.ontime:.3f} s ({self._interval_text()})"),
             ("livetime", f"{events.livetime:.3f} s (dead-time correction "
-             f"{observation.dead_time_correction:.5f})"),
+             f"{self._live_fraction():.5f}{self._mean_text()})"),
             ("header exposure", f"{observation.header_exposure:.3f} s"
              if np.isfinite(observation.header_exposure) else "(none)"),
             ("events", f"{self.events} after standard filtering, of {self.rows} rows"),
@@ -81,7 +83,8 @@ class EventSummary:
             "ra_pointing": observation.pointing.ra, "dec_pointing": observation.pointing.dec,
             "roll": observation.roll, "ontime": events.ontime, "livetime": events.livetime,
             "header_exposure": observation.header_exposure,
-            "dead_time_correction": observation.dead_time_correction,
+            "dead_time_correction": self._live_fraction(), "scanning": observation.scanning,
+            "attitude": bool(events.attitude),
             "rows": self.rows, "events": self.events,
             "energy_min": self.energy_range[0], "energy_max": self.energy_range[1],
             "time_min": self.time_range[0], "time_max": self.time_range[1],
@@ -98,6 +101,18 @@ class EventSummary:
             "pixel_size_arcsec": events.pixel_size, "warnings": list(self.warnings),
         }  # fmt: skip
 
+    def _live_fraction(self) -> float:
+        events = self.event_list
+        good = sum(g.total for g in events.gti.values())
+        live = sum(events.detector_livetime(number) for number in events.gti)
+        return live / good if good else np.nan
+
+    def _mean_text(self) -> str:
+        events = self.event_list
+        if not events.coaligned or len(events.gti) == 1:
+            return ""
+        return f"; mean of {len(events.gti)} detectors"
+
     def _good_span(self) -> tuple[float, float]:
         own = [g for g in self.event_list.gti.values() if len(g.start)]
         if not own:
@@ -109,6 +124,10 @@ class EventSummary:
         numbers = {detector: len(g.start) for detector, g in gti.items()}
         if set(gti) == {-1}:
             return f"{numbers[-1]} interval{'s' if numbers[-1] != 1 else ''}"
+        if len(set(numbers.values())) == 1 and len(numbers) > 1:
+            each = next(iter(numbers.values()))
+            names = ", ".join(str(d) for d in numbers)
+            return f"{each} interval{'s' if each != 1 else ''} on each of detectors {names}"
         return ", ".join(f"detector {d}: {n}" for d, n in numbers.items())
 
 
@@ -140,7 +159,11 @@ def summarise(events: EventList) -> EventSummary:
 def _oddities(events: EventList, count: int, strange: int, times: tuple[float, float]) -> list[str]:
     notes = []
     if strange:
-        notes.append(f"{strange} events whose time, place or energy is not a number are left out")
+        needed = dict.fromkeys(name.upper() for e in events.sources for name in e.required)
+        *most, last = ["time", "place", "energy", *needed]
+        notes.append(
+            f"{strange} events whose {', '.join(most)} or {last} is not a number are left out"
+        )
     if count == 0:
         notes.append("no event passes the standard filter and the GTIs")
         return notes
@@ -155,6 +178,6 @@ def _oddities(events: EventList, count: int, strange: int, times: tuple[float, f
             "be an excerpt"
         )
     dropped = events.rows - count
-    if dropped > 0.5 * events.rows:
+    if dropped > 0.5 * events.rows and not events.filters:
         notes.append(f"{dropped} of {events.rows} rows fail the standard filter or the GTIs")
     return notes

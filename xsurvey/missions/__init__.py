@@ -2,6 +2,7 @@
 
 import functools
 import os
+from collections.abc import Sequence
 from importlib.metadata import entry_points
 
 from xsurvey.errors import InputError, ParameterError, nearest
@@ -9,7 +10,9 @@ from xsurvey.events import EventList
 from xsurvey.io.fits_file import FitsFile, open_fits
 from xsurvey.missions.base import Mission
 
-__all__ = ["Mission", "get_mission", "mission_of", "missions", "open_events"]
+__all__ = [
+    "Mission", "get_mission", "mission_of", "missions", "open_events", "select_detectors",
+]  # fmt: skip
 
 
 @functools.cache
@@ -38,13 +41,17 @@ def mission_of(file: FitsFile) -> Mission | None:
     return next((m for m in missions().values() if m.recognises(file)), None)
 
 
-def open_events(path: str | os.PathLike[str]) -> EventList:
-    """Open an event file of any installed mission.
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+
+
+def open_events(path: Paths) -> EventList:
+    """Open an event file of any installed mission, or the files of one observation's units.
 
     Parameters
     ----------
-    path : path
-        A FITS event file, gzipped or not.
+    path : path, or sequence of paths
+        FITS event files, gzipped or not. Several must be units (detectors) of one observation
+        of a mission that gives each a file of its own.
 
     Returns
     -------
@@ -54,8 +61,16 @@ def open_events(path: str | os.PathLike[str]) -> EventList:
     Raises
     ------
     InputError
-        The file cannot be read, or no mission recognises it.
+        A file cannot be read, no mission recognises it, or several do not belong together.
     """
+    paths = [path] if isinstance(path, str | os.PathLike) else list(path)
+    opened = [_open(one) for one in paths]
+    if len(opened) == 1:
+        return opened[0]
+    return get_mission(opened[0].observation.mission).join(opened)
+
+
+def _open(path: str | os.PathLike[str]) -> EventList:
     file = open_fits(path)
     mission = mission_of(file)
     if mission is None:
@@ -66,3 +81,34 @@ def open_events(path: str | os.PathLike[str]) -> EventList:
             f"give an event file of {', '.join(missions())}",
         )  # fmt: skip
     return mission.open(file)
+
+
+def select_detectors(events: EventList, names: str | None) -> EventList:
+    """Return the events of the detectors that a name of the mission stands for.
+
+    Parameters
+    ----------
+    events : EventList
+    names : str or None
+        A name of `Mission.detector_groups`, or several with commas; None for all.
+
+    Raises
+    ------
+    ParameterError
+        The mission has no detectors of that name.
+    InputError
+        The observation has none of them.
+    """
+    if names is None:
+        return events
+    known = get_mission(events.observation.mission).detector_groups
+    by_lower = {name.lower(): numbers for name, numbers in known.items()}
+    chosen: list[int] = []
+    for name in names.split(","):
+        if name.strip().lower() not in by_lower:
+            raise ParameterError(
+                "detectors", f"{events.observation.telescope} has no '{name.strip()}'",
+                nearest(name.strip(), known),
+            )  # fmt: skip
+        chosen += by_lower[name.strip().lower()]
+    return events.in_detectors(chosen, names)

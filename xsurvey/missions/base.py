@@ -7,16 +7,16 @@ name the instance in the entry-point group ``xsurvey.missions``.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xsurvey.errors import InputError
+from xsurvey.attitude import Attitude
+from xsurvey.errors import InputError, ParameterError
 from xsurvey.events import EventList
-from xsurvey.io.fits_file import FitsFile, Table
+from xsurvey.io.fits_file import FitsFile
 from xsurvey.psf import PointSpreadFunction
 from xsurvey.units import EnergyBand, SkyPosition
 
@@ -30,9 +30,13 @@ class Detector:
     number : int
         As in the events' detector column.
     x, y : float
-        Centre relative to the optical axis, in sky pixels before the roll.
+        Centre relative to the optical axis, in arcsec before the roll.
     width, height : int
-        Detector pixels, of the size of a sky pixel.
+        Detector pixels.
+    pixel : float
+        Detector pixel in arcsec.
+    radius : float or None
+        Of the part that sees the sky, in arcsec around the centre; None for all of it.
     """
 
     number: int
@@ -40,16 +44,63 @@ class Detector:
     y: float
     width: int
     height: int
+    pixel: float
+    radius: float | None = None
+
+    def sees(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Tell which offsets from the optical axis, in arcsec before the roll, fall on it."""
+        x, y = np.asarray(x) - self.x, np.asarray(y) - self.y
+        half_width, half_height = self.width * self.pixel / 2, self.height * self.pixel / 2
+        inside = (np.abs(x) <= half_width) & (np.abs(y) <= half_height)
+        return inside if self.radius is None else inside & (np.hypot(x, y) <= self.radius)
 
 
 @dataclass(frozen=True)
 class DetectorColumns:
-    """Columns with an event's place on its detector; coordinates run from 1 to the size."""
+    """Columns with an event's place on its detector; coordinates run from 1 to the size.
+
+    Attributes
+    ----------
+    radius : float or None
+        Of the part that sees the sky, in detector pixels around the centre; None for all of it.
+    """
 
     x: str
     y: str
     width: int
     height: int
+    radius: float | None = None
+
+
+@dataclass(frozen=True)
+class ScanPattern:
+    """How a telescope surveys the sky: great circles, one after the other.
+
+    Attributes
+    ----------
+    speed : float
+        Of the optical axis on the sky, arcsec / s.
+    period : float
+        Between two scans of the same field, in s.
+    step : float
+        By which each scan lies beside the last one, in arcmin.
+    """
+
+    speed: float
+    period: float
+    step: float
+
+
+@dataclass(frozen=True)
+class SimulatedFacts:
+    """What the header of a simulated observation needs to know; times in mission seconds."""
+
+    pointing: SkyPosition
+    roll: float
+    start: float
+    stop: float
+    ontime: float
+    scanning: bool
 
 
 class Mission(ABC):
@@ -74,8 +125,28 @@ class Mission(ABC):
         Size of a pixel of X and Y in arcsec.
     image_pixel : float
         Pixel of images where none is asked for, in arcsec.
+    projection : str
+        Of X and Y in simulated files.
+    reference_pixel : float
+        Sky pixel of the pointing on both axes of simulated files.
     frame_time : float
-        Usual frame time in seconds.
+        Usual frame time in seconds; NaN for detectors without frames, which do not pile up.
+    detector_pixel : float
+        In arcsec; pile-up is of photons in 3 x 3 of them.
+    background_scale : float
+        Widest smoothing of background maps where nothing else is asked for, in arcsec.
+    aperture_fraction : float
+        Part of the PSF that photometry encircles where nothing else is asked for.
+    detector_groups : mapping of str to tuple of int
+        Names that people give to detectors and to groups of them.
+    coaligned : bool
+        Whether all detectors look at the same field at the same time.
+    units_have_files : bool
+        Whether each detector of an observation has an event file of its own.
+    field_radius : float or None
+        Radius of a circular field of view in arcmin.
+    scan : ScanPattern or None
+        How the telescope surveys the sky, if it does.
     """
 
     name: str
@@ -87,7 +158,17 @@ class Mission(ABC):
     detector_columns: DetectorColumns | None
     sky_pixel: float
     image_pixel: float
+    projection: str = "TAN"
+    reference_pixel: float = 4096.5
     frame_time: float
+    detector_pixel: float
+    background_scale: float
+    aperture_fraction: float = 0.9
+    detector_groups: Mapping[str, tuple[int, ...]] = {}
+    coaligned: bool = False
+    units_have_files: bool = False
+    field_radius: float | None = None
+    scan: ScanPattern | None = None
 
     @abstractmethod
     def recognises(self, file: FitsFile) -> bool:
@@ -104,8 +185,14 @@ class Mission(ABC):
         """
 
     @abstractmethod
-    def psf(self) -> PointSpreadFunction:
-        """Return the PSF used where no better one is given."""
+    def psf(self, scanning: bool = False) -> PointSpreadFunction:
+        """Return the PSF used where no better one is given.
+
+        Parameters
+        ----------
+        scanning : bool
+            For survey scans, which average it over the field.
+        """
 
     @abstractmethod
     def vignetting(self, off_axis: np.ndarray, energy: float) -> np.ndarray:
@@ -119,138 +206,68 @@ class Mission(ABC):
             keV.
         """
 
-    @abstractmethod
-    def detectors(self) -> Sequence[Detector]:
-        """Return the layout that the simulator uses."""
+    def join(self, units: Sequence[EventList]) -> EventList:
+        """Return one event list of the units of one observation.
 
-    @abstractmethod
+        Raises
+        ------
+        InputError
+            The mission's detectors have no files of their own, or these are not of one
+            observation.
+        """
+        raise InputError(
+            units[1].observation.path,
+            f"is a second event file; each {self.name} file holds a whole observation",
+            "give one file at a time",
+        )
+
+    def detectors(self) -> Sequence[Detector]:
+        """Return the layout that the simulator uses.
+
+        Raises
+        ------
+        ParameterError
+            xsurvey does not simulate the mission itself.
+        """
+        raise _not_simulated(self.name)
+
     def encode(self, events: Mapping[str, np.ndarray]) -> list[tuple[str, str, str, np.ndarray]]:
         """Return the table columns of simulated events.
 
         Parameters
         ----------
         events : mapping of str to ndarray, shape (n,)
-            ``time``, ``x``, ``y``, ``energy`` [keV], ``detector``, ``detector_x``,
-            ``detector_y``.
+            ``time``, ``x``, ``y``, ``ra``, ``dec`` [deg], ``energy`` [keV], ``detector``,
+            ``detector_x``, ``detector_y`` [detector pixels from the lower left corner].
 
         Returns
         -------
         list of (name, FITS format, unit, values)
         """
+        raise _not_simulated(self.name)
 
-    @abstractmethod
-    def header(
-        self, pointing: SkyPosition, roll: float, start: float, ontime: float
-    ) -> dict[str, Any]:
+    def header(self, facts: SimulatedFacts) -> dict[str, Any]:
         """Return the header of a simulated event table: times, pointing, mission keywords."""
+        raise _not_simulated(self.name)
+
+    def interval_extension(self, detector: int) -> tuple[str, dict[str, Any]]:
+        """Return name and keywords of the table with a detector's good times.
+
+        Parameters
+        ----------
+        detector : int
+            -1 for a table that holds for all.
+        """
+        return "GTI", {} if detector < 0 else {"EXTVER": detector}
+
+    def attitude_tables(
+        self, detector: int, attitude: Attitude, roll: float
+    ) -> list[tuple[str, list[tuple[str, str, str, np.ndarray]]]]:
+        """Return the tables, name and columns, that tell where a simulated detector looked."""
+        return []
 
 
-def find_event_table(file: FitsFile, mission: str) -> Table:
-    """Return the EVENTS table of a file.
-
-    Raises
-    ------
-    InputError
-        There is none; the message tells an image from another table.
-    """
-    tables = file.find("EVENTS") or file.find("STDEVT")
-    if tables:
-        return tables[0]
-    what = "holds no EVENTS table"
-    if not file.tables:
-        what += " (it is an image)" if len(file.headers) > 1 or file.primary.get("NAXIS") else ""
-    raise InputError(file.path, what, f"give a {mission} event file")
-
-
-def require_columns(table: Table, wanted: Mapping[str, Sequence[str]]) -> None:
-    """Check that of each group of alternative columns one is there.
-
-    Raises
-    ------
-    InputError
-        Names the columns that are missing.
-    """
-    for purpose, names in wanted.items():
-        if not any(name in table.names for name in names):
-            raise InputError(
-                table.path, f"its event table has no column {' or '.join(n.upper() for n in names)}"
-                f" ({purpose})", "give a complete event file",
-            )  # fmt: skip
-    require_numbers(table, [n for names in wanted.values() for n in names])
-
-
-def require_numbers(table: Table, names: Iterable[str]) -> None:
-    """Check that columns, where they are there, hold one number a row.
-
-    Raises
-    ------
-    InputError
-        Names the column that holds text or vectors.
-    """
-    for name in names:
-        if name not in table.names:
-            continue
-        kind = table.dtype[table.names.index(name)]
-        if kind.shape or kind.kind not in "iuf":
-            raise InputError(
-                table.path, f"column {name.upper()} does not hold one number a row",
-                "give a complete event file",
-            )  # fmt: skip
-
-
-def header_number(table: Table, key: str, default: float = np.nan) -> float:
-    """Return a keyword of a table's header as a number, ``default`` where it is absent.
-
-    Raises
-    ------
-    InputError
-        It holds something else.
-    """
-    value = table.header.get(key)
-    if value is None:
-        return default
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(
-            table.path, f"keyword {key} is {value!r}, not a number", "correct the header"
-        )
-    return float(value)
-
-
-@dataclass(frozen=True)
-class TableSource:
-    """An event table read through a mission's names: the `EventSource` of most missions.
-
-    Attributes
-    ----------
-    columns : dict
-        Common name to the file's column name.
-    factors : dict
-        Common name to the factor that brings the file's unit to the common one.
-    """
-
-    table: Table
-    columns: Mapping[str, str]
-    factors: Mapping[str, float]
-
-    @property
-    def path(self) -> Path:
-        """The file."""
-        return self.table.path
-
-    def chunks(self, rows: int | None = None) -> Iterator[np.ndarray]:
-        """Yield raw rows."""
-        return self.table.chunks(rows) if rows else self.table.chunks()
-
-    def has(self, name: str) -> bool:
-        """Tell whether a common or a file column exists."""
-        return name in self.columns or name.lower() in self.table.names
-
-    def decode(self, raw: np.ndarray, name: str) -> np.ndarray:
-        """Return a column by its common name, or by the file's own."""
-        values = self.table.numbers(raw, self.columns.get(name, name))
-        factor = self.factors.get(name, 1.0)
-        return values if factor == 1.0 else values * values.dtype.type(factor)
-
-    def standard_filter(self, raw: np.ndarray) -> np.ndarray:
-        """Keep everything; missions override it."""
-        return np.ones(len(raw), dtype=bool)
+def _not_simulated(name: str) -> ParameterError:
+    return ParameterError(
+        "mission", f"{name} is not simulated by xsurvey", "see the documents for what simulates it"
+    )

@@ -11,21 +11,27 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from astropy.time import Time
+from astropy.wcs import WCS
 
 from xsurvey.errors import InputError
 from xsurvey.events import EventList, GoodTimeIntervals, Observation
 from xsurvey.io.fits_file import FitsFile, Table
 from xsurvey.io.table_wcs import wcs_from_columns
-from xsurvey.missions.base import (
-    Detector,
-    DetectorColumns,
-    Mission,
+from xsurvey.missions.base import Detector, DetectorColumns, Mission, SimulatedFacts
+from xsurvey.missions.reading import (
     TableSource,
+    check_exposure,
+    checked_live_fraction,
     find_event_table,
     header_number,
+    header_position,
+    header_text,
+    read_intervals,
+    reference_mjd,
     require_columns,
     require_numbers,
+    span_of_header,
+    time_scale,
 )
 from xsurvey.psf import KingPsf, PointSpreadFunction
 from xsurvey.units import EnergyBand, SkyPosition
@@ -102,7 +108,13 @@ class Chandra(Mission):
     hardness_pairs = (("m", "s"), ("h", "m"), ("h", "s"))
     detector_columns = DetectorColumns("chipx", "chipy", _CHIP, _CHIP)
     sky_pixel = 0.492
+    detector_pixel = 0.492
+    background_scale = 60.0
     image_pixel = 0.984
+    detector_groups: Mapping[str, tuple[int, ...]] = {
+        "ACIS-I": (0, 1, 2, 3), "ACIS-S": (4, 5, 6, 7, 8, 9),
+        **{f"ccd{n}": (n,) for n in range(10)},
+    }  # fmt: skip
     frame_time = 3.24104  # full frame of the six-chip default: 3.2 s and the transfer
 
     def recognises(self, file: FitsFile) -> bool:
@@ -127,11 +139,12 @@ class Chandra(Mission):
         warnings: list[str] = []
         source = _source(table, warnings)
         gti = _good_times(file, table, warnings)
-        observation = _observation(table, gti, wcs, warnings)
+        live = _live_fraction(table, warnings)
+        observation = _observation(table, gti, live, wcs, warnings)
         pixel_size = abs(float(wcs.wcs.cdelt[1])) * 3600
-        return EventList(observation, wcs, gti, source, table.rows, pixel_size)
+        return EventList(observation, wcs, gti, (source,), pixel_size, {-1: live})
 
-    def psf(self) -> PointSpreadFunction:
+    def psf(self, scanning: bool = False) -> PointSpreadFunction:
         """Return the approximate circular PSF."""
         return _PSF
 
@@ -148,10 +161,13 @@ class Chandra(Mission):
 
     def detectors(self) -> Sequence[Detector]:
         """Return the four chips of ACIS-I around an aim point 40" off their common corner."""
-        half = (_CHIP + _CHIP_GAP) / 2
-        aim = 40.0 / self.sky_pixel
+        half = (_CHIP + _CHIP_GAP) / 2 * self.sky_pixel
+        aim = 40.0
         places = {0: (-half, half), 1: (half, half), 2: (-half, -half), 3: (half, -half)}
-        return [Detector(n, x - aim, y + aim, _CHIP, _CHIP) for n, (x, y) in places.items()]
+        return [
+            Detector(n, x - aim, y + aim, _CHIP, _CHIP, self.sky_pixel)
+            for n, (x, y) in places.items()
+        ]
 
     def encode(self, events: Mapping[str, np.ndarray]) -> list[tuple[str, str, str, np.ndarray]]:
         """Return the columns of a level 2 event file."""
@@ -161,8 +177,8 @@ class Chandra(Mission):
         return [
             ("time", "1D", "s", events["time"]),
             ("ccd_id", "1I", "", events["detector"].astype(np.int16)),
-            ("chipx", "1I", "pixel", events["detector_x"].astype(np.int16)),
-            ("chipy", "1I", "pixel", events["detector_y"].astype(np.int16)),
+            ("chipx", "1I", "pixel", (np.floor(events["detector_x"]) + 1).astype(np.int16)),
+            ("chipy", "1I", "pixel", (np.floor(events["detector_y"]) + 1).astype(np.int16)),
             ("x", "1E", "pixel", events["x"].astype(np.float32)),
             ("y", "1E", "pixel", events["y"].astype(np.float32)),
             ("energy", "1E", "eV", energy_ev),
@@ -171,17 +187,19 @@ class Chandra(Mission):
             ("status", "32X", "", np.zeros((count, 32), dtype=bool)),
         ]
 
-    def header(
-        self, pointing: SkyPosition, roll: float, start: float, ontime: float
-    ) -> dict[str, Any]:
+    def header(self, facts: SimulatedFacts) -> dict[str, Any]:
         """Return the keywords of a simulated ACIS-I observation."""
         return {
             "TELESCOP": "CHANDRA", "INSTRUME": "ACIS", "DETNAM": "ACIS-0123",
             "OBS_ID": _SIMULATED_OBS_ID, "TIMESYS": "TT", "MJDREF": 50814.0,
-            "RA_PNT": pointing.ra, "DEC_PNT": pointing.dec, "ROLL_PNT": roll,
-            "TIMEDEL": self.frame_time, "DTCOR": 1.0, "TSTART": start, "TSTOP": start + ontime,
-            "ONTIME": ontime, "LIVETIME": ontime, "EXPOSURE": ontime,
+            "RA_PNT": facts.pointing.ra, "DEC_PNT": facts.pointing.dec, "ROLL_PNT": facts.roll,
+            "TIMEDEL": self.frame_time, "DTCOR": 1.0, "TSTART": facts.start, "TSTOP": facts.stop,
+            "ONTIME": facts.ontime, "LIVETIME": facts.ontime, "EXPOSURE": facts.ontime,
         }  # fmt: skip
+
+    def interval_extension(self, detector: int) -> tuple[str, dict[str, Any]]:
+        """Return the name GTI, and the chip as CCD_ID and EXTVER."""
+        return "GTI", {} if detector < 0 else {"EXTVER": detector, "CCD_ID": detector}
 
 
 def _source(table: Table, warnings: list[str]) -> _AcisSource:
@@ -208,25 +226,11 @@ def _good_times(file: FitsFile, events: Table, warnings: list[str]) -> dict[int,
     tables = file.find("GTI")
     gti: dict[int, GoodTimeIntervals] = {}
     for table in tables:
-        if not {"start", "stop"} <= set(table.names):
-            raise InputError(
-                file.path, "a GTI table has no columns START, STOP", "give a complete event file"
-            )
-        require_numbers(table, ["start", "stop"])
-        raw = table.read()
-        intervals = GoodTimeIntervals.from_edges(
-            table.values(raw, "start"), table.values(raw, "stop")
-        )
+        intervals = read_intervals(table)
         chip = _gti_chip(table) if len(tables) > 1 or "CCD_ID" in table.header else -1
         gti[chip] = gti[chip].union(intervals) if chip in gti else intervals
     if not gti:
-        start, stop = (header_number(events, key) for key in ("TSTART", "TSTOP"))
-        if not stop > start:
-            raise InputError(
-                file.path, "has no GTI table and no TSTART, TSTOP", "give a complete event file"
-            )
-        warnings.append("no GTI table: good time is TSTART to TSTOP of the header")
-        gti[-1] = GoodTimeIntervals.from_edges(np.array([start]), np.array([stop]))
+        gti[-1] = span_of_header(events, warnings)
     return {chip: gti[chip] for chip in sorted(gti)}
 
 
@@ -242,50 +246,35 @@ def _gti_chip(table: Table) -> int:
     return int(header_number(table, "EXTVER", 1))
 
 
-def _observation(
-    table: Table, gti: Mapping[int, GoodTimeIntervals], wcs: Any, warnings: list[str]
-) -> Observation:
+def _live_fraction(table: Table, warnings: list[str]) -> float:
     header = table.header
-    ra, dec = (header_number(table, key) for key in ("RA_PNT", "DEC_PNT"))
-    if abs(dec) > 90:
-        raise InputError(
-            table.path, f"keyword DEC_PNT is {dec:g}, which is not on the sky", "correct the header"
-        )
-    if not (np.isfinite(ra) and np.isfinite(dec)):
-        ra, dec = wcs.wcs.crval
-        warnings.append("no RA_PNT, DEC_PNT: the optical axis is taken at the WCS reference")
-    ontime = max(g.total for g in gti.values())
-    exposure = header_number(table, "EXPOSURE")
     if "DTCOR" in header:
-        dead_time = header_number(table, "DTCOR")
-    elif header.get("LIVETIME") and header.get("ONTIME"):
-        dead_time = header_number(table, "LIVETIME") / header_number(table, "ONTIME")
-    else:
-        dead_time = 1.0
-        warnings.append("no DTCOR, LIVETIME: no dead-time correction")
-    if not 0 < dead_time <= 1:
-        warnings.append(f"dead-time correction {dead_time:g} is not in (0, 1]: taken as 1")
-        dead_time = 1.0
-    time_scale = str(header.get("TIMESYS", "TT")).strip().upper() or "TT"
-    if time_scale.lower() not in Time.SCALES:
-        warnings.append(f"TIMESYS '{time_scale}' is unknown: taken as TT")
-        time_scale = "TT"
-    livetime = ontime * dead_time
-    if np.isfinite(exposure) and abs(exposure - livetime) > 0.01 * exposure:
-        warnings.append(
-            f"header EXPOSURE is {exposure:.1f} s but the GTIs hold {livetime:.1f} s of "
-            "livetime: the GTIs are used"
-        )
+        return checked_live_fraction(header_number(table, "DTCOR"), warnings)
+    if header.get("LIVETIME") and header.get("ONTIME"):
+        ratio = header_number(table, "LIVETIME") / header_number(table, "ONTIME")
+        return checked_live_fraction(ratio, warnings)
+    warnings.append("no DTCOR, LIVETIME: no dead-time correction")
+    return 1.0
+
+
+def _observation(
+    table: Table, gti: Mapping[int, GoodTimeIntervals], live: float, wcs: WCS, warnings: list[str]
+) -> Observation:
+    pointing = header_position(table, "RA_PNT", "DEC_PNT")
+    if pointing is None:
+        pointing = SkyPosition(float(wcs.wcs.crval[0]) % 360, float(wcs.wcs.crval[1]))
+        warnings.append("no RA_PNT, DEC_PNT: the optical axis is taken at the WCS reference")
+    scale = time_scale(table, warnings)
+    exposure = header_number(table, "EXPOSURE")
+    check_exposure(exposure, max(g.total for g in gti.values()) * live, warnings)
     return Observation(
         path=table.path, mission="chandra", telescope="Chandra",
-        instrument=str(header.get("INSTRUME", "ACIS")).strip(),
-        target=str(header.get("OBJECT", "")).strip(),
-        obs_id=str(header.get("OBS_ID", "")).strip() or table.path.name.split(".")[0],
-        pointing=SkyPosition(ra % 360, dec), roll=header_number(table, "ROLL_PNT"),
-        reference_mjd=header_number(table, "MJDREF", 50814.0),
-        time_scale=time_scale,
+        instrument=header_text(table, "INSTRUME", "ACIS"), target=header_text(table, "OBJECT"),
+        obs_id=header_text(table, "OBS_ID") or table.path.name.split(".")[0],
+        pointing=pointing, roll=header_number(table, "ROLL_PNT"),
+        reference_mjd=reference_mjd(table, 50814.0), time_scale=scale,
         header_exposure=exposure, frame_time=header_number(table, "TIMEDEL", Chandra.frame_time),
-        dead_time_correction=dead_time, warnings=tuple(warnings),
+        warnings=tuple(warnings),
     )  # fmt: skip
 
 

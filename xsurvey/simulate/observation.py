@@ -1,8 +1,9 @@
-"""Simulated observations: photons through PSF, dither and chip gaps onto detectors.
+"""Simulated observations: photons through PSF, motion and detector gaps onto detectors.
 
-First slice: the background is uniform on each detector, sources are points with a power
-law in detected counts. No effective area, no redistribution, no vignetting of the sources
-(their counts are what is expected where they stand): stamped ``SIMLEVEL`` in the file.
+The background is uniform on each detector, sources are points with a power law in detected
+counts. No effective area, no redistribution: stamped ``SIMLEVEL`` in the file. In a pointing a
+source's counts are what is expected where it stands; in survey scans they are what all scans
+together are expected to collect, and vignetting decides when.
 """
 
 from __future__ import annotations
@@ -19,14 +20,11 @@ from xsurvey.events import GoodTimeIntervals
 from xsurvey.missions import Mission, get_mission, missions
 from xsurvey.missions.base import Detector
 from xsurvey.psf import PointSpreadFunction, parse_psf, random_displacements
+from xsurvey.simulate.motion import Motion, Scans, motion_of, random_times, rotated
 from xsurvey.simulate.parameters import PointSource, SimulationParameters, parse_source
 from xsurvey.units import EnergyBand, SkyPosition
 
-REFERENCE_PIXEL = 4096.5
-START_TIME = 700_000_000.0
-DITHER_PERIODS = (1000.0, 707.0)
-"""Seconds; incommensurate, so that the pattern fills."""
-_GAP_FRACTION = 0.1
+_ENERGY_GROUPS = 8
 
 
 @dataclass(frozen=True)
@@ -36,9 +34,10 @@ class SimulatedObservation:
     Attributes
     ----------
     events : dict of str to ndarray, shape (n,)
-        ``time``, ``x``, ``y``, ``energy`` [keV], ``detector``, ``detector_x``,
-        ``detector_y``; in order of time.
-    gti : GoodTimeIntervals
+        ``time``, ``x``, ``y``, ``ra``, ``dec`` [deg], ``energy`` [keV], ``detector``,
+        ``detector_x``, ``detector_y`` [detector pixels]; in order of time.
+    motion : Motion
+        When the telescope looked, and where.
     truth : astropy.table.Table
         One row a source: place, expected and recorded counts.
     """
@@ -48,12 +47,17 @@ class SimulatedObservation:
     seed: int
     wcs: WCS
     events: dict[str, np.ndarray]
-    gti: GoodTimeIntervals
+    motion: Motion
     truth: Table
+
+    @property
+    def gti(self) -> GoodTimeIntervals:
+        """Good times of all detectors."""
+        return self.motion.gti
 
 
 def simulate_observation(parameters: SimulationParameters, seed: int) -> SimulatedObservation:
-    """Simulate a pointing.
+    """Simulate a pointing or survey scans.
 
     Parameters
     ----------
@@ -64,95 +68,148 @@ def simulate_observation(parameters: SimulationParameters, seed: int) -> Simulat
     Raises
     ------
     ParameterError
-        A source lies so far from the pointing that it cannot be projected.
+        A source lies so far from the pointing that it cannot be projected, or the mission does
+        not survey, or is not simulated here.
     """
     generator = np.random.default_rng(seed)
     mission = get_mission(parameters.mission or min(missions()))
-    wcs = _pointing_wcs(parameters.pointing, mission.sky_pixel)
-    gti = _good_times(parameters)
-    detectors = mission.detectors()
-    sky = _SkyPlane(parameters, mission, gti)
-    parts = [_background(d, parameters, sky, generator) for d in detectors]
+    wcs = _sky_pixels(parameters.pointing, mission)
+    camera = _Camera(mission, motion_of(parameters, mission, mission.detectors()))
+    parts = [camera.background(d, parameters, generator) for d in camera.detectors]
     sources = [parse_source(text) for text in parameters.source]
-    sources += _random_sources(parameters, detectors, sky, wcs, generator)
-    psf = parse_psf(parameters.psf) if parameters.psf else mission.psf()
+    sources += _random_sources(parameters, camera, wcs, generator)
+    scanning = bool(parameters.scans)
+    psf = parse_psf(parameters.psf) if parameters.psf else mission.psf(scanning)
     recorded = []
     for source in sources:
-        photons = _photons(source, parameters, psf, sky, wcs, generator)
-        landed = _on_detectors(photons, detectors, sky)
+        landed = camera.source(source, parameters, psf, wcs, generator)
         recorded.append(len(landed["time"]))
         parts.append(landed)
     events = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
+    if scanning:
+        half = parameters.field_size / 2
+        inside = (np.abs(events["x"]) <= half) & (np.abs(events["y"]) <= half)
+        events = {name: values[inside] for name, values in events.items()}
     order = np.argsort(events["time"], kind="stable")
     events = {name: values[order] for name, values in events.items()}
+    for name, reference in zip(("x", "y"), wcs.wcs.crpix, strict=True):
+        events[name] = reference + events[name] / mission.sky_pixel
+    events["ra"], events["dec"] = wcs.all_pix2world(events["x"], events["y"], 1)
     return SimulatedObservation(
-        mission, parameters, seed, wcs, events, gti, _truth(sources, recorded, wcs)
+        mission, parameters, seed, wcs, events, camera.motion, _truth(sources, recorded, wcs)
     )
 
 
-def _pointing_wcs(pointing: SkyPosition, pixel: float) -> WCS:
+def _sky_pixels(pointing: SkyPosition, mission: Mission) -> WCS:
     wcs = WCS(naxis=2)
-    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    wcs.wcs.ctype = [f"RA---{mission.projection}", f"DEC--{mission.projection}"]
     wcs.wcs.crval = list(pointing)
-    wcs.wcs.crpix = [REFERENCE_PIXEL, REFERENCE_PIXEL]
-    wcs.wcs.cdelt = [-pixel / 3600, pixel / 3600]
+    wcs.wcs.crpix = [mission.reference_pixel, mission.reference_pixel]
+    wcs.wcs.cdelt = [-mission.sky_pixel / 3600, mission.sky_pixel / 3600]
     wcs.wcs.cunit = ["deg", "deg"]
     wcs.wcs.radesys = "ICRS"
     wcs.wcs.set()
     return wcs
 
 
-def _good_times(parameters: SimulationParameters) -> GoodTimeIntervals:
-    length = parameters.exposure / parameters.intervals
-    start = START_TIME + np.arange(parameters.intervals) * length * (1 + _GAP_FRACTION)
-    return GoodTimeIntervals.from_edges(start, start + length)
+class _Camera:
+    """Detectors that move over the sky; places are offsets in arcsec from the field's centre."""
 
+    def __init__(self, mission: Mission, motion: Motion) -> None:
+        self.mission = mission
+        self.motion = motion
+        self.detectors = mission.detectors()
 
-class _SkyPlane:
-    """Offsets from the optical axis in sky pixels, and how detectors lie in them."""
+    def background(
+        self, detector: Detector, parameters: SimulationParameters, generator: np.random.Generator
+    ) -> dict[str, np.ndarray]:
+        """Draw the background of one detector, uniform on what of it sees the sky."""
+        count = int(generator.poisson(parameters.background_rate * self.motion.gti.total))
+        time = random_times(self.motion.gti, count, generator)
+        size = np.array([detector.width, detector.height])
+        place = generator.random((count, 2)) * size
+        if detector.radius is not None:
+            angle = generator.uniform(0, 2 * np.pi, count)
+            distance = detector.radius / detector.pixel * np.sqrt(generator.random(count))
+            place = size / 2 + distance[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
+        offset = (place - size / 2) * detector.pixel + [detector.x, detector.y]
+        energy = generator.uniform(*parameters.energy, count)
+        sky = rotated(offset, self.motion.roll) + self.motion.axis(time)
+        return _events(time, sky, energy, detector.number, place)
 
-    def __init__(
-        self, parameters: SimulationParameters, mission: Mission, gti: GoodTimeIntervals
-    ) -> None:
-        angle = np.radians(parameters.roll)
-        self.rotation = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-        self.amplitude = parameters.dither / mission.sky_pixel
-        self.gti = gti
-        self.pixel = mission.sky_pixel
+    def source(
+        self, source: PointSource, parameters: SimulationParameters, psf: PointSpreadFunction,
+        wcs: WCS, generator: np.random.Generator,
+    ) -> dict[str, np.ndarray]:  # fmt: skip
+        """Draw what the detectors record of a point source."""
+        xy = (wcs.all_world2pix([source.position], 1)[0] - wcs.wcs.crpix) * self.mission.sky_pixel
+        if not np.isfinite(xy).all():
+            raise ParameterError(
+                "source", f"{source.position} is half a sky away from the pointing",
+                "move one of them",
+            )  # fmt: skip
+        count = int(generator.poisson(source.counts))
+        energy = power_law_energies(parameters.photon_index, parameters.energy, count, generator)
+        if isinstance(self.motion, Scans):
+            time = self._scan_times(xy, energy, generator)
+            energy = energy[: len(time)]
+        else:
+            time = random_times(self.motion.gti, count, generator)
+        off_axis = np.full(len(time), np.hypot(*xy) / 60)
+        place = xy + np.column_stack(random_displacements(psf, off_axis, generator))
+        return self._recorded(time, place, energy, generator)
 
-    def times(self, count: int, generator: np.random.Generator) -> np.ndarray:
-        """Draw times uniform over the good intervals, shape (count,)."""
-        lengths = self.gti.stop - self.gti.start
-        edges = np.concatenate(([0.0], np.cumsum(lengths)))
-        good = generator.uniform(0, edges[-1], count)
-        interval = np.clip(np.searchsorted(edges, good, side="right") - 1, 0, len(lengths) - 1)
-        return np.asarray(self.gti.start[interval] + good - edges[interval])
+    def _scan_times(
+        self, xy: np.ndarray, energy: np.ndarray, generator: np.random.Generator
+    ) -> np.ndarray:
+        """Draw when a source is seen: uniform, thinned by the field's edge and vignetting.
 
-    def dither(self, time: np.ndarray) -> np.ndarray:
-        """Return the displacement of the detectors on the sky, shape (n, 2)."""
-        phases = [2 * np.pi * (time - START_TIME) / period for period in DITHER_PERIODS]
-        return self.amplitude * np.column_stack([np.sin(p) for p in phases])
+        Of a source that is never seen there are no times.
+        """
+        samples, _ = self.motion.gti.samples(1.0)
+        if not self._sees(np.broadcast_to(xy, (len(samples), 2)), samples).any():
+            return np.empty(0)
+        groups = np.array_split(np.argsort(energy), _ENERGY_GROUPS)
+        time = np.full(len(energy), np.nan)
+        for group in (g for g in groups if len(g)):
+            middle = float(np.median(energy[group]))
+            waiting = group
+            while len(waiting):
+                drawn = random_times(self.motion.gti, len(waiting), generator)
+                offset = xy - self.motion.axis(drawn)
+                chance = self.mission.vignetting(np.hypot(*offset.T) / 60, middle)
+                chance = np.where(self._sees(np.broadcast_to(xy, offset.shape), drawn), chance, 0)
+                seen = generator.random(len(waiting)) < chance
+                time[waiting[seen]] = drawn[seen]
+                waiting = waiting[~seen]
+        return time
 
-    def to_sky(self, detector: np.ndarray, time: np.ndarray) -> np.ndarray:
-        """Turn focal-plane offsets into sky offsets, shape (n, 2)."""
-        return detector @ self.rotation.T + self.dither(time)
+    def _sees(self, place: np.ndarray, time: np.ndarray) -> np.ndarray:
+        offset = rotated(place - self.motion.axis(time), -self.motion.roll)
+        seen = np.zeros(len(time), dtype=bool)
+        for detector in self.detectors:
+            seen |= detector.sees(*offset.T)
+        return seen
 
-    def to_detector(self, sky: np.ndarray, time: np.ndarray) -> np.ndarray:
-        """Turn sky offsets into focal-plane offsets, shape (n, 2)."""
-        return (sky - self.dither(time)) @ self.rotation
-
-
-def _background(
-    detector: Detector, parameters: SimulationParameters, sky: _SkyPlane,
-    generator: np.random.Generator,
-) -> dict[str, np.ndarray]:  # fmt: skip
-    count = int(generator.poisson(parameters.background_rate * parameters.exposure))
-    time = sky.times(count, generator)
-    size = np.array([detector.width, detector.height])
-    place = generator.random((count, 2)) * size
-    offset = place - size / 2 + [detector.x, detector.y]
-    energy = generator.uniform(*parameters.energy, count)
-    return _events(time, sky.to_sky(offset, time), energy, detector.number, place)
+    def _recorded(
+        self, time: np.ndarray, place: np.ndarray, energy: np.ndarray,
+        generator: np.random.Generator,
+    ) -> dict[str, np.ndarray]:  # fmt: skip
+        """Return the photons that fall on a detector; of coaligned ones each takes its share."""
+        offset = rotated(place - self.motion.axis(time), -self.motion.roll)
+        number = np.full(len(time), -1)
+        pixel = np.zeros((len(time), 2))
+        if self.mission.coaligned:
+            chosen = generator.integers(0, len(self.detectors), len(time))
+        for index, detector in enumerate(self.detectors):
+            inside = detector.sees(*offset.T)
+            if self.mission.coaligned:
+                inside &= chosen == index
+            number[inside] = detector.number
+            local = (offset - [detector.x, detector.y]) / detector.pixel
+            pixel[inside] = local[inside] + np.array([detector.width, detector.height]) / 2
+        hit = number >= 0
+        return _events(time[hit], place[hit], energy[hit], number[hit], pixel[hit])
 
 
 def _events(
@@ -160,65 +217,48 @@ def _events(
     place: np.ndarray,
 ) -> dict[str, np.ndarray]:  # fmt: skip
     return {
-        "time": time, "x": REFERENCE_PIXEL + sky[:, 0], "y": REFERENCE_PIXEL + sky[:, 1],
-        "energy": energy, "detector": np.broadcast_to(detector, time.shape).astype(np.int16),
-        "detector_x": np.floor(place[:, 0]) + 1, "detector_y": np.floor(place[:, 1]) + 1,
+        "time": time, "x": sky[:, 0], "y": sky[:, 1], "energy": energy,
+        "detector": np.broadcast_to(detector, time.shape).astype(np.int16),
+        "detector_x": place[:, 0], "detector_y": place[:, 1],
     }  # fmt: skip
 
 
 def _random_sources(
-    parameters: SimulationParameters, detectors: Sequence[Detector], sky: _SkyPlane, wcs: WCS,
-    generator: np.random.Generator,
-) -> list[PointSource]:  # fmt: skip
-    """Place sources uniformly on the detectors, away from edges by the dither."""
+    parameters: SimulationParameters, camera: _Camera, wcs: WCS, generator: np.random.Generator
+) -> list[PointSource]:
+    """Place sources uniformly: on the detectors of a pointing, or over the field of a scan."""
     count = parameters.random_sources
+    if parameters.scans:
+        offset = (generator.random((count, 2)) - 0.5) * parameters.field_size
+    else:
+        offset = _on_random_detectors(parameters, camera.detectors, count, generator)
+        offset = rotated(offset, parameters.roll)
+    pixels = offset / camera.mission.sky_pixel + wcs.wcs.crpix
+    return [
+        PointSource(SkyPosition(float(ra), float(dec)), parameters.random_counts)
+        for ra, dec in wcs.all_pix2world(pixels, 1)
+    ]
+
+
+def _on_random_detectors(
+    parameters: SimulationParameters, detectors: Sequence[Detector], count: int,
+    generator: np.random.Generator,
+) -> np.ndarray:  # fmt: skip
+    """Return places on the detectors, away from edges by the dither, shape (count, 2)."""
     chosen = generator.integers(0, len(detectors), count)
-    result = []
-    for index, place in zip(chosen, generator.random((count, 2)), strict=True):
+    places = generator.random((count, 2))
+    offset = np.empty((count, 2))
+    for i, (index, place) in enumerate(zip(chosen, places, strict=True)):
         d = detectors[index]
-        size = np.array([d.width, d.height])
-        margin = np.minimum(2 * sky.amplitude, size / 4)
-        offset = margin + place * (size - 2 * margin) - size / 2 + [d.x, d.y]
-        x, y = REFERENCE_PIXEL + offset @ sky.rotation.T
-        ra, dec = wcs.all_pix2world([[x, y]], 1)[0]
-        result.append(PointSource(SkyPosition(float(ra), float(dec)), parameters.random_counts))
-    return result
-
-
-def _photons(
-    source: PointSource, parameters: SimulationParameters, psf: PointSpreadFunction,
-    sky: _SkyPlane, wcs: WCS, generator: np.random.Generator,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    xy = wcs.all_world2pix([source.position], 1)[0] - REFERENCE_PIXEL
-    if not np.isfinite(xy).all():
-        raise ParameterError(
-            "source", f"{source.position} is half a sky away from the pointing", "move one of them"
-        )
-    count = int(generator.poisson(source.counts))
-    time = sky.times(count, generator)
-    off_axis = np.full(count, np.hypot(*xy) * sky.pixel / 60)
-    dx, dy = random_displacements(psf, off_axis, generator)
-    place = xy + np.column_stack([dx, dy]) / sky.pixel
-    energy = power_law_energies(parameters.photon_index, parameters.energy, count, generator)
-    return time, place, energy
-
-
-def _on_detectors(
-    photons: tuple[np.ndarray, np.ndarray, np.ndarray], detectors: Sequence[Detector],
-    sky: _SkyPlane,
-) -> dict[str, np.ndarray]:  # fmt: skip
-    time, place, energy = photons
-    offset = sky.to_detector(place, time)
-    number = np.full(len(time), -1)
-    pixel = np.zeros((len(time), 2))
-    for detector in detectors:
-        size = np.array([detector.width, detector.height])
-        local = offset - [detector.x, detector.y] + size / 2
-        inside = np.all((local >= 0) & (local < size), axis=1)
-        number[inside] = detector.number
-        pixel[inside] = local[inside]
-    hit = number >= 0
-    return _events(time[hit], place[hit], energy[hit], number[hit], pixel[hit])
+        size = np.array([d.width, d.height]) * d.pixel
+        margin = np.minimum(2 * parameters.dither, size / 4)
+        offset[i] = margin + place * (size - 2 * margin) - size / 2
+        if d.radius is not None:  # the same two numbers, on the disk
+            distance = (d.radius - 2 * parameters.dither) * np.sqrt(place[0])
+            angle = 2 * np.pi * place[1]
+            offset[i] = distance * np.cos(angle), distance * np.sin(angle)
+        offset[i] += [d.x, d.y]
+    return offset
 
 
 def power_law_energies(

@@ -35,7 +35,7 @@ def parse_source(text: str) -> PointSource:
 
 
 class SimulationParameters(StepParameters):
-    """What to simulate: a pointing with a uniform background and point sources."""
+    """What to simulate: a pointing or survey scans, with a uniform background and point sources."""
 
     mission: str | None = Field(
         default=None,
@@ -43,10 +43,22 @@ class SimulationParameters(StepParameters):
         "alphabet's first if none.",
     )
     pointing: Position = Field(
-        default=written("150.0,2.2"), description="Optical axis, RA,DEC in degrees or sexagesimal."
+        default=written("150.0,2.2"),
+        description="Optical axis, or centre of the scans, RA,DEC in degrees or sexagesimal.",
     )
     roll: float = Field(default=0.0, ge=-360, le=360, description="Roll angle in degrees.")
-    exposure: Duration = Field(default=written("100ks"), gt=0, le=1e9, description="Good time.")
+    exposure: Duration = Field(
+        default=written("100ks"), gt=0, le=1e9, description="Good time of a pointing."
+    )
+    scans: int = Field(
+        default=0, ge=0, le=10_000,
+        description="Number of survey scans over the field, instead of a pointing; speed, "
+        "distance and period of the scans are the mission's.",
+    )  # fmt: skip
+    field_size: Angle = Field(
+        default=written("3.6deg"), gt=0, le=72_000,
+        description="Side of the field that scans cover; events beyond are not written.",
+    )  # fmt: skip
     intervals: int = Field(
         default=1, ge=1, le=1000,
         description="Number of good time intervals; gaps of a tenth of their length lie between.",
@@ -58,7 +70,8 @@ class SimulationParameters(StepParameters):
     )  # fmt: skip
     source: tuple[str, ...] = Field(
         default=(),
-        description="A point source RA,DEC,COUNTS with its expected counts; repeat for several.",
+        description="A point source RA,DEC,COUNTS with its expected counts, of all scans together "
+        "if there are scans; repeat for several.",
     )
     random_sources: int = Field(
         default=0, ge=0, le=1_000_000, description="Number of sources at random places."

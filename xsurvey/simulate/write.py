@@ -8,8 +8,11 @@ from astropy.io import fits
 from astropy.time import Time
 
 from xsurvey import __version__
+from xsurvey.attitude import Attitude
+from xsurvey.events import GoodTimeIntervals
 from xsurvey.io.atomic import atomic_output
 from xsurvey.io.fits_writer import write_hdus
+from xsurvey.missions.base import SimulatedFacts
 from xsurvey.simulate.observation import SimulatedObservation
 
 SIMULATION_LEVEL = "COUNTS"
@@ -31,7 +34,7 @@ def write_simulation(path: str | os.PathLike[str], observation: SimulatedObserva
         The folder is missing or not writable.
     """
     events = _event_table(observation)
-    tables = [fits.PrimaryHDU(), events, *_gti_tables(observation)]
+    tables = [fits.PrimaryHDU(), events, *_gti_tables(observation), *_attitude_tables(observation)]
     with atomic_output(path) as temporary, atomic_output(truth_path(path)) as truth:
         write_hdus(temporary, tables)
         hdu = fits.table_to_hdu(observation.truth)
@@ -50,8 +53,10 @@ def _event_table(observation: SimulatedObservation) -> fits.BinTableHDU:
     header = hdu.header
     gti = observation.gti
     start, span = float(gti.start[0]), float(gti.stop[-1] - gti.start[0])
-    keywords = mission.header(parameters.pointing, parameters.roll, start, gti.total)
-    keywords["TSTOP"] = start + span
+    keywords = mission.header(SimulatedFacts(
+        parameters.pointing, parameters.roll, start, start + span, gti.total,
+        bool(parameters.scans),
+    ))  # fmt: skip
     for key, value in keywords.items():
         header[key] = value
     for key, time in (("DATE-OBS", start), ("DATE-END", start + span)):
@@ -59,6 +64,7 @@ def _event_table(observation: SimulatedObservation) -> fits.BinTableHDU:
         stamp = Time(keywords["MJDREF"], float(days), format="mjd", scale="tt")
         header[key] = stamp.utc.isot[:19]
     header["OBJECT"] = "SIMULATED"
+    header["RADESYS"] = "ICRS"
     header["CREATOR"] = f"xsurvey {__version__}"
     header["SIMSEED"] = observation.seed
     header["SIMLEVEL"] = (SIMULATION_LEVEL, "no responses: counts are drawn as detected")
@@ -71,9 +77,9 @@ def _event_table(observation: SimulatedObservation) -> fits.BinTableHDU:
         header[f"TCRPX{number}"] = wcs.crpix[axis]
         header[f"TCDLT{number}"] = wcs.cdelt[axis]
         header[f"TCUNI{number}"] = "deg"
-        header[f"TLMIN{number}"] = 0.5
-        header[f"TLMAX{number}"] = 8192.5
-    header["RADESYS"] = "ICRS"
+        if mission.reference_pixel > 0:
+            header[f"TLMIN{number}"] = 0.5
+            header[f"TLMAX{number}"] = 2 * mission.reference_pixel - 0.5
     return hdu
 
 
@@ -84,7 +90,32 @@ def _gti_tables(observation: SimulatedObservation) -> list[fits.BinTableHDU]:
             fits.Column(name="START", format="1D", unit="s", array=observation.gti.start),
             fits.Column(name="STOP", format="1D", unit="s", array=observation.gti.stop),
         ]
-        hdu = fits.BinTableHDU.from_columns(columns, name="GTI", ver=detector.number)
-        hdu.header["CCD_ID"] = detector.number
+        name, keywords = observation.mission.interval_extension(detector.number)
+        hdu = fits.BinTableHDU.from_columns(columns, name=name)
+        hdu.header.update(keywords)
         tables.append(hdu)
     return tables
+
+
+def _attitude_tables(observation: SimulatedObservation) -> list[fits.BinTableHDU]:
+    mission, roll = observation.mission, observation.parameters.roll
+    time = _attitude_times(observation.gti)
+    offset = observation.motion.axis(time) / mission.sky_pixel + observation.wcs.wcs.crpix
+    ra, dec = observation.wcs.all_pix2world(offset, 1).T
+    attitude = Attitude(time, ra, dec)
+    tables = []
+    for detector in mission.detectors():
+        for name, columns in mission.attitude_tables(detector.number, attitude, roll):
+            tables.append(fits.BinTableHDU.from_columns([
+                fits.Column(name=column, format=form, unit=unit or None, array=values)
+                for column, form, unit, values in columns
+            ], name=name))  # fmt: skip
+    return tables
+
+
+def _attitude_times(gti: GoodTimeIntervals) -> np.ndarray:
+    """Return times a second apart in every good interval, its ends among them."""
+    parts = [
+        np.linspace(a, b, int(np.ceil(b - a)) + 1) for a, b in zip(gti.start, gti.stop, strict=True)
+    ]
+    return np.unique(np.concatenate(parts))

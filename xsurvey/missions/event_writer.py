@@ -5,10 +5,11 @@ import os
 from astropy.io import fits
 
 from xsurvey import __version__
-from xsurvey.errors import printable
+from xsurvey.errors import InputError, printable
 from xsurvey.events import EventList
 from xsurvey.io.atomic import atomic_output
-from xsurvey.io.fits_file import Table, open_fits
+from xsurvey.io.fits_file import Table, extension_name, open_fits
+from xsurvey.missions import Mission, get_mission
 
 _BLOCK = 2880
 
@@ -16,19 +17,27 @@ _BLOCK = 2880
 def write_events(path: str | os.PathLike[str], events: EventList) -> None:
     """Write the events that pass all filters, as a file like the one they come from.
 
-    Columns, their coordinate keywords and other extensions stay as they are; the good time
+    Columns, their coordinate keywords and other tables stay as they are; the good time
     intervals become those of the list. Rows are copied chunk by chunk, so a file of any
     length is written in bounded memory.
 
     Raises
     ------
     InputError
-        No event passes.
+        No event passes, or the list is of several files.
     OutputError
         The file cannot be written.
     """
+    if len(events.sources) > 1:
+        raise InputError(
+            events.observation.path, "is one of several files of an observation",
+            "write the events of each by itself",
+        )  # fmt: skip
     original = open_fits(events.observation.path)
     table = _event_table(original.tables, events)
+    mission = get_mission(events.observation.mission)
+    intervals = _interval_tables(events, mission)
+    replaced = {hdu.name.upper() for hdu in intervals} | {"GTI"}
     header = table.header.copy()
     for keyword in ("CHECKSUM", "DATASUM"):
         header.remove(keyword, ignore_missing=True)
@@ -49,8 +58,11 @@ def write_events(path: str | os.PathLike[str], events: EventList) -> None:
             stream.seek(place)
             stream.write(_header_block(header, rows))
         with fits.open(temporary, mode="append") as hdus:
-            for hdu in _interval_tables(events):
+            for hdu in intervals:
                 hdus.append(hdu)
+            for other in original.tables:
+                if other is not table and extension_name(other.header) not in replaced:
+                    hdus.append(fits.BinTableHDU(other.read(), other.header))
 
 
 def _event_table(tables: tuple[Table, ...], events: EventList) -> Table:
@@ -62,16 +74,15 @@ def _header_block(header: fits.Header, rows: int) -> bytes:
     return header.tostring().encode("ascii")
 
 
-def _interval_tables(events: EventList) -> list[fits.BinTableHDU]:
+def _interval_tables(events: EventList, mission: Mission) -> list[fits.BinTableHDU]:
     tables = []
     for detector, gti in events.gti.items():
         columns = [
             fits.Column(name="START", format="1D", unit="s", array=gti.start),
             fits.Column(name="STOP", format="1D", unit="s", array=gti.stop),
         ]
-        hdu = fits.BinTableHDU.from_columns(columns, name="GTI")
-        if detector >= 0:
-            hdu.header["EXTVER"] = detector
-            hdu.header["CCD_ID"] = detector
+        name, keywords = mission.interval_extension(detector)
+        hdu = fits.BinTableHDU.from_columns(columns, name=name)
+        hdu.header.update(keywords)
         tables.append(hdu)
     return tables

@@ -1,0 +1,283 @@
+"""IXPE: level 2 event files, one for each of the three detector units.
+
+Columns and keywords are those of the IXPE instrument team's level 2 format, as in HEASARC's
+archive and as ixpeobssim writes them. Q and U are already in the frame of the sky.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from astropy.wcs import WCS
+
+from xsurvey.errors import InputError
+from xsurvey.events import EventList, GoodTimeIntervals, Observation
+from xsurvey.io.fits_file import FitsFile, Table
+from xsurvey.io.table_wcs import wcs_from_columns
+from xsurvey.missions.base import Mission
+from xsurvey.missions.reading import (
+    TableSource,
+    check_exposure,
+    checked_live_fraction,
+    find_event_table,
+    header_number,
+    header_position,
+    header_text,
+    read_intervals,
+    reference_mjd,
+    require_columns,
+    require_numbers,
+    span_of_header,
+    time_scale,
+)
+from xsurvey.psf import KingPsf, PointSpreadFunction
+from xsurvey.units import EnergyBand, SkyPosition
+
+CHANNEL_WIDTH = 0.04
+CHANNEL_ZERO = 0.02
+"""Energy of a channel in keV: 0.04 PI + 0.02 (ixpeobssim's irf.ebounds)."""
+
+_MJDREF = 57754 + 0.00080074074074
+_SIDE = 600
+_PIXEL_DEG = 2.6 / 3600
+
+# Effective area relative to the axis at 2, 6 and 8 keV (rows), read off the response files of
+# ixpeobssim 33.2.1 (ixpe_d1_obssim20230101_vign_v013.fits), arcmin.
+_VIGNETTING_ENERGIES = np.array([2.0, 6.0, 8.0])
+_VIGNETTING_ANGLES = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0, 8.5])
+_VIGNETTING = np.array([
+    [1.0, 0.994, 0.960, 0.917, 0.866, 0.812, 0.755, 0.700, 0.646, 0.615],
+    [1.0, 0.993, 0.956, 0.908, 0.847, 0.777, 0.703, 0.629, 0.560, 0.523],
+    [1.0, 0.971, 0.873, 0.763, 0.652, 0.549, 0.460, 0.385, 0.330, 0.309],
+])  # fmt: skip
+
+# Mean encircled fraction of the three units' PSF files of ixpeobssim 33.2.1 (v013): 50 % within
+# 13.6", 90 % within 30.4"; a King profile of this slope has both.
+_PSF = KingPsf(slope=3.2, on_axis_r90=30.4, approximate=True)
+
+
+@dataclass(frozen=True)
+class _UnitSource(TableSource):
+    """The events of one detector unit."""
+
+    unit: int = 1
+
+    def decode(self, raw: np.ndarray, name: str) -> np.ndarray:
+        if name == "energy":
+            return self.table.numbers(raw, "pi") * CHANNEL_WIDTH + CHANNEL_ZERO
+        if name == "detector":
+            return np.full(len(raw), self.unit, dtype=np.int16)
+        return super().decode(raw, name)
+
+
+class Ixpe(Mission):
+    """IXPE: three telescopes that look the same way, with gas pixel detectors."""
+
+    name = "ixpe"
+    version = "1"
+    # no letters are in use for them: limits in eV, as for any band without a name
+    bands: Mapping[str, EnergyBand] = {
+        "2000_8000": EnergyBand(2.0, 8.0),
+        "2000_4000": EnergyBand(2.0, 4.0),
+        "4000_8000": EnergyBand(4.0, 8.0),
+    }
+    detection_bands = ("2000_8000",)
+    photometry_bands = ("2000_8000", "2000_4000", "4000_8000")
+    hardness_pairs = ()
+    detector_columns = None
+    detector_groups: Mapping[str, tuple[int, ...]] = {
+        "DU1": (1,), "DU2": (2,), "DU3": (3,),
+    }  # fmt: skip
+    coaligned = True
+    units_have_files = True
+    sky_pixel = 2.6
+    detector_pixel = 2.6
+    background_scale = 180.0
+    image_pixel = 5.2
+    frame_time = np.nan
+
+    def recognises(self, file: FitsFile) -> bool:
+        """Look for TELESCOP = IXPE in any header."""
+        return any(str(h.get("TELESCOP", "")).strip().upper() == "IXPE" for h in file.headers)
+
+    def open(self, file: FitsFile) -> EventList:
+        """Return the events of one detector unit."""
+        table = find_event_table(file, "IXPE")
+        require_columns(table, {
+            "times": ["time"], "sky coordinates": ["x"], "the sky coordinates": ["y"],
+            "energy channels": ["pi"],
+        })  # fmt: skip
+        require_numbers(table, ["q", "u", "w_mom"])
+        warnings: list[str] = []
+        unit = _unit(file, table)
+        wcs = _wcs(table, warnings)
+        if not {"q", "u"} <= set(table.names):
+            warnings.append("no columns Q, U: the file cannot be used for polarization")
+        # rows without Stokes parameters were not reconstructed
+        required = tuple(name for name in ("q", "u") if name in table.names)
+        source = _UnitSource(table, {"time": "time", "x": "x", "y": "y"}, {}, required, unit)
+        gti = _good_times(file, table, warnings)
+        ontime = gti.total
+        live = _live_fraction(table, ontime, warnings)
+        check_exposure(header_number(table, "EXPOSURE"), ontime * live, warnings)
+        observation = _observation(file, table, wcs, warnings)
+        pixel = abs(float(wcs.wcs.cdelt[1])) * 3600
+        return EventList(
+            observation, wcs, {unit: gti}, (source,), pixel, {unit: live}, self.coaligned
+        )
+
+    def join(self, units: Sequence[EventList]) -> EventList:
+        """Return the events of several detector units of one observation."""
+        first = units[0]
+        seen: dict[int, EventList] = {}
+        for events in units:
+            _check_same_observation(first, events)
+            number = next(iter(events.gti))
+            if number in seen:
+                raise InputError(
+                    events.observation.path, f"is detector unit {number} as well as "
+                    f"{seen[number].observation.path}", "give each unit once",
+                )  # fmt: skip
+            seen[number] = events
+        ordered = [seen[number] for number in sorted(seen)]
+        names = "+".join(f"DU{number}" for number in sorted(seen))
+        warnings = dict.fromkeys(
+            f"DU{next(iter(e.gti))}: {text}" for e in ordered for text in e.observation.warnings
+        )
+        observation = replace(
+            ordered[0].observation, instrument=f"GPD {names}", warnings=tuple(warnings),
+            header_exposure=np.nan,
+        )  # fmt: skip
+        return replace(
+            ordered[0], observation=observation,
+            gti={number: own for e in ordered for number, own in e.gti.items()},
+            sources=tuple(source for e in ordered for source in e.sources),
+            live_fraction={n: own for e in ordered for n, own in e.live_fraction.items()},
+        )  # fmt: skip
+
+    def psf(self, scanning: bool = False) -> PointSpreadFunction:
+        """Return the approximate circular PSF, the mean of the units."""
+        return _PSF
+
+    def vignetting(self, off_axis: np.ndarray, energy: float) -> np.ndarray:
+        """Interpolate the tabulated vignetting, linearly in angle and energy."""
+        angle = np.abs(np.asarray(off_axis, float))
+        rows = [np.interp(angle, _VIGNETTING_ANGLES, row) for row in _VIGNETTING]
+        place = np.interp(energy, _VIGNETTING_ENERGIES, np.arange(len(rows)))
+        low = min(int(place), len(rows) - 2)
+        weight = place - low
+        return np.asarray((1 - weight) * rows[low] + weight * rows[low + 1])
+
+
+def _unit(file: FitsFile, table: Table) -> int:
+    for header in (table.header, file.primary):
+        match = re.fullmatch(r"DU([123])", str(header.get("DETNAM", "")).strip().upper())
+        if match:
+            return int(match[1])
+    raise InputError(
+        table.path, "does not say which detector unit it is of (DETNAM = DU1, DU2 or DU3)",
+        "give a level 2 file of one unit",
+    )  # fmt: skip
+
+
+def _wcs(table: Table, warnings: list[str]) -> WCS:
+    wcs = wcs_from_columns(table, "x", "y")
+    if wcs is not None:
+        return wcs
+    # early releases lack it, or say that it is in pixels: the grid is always the same one
+    centre = header_position(table, "RA_OBJ", "DEC_OBJ") or header_position(
+        table, "RA_PNT", "DEC_PNT"
+    )
+    if centre is None:
+        raise InputError(
+            table.path, "X, Y have no sky coordinates (TCTYP, TCRVL, ...) and the header no RA_OBJ",
+            "fetch the current version of the file",
+        )  # fmt: skip
+    warnings.append(
+        'no sky coordinates of X, Y (TCTYP, TCRVL, ...): 2.6" pixels centred on RA_OBJ, DEC_OBJ'
+    )
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
+    wcs.wcs.crval = list(centre)
+    wcs.wcs.crpix = [(_SIDE + 1) / 2, (_SIDE + 1) / 2]
+    wcs.wcs.cdelt = [-_PIXEL_DEG, _PIXEL_DEG]
+    wcs.wcs.cunit = ["deg", "deg"]
+    wcs.wcs.set()
+    return wcs
+
+
+def _good_times(file: FitsFile, events: Table, warnings: list[str]) -> GoodTimeIntervals:
+    tables = file.find("GTI")
+    if not tables:
+        return span_of_header(events, warnings)
+    gti = read_intervals(tables[0])
+    if gti.total <= 0:
+        raise InputError(file.path, "its GTI table is empty", "give a complete event file")
+    return gti
+
+
+def _live_fraction(table: Table, ontime: float, warnings: list[str]) -> float:
+    """Return LIVETIME over the good time; the files have no EXPOSURE, and Earth is no dead time."""
+    livetime = header_number(table, "LIVETIME")
+    if np.isfinite(livetime) and livetime > 0:
+        header_ontime = header_number(table, "ONTIME", ontime)
+        if abs(header_ontime - ontime) > 0.01 * header_ontime:
+            warnings.append(
+                f"header ONTIME is {header_ontime:.1f} s but the GTIs hold {ontime:.1f} s: "
+                "the GTIs are used"
+            )
+        return checked_live_fraction(livetime / max(header_ontime, 1e-9), warnings)
+    if "DEADC" in table.header:
+        return checked_live_fraction(header_number(table, "DEADC"), warnings)
+    warnings.append("no LIVETIME, DEADC: no dead-time correction")
+    return 1.0
+
+
+def _observation(file: FitsFile, table: Table, wcs: WCS, warnings: list[str]) -> Observation:
+    pointing = header_position(table, "RA_PNT", "DEC_PNT")
+    if pointing is None:
+        pointing = SkyPosition(float(wcs.wcs.crval[0]) % 360, float(wcs.wcs.crval[1]))
+        warnings.append("no RA_PNT, DEC_PNT: the optical axis is taken at the WCS reference")
+    obs_id = str(table.header.get("OBS_ID", file.primary.get("OBS_ID", ""))).strip()
+    if obs_id in ("", "-1"):  # what ixpeobssim writes; its three units share target and date
+        obs_id = f"{header_text(table, 'OBJECT')}_{header_text(table, 'DATE-OBS')[:10]}"
+    scale = time_scale(table, warnings)
+    return Observation(
+        path=table.path, mission="ixpe", telescope="IXPE",
+        instrument=f"{header_text(table, 'INSTRUME', 'GPD')} {header_text(table, 'DETNAM')}",
+        target=header_text(table, "OBJECT"), obs_id=obs_id, pointing=pointing,
+        roll=header_number(table, "PA_PNT"), reference_mjd=reference_mjd(table, _MJDREF),
+        time_scale=scale, header_exposure=header_number(table, "EXPOSURE"),
+        frame_time=Ixpe.frame_time, warnings=tuple(warnings),
+    )  # fmt: skip
+
+
+def _check_same_observation(first: EventList, other: EventList) -> None:
+    if other.observation.mission != first.observation.mission:
+        raise InputError(
+            other.observation.path, f"is of {other.observation.telescope}, not "
+            f"{first.observation.telescope} as {first.observation.path}",
+            "give the detector units of one observation",
+        )  # fmt: skip
+    if other.observation.obs_id != first.observation.obs_id:
+        raise InputError(
+            other.observation.path, f"is of observation {other.observation.obs_id}, but "
+            f"{first.observation.path} of {first.observation.obs_id}",
+            "give the detector units of one observation",
+        )  # fmt: skip
+    same = (
+        np.allclose(other.wcs.wcs.crval, first.wcs.wcs.crval, atol=1e-6)
+        and np.allclose(other.wcs.wcs.crpix, first.wcs.wcs.crpix)
+        and np.allclose(other.wcs.wcs.cdelt, first.wcs.wcs.cdelt)
+    )
+    if not same:
+        raise InputError(
+            other.observation.path, f"has other sky pixels than {first.observation.path}",
+            "give files of one processing",
+        )  # fmt: skip
+
+
+IXPE = Ixpe()

@@ -1,0 +1,134 @@
+"""How a simulated telescope moves over the sky: dither about a pointing, or survey scans.
+
+Offsets are arcsec in the plane of the sky pixels, x towards growing X (west), y towards north,
+from the centre of the observation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from xsurvey.errors import ParameterError
+from xsurvey.events import GoodTimeIntervals
+from xsurvey.missions import Mission
+from xsurvey.missions.base import Detector
+from xsurvey.simulate.parameters import SimulationParameters
+
+START_TIME = 700_000_000.0
+DITHER_PERIODS = (1000.0, 707.0)
+"""Seconds; incommensurate, so that the pattern fills."""
+_GAP_FRACTION = 0.1
+
+
+class Motion(Protocol):
+    """When a telescope looks, and where."""
+
+    @property
+    def gti(self) -> GoodTimeIntervals:
+        """Good times, of all detectors."""
+
+    @property
+    def roll(self) -> float:
+        """Of the detectors, in degrees."""
+
+    def axis(self, time: np.ndarray) -> np.ndarray:
+        """Return the offset of the optical axis, shape (n, 2)."""
+
+
+@dataclass(frozen=True)
+class Dither:
+    """A pointing that wobbles on a Lissajous figure."""
+
+    gti: GoodTimeIntervals
+    roll: float
+    amplitude: float
+
+    def axis(self, time: np.ndarray) -> np.ndarray:
+        """Return the displacement at some times, shape (n, 2)."""
+        phases = [2 * np.pi * (time - START_TIME) / period for period in DITHER_PERIODS]
+        return self.amplitude * np.column_stack([np.sin(p) for p in phases])
+
+
+@dataclass(frozen=True)
+class Scans:
+    """Parallel scans over a field, one good time interval each.
+
+    Attributes
+    ----------
+    lines : ndarray, shape (m,)
+        Offset of each scan across their direction, arcsec.
+    length : float
+        Of each scan, arcsec.
+    speed : float
+        Arcsec / s.
+    """
+
+    gti: GoodTimeIntervals
+    roll: float
+    lines: np.ndarray
+    length: float
+    speed: float
+
+    def axis(self, time: np.ndarray) -> np.ndarray:
+        """Return where the axis is at some times, shape (n, 2)."""
+        number = np.clip(
+            np.searchsorted(self.gti.start, time, side="right") - 1, 0, len(self.lines) - 1
+        )
+        along = (time - self.gti.start[number]) * self.speed - self.length / 2
+        return rotated(np.column_stack([self.lines[number], along]), self.roll)
+
+
+def rotated(offset: np.ndarray, roll: float) -> np.ndarray:
+    """Turn offsets, shape (n, 2), by an angle in degrees."""
+    angle = np.radians(roll)
+    matrix = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return offset @ matrix.T
+
+
+def motion_of(
+    parameters: SimulationParameters, mission: Mission, detectors: Sequence[Detector]
+) -> Motion:
+    """Return the motion that was asked for.
+
+    Raises
+    ------
+    ParameterError
+        Scans of a mission that does not survey.
+    """
+    if parameters.scans:
+        return _scans(parameters, mission, detectors)
+    length = parameters.exposure / parameters.intervals
+    start = START_TIME + np.arange(parameters.intervals) * length * (1 + _GAP_FRACTION)
+    gti = GoodTimeIntervals.from_edges(start, start + length)
+    return Dither(gti, parameters.roll, parameters.dither)
+
+
+def _scans(
+    parameters: SimulationParameters, mission: Mission, detectors: Sequence[Detector]
+) -> Scans:
+    pattern = mission.scan
+    if pattern is None:
+        raise ParameterError(
+            "scans", f"{mission.name} does not survey the sky", "leave it out, or give --mission"
+        )
+    # each scan begins before the field is seen and ends after
+    reach = max(d.radius or np.hypot(d.width, d.height) * d.pixel / 2 for d in detectors)
+    length = parameters.field_size + 2 * reach
+    number = np.arange(parameters.scans)
+    lines = (number - (parameters.scans - 1) / 2) * pattern.step * 60
+    start = START_TIME + number * pattern.period
+    gti = GoodTimeIntervals.from_edges(start, start + length / pattern.speed)
+    return Scans(gti, parameters.roll, lines, length, pattern.speed)
+
+
+def random_times(gti: GoodTimeIntervals, count: int, generator: np.random.Generator) -> np.ndarray:
+    """Draw times uniform over good times, shape (count,)."""
+    lengths = gti.stop - gti.start
+    edges = np.concatenate(([0.0], np.cumsum(lengths)))
+    good = generator.uniform(0, edges[-1], count)
+    interval = np.clip(np.searchsorted(edges, good, side="right") - 1, 0, len(lengths) - 1)
+    return np.asarray(gti.start[interval] + good - edges[interval])
