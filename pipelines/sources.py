@@ -109,7 +109,7 @@ PHOTOMETRY = Stage(
     "photometry", "1", run_photometry, outputs=("measured.json",),
     inputs=("events", "field", "found"),
     parameters={"detection": DetectionParameters, "photometry": PhotometryParameters},
-    helpers=("xsurvey.detection", "xsurvey.psf", *_READING),
+    helpers=("xsurvey.detection", "xsurvey.inference.poisson_rate", "xsurvey.psf", *_READING),
 )  # fmt: skip
 CATALOG = Stage(
     "catalog", "1", run_catalog, outputs=("sources.fits", "hats", "sources.reg"),
