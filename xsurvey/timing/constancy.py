@@ -79,7 +79,8 @@ def constancy_test(
         Largest number of simulations of a light curve; fewer are made where the p-value is
         large: the simulations stop at 50 beyond the observed statistic.
     seed : int
-        Light curve i is simulated with the seed (seed, i), whatever the others are.
+        Light curve i is simulated with a seed of its own, made of this one and i, whatever the
+        others are.
 
     Returns
     -------
@@ -113,9 +114,8 @@ def constancy_test(
         result[1, i] = rate[0]
         if bins[i] < 2:
             continue
-        beyond, done[i] = _count_beyond(
-            statistic[0], rate[0], curve, trials, np.random.default_rng([seed, i])
-        )
+        generator = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(i,)))
+        beyond, done[i] = _count_beyond(statistic[0], rate[0], curve, trials, generator)
         result[0, i] = statistic[0]
         result[2:, i] = _p_value(beyond, done[i])
     return ConstancyTest(result[0], result[1], result[2], result[3], done, bins)
