@@ -27,6 +27,7 @@ from xsurvey.timing.measure import Variability
 _WIDTH, _PANEL, _TOP, _BOTTOM = 9.0, 2.3, 0.45, 0.75
 _LEFT, _RIGHT, _SPACE = 0.95, 0.3, 0.34
 _LONG_GAP = 0.25  # of the whole span: a longer one would leave the axis empty
+_UNUSUAL = 5.0  # times the median gap
 _DAY = 86400.0
 
 
@@ -135,7 +136,8 @@ def _horizontal(axes: Axes, curve: LightCurve) -> tuple[np.ndarray, np.ndarray, 
     begin = float(curve.start[0])
     span = float(curve.stop[-1]) - begin
     gaps = np.maximum(curve.start[1:] - curve.stop[:-1], 0)
-    long = np.flatnonzero(gaps > _LONG_GAP * span)
+    usual = np.median(gaps) if len(gaps) else 0
+    long = np.flatnonzero((gaps > _LONG_GAP * span) & (gaps > _UNUSUAL * usual))
     date = curve.reference_mjd + begin / _DAY
     at = f"at MJD {date:.5f}" if np.isfinite(date) else f"at {begin:.0f} s"
     scale = f" {curve.time_scale}" if curve.time_scale else ""

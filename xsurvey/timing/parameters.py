@@ -1,6 +1,6 @@
 """Parameters of light curves and of tests of their variability."""
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from xsurvey.parameters import StepParameters
 from xsurvey.units import Band, Duration
@@ -46,3 +46,11 @@ class VariabilityParameters(StepParameters):
         default=9999, ge=99, le=10_000_000,
         description="Largest number of simulated constant sources that a p-value rests on.",
     )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _trials_can_reach_the_significance(self) -> "VariabilityParameters":
+        if self.significance * (self.trials + 1) < 1:
+            raise ValueError(
+                f"trials ({self.trials}) are too few for a significance of {self.significance:g}"
+            )
+        return self
