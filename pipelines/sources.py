@@ -121,7 +121,7 @@ PHOTOMETRY = Stage(
         "selection": SelectionParameters, "detection": DetectionParameters,
         "photometry": PhotometryParameters,
     },
-    helpers=("xsurvey.detection", "xsurvey.psf", *_READING),
+    helpers=("xsurvey.detection", "xsurvey.inference.poisson_rate", "xsurvey.psf", *_READING),
 )  # fmt: skip
 CATALOG = Stage(
     "catalog", "2", run_catalog, outputs=("sources.fits", "hats", "sources.reg"),

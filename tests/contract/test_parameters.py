@@ -8,6 +8,7 @@ import yaml
 
 from xsurvey.cli.detect import detect_command
 from xsurvey.cli.image import image_command
+from xsurvey.cli.lightcurve import lightcurve_command
 from xsurvey.cli.options import option_name, step_options
 from xsurvey.cli.simulate import simulate_command
 from xsurvey.config_template import write_template
@@ -16,17 +17,19 @@ from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
 from xsurvey.simulate.parameters import SimulationParameters
+from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameters
 
 STEPS = {
     model.__name__: model
     for name in PIPELINE_NAMES
     for model in get_pipeline(name).sections.values()
-} | {SimulationParameters.__name__: SimulationParameters}
+} | {m.__name__: m for m in (SimulationParameters, LightCurveParameters, VariabilityParameters)}
 
 COMMANDS = [
     (detect_command, (DetectionParameters, PhotometryParameters, ImageParameters)),
     (image_command, (ImageParameters,)),
     (simulate_command, (SimulationParameters,)),
+    (lightcurve_command, (LightCurveParameters, VariabilityParameters)),
 ]
 
 

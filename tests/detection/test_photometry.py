@@ -3,8 +3,9 @@ import pytest
 from scipy import stats
 
 from xsurvey.catalogs import load_schema
-from xsurvey.detection.aperture import counts_posterior, hardness_ratio
+from xsurvey.detection.aperture import hardness_ratio
 from xsurvey.detection.photometry import SourceFlag, pileup_fraction
+from xsurvey.inference.poisson_rate import counts_posterior
 
 
 def posterior(c, b, area=10.0, big=400.0, f=0.9, g=0.02):  # type: ignore[no-untyped-def]

@@ -31,6 +31,7 @@ COMMANDS = {
     "info": CommandEntry("xsurvey.cli.info", "Describe an event file, and what is odd in it."),
     "image": CommandEntry("xsurvey.cli.image", "Make a counts image and its exposure map."),
     "detect": CommandEntry("xsurvey.cli.detect", "Find and measure sources."),
+    "lightcurve": CommandEntry("xsurvey.cli.lightcurve", "Bin a light curve, test if it varies."),
     "simulate": CommandEntry("xsurvey.cli.simulate", "Write a simulated event file."),
     "catalog": CommandEntry("xsurvey.cli.catalog", "Query, match and export catalogs."),
 }

@@ -11,15 +11,11 @@ import numpy as np
 from photutils.aperture import ApertureStats, CircularAperture
 from scipy.spatial import cKDTree
 
-from xsurvey.detection.aperture import (
-    LIMIT_CONFIDENCE,
-    CountsPosterior,
-    counts_posterior,
-    hardness_ratio,
-)
+from xsurvey.detection.aperture import hardness_ratio
 from xsurvey.detection.parameters import PhotometryParameters
 from xsurvey.detection.search import DetectedSource
 from xsurvey.imaging.sky_image import SkyImage
+from xsurvey.inference.poisson_rate import LIMIT_CONFIDENCE, CountsPosterior, counts_posterior
 from xsurvey.psf import GaussianPsf, PointSpreadFunction
 
 _EDGE_EXPOSURE = 0.5

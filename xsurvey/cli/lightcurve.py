@@ -1,0 +1,64 @@
+"""``xsurvey lightcurve``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from xsurvey.cli.options import json_option, step_options, write_json
+from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameters
+
+
+@click.command()
+@click.argument(
+    "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
+)
+@click.option(
+    "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="Light curve to write (OGIP, FITS).",
+)  # fmt: skip
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Also draw it (PNG).")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
+@step_options(LightCurveParameters, VariabilityParameters)
+@json_option
+def lightcurve_command(
+    files: tuple[Path, ...], output: Path, plot: Path | None, seed: int,
+    parameters: tuple[Any, ...], json_path: Path | None,
+) -> None:  # fmt: skip
+    """Bin a light curve and test whether the source varies.
+
+    FILE is a light curve with counts and exposures, of a source (table RATE) or of a field (table
+    LIGHTCRV); several that follow each other are joined. Rates get 68 % intervals and upper limits;
+    constancy is tested by simulation, which holds at few counts too.
+
+    \b
+    Example, the visits of a survey:
+      xsurvey lightcurve source.fits -o visits.fits --visit-gap 1h --plot visits.png
+    """
+    from xsurvey.io.atomic import check_outputs
+    from xsurvey.pipelines.light_curve_file import light_curve_of_files
+
+    binning, variability = parameters
+    check_outputs([output, plot, json_path], files)
+    curve, summary = light_curve_of_files(
+        files, binning, variability, output=output, plot=plot, seed=seed
+    )
+    click.echo(f"{output}: {len(curve)} bins")
+    for band in summary["bands"]:
+        click.echo(_line(band))
+    for note in summary["notes"]:
+        click.echo(f"xsurvey: note: {note}", err=True)
+    write_json(json_path, summary)
+
+
+def _line(band: dict[str, Any]) -> str:
+    """Return one band of the summary in words."""
+    from xsurvey.timing.measure import Variability
+
+    rate = band["mean_rate"]
+    unit = " keV" if band["band"][:1].isdigit() else ""
+    return (
+        f"{band['band']}{unit}: {int(band['counts'])} counts, {rate['value']:.4g} "
+        f"({rate['lower']:.4g} to {rate['upper']:.4g}) {rate['unit']}, "
+        f"{Variability(**band['variability']).verdict()}"
+    )

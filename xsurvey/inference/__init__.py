@@ -1,0 +1,1 @@
+"""Statistical inference that no room of science owns: posteriors, intervals, limits."""

@@ -1,0 +1,140 @@
+r"""Posterior of a source's counts over a measured background (Primini & Kashyap 2014, ApJ 796, 24).
+
+Counts in the source region and in the background region are Poisson with means
+:math:`f s + \theta a` and :math:`g s + \theta A`: the source's counts :math:`s` times the
+PSF fractions, and the background's density times the areas. Flat priors on s and theta;
+theta is integrated out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import special
+
+_SOURCE_POINTS = 401
+_BACKGROUND_POINTS = 48
+_BATCH = 256
+CONFIDENCE = 0.6827
+LIMIT_CONFIDENCE = 0.95
+
+
+@dataclass(frozen=True)
+class CountsPosterior:
+    """Posterior of the source counts on a grid; arrays of shape (n, points).
+
+    Attributes
+    ----------
+    counts : ndarray
+        Grid of source counts, corrected for the PSF fraction.
+    density : ndarray
+        Normalised posterior density.
+    cumulative : ndarray
+        Its integral from zero.
+    """
+
+    counts: np.ndarray
+    density: np.ndarray
+    cumulative: np.ndarray
+
+    def mode(self) -> np.ndarray:
+        """Return the most probable counts, shape (n,)."""
+        return _peak(self.counts, self.density)
+
+    def quantile(self, probability: float) -> np.ndarray:
+        """Return a quantile of each posterior, shape (n,)."""
+        return np.array([
+            np.interp(probability, c, x) for c, x in zip(self.cumulative, self.counts, strict=True)
+        ])  # fmt: skip
+
+    def shortest_interval(self, probability: float = CONFIDENCE) -> tuple[np.ndarray, np.ndarray]:
+        """Return the ends of the shortest interval of a probability, shape (n,) each."""
+        low, high = np.empty(len(self.counts)), np.empty(len(self.counts))
+        for i, (x, cumulative) in enumerate(zip(self.counts, self.cumulative, strict=True)):
+            start = x[cumulative <= 1 - probability]
+            begin = cumulative[: len(start)]
+            end = np.interp(begin + probability, cumulative, x)
+            best = int(np.argmin(end - start))
+            low[i], high[i] = start[best], end[best]
+        return low, high
+
+
+def counts_posterior(
+    source_counts: np.ndarray, background_counts: np.ndarray, source_area: np.ndarray,
+    background_area: np.ndarray, source_fraction: np.ndarray, background_fraction: np.ndarray,
+) -> CountsPosterior:  # fmt: skip
+    """Return the posterior of the source counts, background marginalised.
+
+    Parameters
+    ----------
+    source_counts, background_counts : ndarray, shape (n,)
+        Counts in the aperture and in the background region.
+    source_area, background_area : ndarray, shape (n,)
+        Exposure-weighted areas in the same unit; the background's must be positive.
+    source_fraction, background_fraction : ndarray, shape (n,)
+        PSF fractions in the two regions.
+
+    Returns
+    -------
+    CountsPosterior
+    """
+    arguments = np.broadcast_arrays(
+        *(np.asarray(v, float) for v in (
+            source_counts, background_counts, source_area, background_area, source_fraction,
+            background_fraction,
+        ))
+    )  # fmt: skip
+    parts = [
+        _posterior(*(v[i : i + _BATCH] for v in arguments))
+        for i in range(0, len(arguments[0]), _BATCH)
+    ]
+    if not parts:
+        empty = np.empty((0, _SOURCE_POINTS))
+        return CountsPosterior(empty, empty, empty)
+    return CountsPosterior(*(np.concatenate(p) for p in zip(*parts, strict=True)))
+
+
+def _posterior(
+    c: np.ndarray, b: np.ndarray, a: np.ndarray, big_a: np.ndarray, f: np.ndarray, g: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    # range of s: eight sigma about the estimate, never below zero
+    theta = (b + 1) / big_a
+    centre = np.maximum(c - theta * a, 0) / f
+    error = np.sqrt(c + 1 + (b + 1) * (a / big_a) ** 2) / f
+    low = np.maximum(centre - 8 * error, 0)
+    high = centre + 8 * error + 5 / f
+    unit = np.linspace(0, 1, _SOURCE_POINTS)
+    s = low[:, None] + (high - low)[:, None] * unit
+    # nodes of the background density, about what its region holds besides the source
+    nodes, weights = special.roots_legendre(_BACKGROUND_POINTS)
+    spread = 7 * np.sqrt(b + 1)
+    t_low = np.maximum(b - g * high - spread, 0) / big_a
+    t_high = (np.maximum(b - g * low, 0) + spread + 4) / big_a
+    t = t_low[:, None] + (t_high - t_low)[:, None] * (nodes + 1) / 2
+    in_aperture = f[:, None, None] * s[:, :, None] + (t * a[:, None])[:, None, :]
+    outside = g[:, None, None] * s[:, :, None] + (t * big_a[:, None])[:, None, :]
+    log_likelihood = (
+        special.xlogy(c[:, None, None], in_aperture) - in_aperture
+        + special.xlogy(b[:, None, None], outside) - outside
+    )  # fmt: skip
+    log_likelihood -= log_likelihood.max(axis=(1, 2), keepdims=True)
+    density = np.exp(log_likelihood) @ weights
+    step = np.diff(s, axis=1)
+    cumulative = np.zeros_like(density)
+    cumulative[:, 1:] = np.cumsum(0.5 * (density[:, 1:] + density[:, :-1]) * step, axis=1)
+    norm = cumulative[:, -1:]
+    return s, density / norm, cumulative / norm
+
+
+def _peak(x: np.ndarray, density: np.ndarray) -> np.ndarray:
+    """Return the maximum of sampled curves, refined by a parabola through three points."""
+    at = np.argmax(density, axis=1)
+    rows = np.arange(len(x))
+    inner = np.clip(at, 1, x.shape[1] - 2)
+    left, middle, right = (density[rows, inner + d] for d in (-1, 0, 1))
+    curvature = left - 2 * middle + right
+    shift = np.where(curvature < 0, 0.5 * (left - right) / np.where(curvature < 0, curvature, 1), 0)
+    step = x[:, 1] - x[:, 0]
+    refined = x[rows, inner] + np.clip(shift, -1, 1) * step
+    return np.where(at == 0, x[:, 0], refined)

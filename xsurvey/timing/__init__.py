@@ -1,0 +1,1 @@
+"""Light curves: their files, rates, rebinning and tests of variability."""
