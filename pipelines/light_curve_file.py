@@ -2,36 +2,63 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from xsurvey.errors import InputError, ParameterError
+from xsurvey.events import EventList
+from xsurvey.imaging.exposure import approximate_exposure
+from xsurvey.imaging.sky_image import grid_from_events
 from xsurvey.inference.poisson_rate import CONFIDENCE
 from xsurvey.io.atomic import atomic_output
+from xsurvey.io.fits_file import open_fits
+from xsurvey.missions import get_mission
+from xsurvey.missions.selection import SelectionParameters, open_selected
+from xsurvey.regions import read_region_file
 from xsurvey.report.light_curve_axes import light_curve_figure
 from xsurvey.report.plate import png_bytes
+from xsurvey.timing.aperture import (
+    WHOLE_FIELD,
+    Aperture,
+    ApertureParameters,
+    aperture_of_regions,
+    circular_aperture,
+    region_samples,
+)
 from xsurvey.timing.files import read_light_curve
-from xsurvey.timing.join import bin_light_curve, join_light_curves
+from xsurvey.timing.from_events import light_curve_from_events
+from xsurvey.timing.join import bin_light_curve, choose_bins, join_light_curves
 from xsurvey.timing.light_curve import LightCurve
 from xsurvey.timing.measure import Variability, measure_variability
 from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameters
 from xsurvey.timing.write import write_light_curve
 
+_Parameters = tuple[
+    LightCurveParameters, VariabilityParameters, ApertureParameters, SelectionParameters
+]
+
 
 def light_curve_of_files(
-    paths: Sequence[Path], binning: LightCurveParameters, variability: VariabilityParameters, *,
-    output: Path, plot: Path | None = None, seed: int = 0,
+    paths: Sequence[Path], binning: LightCurveParameters, variability: VariabilityParameters,
+    where: ApertureParameters, selection: SelectionParameters, *, output: Path,
+    region: Path | None = None, background_region: Path | None = None, plot: Path | None = None,
+    seed: int = 0,
 ) -> tuple[LightCurve, dict[str, Any]]:  # fmt: skip
     """Bin a light curve, measure its variability, and write it.
 
     Parameters
     ----------
     paths : sequence of path
-        Light-curve files of one source or field that follow each other in time.
-    binning, variability : StepParameters
+        Event files of one observation, or light-curve files of one source or field that follow
+        each other in time.
+    binning, variability, where, selection : StepParameters
     output : path
         OGIP light curve to write.
+    region, background_region : path, optional
+        DS9 files, for event files, instead of a position.
     plot : path, optional
         PNG to write.
     seed : int
@@ -44,9 +71,16 @@ def light_curve_of_files(
         For ``--json``. The keys at its top are those of the band that was asked for first, or
         else of the one with most counts; ``bands`` has all.
     """
-    curve = _light_curve(paths, binning)
+    if open_fits(paths[0]).find("EVENTS"):
+        events = open_selected(paths, selection)
+        aperture = _aperture(events, where, region, background_region)
+        curve = _of_events(events, aperture, binning)
+    else:
+        _check_no_events(paths[0], where, selection, region, background_region)
+        curve = join_light_curves([read_light_curve(p) for p in paths], paths)
+        curve = bin_light_curve(curve, binning, paths[0])
     measures = measure_variability(curve, variability, seed)
-    _write(output, curve, measures, paths, (binning, variability), seed)
+    _write(output, curve, measures, paths, (binning, variability, where, selection), seed)
     if plot is not None:
         figure = light_curve_figure(curve, measures, binning.limit_confidence)
         with atomic_output(plot) as temporary:
@@ -54,19 +88,69 @@ def light_curve_of_files(
     return curve, _summary(output, curve, measures, binning)
 
 
-def _light_curve(paths: Sequence[Path], binning: LightCurveParameters) -> LightCurve:
-    """Return the light curve that the files hold.
+def _aperture(
+    events: EventList, where: ApertureParameters, region: Path | None, background: Path | None
+) -> Aperture:
+    if where.position is not None and region is not None:
+        raise ParameterError("region", "is given as well as a position", "give one of them")
+    if region is not None:
+        other = read_region_file(background, events.wcs) if background is not None else None
+        return aperture_of_regions(events, read_region_file(region, events.wcs), other)
+    if where.position is None:
+        if background is not None:
+            raise ParameterError(
+                "background_region", "is given without a source", "give --position or --region"
+            )
+        return WHOLE_FIELD
+    circle = circular_aperture(events, where)
+    if background is None:
+        return circle
+    return replace(circle, background=read_region_file(background, events.wcs))
 
-    An event file becomes one here, by ``timing.from_events.light_curve_from_events``, which bins
-    it by itself, when that is written.
-    """
-    curve = join_light_curves([read_light_curve(p) for p in paths], paths)
-    return bin_light_curve(curve, binning, paths[0])
+
+def _of_events(events: EventList, aperture: Aperture, binning: LightCurveParameters) -> LightCurve:
+    scale = None
+    if aperture.source is not None and aperture.background is not None and not events.attitude:
+        scale = _exposed_ratio(events, aperture)
+    curve = light_curve_from_events(events, aperture, binning, scale)
+    return choose_bins(curve, binning, events.observation.path)
+
+
+def _exposed_ratio(events: EventList, aperture: Aperture) -> float:
+    """Return the exposed area of the source region over that of the background region."""
+    mission = get_mission(events.observation.mission)
+    grid = grid_from_events(events, mission.image_pixel)
+    band = mission.bands[mission.detection_bands[0]]
+    exposure = approximate_exposure(events, grid, [band])[0].data
+    exposed = []
+    for region in (aperture.source, aperture.background):
+        assert region is not None
+        x, y, area = region_samples(region)
+        column = np.floor((x - grid.x_edge) / grid.sky_pixels).astype(int)
+        row = np.floor((y - grid.y_edge) / grid.sky_pixels).astype(int)
+        on = (row >= 0) & (row < grid.shape[0]) & (column >= 0) & (column < grid.shape[1])
+        exposed.append(exposure[row[on], column[on]].sum() / len(x) * area)
+        if exposed[-1] <= 0:
+            raise InputError(
+                events.observation.path, f"was never exposed in the {region}", "correct the place"
+            )
+    return float(exposed[0] / exposed[1])
+
+
+def _check_no_events(
+    path: Path, where: ApertureParameters, selection: SelectionParameters, *regions: Path | None
+) -> None:
+    given = where.position is not None or selection.detectors is not None or any(regions)
+    if given:
+        raise InputError(
+            path, "is a light curve, in which no place or detector can be chosen",
+            "give an event file, or leave out position, regions and detectors",
+        )  # fmt: skip
 
 
 def _write(
     output: Path, curve: LightCurve, measures: Sequence[Variability], paths: Sequence[Path],
-    parameters: tuple[LightCurveParameters, VariabilityParameters], seed: int,
+    parameters: _Parameters, seed: int,
 ) -> None:  # fmt: skip
     header: dict[str, Any] = {"SEED": (seed, "of the simulations behind PVALn")}
     for n, measure in enumerate(measures, start=1):
@@ -77,7 +161,8 @@ def _write(
                 f"VARBL{n}": (bool(measure.variable), f"PVAL{n} <= {measure.significance:g}"),
             }
     history = [f"input {path.name} sha256 {_sha256(path)}" for path in paths]
-    for name, section in zip(("lightcurve", "variability"), parameters, strict=True):
+    names = ("lightcurve", "variability", "aperture", "selection")
+    for name, section in zip(names, parameters, strict=True):
         history += [f"{name}.{key} = {value}" for key, value in section.normalised().items()]
     write_light_curve(output, curve, header, history, parameters[0].limit_confidence)
 

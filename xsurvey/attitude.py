@@ -49,7 +49,7 @@ class Attitude:
         return place / np.linalg.norm(place, axis=1, keepdims=True)
 
 
-def unit_vectors(ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+def unit_vectors(ra: np.ndarray | float, dec: np.ndarray | float) -> np.ndarray:
     """Return unit vectors of positions in degrees; a last axis of 3 is added."""
     ra, dec = np.radians(ra), np.radians(dec)
     return np.stack([np.cos(dec) * np.cos(ra), np.cos(dec) * np.sin(ra), np.sin(dec)], axis=-1)

@@ -5,7 +5,10 @@ from typing import Any
 
 import click
 
+from xsurvey.cli.inputs import region_option
 from xsurvey.cli.options import json_option, step_options, write_json
+from xsurvey.missions.selection import SelectionParameters
+from xsurvey.timing.aperture import ApertureParameters
 from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameters
 
 
@@ -19,30 +22,40 @@ from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameter
 )  # fmt: skip
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Also draw it (PNG).")
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
-@step_options(LightCurveParameters, VariabilityParameters)
+@region_option
+@click.option(
+    "--background-region", type=click.Path(path_type=Path), metavar="FILE",
+    help="DS9 region file of the background, instead of an annulus.",
+)  # fmt: skip
+@step_options(LightCurveParameters, VariabilityParameters, ApertureParameters, SelectionParameters)
 @json_option
 def lightcurve_command(
-    files: tuple[Path, ...], output: Path, plot: Path | None, seed: int,
-    parameters: tuple[Any, ...], json_path: Path | None,
+    files: tuple[Path, ...], output: Path, region: Path | None, background_region: Path | None,
+    plot: Path | None, seed: int, parameters: tuple[Any, ...], json_path: Path | None,
 ) -> None:  # fmt: skip
-    """Bin a light curve and test whether the source varies.
+    """Make a light curve and test whether the source varies.
 
-    FILE is a light curve with counts and exposures, of a source (table RATE) or of a field (table
-    LIGHTCRV); several that follow each other are joined. Rates get 68 % intervals and upper limits;
-    constancy is tested by simulation, which holds at few counts too.
+    FILE is an event file (or several, of one observation's units), whose source is at --position
+    or in --region; without either, the light curve is that of the whole field. Or FILE is a light
+    curve with counts and exposures, of a source (table RATE) or of a field (table LIGHTCRV);
+    several that follow each other are joined. Bins of a survey scan are its visits.
+
+    Rates are background subtracted and get 68 % intervals and upper limits; constancy is tested by
+    simulation, which holds at few counts too.
 
     \b
-    Example, the visits of a survey:
+    Examples, a source in events, and the visits of a survey's light curve:
+      xsurvey lightcurve events.fits -o lc.fits --position 150.05,2.22 --bin-size 500s
       xsurvey lightcurve source.fits -o visits.fits --visit-gap 1h --plot visits.png
     """
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.light_curve_file import light_curve_of_files
 
-    binning, variability = parameters
-    check_outputs([output, plot, json_path], files)
+    check_outputs([output, plot, json_path], [*files, region, background_region])
     curve, summary = light_curve_of_files(
-        files, binning, variability, output=output, plot=plot, seed=seed
-    )
+        files, *parameters, output=output, region=region, background_region=background_region,
+        plot=plot, seed=seed,
+    )  # fmt: skip
     click.echo(f"{output}: {len(curve)} bins")
     for band in summary["bands"]:
         click.echo(_line(band))

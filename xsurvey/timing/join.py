@@ -88,10 +88,8 @@ def bin_light_curve(curve: LightCurve, parameters: LightCurveParameters, path: P
             )  # fmt: skip
         numbers.append(curve.bands.index(band))
     chosen = curve.in_bands(list(dict.fromkeys(numbers))) if numbers else curve
-    chosen = chosen.selected(chosen.usable(parameters.minimum_exposure_fraction))
-    if not len(chosen):
-        raise InputError(path, "has no bin with exposure", "give another light curve")
     if parameters.bin_size is not None:
+        chosen = _enough_exposure(chosen, parameters, path)
         widest = float(chosen.timedel.max())
         if parameters.bin_size < widest * (1 - 1e-9):
             raise ParameterError(
@@ -99,6 +97,25 @@ def bin_light_curve(curve: LightCurve, parameters: LightCurveParameters, path: P
                 f"are up to {widest:g} s wide", "give wider bins",
             )  # fmt: skip
         chosen = chosen.rebinned(parameters.bin_size)
+    return choose_bins(chosen, parameters, path)
+
+
+def choose_bins(curve: LightCurve, parameters: LightCurveParameters, path: Path) -> LightCurve:
+    """Return the bins with enough exposure, merged into visits if that is asked for.
+
+    Raises
+    ------
+    InputError
+        No bin has enough exposure.
+    """
+    chosen = _enough_exposure(curve, parameters, path)
     if parameters.visit_gap is not None:
         chosen = chosen.in_visits(parameters.visit_gap)
+    return chosen
+
+
+def _enough_exposure(curve: LightCurve, parameters: LightCurveParameters, path: Path) -> LightCurve:
+    chosen = curve.selected(curve.usable(parameters.minimum_exposure_fraction))
+    if not len(chosen):
+        raise InputError(path, "has no bin with exposure", "give another light curve")
     return chosen

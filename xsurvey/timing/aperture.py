@@ -1,0 +1,156 @@
+"""Where in an event list the counts of a light curve are taken: source and background regions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+from pydantic import Field, model_validator
+from regions import CircleAnnulusSkyRegion, CircleSkyRegion
+
+from xsurvey.attitude import separations, unit_vectors
+from xsurvey.errors import InputError
+from xsurvey.events import EventList
+from xsurvey.missions import get_mission
+from xsurvey.parameters import StepParameters
+from xsurvey.psf import PointSpreadFunction
+from xsurvey.regions import RegionSet, region_set
+from xsurvey.units import Angle, Position, SkyPosition
+
+_INNER, _OUTER = 1.5, 5.0
+"""Of the annulus, in radii of the circle."""
+_SAMPLES = 41
+
+
+class ApertureParameters(StepParameters):
+    """Where the counts of a light curve are taken, unless region files say so."""
+
+    position: Position | None = Field(
+        default=None, description="Centre of the source, RA,DEC in degrees or sexagesimal."
+    )
+    radius: Angle | None = Field(
+        default=None, gt=0,
+        description="Radius of the source circle; that of the mission's usual fraction of the PSF "
+        "if not given.",
+    )  # fmt: skip
+    background_inner: Angle | None = Field(
+        default=None, gt=0,
+        description="Inner radius of the background annulus; 1.5 source radii if not given.",
+    )  # fmt: skip
+    background_outer: Angle | None = Field(
+        default=None, gt=0,
+        description="Outer radius of the background annulus; 5 source radii if not given.",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _only_with_a_position(self) -> ApertureParameters:
+        if self.position is None:
+            for name in ("radius", "background_inner", "background_outer"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} is given without a position")
+        return self
+
+
+@dataclass(frozen=True)
+class Aperture:
+    """The regions of a light curve, in the event list's sky pixels.
+
+    Attributes
+    ----------
+    source, background : RegionSet or None
+        A source of None is the whole field, which has no background.
+    centre : SkyPosition or None
+        Of the source; where its vignetting is taken.
+    fraction : float
+        Of the source's counts that count, less what of them falls into the background region
+        and is subtracted; 1 where it is not known.
+    """
+
+    source: RegionSet | None
+    background: RegionSet | None
+    centre: SkyPosition | None
+    fraction: float
+
+
+WHOLE_FIELD = Aperture(None, None, None, 1.0)
+
+
+def circular_aperture(events: EventList, parameters: ApertureParameters) -> Aperture:
+    """Return a circle with an annulus around it.
+
+    Raises
+    ------
+    InputError
+        The annulus has no width outside of the circle.
+    """
+    position = parameters.position
+    assert position is not None
+    psf, off_axis = _psf_at(events, position)
+    mission = get_mission(events.observation.mission)
+    radius = parameters.radius or float(psf.radius(mission.aperture_fraction, off_axis))
+    inner = parameters.background_inner or max(_INNER * radius, radius)
+    outer = parameters.background_outer or max(_OUTER * radius, 1.5 * inner)
+    if not radius <= inner < outer:
+        raise InputError(
+            "background_inner", f"the annulus from {inner:g} to {outer:g} arcsec does not lie "
+            f"around the circle of {radius:g} arcsec", "give other radii",
+        )  # fmt: skip
+    centre = SkyCoord(position.ra, position.dec, unit="deg", frame="icrs")
+    circle = CircleSkyRegion(centre, radius * u.arcsec)
+    ring = CircleAnnulusSkyRegion(centre, inner * u.arcsec, outer * u.arcsec)
+    inside, at_inner, at_outer = psf.encircled_fraction(np.array([radius, inner, outer]), off_axis)
+    leaked = float(at_outer - at_inner)
+    fraction = float(inside) - leaked * radius**2 / (outer**2 - inner**2)
+    return Aperture(
+        region_set([circle], events.wcs, "source circle"),
+        region_set([ring], events.wcs, "background annulus"), position, fraction,
+    )  # fmt: skip
+
+
+def aperture_of_regions(
+    events: EventList, source: RegionSet, background: RegionSet | None
+) -> Aperture:
+    """Return the aperture that regions make; its centre is that of the source region's pixels."""
+    x, y, _ = region_samples(source)
+    ra, dec = events.wcs.all_pix2world(x.mean(), y.mean(), 1)
+    return Aperture(source, background, SkyPosition(float(ra) % 360, float(dec)), 1.0)
+
+
+def _psf_at(events: EventList, position: SkyPosition) -> tuple[PointSpreadFunction, np.ndarray]:
+    observation = events.observation
+    psf = get_mission(observation.mission).psf(observation.scanning)
+    if observation.scanning:
+        return psf, np.zeros(())
+    return psf, separations(unit_vectors(*observation.pointing), unit_vectors(*position))
+
+
+def region_samples(region: RegionSet) -> tuple[np.ndarray, np.ndarray, float]:
+    """Return points that fill a region evenly, and its area.
+
+    Returns
+    -------
+    x, y : ndarray, shape (m,)
+        1-based sky pixels.
+    area : float
+        Square sky pixels.
+
+    Raises
+    ------
+    InputError
+        Exclusions leave nothing of it.
+    """
+    boxes = [shape.bounding_box for shape in region.include]
+    if not boxes:
+        raise InputError(region.name, "only excludes", "add a region to take counts from")
+    left, right = min(b.ixmin for b in boxes), max(b.ixmax for b in boxes)
+    low, high = min(b.iymin for b in boxes), max(b.iymax for b in boxes)
+    step = max(right - left, high - low) / _SAMPLES
+    columns = np.arange(left + step / 2, right, step) + 1
+    rows = np.arange(low + step / 2, high, step) + 1
+    x, y = (a.ravel() for a in np.meshgrid(columns, rows))
+    inside = region.contains(x, y)
+    if not inside.any():
+        raise InputError(region.name, "is empty once its exclusions are cut out", "correct it")
+    return x[inside], y[inside], float(inside.sum() * step**2)

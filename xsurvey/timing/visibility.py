@@ -1,0 +1,108 @@
+"""How long a place on the sky was seen in each time bin, and with what effective area."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from xsurvey.attitude import separations, unit_vectors
+from xsurvey.events import EventList
+from xsurvey.good_times import GoodTimeIntervals
+from xsurvey.missions import get_mission
+from xsurvey.units import SkyPosition
+
+_STEP = 0.05  # s; 5 arcsec of a scan, a thousandth of the time that it sees a source
+
+
+def good_time_in(gti: GoodTimeIntervals, start: np.ndarray, stop: np.ndarray) -> np.ndarray:
+    """Return the good time in each bin, s, shape (n,)."""
+    if not len(gti.start):
+        return np.zeros(len(start))
+    edges = np.stack([gti.start, gti.stop], axis=1).ravel()
+    done = np.repeat(np.cumsum(gti.stop - gti.start), 2)
+    done[0::2] -= gti.stop - gti.start
+    return np.interp(stop, edges, done) - np.interp(start, edges, done)
+
+
+def pointed_exposure(
+    events: EventList, start: np.ndarray, stop: np.ndarray, shares: Mapping[int, float]
+) -> np.ndarray:
+    """Return the livetime in each bin of a place that is always in the field, shape (n,).
+
+    Parameters
+    ----------
+    events : EventList
+    start, stop : ndarray, shape (n,)
+        Of the bins, mission seconds.
+    shares : mapping of int to float
+        What part of the place each detector sees; they add up to 1.
+    """
+    total = np.zeros(len(start))
+    for detector, share in shares.items():
+        intervals = events.gti.get(detector, events.gti.get(-1))
+        if intervals is None:
+            continue
+        live = events.live_fraction.get(detector, events.live_fraction.get(-1, 1.0))
+        total += share * live * good_time_in(intervals, start, stop)
+    return total
+
+
+def attitude_exposure(
+    events: EventList, places: Sequence[SkyPosition], energies: Sequence[float | None],
+    start: np.ndarray, stop: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Return exposures by what the file tells of where the telescope looked.
+
+    Parameters
+    ----------
+    events : EventList
+        With an attitude for each detector.
+    places : sequence of SkyPosition, length m
+    energies : sequence of float or None, length k
+        keV, for the vignetting; None for the time in the field alone.
+    start, stop : ndarray, shape (n,)
+        Of the bins, mission seconds; they may not overlap.
+
+    Returns
+    -------
+    ndarray, shape (n, k)
+        Livetime in the field times relative effective area, s, the mean over the places and
+        over coaligned detectors.
+    """
+    mission = get_mission(events.observation.mission)
+    radius = mission.field_radius
+    assert radius is not None
+    vectors = unit_vectors(*np.array(places, dtype=float).T)
+    total = np.zeros((len(start), len(energies)))
+    bins = GoodTimeIntervals(start, stop)
+    for detector, intervals in events.gti.items():
+        time, length = intervals.intersection(bins).samples(_step(events))
+        if not len(time):
+            continue
+        live = events.live_fraction.get(detector, events.live_fraction.get(-1, 1.0))
+        number = np.clip(np.searchsorted(start, time, side="right") - 1, 0, len(start) - 1)
+        axis = events.attitude[detector].at(time)
+        near = separations(axis, unit_vectors(*_middle(vectors))) < 2 * radius + _spread(vectors)
+        time, length, number, axis = time[near], length[near], number[near], axis[near]
+        for vector in vectors:
+            off_axis = separations(axis, vector)
+            seen = off_axis < radius
+            for column, energy in enumerate(energies):
+                area = 1.0 if energy is None else mission.vignetting(off_axis[seen], energy)
+                weight = length[seen] * live * area / len(vectors)
+                total[:, column] += np.bincount(number[seen], weight, minlength=len(start))
+    return total / (len(events.gti) if events.coaligned else 1)
+
+
+def _step(events: EventList) -> float:
+    return _STEP if events.observation.scanning else 1.0
+
+
+def _middle(vectors: np.ndarray) -> tuple[float, float]:
+    x, y, z = vectors.mean(axis=0)
+    return float(np.degrees(np.arctan2(y, x))), float(np.degrees(np.arctan2(z, np.hypot(x, y))))
+
+
+def _spread(vectors: np.ndarray) -> float:
+    return float(separations(vectors, unit_vectors(*_middle(vectors))).max())
