@@ -8,7 +8,7 @@ from xsurvey.detection.search import gaussian_significance, merge_bands, search_
 from xsurvey.errors import InputError
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage
 from xsurvey.missions import get_mission
-from xsurvey.simulate.observation import _sky_pixels
+from xsurvey.simulate.observation import sky_pixels
 from xsurvey.units import SkyPosition
 
 SHAPE = (400, 420)
@@ -16,7 +16,7 @@ DEFAULT = DetectionParameters()
 
 
 def image(data: np.ndarray) -> SkyImage:
-    wcs = _sky_pixels(SkyPosition(10, 10), get_mission("chandra"))
+    wcs = sky_pixels(SkyPosition(10, 10), get_mission("chandra"))
     return SkyImage(data, ImageGrid(wcs, data.shape, 0.5, 0.5, 2.0, 0.984), "count")
 
 

@@ -21,23 +21,33 @@ def simulate_command(
 ) -> None:
     """Write a simulated event file and its truth table.
 
-    The events carry a uniform background and point sources through PSF, dither and chip
-    gaps; no responses are applied yet (the file says SIMLEVEL = COUNTS).
+    The events carry a uniform background and point sources through PSF, motion and the gaps of
+    the detectors; no responses are applied (the file says SIMLEVEL = COUNTS). With --scans a
+    survey's scans over a field are simulated. Missions that have a simulator of their own, and
+    one file a detector unit, get NAME_du1.fits, NAME_du2.fits, ... of it.
 
     \b
-    Example, a 100 ks field with 25 sources of 12 counts:
+    Examples, a 100 ks field with 25 sources of 12 counts, and a survey's sky tile:
       xsurvey simulate -o field.fits --exposure 100ks --random-sources 25 --seed 1
+      xsurvey simulate -o tile.fits --mission NAME --scans 28 --energy 0.2-10 --random-sources 50
     """
     from xsurvey.io.atomic import check_outputs
+    from xsurvey.missions import get_mission
     from xsurvey.simulate.observation import simulate_observation
+    from xsurvey.simulate.units import simulate_units, unit_paths
     from xsurvey.simulate.write import truth_path, write_simulation
 
-    check_outputs([output, truth_path(output), json_path])
-    observation = simulate_observation(parameters, seed)
-    write_simulation(output, observation)
-    events, sources = len(observation.events["time"]), len(observation.truth)
-    click.echo(f"{output}: {events} events, {sources} sources (truth in {truth_path(output)})")
+    files = unit_paths(output, parameters)
+    check_outputs([*files, truth_path(output), json_path])
+    if parameters.mission is not None and get_mission(parameters.mission).units_have_files:
+        events, sources = simulate_units(output, parameters, seed)
+    else:
+        observation = simulate_observation(parameters, seed)
+        write_simulation(output, observation)
+        events, sources = len(observation.events["time"]), len(observation.truth)
+    names = ", ".join(str(f) for f in files)
+    click.echo(f"{names}: {events} events, {sources} sources (truth in {truth_path(output)})")
     write_json(json_path, {
         "events": events, "sources": sources, "seed": seed, "file": str(output),
-        "truth": str(truth_path(output)),
+        "files": [str(f) for f in files], "truth": str(truth_path(output)),
     })  # fmt: skip

@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -101,6 +102,21 @@ class SimulatedFacts:
     stop: float
     ontime: float
     scanning: bool
+
+
+@dataclass(frozen=True)
+class SimulationRequest:
+    """What a mission's own simulator is asked for; counts are expected ones of all units."""
+
+    pointing: SkyPosition
+    roll: float
+    exposure: float
+    energy: EnergyBand
+    photon_index: float
+    background_rate: float
+    positions: Sequence[SkyPosition]
+    counts: Sequence[float]
+    seed: int
 
 
 class Mission(ABC):
@@ -249,6 +265,26 @@ class Mission(ABC):
     def header(self, facts: SimulatedFacts) -> dict[str, Any]:
         """Return the header of a simulated event table: times, pointing, mission keywords."""
         raise _not_simulated(self.name)
+
+    def simulate_units(
+        self, request: SimulationRequest, folder: Path
+    ) -> tuple[list[Path], list[int]] | None:
+        """Simulate an observation with the mission's own simulator, if it has one.
+
+        Parameters
+        ----------
+        request : SimulationRequest
+        folder : path
+            An empty one.
+
+        Returns
+        -------
+        files : list of path
+            One a unit, in the folder, in the order of the detectors.
+        recorded : list of int
+            Events of each source. None instead of both where xsurvey's simulator serves.
+        """
+        return None
 
     def interval_extension(self, detector: int) -> tuple[str, dict[str, Any]]:
         """Return name and keywords of the table with a detector's good times.

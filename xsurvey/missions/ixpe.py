@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from astropy.wcs import WCS
@@ -17,7 +18,8 @@ from xsurvey.errors import InputError
 from xsurvey.events import EventList, GoodTimeIntervals, Observation
 from xsurvey.io.fits_file import FitsFile, Table
 from xsurvey.io.table_wcs import wcs_from_columns
-from xsurvey.missions.base import Mission
+from xsurvey.missions.base import Detector, Mission, SimulationRequest
+from xsurvey.missions.ixpe_simulation import UNITS, recorded_counts, simulate_units
 from xsurvey.missions.reading import (
     TableSource,
     check_exposure,
@@ -170,6 +172,18 @@ class Ixpe(Mission):
         low = min(int(place), len(rows) - 2)
         weight = place - low
         return np.asarray((1 - weight) * rows[low] + weight * rows[low + 1])
+
+    def detectors(self) -> Sequence[Detector]:
+        """Return three squares of 12.9' that lie on each other."""
+        side = round(12.9 * 60 / self.detector_pixel)
+        return [Detector(n, 0.0, 0.0, side, side, self.detector_pixel) for n in UNITS]
+
+    def simulate_units(
+        self, request: SimulationRequest, folder: Path
+    ) -> tuple[list[Path], list[int]]:
+        """Run ixpeobssim."""
+        files = simulate_units(request, folder)
+        return files, recorded_counts(files, len(request.positions))
 
 
 def _unit(file: FitsFile, table: Table) -> int:

@@ -73,11 +73,10 @@ def simulate_observation(parameters: SimulationParameters, seed: int) -> Simulat
     """
     generator = np.random.default_rng(seed)
     mission = get_mission(parameters.mission or min(missions()))
-    wcs = _sky_pixels(parameters.pointing, mission)
+    wcs = sky_pixels(parameters.pointing, mission)
     camera = _Camera(mission, motion_of(parameters, mission, mission.detectors()))
     parts = [camera.background(d, parameters, generator) for d in camera.detectors]
-    sources = [parse_source(text) for text in parameters.source]
-    sources += _random_sources(parameters, camera, wcs, generator)
+    sources = sources_of(parameters, mission, wcs, generator)
     scanning = bool(parameters.scans)
     psf = parse_psf(parameters.psf) if parameters.psf else mission.psf(scanning)
     recorded = []
@@ -96,11 +95,12 @@ def simulate_observation(parameters: SimulationParameters, seed: int) -> Simulat
         events[name] = reference + events[name] / mission.sky_pixel
     events["ra"], events["dec"] = wcs.all_pix2world(events["x"], events["y"], 1)
     return SimulatedObservation(
-        mission, parameters, seed, wcs, events, camera.motion, _truth(sources, recorded, wcs)
+        mission, parameters, seed, wcs, events, camera.motion, truth_table(sources, recorded, wcs)
     )
 
 
-def _sky_pixels(pointing: SkyPosition, mission: Mission) -> WCS:
+def sky_pixels(pointing: SkyPosition, mission: Mission) -> WCS:
+    """Return the WCS of a mission's sky pixels about a pointing."""
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = [f"RA---{mission.projection}", f"DEC--{mission.projection}"]
     wcs.wcs.crval = list(pointing)
@@ -223,18 +223,24 @@ def _events(
     }  # fmt: skip
 
 
-def _random_sources(
-    parameters: SimulationParameters, camera: _Camera, wcs: WCS, generator: np.random.Generator
+def sources_of(
+    parameters: SimulationParameters, mission: Mission, wcs: WCS, generator: np.random.Generator
 ) -> list[PointSource]:
-    """Place sources uniformly: on the detectors of a pointing, or over the field of a scan."""
+    """Return the sources that were given, and random ones.
+
+    These are uniform on the detectors of a pointing, or over the field of a scan.
+    """
     count = parameters.random_sources
-    if parameters.scans:
+    if not count:
+        offset = np.empty((0, 2))
+    elif parameters.scans:
         offset = (generator.random((count, 2)) - 0.5) * parameters.field_size
     else:
-        offset = _on_random_detectors(parameters, camera.detectors, count, generator)
+        offset = _on_random_detectors(parameters, mission.detectors(), count, generator)
         offset = rotated(offset, parameters.roll)
-    pixels = offset / camera.mission.sky_pixel + wcs.wcs.crpix
-    return [
+    pixels = offset / mission.sky_pixel + wcs.wcs.crpix
+    given = [parse_source(text) for text in parameters.source]
+    return given + [
         PointSource(SkyPosition(float(ra), float(dec)), parameters.random_counts)
         for ra, dec in wcs.all_pix2world(pixels, 1)
     ]
@@ -274,7 +280,8 @@ def power_law_energies(
     return np.asarray((ends[0] + uniform * (ends[1] - ends[0])) ** (1 / power))
 
 
-def _truth(sources: list[PointSource], recorded: list[int], wcs: WCS) -> Table:
+def truth_table(sources: list[PointSource], recorded: list[int], wcs: WCS) -> Table:
+    """Return the table of what was put in: one row a source."""
     positions = np.array([s.position for s in sources], dtype=float).reshape(-1, 2)
     pixels = wcs.all_world2pix(positions, 1) if len(positions) else positions
     table = Table()

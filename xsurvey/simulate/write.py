@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from astropy.table import Table
 from astropy.time import Time
 
 from xsurvey import __version__
@@ -37,10 +38,15 @@ def write_simulation(path: str | os.PathLike[str], observation: SimulatedObserva
     tables = [fits.PrimaryHDU(), events, *_gti_tables(observation), *_attitude_tables(observation)]
     with atomic_output(path) as temporary, atomic_output(truth_path(path)) as truth:
         write_hdus(temporary, tables)
-        hdu = fits.table_to_hdu(observation.truth)
-        hdu.header["EXTNAME"] = "TRUTH"
-        hdu.header["SIMSEED"] = observation.seed
-        write_hdus(truth, [fits.PrimaryHDU(), hdu])
+        write_truth(truth, observation.truth, observation.seed)
+
+
+def write_truth(path: Path, truth: Table, seed: int) -> None:
+    """Write a truth table as extension TRUTH."""
+    hdu = fits.table_to_hdu(truth)
+    hdu.header["EXTNAME"] = "TRUTH"
+    hdu.header["SIMSEED"] = seed
+    write_hdus(path, [fits.PrimaryHDU(), hdu])
 
 
 def _event_table(observation: SimulatedObservation) -> fits.BinTableHDU:

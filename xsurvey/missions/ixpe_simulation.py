@@ -1,0 +1,130 @@
+"""IXPE observations simulated by ixpeobssim, run as a program of its own.
+
+Importing ixpeobssim makes folders in the user's home and prints: it is run in another process,
+whose home is a temporary folder, and its response files are found without importing it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+from astropy.io import fits
+
+from xsurvey.errors import MissingDataError, ParameterError
+from xsurvey.missions.base import SimulationRequest
+
+UNITS = (1, 2, 3)
+_IRF = "ixpe:obssim20240101:v13"
+_ARF = "caldb/ixpe/gpd/cpf/arf/ixpe_d{unit}_obssim20240101_v013.arf"
+_DETECTOR_AREA = 1.5**2  # cm2: the gas pixel detector's window is 15 mm wide
+_MODEL = '''"""Point sources with unpolarized power laws over a uniform instrumental background."""
+from ixpeobssim.srcmodel.bkg import xPowerLawInstrumentalBkg
+from ixpeobssim.srcmodel.polarization import constant
+from ixpeobssim.srcmodel.roi import xPointSource, xROIModel
+from ixpeobssim.srcmodel.spectrum import power_law
+
+__model__ = "simulated"
+SOURCES = [
+    xPointSource(
+        f"source {{number}}", ra, dec, power_law(norm, {index!r}), constant(0.0), constant(0.0)
+    )
+    for number, (ra, dec, norm) in enumerate({sources!r}, start=1)
+]
+BACKGROUND = [xPowerLawInstrumentalBkg({level!r}, 0.0)] if {level!r} > 0 else []
+ROI_MODEL = xROIModel({ra!r}, {dec!r}, *SOURCES, *BACKGROUND)
+'''
+
+
+def simulate_units(request: SimulationRequest, folder: Path) -> list[Path]:
+    """Run ixpeobssim and return the event files of the three detector units.
+
+    Parameters
+    ----------
+    request : SimulationRequest
+    folder : path
+        An empty one, for all that the program writes.
+
+    Raises
+    ------
+    MissingDataError
+        ixpeobssim is not installed.
+    ParameterError
+        It does not accept what is asked for.
+    """
+    package = _package()
+    (folder / "simulated.py").write_text(_model(request, package))
+    command = [
+        sys.executable, str(package / "bin" / "xpobssim.py"),
+        "--configfile", str(folder / "simulated.py"), "--outfile", str(folder / "simulated"),
+        "--irfname", _IRF, "--duration", repr(request.exposure), "--seed", str(request.seed),
+        "--roll", repr(request.roll), "--emin", repr(max(request.energy.minimum, 1.0)),
+        "--emax", repr(min(request.energy.maximum, 12.0)), "--objname", "SIMULATED",
+    ]  # fmt: skip
+    environment = {**os.environ, "HOME": str(folder), "MPLBACKEND": "Agg"}
+    done = subprocess.run(  # noqa: S603 - our own arguments
+        command, capture_output=True, text=True, check=False, env=environment, cwd=folder
+    )
+    files = [folder / f"simulated_du{unit}.fits" for unit in UNITS]
+    if done.returncode or not all(f.exists() for f in files):
+        lines = [line for line in done.stderr.splitlines() if line.strip()] or ["no message"]
+        raise ParameterError(
+            "simulation", f"ixpeobssim failed ({lines[-1].strip()})", "change what is asked for"
+        )
+    return files
+
+
+def recorded_counts(files: list[Path], sources: int) -> list[int]:
+    """Return how many events of each source the units recorded, by what the simulator wrote."""
+    totals = np.zeros(sources, dtype=int)
+    for path in files:
+        with fits.open(path) as hdus:
+            identifiers = np.asarray(hdus["MONTE_CARLO"].data["SRC_ID"], dtype=int)
+        totals += np.bincount(identifiers, minlength=sources)[:sources]
+    return [int(n) for n in totals]
+
+
+def _package() -> Path:
+    spec = importlib.util.find_spec("ixpeobssim")
+    if spec is None or not spec.submodule_search_locations:
+        raise MissingDataError(
+            "ixpeobssim", "is not installed, which simulates IXPE",
+            "run `pip install ixpeobssim` (GPL-3)",
+        )  # fmt: skip
+    return Path(next(iter(spec.submodule_search_locations)))
+
+
+def _model(request: SimulationRequest, package: Path) -> str:
+    low, high = max(request.energy.minimum, 1.0), min(request.energy.maximum, 12.0)
+    if high <= low:
+        raise ParameterError(
+            "energy", f"{request.energy} keV is outside of 1-12 keV", "widen the range"
+        )
+    unit_counts = _counts_of_unit_norm(request, package, low, high)
+    sources = [
+        (position.ra, position.dec, counts / unit_counts)
+        for position, counts in zip(request.positions, request.counts, strict=True)
+    ]
+    level = request.background_rate / (_DETECTOR_AREA * (high - low))
+    return _MODEL.format(
+        index=request.photon_index, sources=sources, level=level,
+        ra=request.pointing.ra, dec=request.pointing.dec,
+    )  # fmt: skip
+
+
+def _counts_of_unit_norm(
+    request: SimulationRequest, package: Path, low: float, high: float
+) -> float:
+    """Return the counts on axis, of all units, of one photon/(cm2 s keV) at 1 keV."""
+    total = 0.0
+    energy = np.linspace(low, high, 2001)
+    for unit in UNITS:
+        table = fits.getdata(package / _ARF.format(unit=unit), "SPECRESP")
+        middle = (table["ENERG_LO"] + table["ENERG_HI"]) / 2
+        area = np.interp(energy, middle, table["SPECRESP"])
+        total += float(np.trapezoid(area * energy**-request.photon_index, energy))
+    return total * request.exposure

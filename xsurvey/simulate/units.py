@@ -1,0 +1,79 @@
+"""Observations of missions that have a simulator of their own: one event file a unit."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from xsurvey.errors import ParameterError
+from xsurvey.io.atomic import atomic_output
+from xsurvey.missions import get_mission
+from xsurvey.missions.base import SimulationRequest
+from xsurvey.simulate.observation import sky_pixels, sources_of, truth_table
+from xsurvey.simulate.parameters import SimulationParameters
+from xsurvey.simulate.write import truth_path, write_truth
+
+_NOT_THEIRS = ("scans", "psf", "intervals")
+
+
+def unit_paths(path: Path, parameters: SimulationParameters) -> list[Path]:
+    """Return the files that a simulation writes: NAME_du1.fits, ... for NAME.fits, or itself."""
+    mission = get_mission(parameters.mission) if parameters.mission else None
+    if mission is None or not mission.units_have_files:
+        return [path]
+    stem = path.name.removesuffix(".gz").removesuffix(".fits")
+    return [path.with_name(f"{stem}_du{d.number}.fits") for d in mission.detectors()]
+
+
+def simulate_units(path: Path, parameters: SimulationParameters, seed: int) -> tuple[int, int]:
+    """Simulate an observation with the mission's own simulator.
+
+    Parameters
+    ----------
+    path : path
+        As in `unit_paths`; the truth table goes beside the files.
+    parameters : SimulationParameters
+    seed : int
+
+    Returns
+    -------
+    events, sources : int
+
+    Raises
+    ------
+    ParameterError
+        A parameter that the mission's simulator does not have.
+    MissingDataError
+        The simulator is not installed.
+    OutputError
+        The files cannot be written.
+    """
+    mission = get_mission(str(parameters.mission))
+    for name in _NOT_THEIRS:
+        if getattr(parameters, name) != SimulationParameters.model_fields[name].default:
+            raise ParameterError(
+                name, f"cannot be chosen for {mission.name}, which its own simulator does",
+                "leave it out",
+            )  # fmt: skip
+    wcs = sky_pixels(parameters.pointing, mission)
+    sources = sources_of(parameters, mission, wcs, np.random.default_rng(seed))
+    request = SimulationRequest(
+        parameters.pointing, parameters.roll, parameters.exposure, parameters.energy,
+        parameters.photon_index, parameters.background_rate,
+        [s.position for s in sources], [s.counts for s in sources], seed,
+    )  # fmt: skip
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as outputs:
+        made = mission.simulate_units(request, Path(folder))
+        assert made is not None
+        files, recorded = made
+        targets = unit_paths(path, parameters)
+        temporary = [outputs.enter_context(atomic_output(target)) for target in targets]
+        truth = outputs.enter_context(atomic_output(truth_path(path)))
+        for source, target in zip(files, temporary, strict=True):
+            shutil.copyfile(source, target)
+        write_truth(truth, truth_table(sources, recorded, wcs), seed)
+    return sum(recorded), len(sources)
