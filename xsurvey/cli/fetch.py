@@ -1,0 +1,205 @@
+"""``xsurvey fetch``."""
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from xsurvey.archives import ARCHIVES
+from xsurvey.archives.parameters import FetchParameters
+from xsurvey.cli.options import json_option, step_options, write_json
+
+if TYPE_CHECKING:
+    from xsurvey.archives import Archive
+    from xsurvey.archives.base import FoundObservation
+    from xsurvey.archives.fetch import FetchedObservation
+    from xsurvey.archives.web import Web
+
+_CONE = "cone"
+
+
+def _archives_help() -> str:
+    lines = ["\b", "Archives and their products (* if none are asked for):"]
+    for archive in ARCHIVES.values():
+        names = [p.name + ("*" if p.default else "") for p in archive.products]
+        lines.append(f"  {archive.name}:{archive.example:<13}{', '.join(names)}")
+    return "\n".join(lines)
+
+
+@click.command(epilog=_archives_help())
+@click.argument("what", nargs=-1, required=True, metavar="WHAT...")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", default=Path("."),
+    show_default="here", help="Folder that gets MISSION/ID with the files.",
+)  # fmt: skip
+@click.option(
+    "--mission", multiple=True, metavar="MISSION",
+    help="Only this mission's observations in a cone; may be repeated.",
+)  # fmt: skip
+@click.option("--list", "only_list", is_flag=True, help="Only list what would be fetched.")
+@step_options(FetchParameters)
+@json_option
+def fetch_command(
+    what: tuple[str, ...],
+    output: Path,
+    mission: tuple[str, ...],
+    only_list: bool,
+    parameters: FetchParameters,
+    json_path: Path | None,
+) -> None:
+    """Fetch public observations from the missions' archives.
+
+    WHAT is MISSION:ID, several of them, or `cone RA,DEC,RADIUS`. Files are verified, an
+    interrupted fetch goes on where it stopped, and what is there already is not fetched again.
+
+    \b
+    Examples:
+      xsurvey fetch MISSION:ID -o data
+      xsurvey fetch cone 228.48,-59.14,2arcmin --list
+    """
+    from xsurvey.archives.fetch import make_web
+    from xsurvey.io.atomic import check_outputs
+
+    check_outputs([json_path])
+    logger = logging.getLogger("xsurvey")
+    if logger.level == logging.WARNING:  # progress lines are wanted unless --quiet is given
+        logger.setLevel(logging.INFO)
+    web = make_web(parameters)
+    try:
+        if what[0] == _CONE:
+            result = _fetch_cone(web, what[1:], mission, output, only_list, parameters)
+        else:
+            result = _fetch_named(web, what, mission, output, only_list, parameters)
+    finally:
+        web.stop.set()  # whatever happened, nothing goes on behind our back
+    write_json(json_path, result)
+
+
+def _fetch_named(
+    web: "Web", what: Sequence[str], mission: Sequence[str], output: Path, only_list: bool,
+    parameters: FetchParameters,
+) -> dict[str, Any]:  # fmt: skip
+    from xsurvey.archives import parse_observation
+    from xsurvey.errors import ParameterError
+
+    if mission:
+        raise ParameterError("--mission", "is for cones", "write MISSION:ID")
+    asked = list(dict.fromkeys(parse_observation(text) for text in what))
+    if parameters.base_url is not None and len({archive.name for archive, _ in asked}) != 1:
+        raise ParameterError("--base-url", "is for one archive", "fetch from one at a time")
+    if only_list:
+        return _list_files(web, asked, parameters)
+    return _fetch_all(web, asked, output, parameters)
+
+
+def _fetch_cone(
+    web: "Web", text: Sequence[str], mission: Sequence[str], output: Path, only_list: bool,
+    parameters: FetchParameters,
+) -> dict[str, Any]:  # fmt: skip
+    from xsurvey.archives import get_archive
+    from xsurvey.archives.fetch import search_cone
+    from xsurvey.errors import ParameterError
+    from xsurvey.units import parse_cone
+
+    if len(text) != 1:
+        raise ParameterError(_CONE, "takes one RA,DEC,RADIUS", "write cone 228.48,-59.14,2arcmin")
+    try:
+        cone = parse_cone(text[0])
+    except ValueError as error:
+        raise ParameterError(_CONE, str(error), "correct the value") from None
+    archives = [get_archive(m, "--mission") for m in dict.fromkeys(mission)]
+    found = search_cone(web, archives or list(ARCHIVES.values()), cone, parameters)
+    listed = {"cone": str(cone), "found": [_found_as_json(f) for f in found]}
+    for observation in found:
+        click.echo(_found_line(observation))
+    click.echo(f"{len(found)} observations near {cone}")
+    if only_list or not found:
+        return listed
+    if len(found) > parameters.max_observations:
+        raise ParameterError(
+            _CONE, f"finds {len(found)} observations", "give a smaller radius, a --mission, or a "
+            "higher --max-observations",
+        )  # fmt: skip
+    asked = [(get_archive(f.archive, _CONE), f.identifier) for f in found]
+    return listed | _fetch_all(web, asked, output, parameters)
+
+
+def _fetch_all(
+    web: "Web", asked: "Sequence[tuple[Archive, str]]", output: Path, parameters: FetchParameters
+) -> dict[str, Any]:
+    """Fetch one after the other; one that fails does not stop the others."""
+    from xsurvey.archives.fetch import fetch_observation
+    from xsurvey.archives.progress import shown_progress
+    from xsurvey.errors import ArchiveError
+
+    results: list[FetchedObservation] = []
+    failed: list[ArchiveError] = []
+    for archive, identifier in asked:
+        try:
+            with shown_progress() as progress:
+                done = fetch_observation(web, archive, identifier, output, parameters, progress)
+        except ArchiveError as error:
+            if len(asked) == 1:
+                raise
+            click.echo(f"xsurvey: note: {error}", err=True)
+            failed.append(error)
+            web.stop.clear()
+            continue
+        results.append(done)
+        _tell(done)
+    if failed:
+        raise ArchiveError(
+            "fetch", f"{len(failed)} of {len(asked)} observations could not be fetched, first: "
+            f"{failed[0].subject}: {failed[0].cause}", failed[0].remedy,
+        )  # fmt: skip
+    return {"observations": [r.as_json() for r in results]}
+
+
+def _tell(done: "FetchedObservation") -> None:
+    for note in done.notes:
+        click.echo(f"xsurvey: note: {note}", err=True)
+    for name in sorted(done.files):
+        click.echo(done.folder / name)
+    size = sum(record.size for record in done.files.values()) / 1e6
+    if done.fetched:
+        state = f"{len(done.fetched)} of {len(done.files)} files fetched"
+    else:
+        state = f"nothing to do, {len(done.files)} files verified"
+    click.echo(f"{done.what}: {state}, {size:.1f} MB in {done.folder}")
+
+
+def _list_files(
+    web: "Web", asked: "Sequence[tuple[Archive, str]]", parameters: FetchParameters
+) -> dict[str, Any]:
+    from xsurvey.archives.fetch import list_observation
+
+    listed = []
+    for archive, identifier in asked:
+        what = f"{archive.name}:{identifier}"
+        files, notes = list_observation(web, archive, identifier, parameters)
+        for note in notes:
+            click.echo(f"xsurvey: note: {note}", err=True)
+        for file in files:
+            click.echo(f"{file.product:<12}{file.url}")
+            listed.append({"observation": what, "product": file.product, "url": file.url})
+    return {"files": listed}
+
+
+def _found_line(found: "FoundObservation") -> str:
+    from xsurvey.errors import printable
+
+    parts = [f"{found.what:<20}"]
+    if found.distance == found.distance:
+        parts.append(f"{found.distance:8.2f} arcmin")
+    if found.exposure == found.exposure:
+        parts.append(f"{found.exposure / 1000:8.1f} ks")
+    return "  ".join([*parts, printable(found.name)])
+
+
+def _found_as_json(found: "FoundObservation") -> dict[str, Any]:
+    return {
+        "observation": found.what, "name": found.name, "ra": found.ra, "dec": found.dec,
+        "distance_arcmin": found.distance, "exposure_s": found.exposure,
+    }  # fmt: skip
