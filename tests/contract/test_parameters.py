@@ -6,7 +6,9 @@ import click
 import pytest
 import yaml
 
+from xsurvey.archives.parameters import FetchParameters
 from xsurvey.cli.detect import detect_command
+from xsurvey.cli.fetch import fetch_command
 from xsurvey.cli.image import image_command
 from xsurvey.cli.options import option_name, step_options
 from xsurvey.cli.simulate import simulate_command
@@ -21,12 +23,13 @@ STEPS = {
     model.__name__: model
     for name in PIPELINE_NAMES
     for model in get_pipeline(name).sections.values()
-} | {SimulationParameters.__name__: SimulationParameters}
+} | {model.__name__: model for model in (SimulationParameters, FetchParameters)}
 
 COMMANDS = [
     (detect_command, (DetectionParameters, PhotometryParameters, ImageParameters)),
     (image_command, (ImageParameters,)),
     (simulate_command, (SimulationParameters,)),
+    (fetch_command, (FetchParameters,)),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Observations from archives into folders, and observations in cones."""
+"""Observations from archives into folders."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xsurvey.archives.base import Archive, FoundObservation, Product
+from xsurvey.archives.base import Archive, Product
 from xsurvey.archives.download import FileRecord, Progress, download
 from xsurvey.archives.integrity import CHECKSUM_FILE, read_checksums
 from xsurvey.archives.listing import list_folder
@@ -17,9 +17,8 @@ from xsurvey.archives.manifest import Manifest
 from xsurvey.archives.parameters import FetchParameters
 from xsurvey.archives.web import NotThereError, Web
 from xsurvey.archives.workers import in_parallel
-from xsurvey.errors import ArchiveError, OutputError, ParameterError
+from xsurvey.errors import ArchiveError, OutputError
 from xsurvey.io.unpack import is_archive, unpack_archive, unpacked_name
-from xsurvey.units import Cone
 
 logger = logging.getLogger(__name__)
 
@@ -187,7 +186,7 @@ def fetch_observation(
     manifest = Manifest.read(folder, what)
     wanted = {product.name for product in archive.choose(parameters.product)}
     good = {name for name in manifest.files if manifest.is_good(name)}
-    damaged = sorted(set(manifest.files) - good)
+    damaged = sorted(n for n in set(manifest.files) - good if manifest.kinds[n] in wanted)
     result = FetchedObservation(what, folder, manifest.files, manifest.kinds)
     if wanted <= manifest.products and not damaged:
         return result
@@ -202,7 +201,7 @@ def fetch_observation(
         result.fetched.append(file.name)
         manifest.write()
     for name in damaged:
-        if name not in result.fetched and manifest.kinds[name] in wanted:
+        if name not in result.fetched:
             # the archive has replaced it by a file of another name
             del manifest.files[name], manifest.kinds[name]
     manifest.products |= wanted
@@ -227,26 +226,3 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(
             folder, f"cannot be made ({error.strerror or error})", "give another folder with -o"
         ) from error
-
-
-def search_cone(
-    web: Web, archives: Sequence[Archive], cone: Cone, parameters: FetchParameters
-) -> list[FoundObservation]:
-    """Return the public observations of several archives near a cone.
-
-    Raises
-    ------
-    ArchiveError
-        A service does not answer.
-    ParameterError
-        One address was given for several archives.
-    """
-    for option, value in (("--base-url", parameters.base_url),
-                          ("--search-url", parameters.search_url)):  # fmt: skip
-        if value is not None and len(archives) != 1:
-            raise ParameterError(option, "is for one archive", "give one --mission with it")
-    found: list[FoundObservation] = []
-    for archive in archives:
-        address = archive.search_address(parameters.search_url)
-        found += archive.search(web, address, cone)
-    return found

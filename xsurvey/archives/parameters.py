@@ -16,6 +16,9 @@ class FetchParameters(StepParameters):
         description="Kind of files to fetch, may be repeated, 'all' for every kind; the events "
         "and what their analysis needs if not given.",
     )
+    mission: tuple[str, ...] = Field(
+        default=(), description="Only this mission's observations in a cone; may be repeated."
+    )
     base_url: str | None = Field(
         default=None,
         description="Address of a mirror in place of the archive's own; it has the same folders.",

@@ -78,8 +78,7 @@ def search_table(
     found: dict[str, FoundObservation] = {}
     today = Time.now().mjd
     for row in rows:
-        public = row.get("public_date")
-        if isinstance(public, float) and public > today:
+        if _number(row.get("public_date")) > today:  # not so for one that is unknown
             continue
         if any(str(row.get(c, v)).strip().lower() != v for c, v in table.conditions.items()):
             continue

@@ -15,16 +15,13 @@ if TYPE_CHECKING:
     from xsurvey.archives import Archive
     from xsurvey.archives.base import FoundObservation
     from xsurvey.archives.fetch import FetchedObservation
-    from xsurvey.archives.web import Web
-
-_CONE = "cone"
 
 
 def _archives_help() -> str:
     lines = ["\b", "Archives and their products (* if none are asked for):"]
     for archive in ARCHIVES.values():
         names = [p.name + ("*" if p.default else "") for p in archive.products]
-        lines.append(f"  {archive.name}:{archive.example:<13}{', '.join(names)}")
+        lines.append(f"  {archive.name + ':' + archive.example:<21}{', '.join(names)}")
     return "\n".join(lines)
 
 
@@ -34,17 +31,12 @@ def _archives_help() -> str:
     "-o", "--output", type=click.Path(path_type=Path), metavar="DIR", default=Path("."),
     show_default="here", help="Folder that gets MISSION/ID with the files.",
 )  # fmt: skip
-@click.option(
-    "--mission", multiple=True, metavar="MISSION",
-    help="Only this mission's observations in a cone; may be repeated.",
-)  # fmt: skip
 @click.option("--list", "only_list", is_flag=True, help="Only list what would be fetched.")
 @step_options(FetchParameters)
 @json_option
 def fetch_command(
     what: tuple[str, ...],
     output: Path,
-    mission: tuple[str, ...],
     only_list: bool,
     parameters: FetchParameters,
     json_path: Path | None,
@@ -59,78 +51,47 @@ def fetch_command(
       xsurvey fetch MISSION:ID -o data
       xsurvey fetch cone 228.48,-59.14,2arcmin --list
     """
-    from xsurvey.archives.fetch import make_web
+    from xsurvey.archives.request import CONE, named_observations
     from xsurvey.io.atomic import check_outputs
 
     check_outputs([json_path])
     logger = logging.getLogger("xsurvey")
     if logger.level == logging.WARNING:  # progress lines are wanted unless --quiet is given
         logger.setLevel(logging.INFO)
-    web = make_web(parameters)
-    try:
-        if what[0] == _CONE:
-            result = _fetch_cone(web, what[1:], mission, output, only_list, parameters)
-        else:
-            result = _fetch_named(web, what, mission, output, only_list, parameters)
-    finally:
-        web.stop.set()  # whatever happened, nothing goes on behind our back
+    if what[0] == CONE:
+        result = _fetch_cone(what[1:], output, only_list, parameters)
+    else:
+        asked = named_observations(what, parameters)
+        result = (
+            _list_files(asked, parameters) if only_list else _fetch_all(asked, output, parameters)
+        )
     write_json(json_path, result)
 
 
-def _fetch_named(
-    web: "Web", what: Sequence[str], mission: Sequence[str], output: Path, only_list: bool,
-    parameters: FetchParameters,
-) -> dict[str, Any]:  # fmt: skip
-    from xsurvey.archives import parse_observation
-    from xsurvey.errors import ParameterError
-
-    if mission:
-        raise ParameterError("--mission", "is for cones", "write MISSION:ID")
-    asked = list(dict.fromkeys(parse_observation(text) for text in what))
-    if parameters.base_url is not None and len({archive.name for archive, _ in asked}) != 1:
-        raise ParameterError("--base-url", "is for one archive", "fetch from one at a time")
-    if only_list:
-        return _list_files(web, asked, parameters)
-    return _fetch_all(web, asked, output, parameters)
-
-
 def _fetch_cone(
-    web: "Web", text: Sequence[str], mission: Sequence[str], output: Path, only_list: bool,
-    parameters: FetchParameters,
-) -> dict[str, Any]:  # fmt: skip
-    from xsurvey.archives import get_archive
-    from xsurvey.archives.fetch import search_cone
-    from xsurvey.errors import ParameterError
-    from xsurvey.units import parse_cone
+    texts: Sequence[str], output: Path, only_list: bool, parameters: FetchParameters
+) -> dict[str, Any]:
+    from xsurvey.archives.fetch import make_web
+    from xsurvey.archives.request import check_number, read_cone, search_cone
 
-    if len(text) != 1:
-        raise ParameterError(_CONE, "takes one RA,DEC,RADIUS", "write cone 228.48,-59.14,2arcmin")
-    try:
-        cone = parse_cone(text[0])
-    except ValueError as error:
-        raise ParameterError(_CONE, str(error), "correct the value") from None
-    archives = [get_archive(m, "--mission") for m in dict.fromkeys(mission)]
-    found = search_cone(web, archives or list(ARCHIVES.values()), cone, parameters)
-    listed = {"cone": str(cone), "found": [_found_as_json(f) for f in found]}
+    cone = read_cone(texts)
+    found = search_cone(make_web(parameters), cone, parameters)
     for observation in found:
         click.echo(_found_line(observation))
     click.echo(f"{len(found)} observations near {cone}")
+    listed = {"cone": str(cone), "found": [_found_as_json(f) for f in found]}
     if only_list or not found:
         return listed
-    if len(found) > parameters.max_observations:
-        raise ParameterError(
-            _CONE, f"finds {len(found)} observations", "give a smaller radius, a --mission, or a "
-            "higher --max-observations",
-        )  # fmt: skip
-    asked = [(get_archive(f.archive, _CONE), f.identifier) for f in found]
-    return listed | _fetch_all(web, asked, output, parameters)
+    check_number(found, parameters)
+    asked = [(ARCHIVES[f.archive], f.identifier) for f in found]
+    return listed | _fetch_all(asked, output, parameters)
 
 
 def _fetch_all(
-    web: "Web", asked: "Sequence[tuple[Archive, str]]", output: Path, parameters: FetchParameters
+    asked: "Sequence[tuple[Archive, str]]", output: Path, parameters: FetchParameters
 ) -> dict[str, Any]:
     """Fetch one after the other; one that fails does not stop the others."""
-    from xsurvey.archives.fetch import fetch_observation
+    from xsurvey.archives.fetch import fetch_observation, make_web
     from xsurvey.archives.progress import shown_progress
     from xsurvey.errors import ArchiveError
 
@@ -138,6 +99,7 @@ def _fetch_all(
     failed: list[ArchiveError] = []
     for archive, identifier in asked:
         try:
+            web = make_web(parameters)  # each its own: a failure stops what is under way on one
             with shown_progress() as progress:
                 done = fetch_observation(web, archive, identifier, output, parameters, progress)
         except ArchiveError as error:
@@ -145,7 +107,6 @@ def _fetch_all(
                 raise
             click.echo(f"xsurvey: note: {error}", err=True)
             failed.append(error)
-            web.stop.clear()
             continue
         results.append(done)
         _tell(done)
@@ -171,10 +132,11 @@ def _tell(done: "FetchedObservation") -> None:
 
 
 def _list_files(
-    web: "Web", asked: "Sequence[tuple[Archive, str]]", parameters: FetchParameters
+    asked: "Sequence[tuple[Archive, str]]", parameters: FetchParameters
 ) -> dict[str, Any]:
-    from xsurvey.archives.fetch import list_observation
+    from xsurvey.archives.fetch import list_observation, make_web
 
+    web = make_web(parameters)
     listed = []
     for archive, identifier in asked:
         what = f"{archive.name}:{identifier}"
