@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from astropy.io.votable import from_table, writeto
 from astropy.table import MaskedColumn, Table
-from fake_archive import ArchiveServer, files_below
+from fake_archive import ArchiveServer, files_below, status
 
 from xsurvey.archives import get_archive
 from xsurvey.archives.web import Web
@@ -178,3 +178,15 @@ def test_poles_and_the_origin(services: ArchiveServer, web: Web) -> None:
     assert near[0].distance == pytest.approx(0.6, rel=1e-3)
     pole = archive.search(web, address, Cone(0.0, 89.9, 60.0))
     assert [(o.identifier, round(o.distance, 3)) for o in pole] == [("2", 12.0)]
+
+
+def test_a_silent_service_does_not_hide_the_others(
+    services: ArchiveServer, call: Call, tmp_path: Path
+) -> None:
+    services.always["/search/erosita"] = status(500)
+    code, out, error = call("fetch", "cone", CONE, "--list", "--retries", 0,
+                            "--json", tmp_path / "c.json")  # fmt: skip
+    assert code == 2
+    assert "/search/erosita: the server answers 500" in error.splitlines()[-1]
+    assert "3 observations near" in out
+    assert len(json.loads((tmp_path / "c.json").read_text())["found"]) == 3

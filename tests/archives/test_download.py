@@ -3,11 +3,15 @@
 import base64
 import errno
 import hashlib
+import io
 import json
+import tempfile
 import threading
 import time
+from email.utils import formatdate
 from pathlib import Path
 
+import numpy as np
 import pytest
 from fake_archive import (
     ArchiveServer,
@@ -19,10 +23,15 @@ from fake_archive import (
     status,
     trickle,
 )
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich import progress as rich_progress
+from rich.console import Console
 
 from xsurvey.archives import download as download_module
 from xsurvey.archives import partial
 from xsurvey.archives.download import CountedProgress, NoProgress, download
+from xsurvey.archives.progress import BarProgress
 from xsurvey.archives.web import NotThereError, Stopped, Web
 from xsurvey.errors import ArchiveError, OutputError
 
@@ -358,3 +367,103 @@ def test_an_end_keeps_the_part(server: ArchiveServer, target: Path) -> None:
     server.always.clear()
     assert get(Web(5.0), server, target).bytes == len(CONTENT) - kept
     assert target.read_bytes() == CONTENT
+
+
+def test_progress_earns_new_retries(server: ArchiveServer, tmp_path: Path) -> None:
+    content = np.random.default_rng(1).bytes(5_000_000)
+    server.files["/big.dat"] = content
+
+    def a_piece(handler, content):  # type: ignore[no-untyped-def]
+        wanted = handler.headers.get("Range")
+        start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
+        headers = handler.own_headers(content)
+        headers["Content-Range"] = f"bytes {start}-{len(content) - 1}/{len(content)}"
+        rest = content[start:]
+        handler.answer(206 if wanted else 200, rest[:1_200_000], headers, length=len(rest))
+
+    server.always["/big.dat"] = a_piece
+    target = tmp_path / "big.dat"
+    download(Web(5.0, retries=1, first_delay=0.01), f"{server.url}big.dat", target, NoProgress())
+    assert target.read_bytes() == content
+    assert server.times_asked("/big.dat") == 5
+
+
+def test_broken_chunks_are_not_the_end(web: Web, server: ArchiveServer, target: Path) -> None:
+    def chunked(handler, content):  # type: ignore[no-untyped-def]
+        handler.send_response(200)
+        handler.send_header("Transfer-Encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b"1000\r\n" + content[:4096] + b"\r\n800\r\n" + content[4096:5000])
+
+    server.faults[PATH] = [chunked]
+    get(web, server, target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_encodings(web: Web, server: ArchiveServer, target: Path, tmp_path: Path) -> None:
+    # the label that old servers give to .gz files
+    server.extra_headers[PATH] = {"Content-Encoding": "x-gzip"}
+    get(web, server, target)
+    assert target.read_bytes() == CONTENT
+    server.files["/a.txt"] = b"text"
+    server.extra_headers["/a.txt"] = {"Content-Encoding": "gzip"}
+    with pytest.raises(ArchiveError, match="encoded"):
+        download(web, f"{server.url}a.txt", tmp_path / "a.txt", NoProgress())
+
+
+def test_documents_are_bounded_and_whole(web: Web, server: ArchiveServer) -> None:
+    server.files["/page"] = b"x" * 1000
+    server.faults["/page"] = [drop_after(500)]
+    assert web.read(f"{server.url}page", 1000).data == b"x" * 1000
+    with pytest.raises(ArchiveError, match="more than 999 bytes"):
+        web.read(f"{server.url}page", 999)
+
+
+def test_bars(web: Web, server: ArchiveServer, target: Path) -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, force_terminal=True, width=100)
+    with rich_progress.Progress("{task.description}", console=console) as bars:
+        shown = BarProgress(bars)
+        server.faults[PATH] = [drop_after(5_000)]
+        download(web, server.url.rstrip("/") + PATH, target, shown)
+        assert bars.finished
+        assert bars.tasks == []
+        shown.start("[bold]odd[/]", None, 0)
+        shown.advance("[bold]odd[/]", 10)
+    assert target.read_bytes() == CONTENT
+
+
+_FAULTS = st.one_of(
+    st.integers(0, len(CONTENT)).map(lambda n: ("drop", n)),
+    st.sampled_from([("change", 0), ("ranges", 0), ("etags", 0), ("refuse", 503)]),
+)
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(_FAULTS, max_size=6))
+def test_whatever_happens_the_file_is_the_archives(faults: list[tuple[str, int]]) -> None:
+    server = ArchiveServer()
+    server.files[PATH] = CONTENT
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / NAME
+        for kind, number in faults:
+            if kind == "change":
+                server.files[PATH] = OTHER if server.files[PATH] == CONTENT else CONTENT
+                # within one second dates tell nothing, and a server without ETags has only those
+                server.extra_headers[PATH] = {"Last-Modified": formatdate(len(server.asked))}
+                continue
+            if kind in ("ranges", "etags"):
+                setattr(server, kind, not getattr(server, kind))
+                continue
+            server.faults[PATH] = [drop_after(number) if kind == "drop" else status(number)]
+            try:
+                download(Web(5.0, retries=0), server.url.rstrip("/") + PATH, target, NoProgress())
+            except ArchiveError:
+                assert not target.exists()
+            else:
+                target.unlink()
+        server.faults.clear()
+        download(Web(5.0, 3, 0.01), server.url.rstrip("/") + PATH, target, NoProgress())
+        assert target.read_bytes() == server.files[PATH]
+        assert files_below(target.parent) == {NAME}
+    server.close()

@@ -137,6 +137,8 @@ def test_list_fetches_nothing(archives: ArchiveServer, call: Call, tmp_path: Pat
         (["chandra:754", "--product", "evt"], ["--product", "evt1"]),
         (["chandra:754", "--base-url", "file:///etc/"], ["--base-url", "http"]),
         (["chandra:754", "--base-url", "ftp://x/"], ["--base-url"]),
+        (["chandra:754", "--base-url", "http://me:secret@127.0.0.1/"], ["--base-url"]),
+        (["cone", "1,2,1arcmin", "--mission", "ixpe", "--search-url", "data:x"], ["--search-url"]),
         (["chandra:754", "ixpe:02009001", "--base-url", "http://127.0.0.1/"], ["one archive"]),
         (["chandra:754", "--mission", "chandra"], ["--mission"]),
         (["chandra:754", "--parallel", "9"], ["--parallel"]),
@@ -177,10 +179,14 @@ def test_an_observation_without_its_events(
 
 
 def test_one_of_several_that_fails(archives: ArchiveServer, call: Call, tmp_path: Path) -> None:
-    code, _, error = call("fetch", "chandra:1", "ixpe:02009001", "-o", tmp_path)
+    code, _, error = call("fetch", "chandra:1", "chandra:2", "ixpe:02009001", "-o", tmp_path,
+                          "--json", tmp_path / "f.json")  # fmt: skip
     assert code == 2
-    assert "1 of 2 observations" in last_line(error)
-    assert "chandra:1" in error
+    assert "chandra:1" in last_line(error)
+    assert "note: chandra:2" in error
+    result = json.loads((tmp_path / "f.json").read_text())
+    assert [f["subject"] for f in result["failed"]] == ["chandra:1", "chandra:2"]
+    assert [o["observation"] for o in result["observations"]] == ["ixpe:02009001"]
     assert (tmp_path / "ixpe/02009001/fetched.json").exists()
 
 
@@ -247,13 +253,19 @@ def test_folders_that_cannot_be_written(
     (tmp_path / "file").write_text("not a folder")
     code, _, error = call("fetch", "ixpe:02009001", "-o", tmp_path / "file")
     assert code == 2
-    last_line(error)
+    assert "cannot be made" in last_line(error)
+    assert archives.asked == []
     folder = tmp_path / "ixpe" / "02009001"
     folder.mkdir(parents=True)
     for text in ("no json", "[]", '{"format": 99}', json.dumps({
         "format": 1, "observation": "ixpe:02009001", "products": [],
         "files": {"../../evil": {"product": "x"}},
-    })):  # fmt: skip
+    }), json.dumps({
+        "format": 1, "observation": "ixpe:02009001", "products": [],
+        "files": {"README": {"product": "readme", "url": "", "size": "3", "sha256": "", "date": "",
+                             "etag": None, "last_modified": None}},
+    }), json.dumps({"format": 1, "observation": "ixpe:1", "products": [],
+                     "files": {}})):  # fmt: skip
         (folder / "fetched.json").write_text(text)
         code, _, error = call("fetch", "ixpe:02009001", "-o", tmp_path)
         assert code == 2
@@ -287,6 +299,7 @@ def test_archives_that_hold_tar_files_are_unpacked(
     assert code == 2
     assert "evil.txt" in last_line(error)
     assert not list(tmp_path.rglob("evil*"))
+    assert files_below(tmp_path / "b") == set()
 
 
 class Proxy(socketserver.StreamRequestHandler):
@@ -387,6 +400,17 @@ def test_doctor_says_what_is_public(archives: ArchiveServer, call: Call, tmp_pat
     assert "answers 500" in out
 
 
-def test_quiet_and_progress_lines(archives: ArchiveServer, call: Call, tmp_path: Path) -> None:
+def test_progress_is_lines_in_a_log_and_nothing_when_quiet(
+    archives: ArchiveServer,
+    call: Call,
+    run_command: Callable[..., subprocess.CompletedProcess[str]],
+    tmp_path: Path,
+) -> None:
+    done = run_command("fetch", "ixpe:02009001", "-o", tmp_path / "b")
+    assert done.returncode == 0
+    lines = done.stderr.splitlines()
+    assert "xsurvey: INFO: README: whole and verified" in lines
+    assert len(done.stdout.splitlines()) == 4 + 1
+    assert not [line for line in lines if "\x1b" in line]
     _, _, error = call("-q", "fetch", "ixpe:02009001", "-o", tmp_path / "a")
     assert error == ""

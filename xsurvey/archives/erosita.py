@@ -22,7 +22,7 @@ import urllib.parse
 from typing import Any
 
 from xsurvey.archives.base import Archive, FoundObservation, Product
-from xsurvey.archives.web import Web
+from xsurvey.archives.web import Web, shown
 from xsurvey.errors import ArchiveError, ParameterError
 from xsurvey.units import Cone
 
@@ -108,7 +108,9 @@ def _tiles(url: str, data: bytes) -> list[dict[str, Any]]:
 
 def _not_understood(url: str) -> ArchiveError:
     return ArchiveError(
-        url, "does not answer with sky tiles", "check --search-url, or name the tile yourself"
+        shown(url),
+        "does not answer with sky tiles",
+        "check --search-url, or name the tile yourself",
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +18,7 @@ from xsurvey.archives.manifest import Manifest
 from xsurvey.archives.parameters import FetchParameters
 from xsurvey.archives.web import NotThereError, Web
 from xsurvey.archives.workers import in_parallel
-from xsurvey.errors import ArchiveError, OutputError
+from xsurvey.errors import ArchiveError, InputError, OutputError
 from xsurvey.io.unpack import is_archive, unpack_archive, unpacked_name
 
 logger = logging.getLogger(__name__)
@@ -133,6 +134,8 @@ def _list_below(
         for product in (p for p in wanted if p.folder == folder):
             for name in archive.newest([n for n in names if product.matches(n, written)]):
                 path = f"{folder}/{name}" if folder else name
+                if any(path == file.name for file in files):
+                    continue  # of another kind already
                 files.append(
                     RemoteFile(path, product.name, f"{place}{name}", digests.get(name, {}))
                 )
@@ -190,6 +193,7 @@ def fetch_observation(
     result = FetchedObservation(what, folder, manifest.files, manifest.kinds)
     if wanted <= manifest.products and not damaged:
         return result
+    _check_folder(folder)
     result.notes += [f"{folder / name}: is not as it was fetched, so again" for name in damaged]
     files, notes = list_observation(web, archive, identifier, parameters)
     result.notes += notes
@@ -215,8 +219,21 @@ def _fetch_one(
     target = folder / file.name
     record = download(web, file.url, target, progress, file.digests)
     if is_archive(target.name):
-        unpack_archive(target, target.with_name(unpacked_name(target.name)))
+        try:
+            unpack_archive(target, target.with_name(unpacked_name(target.name)))
+        except InputError as error:
+            target.unlink()
+            raise ArchiveError(file.url, f"{target.name}: {error.cause}", error.remedy) from None
     return file, record
+
+
+def _check_folder(folder: Path) -> None:
+    """Raise before the network is used if the folder could not be made later."""
+    there = next(p for p in (folder, *folder.absolute().parents) if p.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise OutputError(
+            folder, f"cannot be made ({there} cannot be written)", "give another folder with -o"
+        )
 
 
 def _make_folder(folder: Path) -> None:

@@ -53,7 +53,7 @@ class Manifest:
         path = folder / MANIFEST_NAME
         try:
             values: Any = json.loads(path.read_text(encoding="utf-8"))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return cls(folder, what)
         except (OSError, ValueError) as error:
             raise _unusable(path, f"cannot be read ({error})") from None
@@ -66,7 +66,7 @@ class Manifest:
             for name, entry in values["files"].items():
                 _check_path(path, name)
                 manifest.kinds[name] = str(entry.pop("product"))
-                manifest.files[name] = FileRecord(**entry)
+                manifest.files[name] = _record(entry)
         except (KeyError, TypeError, AttributeError) as error:
             raise _unusable(path, f"is not a manifest ({type(error).__name__})") from None
         return manifest
@@ -98,6 +98,13 @@ class Manifest:
             and path.stat().st_size == record.size
             and sha256_of(path) == record.sha256
         )
+
+
+def _record(entry: dict[str, Any]) -> FileRecord:
+    record = FileRecord(**entry)
+    if not (isinstance(record.size, int) and isinstance(record.sha256, str)):
+        raise TypeError
+    return record
 
 
 def _check_path(path: Path, name: str) -> None:

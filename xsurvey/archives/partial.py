@@ -11,6 +11,7 @@ import email.utils
 import errno
 import fcntl
 import json
+import logging
 import os
 import re
 import shutil
@@ -22,6 +23,8 @@ from typing import Any, BinaryIO, TypedDict
 from xsurvey.archives.integrity import digests_of_headers
 from xsurvey.archives.web import check_address
 from xsurvey.errors import OutputError, ParameterError
+
+logger = logging.getLogger(__name__)
 
 _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 _MARGIN = 16 * 1024 * 1024  # bytes of the disk that a download leaves free
@@ -177,11 +180,14 @@ def partial_file(target: Path) -> Iterator[PartialFile]:
         stream = open(_part(target), "ab", buffering=0)  # noqa: SIM115 - closed below
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        stream.close()
-        raise OutputError(
-            target, "is being fetched by another process", "wait for that one"
-        ) from None
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            stream.close()
+            raise OutputError(
+                target, "is being fetched by another process", "wait for that one"
+            ) from None
+        # some network file systems have no locks; two fetches into one folder are rare
+        logger.info("%s: cannot be locked (%s)", target, error.strerror)
     try:
         partial = PartialFile(target, stream)
         yield partial

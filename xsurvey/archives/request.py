@@ -6,7 +6,7 @@ from xsurvey.archives import ARCHIVES, Archive, get_archive, parse_observation
 from xsurvey.archives.base import FoundObservation
 from xsurvey.archives.parameters import FetchParameters
 from xsurvey.archives.web import Web
-from xsurvey.errors import ParameterError
+from xsurvey.errors import ArchiveError, ParameterError
 from xsurvey.units import Cone, parse_cone
 
 CONE = "cone"
@@ -45,13 +45,15 @@ def read_cone(texts: Sequence[str]) -> Cone:
         raise ParameterError(CONE, str(error), "correct the value") from None
 
 
-def search_cone(web: Web, cone: Cone, parameters: FetchParameters) -> list[FoundObservation]:
+def search_cone(
+    web: Web, cone: Cone, parameters: FetchParameters
+) -> tuple[list[FoundObservation], list[ArchiveError]]:
     """Return the public observations near a cone, of the missions asked for or of all.
+
+    Also the failures of services that do not answer: they do not hide what the others find.
 
     Raises
     ------
-    ArchiveError
-        A service does not answer.
     ParameterError
         No archive has such a name, or one address was given for several archives.
     """
@@ -59,9 +61,14 @@ def search_cone(web: Web, cone: Cone, parameters: FetchParameters) -> list[Found
     archives = [get_archive(name, "--mission") for name in names]
     _check_addresses(archives, parameters)
     found: list[FoundObservation] = []
+    failed: list[ArchiveError] = []
     for archive in archives:
-        found += archive.search(web, archive.search_address(parameters.search_url), cone)
-    return found
+        address = archive.search_address(parameters.search_url)
+        try:
+            found += archive.search(web, address, cone)
+        except ArchiveError as error:
+            failed.append(error)
+    return found, failed
 
 
 def check_number(found: Sequence[FoundObservation], parameters: FetchParameters) -> None:

@@ -99,7 +99,7 @@ class Web:
 
         page = self.retrying(url, attempt)
         if len(page.data) > limit:
-            raise ArchiveError(url, f"sends more than {limit} bytes", "check the address")
+            raise ArchiveError(shown(url), f"sends more than {limit} bytes", "check the address")
         return page
 
     def open(self, url: str, headers: Mapping[str, str], accept: tuple[int, ...] = ()) -> Any:
@@ -119,7 +119,7 @@ class Web:
         check_address(url)
         given = {"User-Agent": f"xsurvey/{__version__}", "Accept-Encoding": "identity", **headers}
         request = urllib.request.Request(url, headers=given)  # noqa: S310 - scheme checked
-        with failures(url, accept):
+        with failures(url):
             try:
                 return self._opener.open(request, timeout=self.timeout)
             except urllib.error.HTTPError as error:
@@ -182,13 +182,15 @@ class Web:
                 failed = 0
             failed, before = failed + 1, reached()
             if failed > self.retries:
-                raise ArchiveError(url, failure.cause, _GO_ON)
+                raise ArchiveError(shown(url), failure.cause, _GO_ON)
             delay = self._delay(failed, failure.wait)
             if delay > _LONGEST_WAIT:
                 raise ArchiveError(
-                    url, f"{failure.cause} and asks to wait {delay:.0f} s", "run again after that"
+                    shown(url),
+                    f"{failure.cause} and asks to wait {delay:.0f} s",
+                    "run again after that",
                 )
-            logger.info("%s: %s; again in %.1f s", url, failure.cause, delay)
+            logger.info("%s: %s; again in %.1f s", shown(url), failure.cause, delay)
             if self.stop.wait(delay):
                 raise Stopped
 
@@ -210,6 +212,7 @@ def check_address(url: str, subject: str | None = None) -> str:
     try:
         parts = urllib.parse.urlsplit(url)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        good = good and parts.username is None  # it would be shown, kept and sent in the clear
     except ValueError:
         good = False
     if not good or any(c.isspace() or not c.isprintable() for c in url):
@@ -220,9 +223,15 @@ def check_address(url: str, subject: str | None = None) -> str:
     return url
 
 
+def shown(url: str) -> str:
+    """Return an address for messages: a query to a service can be longer than a line."""
+    return url.partition("?")[0]
+
+
 @contextmanager
-def failures(url: str, accept: tuple[int, ...] = ()) -> Iterator[None]:
+def failures(url: str) -> Iterator[None]:
     """Turn what urllib and the sockets raise into `Transient` or `ArchiveError`."""
+    url = shown(url)
     try:
         yield
     except urllib.error.HTTPError as error:

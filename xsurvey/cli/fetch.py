@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from xsurvey.archives import Archive
     from xsurvey.archives.base import FoundObservation
     from xsurvey.archives.fetch import FetchedObservation
+    from xsurvey.errors import ArchiveError
 
 
 def _archives_help() -> str:
@@ -58,24 +59,30 @@ def fetch_command(
     logger = logging.getLogger("xsurvey")
     if logger.level == logging.WARNING:  # progress lines are wanted unless --quiet is given
         logger.setLevel(logging.INFO)
+    failed: list[ArchiveError] = []
     if what[0] == CONE:
-        result = _fetch_cone(what[1:], output, only_list, parameters)
+        result = _fetch_cone(what[1:], output, only_list, parameters, failed)
     else:
         asked = named_observations(what, parameters)
-        result = (
-            _list_files(asked, parameters) if only_list else _fetch_all(asked, output, parameters)
-        )
+        if only_list:
+            result = _list_files(asked, parameters)
+        else:
+            result = _fetch_all(asked, output, parameters, failed)
+    result["failed"] = [{"subject": e.subject, "cause": e.cause} for e in failed]
     write_json(json_path, result)
+    _raise(failed)
 
 
 def _fetch_cone(
-    texts: Sequence[str], output: Path, only_list: bool, parameters: FetchParameters
-) -> dict[str, Any]:
+    texts: Sequence[str], output: Path, only_list: bool, parameters: FetchParameters,
+    failed: "list[ArchiveError]",
+) -> dict[str, Any]:  # fmt: skip
     from xsurvey.archives.fetch import make_web
     from xsurvey.archives.request import check_number, read_cone, search_cone
 
     cone = read_cone(texts)
-    found = search_cone(make_web(parameters), cone, parameters)
+    found, silent = search_cone(make_web(parameters), cone, parameters)
+    failed += silent
     for observation in found:
         click.echo(_found_line(observation))
     click.echo(f"{len(found)} observations near {cone}")
@@ -84,38 +91,38 @@ def _fetch_cone(
         return listed
     check_number(found, parameters)
     asked = [(ARCHIVES[f.archive], f.identifier) for f in found]
-    return listed | _fetch_all(asked, output, parameters)
+    return listed | _fetch_all(asked, output, parameters, failed)
 
 
 def _fetch_all(
-    asked: "Sequence[tuple[Archive, str]]", output: Path, parameters: FetchParameters
-) -> dict[str, Any]:
+    asked: "Sequence[tuple[Archive, str]]", output: Path, parameters: FetchParameters,
+    failed: "list[ArchiveError]",
+) -> dict[str, Any]:  # fmt: skip
     """Fetch one after the other; one that fails does not stop the others."""
     from xsurvey.archives.fetch import fetch_observation, make_web
     from xsurvey.archives.progress import shown_progress
     from xsurvey.errors import ArchiveError
 
     results: list[FetchedObservation] = []
-    failed: list[ArchiveError] = []
     for archive, identifier in asked:
+        web = make_web(parameters)  # each its own: a failure stops what is under way on one
         try:
-            web = make_web(parameters)  # each its own: a failure stops what is under way on one
             with shown_progress() as progress:
                 done = fetch_observation(web, archive, identifier, output, parameters, progress)
         except ArchiveError as error:
-            if len(asked) == 1:
-                raise
-            click.echo(f"xsurvey: note: {error}", err=True)
             failed.append(error)
             continue
         results.append(done)
         _tell(done)
-    if failed:
-        raise ArchiveError(
-            "fetch", f"{len(failed)} of {len(asked)} observations could not be fetched, first: "
-            f"{failed[0].subject}: {failed[0].cause}", failed[0].remedy,
-        )  # fmt: skip
     return {"observations": [r.as_json() for r in results]}
+
+
+def _raise(failed: "Sequence[ArchiveError]") -> None:
+    """End with the failure, or with the first of several after the others were told."""
+    for error in failed[1:]:
+        click.echo(f"xsurvey: note: {error}", err=True)
+    if failed:
+        raise failed[0]
 
 
 def _tell(done: "FetchedObservation") -> None:
