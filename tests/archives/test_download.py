@@ -314,6 +314,24 @@ def test_a_full_disk_is_told_before_and_during(
         with pytest.raises(OutputError, match=r"needs .* MB, the disk has 0.0 MB"):
             get(web, server, target)
 
+    def endless(handler, content):  # type: ignore[no-untyped-def]
+        handler.send_response(200)
+        handler.end_headers()
+        while not handler.archive.closing.is_set():
+            try:
+                handler.wfile.write(b"x" * 100_000)
+            except OSError:
+                return
+
+    server.always["/endless"] = endless
+    free = iter([10**9] * 5 + [0] * 1000)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            partial.shutil, "disk_usage", lambda _: type("Usage", (), {"free": next(free)})()
+        )
+        with pytest.raises(OutputError, match="the disk has 0"):
+            download(web, f"{server.url}endless", target.with_name("endless"), NoProgress())
+
     class FullDisk:
         def __init__(self, stream: object) -> None:
             self.stream = stream

@@ -350,15 +350,33 @@ def test_proxies_are_honoured(
     assert "127.0.0.1" in json.loads((tmp_path / "d.json").read_text())["proxies"]["http"]
 
 
-def test_unverified_certificates_are_refused(call: Call, tmp_path: Path) -> None:
+def test_certificates_are_verified(
+    archives: ArchiveServer, call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
     import ssl
 
-    from xsurvey.archives.web import _opener
-
-    handlers = [h for h in _opener().handlers if type(h).__name__ == "HTTPSHandler"]
-    context = handlers[0]._context  # type: ignore[attr-defined]
-    assert context.verify_mode == ssl.CERT_REQUIRED
-    assert context.check_hostname
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl program to make a certificate with")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
+         "-nodes", "-keyout", key, "-out", certificate, "-days", "2", "-subj", "/CN=127.0.0.1",
+         "-addext", "subjectAltName=IP:127.0.0.1"],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    archives.httpd.socket = context.wrap_socket(archives.httpd.socket, server_side=True)
+    base = archives.url.replace("http:", "https:") + "erodat/"
+    arguments = ["fetch", "erosita:080156", "-o", tmp_path / "out", "--base-url", base]
+    code, _, error = call(*arguments)
+    assert code == 2
+    assert "certificate cannot be verified" in last_line(error)
+    assert archives.asked == []
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    code, _, error = call(*arguments)
+    assert code == 0, error
 
 
 def test_ctrl_c_keeps_the_part(archives: ArchiveServer, tmp_path: Path) -> None:

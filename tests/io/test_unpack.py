@@ -77,7 +77,7 @@ def test_good_archives(name: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", MAKERS)
 @pytest.mark.parametrize(
     "bad",
-    ["../x", "/tmp/x", "d/../../x", "..", "C:\\x", "d\\..\\x", "a\nb", "\x1b[2Jx", "x" * 300],
+    ["../x", "/x", "d/../../x", "..", "C:\\x", "d\\..\\x", "a\nb", "\x1b[2Jx", "x" * 300],
 )
 def test_members_that_leave_are_named_and_nothing_is_left(
     name: str, bad: str, tmp_path: Path

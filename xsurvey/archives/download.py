@@ -110,6 +110,8 @@ def _attempt(web: Web, url: str, part: PartialFile, progress: Progress) -> None:
         part.check_space()
         progress.start(part.target.name, part.size, part.length)
         for chunk in web.chunks(response, url):
+            if part.size is None:  # a body without an end must not fill the disk
+                part.check_space()
             part.write(chunk)
             progress.advance(part.target.name, len(chunk))
     if part.size is not None and part.length != part.size:

@@ -12,7 +12,7 @@ from html.parser import HTMLParser
 
 from xsurvey.archives.web import Page, Web
 
-_LIMIT = 16 * 1024 * 1024
+_LIMIT = 4 * 1024 * 1024
 _SAFE = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+\-]{0,199}")
 
 

@@ -128,14 +128,14 @@ class PartialFile:
         self._state, self.length = None, 0
 
     def check_space(self) -> None:
-        """Raise before the first byte if the disk cannot hold the rest.
+        """Raise if the disk cannot hold the rest, or nothing more where that is unknown.
 
         Raises
         ------
         OutputError
             Too little is free.
         """
-        missing = (self.size or 0) - self.length
+        missing = max(0, (self.size or 0) - self.length)
         free = shutil.disk_usage(self.target.parent).free
         if missing + _MARGIN > free:
             raise OutputError(

@@ -19,6 +19,17 @@ logger = logging.getLogger(__name__)
 _LINE_EVERY = 10.0  # s
 
 
+def size_text(size: int) -> str:
+    """Return a number of bytes for people.
+
+    Examples
+    --------
+    >>> size_text(20223360), size_text(640)
+    ('20.2 MB', '0.6 kB')
+    """
+    return f"{size / 1e6:.1f} MB" if size >= 10**6 else f"{size / 1e3:.1f} kB"
+
+
 class LogProgress:
     """A line when a file begins and ends, and every ten seconds between."""
 
@@ -32,8 +43,8 @@ class LogProgress:
         """Say what begins, and where an earlier download is continued."""
         with self._lock:
             self._sizes[name], self._had[name] = size, had
-        total = f"{size / 1e6:.1f} MB" if size is not None else "size unknown"
-        logger.info("%s: %s%s", name, total, f", continued at {had / 1e6:.1f} MB" if had else "")
+        total = size_text(size) if size is not None else "size unknown"
+        logger.info("%s: %s%s", name, total, f", continued at {size_text(had)}" if had else "")
 
     def advance(self, name: str, size: int) -> None:
         """Count."""
@@ -42,7 +53,7 @@ class LogProgress:
             if time.monotonic() - self._last < _LINE_EVERY:
                 return
             self._last = time.monotonic()
-        logger.info("%s: %.1f MB", name, self._had[name] / 1e6)
+        logger.info("%s: %s", name, size_text(self._had[name]))
 
     def end(self, name: str) -> None:
         """Say that a file is whole."""

@@ -126,16 +126,18 @@ def _raise(failed: "Sequence[ArchiveError]") -> None:
 
 
 def _tell(done: "FetchedObservation") -> None:
+    from xsurvey.archives.progress import size_text
+
     for note in done.notes:
         click.echo(f"xsurvey: note: {note}", err=True)
     for name in sorted(done.files):
         click.echo(done.folder / name)
-    size = sum(record.size for record in done.files.values()) / 1e6
+    size = size_text(sum(record.size for record in done.files.values()))
     if done.fetched:
         state = f"{len(done.fetched)} of {len(done.files)} files fetched"
     else:
         state = f"nothing to do, {len(done.files)} files verified"
-    click.echo(f"{done.what}: {state}, {size:.1f} MB in {done.folder}")
+    click.echo(f"{done.what}: {state}, {size} in {done.folder}")
 
 
 def _list_files(
