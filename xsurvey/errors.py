@@ -62,6 +62,10 @@ class MissingDataError(XSurveyError):
     """Calibration or auxiliary data are not installed; the remedy names the command."""
 
 
+class ArchiveError(XSurveyError):
+    """An archive does not answer, refuses, or sends something damaged."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return a hint naming the known names nearest to ``name``.
 

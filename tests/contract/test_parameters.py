@@ -6,7 +6,9 @@ import click
 import pytest
 import yaml
 
+from xsurvey.archives.parameters import FetchParameters
 from xsurvey.cli.detect import detect_command
+from xsurvey.cli.fetch import fetch_command
 from xsurvey.cli.image import image_command
 from xsurvey.cli.lightcurve import lightcurve_command
 from xsurvey.cli.options import option_name, step_options
@@ -14,22 +16,37 @@ from xsurvey.cli.simulate import simulate_command
 from xsurvey.config_template import write_template
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.imaging.parameters import ImageParameters
+from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
 from xsurvey.simulate.parameters import SimulationParameters
+from xsurvey.timing.aperture import ApertureParameters
 from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameters
 
 STEPS = {
     model.__name__: model
     for name in PIPELINE_NAMES
     for model in get_pipeline(name).sections.values()
-} | {m.__name__: m for m in (SimulationParameters, LightCurveParameters, VariabilityParameters)}
+} | {
+    m.__name__: m
+    for m in (
+        SimulationParameters, LightCurveParameters, VariabilityParameters, ApertureParameters,
+        SelectionParameters, FetchParameters,
+    )
+}  # fmt: skip
 
 COMMANDS = [
-    (detect_command, (DetectionParameters, PhotometryParameters, ImageParameters)),
-    (image_command, (ImageParameters,)),
+    (
+        detect_command,
+        (DetectionParameters, PhotometryParameters, ImageParameters, SelectionParameters),
+    ),
+    (image_command, (ImageParameters, SelectionParameters)),
     (simulate_command, (SimulationParameters,)),
-    (lightcurve_command, (LightCurveParameters, VariabilityParameters)),
+    (
+        lightcurve_command,
+        (LightCurveParameters, VariabilityParameters, ApertureParameters, SelectionParameters),
+    ),
+    (fetch_command, (FetchParameters,)),
 ]
 
 

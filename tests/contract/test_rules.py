@@ -22,7 +22,7 @@ def test_only_plugins_name_a_mission() -> None:
     guilty = [
         f"{path.relative_to(ROOT)}:{number}"
         for path in sources()
-        if "missions" not in path.parts
+        if not {"missions", "archives"} & set(path.parts)  # an archive is its mission's habit
         for number, line in enumerate(path.read_text().splitlines(), start=1)
         if words.search(line)
     ]

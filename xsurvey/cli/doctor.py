@@ -5,6 +5,7 @@ import importlib.util
 import os
 import platform
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -23,9 +24,13 @@ _OPTIONAL = {
 
 
 @click.command()
+@click.option("--online", is_flag=True, help="Also ask the archives whether they answer.")
 @json_option
-def doctor_command(json_path: Path | None) -> None:
-    """Say what is installed, which data are missing, and how to get them."""
+def doctor_command(online: bool, json_path: Path | None) -> None:
+    """Say what is installed, which data are missing, and how to get them.
+
+    The network is used only with --online.
+    """
     from xsurvey import __version__
     from xsurvey.io.datasets import DATASETS, data_directory, is_installed
     from xsurvey.missions import missions
@@ -43,10 +48,37 @@ def doctor_command(json_path: Path | None) -> None:
     states = {name: is_installed(dataset) for name, dataset in DATASETS.items()}
     for name, good in states.items():
         click.echo(f"  {name:<16}{'installed' if good else f'run `xsurvey data install {name}`'}")
+    archives, proxies = _archives(online)
     write_json(json_path, {
         "xsurvey": __version__, "python": platform.python_version(), "libraries": found,
         "missions": list(missions()), "data": states, "data_directory": str(data_directory()),
+        "archives": archives, "proxies": proxies,
     })  # fmt: skip
+
+
+def _archives(online: bool) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Print which observations are public and from where, and return the same for JSON."""
+    from xsurvey.archives import ARCHIVES
+    from xsurvey.archives.web import answers, proxies_seen
+
+    click.echo("\npublic observations")
+    entries: list[dict[str, Any]] = []
+    for archive in ARCHIVES.values():
+        addresses, search = archive.addresses(None), archive.search_address(None)
+        reached = answers(addresses[0]) if online else None
+        click.echo(f"  {archive.title}: `xsurvey fetch {archive.name}:{archive.example}`")
+        state = "" if reached is None else f" ({reached or 'answers'})"
+        click.echo(f"    from {addresses[0]}{state}")
+        entries.append({
+            "name": archive.name, "title": archive.title, "base_urls": addresses,
+            "search_url": search, "example": f"{archive.name}:{archive.example}",
+            "own_address": addresses == list(archive.bases),
+            "answers": None if reached is None else reached == "",
+        })  # fmt: skip
+    proxies = proxies_seen()
+    seen = ", ".join(f"{scheme} {address}" for scheme, address in sorted(proxies.items()))
+    click.echo(f"  proxies: {seen or 'none in the environment'}")
+    return entries, proxies
 
 
 def _version(name: str) -> str | None:

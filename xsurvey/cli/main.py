@@ -28,6 +28,7 @@ COMMANDS = {
     "init": CommandEntry("xsurvey.cli.run", "Print a commented config to start from."),
     "doctor": CommandEntry("xsurvey.cli.doctor", "Say what is installed and what is missing."),
     "data": CommandEntry("xsurvey.cli.data", "List and install auxiliary data."),
+    "fetch": CommandEntry("xsurvey.cli.fetch", "Fetch public observations from the archives."),
     "info": CommandEntry("xsurvey.cli.info", "Describe an event file, and what is odd in it."),
     "image": CommandEntry("xsurvey.cli.image", "Make a counts image and its exposure map."),
     "detect": CommandEntry("xsurvey.cli.detect", "Find and measure sources."),

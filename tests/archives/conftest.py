@@ -1,0 +1,59 @@
+"""Fixtures of the archives' tests: the fake archive, and a command called in this process."""
+
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from fake_archive import (
+    ArchiveServer,
+    chandra_files,
+    erosita_files,
+    ixpe_files,
+)
+
+from xsurvey.archives.web import Web
+from xsurvey.cli import main as cli
+
+
+@pytest.fixture
+def server() -> Iterator[ArchiveServer]:
+    """A server without files."""
+    running = ArchiveServer()
+    yield running
+    running.close()
+
+
+@pytest.fixture
+def web() -> Web:
+    """Requests with short waits."""
+    return Web(timeout=5.0, retries=3, first_delay=0.01)
+
+
+@pytest.fixture
+def archives(server: ArchiveServer, monkeypatch: pytest.MonkeyPatch) -> ArchiveServer:
+    """The server with observations of all archives, which the environment names."""
+    server.files = chandra_files() | erosita_files() | ixpe_files()
+    for name, folder in (("CHANDRA", "byobsid"), ("EROSITA", "erodat"), ("IXPE", "ixpe")):
+        monkeypatch.setenv(f"XSURVEY_ARCHIVE_{name}", f"{server.url}{folder}/")
+        monkeypatch.setenv(f"XSURVEY_ARCHIVE_{name}_SEARCH", f"{server.url}search/{name.lower()}")
+    for variable in ("http_proxy", "HTTP_PROXY", "https_proxy", "HTTPS_PROXY", "no_proxy",
+                     "NO_PROXY", "all_proxy", "ALL_PROXY"):  # fmt: skip
+        monkeypatch.delenv(variable, raising=False)
+    return server
+
+
+@pytest.fixture
+def call(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Return a function that runs a command here and gives status, output and error text."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(a) for a in arguments])
+        captured = capfd.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return run
