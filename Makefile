@@ -5,10 +5,11 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS := xspec,ixpe,test
 
-.PHONY: help install demo test check format clean
+.PHONY: help install demo three-missions test check format clean
 
 help:
 	@echo "make demo    install, get the demo's data and run it"
+	@echo "make three-missions   Chandra, eROSITA and IXPE in one catalog"
 	@echo "make test    the whole test suite"
 	@echo "make check   style, types, layers and contracts, in seconds"
 	@echo "make format  bring the sources into the house style"
@@ -29,6 +30,20 @@ demo: $(STAMP)
 	$(BIN)/xsurvey data install msh15-52
 	$(BIN)/xsurvey run configs/demo.yaml
 
+INPUT := three_missions_input
+PULSAR := 228.4818,-59.1358
+
+three-missions: $(STAMP)
+	$(BIN)/xsurvey data install msh15-52
+	mkdir -p $(INPUT)
+	$(BIN)/xsurvey simulate -o $(INPUT)/tile.fits --mission erosita --scans 16 \
+	  --pointing $(PULSAR) --field-size 90arcmin --energy 0.2-5 --background-rate 1 \
+	  --source $(PULSAR),400 --random-sources 20 --random-counts 60 --seed 1
+	$(BIN)/xsurvey simulate -o $(INPUT)/pulsar.fits --mission ixpe --exposure 20ks \
+	  --pointing $(PULSAR) --energy 2-8 --background-rate 0.05 \
+	  --source $(PULSAR),2000 --seed 2
+	$(BIN)/xsurvey run configs/three_missions.yaml
+
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2
 
@@ -44,4 +59,4 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) demo_output build *.egg-info
+	rm -rf $(VENV) demo_output three_missions_input three_missions_output build *.egg-info

@@ -124,7 +124,7 @@ PHOTOMETRY = Stage(
     helpers=("xsurvey.detection", "xsurvey.inference.poisson_rate", "xsurvey.psf", *_READING),
 )  # fmt: skip
 CATALOG = Stage(
-    "catalog", "2", run_catalog, outputs=("sources.fits", "hats", "sources.reg"),
+    "catalog", "3", run_catalog, outputs=("sources.fits", "hats", "sources.reg"),
     inputs=("measured",), parameters={"catalog": CatalogParameters},
     helpers=("xsurvey.catalogs", "xsurvey.pipelines.source_products"), needs_all=False,
 )  # fmt: skip
