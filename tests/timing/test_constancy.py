@@ -105,15 +105,14 @@ def test_constant_sources_are_called_variable_as_often_as_promised(
         assert abs(share - level) < 0.2 * level + 3 * np.sqrt(level / number)
 
 
-def test_few_counts_make_it_conservative_never_too_bold() -> None:
+@pytest.mark.parametrize("background", [0.0, 0.01])
+def test_few_counts_make_it_conservative_never_too_bold(background: float) -> None:
     number = 1500
-    generator = np.random.default_rng(5)
-    exposure = generator.uniform(5, 10, (number, 10))
-    counts = generator.poisson(0.03 * exposure)
-    zero = np.zeros(exposure.shape)
-    p_value = constancy_test(counts, zero, zero, exposure, trials=199, seed=1).p_value
+    counts, background_counts, scale, exposure = drawn(number, 10, 0.02, background, seed=5)
+    scale = scale if background else 0 * scale
+    test = constancy_test(counts, background_counts, scale, exposure, trials=199, seed=1)
     for level in (0.1, 0.05):
-        assert np.mean(p_value <= level) < level + 3 * np.sqrt(level / number)
+        assert np.mean(test.p_value <= level) < level + 3 * np.sqrt(level / number)
 
 
 def test_a_flare_is_found() -> None:

@@ -48,6 +48,13 @@ def test_labels_stamps_and_other_units_are_read_back(tmp_path: Path) -> None:
     assert "FRACEXP" not in Table.read(tmp_path / "lc.fits").colnames
 
 
+def test_counts_beyond_32_bits_are_kept(tmp_path: Path) -> None:
+    curve = survey_light_curve()
+    curve = dataclasses.replace(curve, counts=curve.counts + 2.0**33)
+    write_light_curve(tmp_path / "lc.fits", curve)
+    assert np.array_equal(read_light_curve(tmp_path / "lc.fits").counts, curve.counts)
+
+
 def test_other_tools_find_the_standard_names(tmp_path: Path) -> None:
     curve = survey_light_curve()
     write_light_curve(tmp_path / "lc.fits", curve)
@@ -181,6 +188,8 @@ BAD = {
     "no width": (replaced("TIMEDEL", "D", np.zeros(6)), "TIMEDEL is not positive"),
     "negative background": (replaced("BACK_COUNTS", "2E", -ONES), "BACK_COUNTS that are negative"),
     "negative ratio": (replaced("BACKRATIO", "D", -np.ones(6)), "negative BACKRATIO"),
+    "endless counts": (replaced("COUNTS", "2D", 1e200 * ONES), "negative or not finite"),
+    "endless time": (replaced("TIME", "D", 1e200 * np.ones(6)), "times that are not finite"),
     "no bins": ({n: (f, v[:0]) for n, (f, v) in srctool_columns().items()}, "has no bins"),
 }
 

@@ -89,6 +89,15 @@ def test_rebinned_bins_lie_on_a_grid() -> None:
     assert wide.timedel.tolist() == [20, 10, 10]
 
 
+def test_a_long_bin_bridges_the_short_ones_within_it() -> None:
+    ones = np.ones((3, 1))
+    times, widths = np.array([50.0, 60, 120]), np.array([100.0, 10, 20])
+    curve = LightCurve(times, widths, ("all",), ones, ones, ones, ones)
+    visits = curve.in_visits(20)
+    assert len(visits) == 1
+    assert (visits.start[0], visits.stop[0]) == (0, 130)
+
+
 def test_an_empty_background_region_keeps_its_scale() -> None:
     curve = survey_light_curve()
     curve = dataclasses.replace(curve, background_counts=0 * curve.counts)

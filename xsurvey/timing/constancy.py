@@ -1,17 +1,21 @@
 """Test of constancy of light curves with few counts, by simulation of the constant source.
 
 The statistic is the likelihood ratio of free rates to a constant one. At a few counts a visit it
-is not distributed as chi-squared, so that its p-value is measured:
+is not distributed as chi-squared, so that its p-value is measured on simulated light curves with
+as many counts in the source region as were observed:
 
-- without background the total counts are sufficient for the rate, and given them the counts of
-  the bins are multinomial with the exposures as probabilities: the p-value is exact but for the
-  number of trials;
-- with background, counts of both regions are drawn from the fitted constant source and fitted
-  again (parametric bootstrap).
+- without background the total is sufficient for the rate, and given it the counts of the bins are
+  multinomial with the exposures as probabilities: the p-value is exact but for the number of
+  trials;
+- with background the probabilities are the expected counts of the fitted constant source and
+  background, counts in the background region are Poisson about the fitted background, and both
+  are fitted again (a parametric bootstrap given the total, which becomes the exact test as the
+  background goes to zero; without the condition it calls too many sources of a few counts
+  variable).
 
-Trials in which the statistic is equal to the observed one count as more extreme. Where few
-outcomes are possible (below about five counts in all) the test is therefore conservative: it calls
-fewer sources variable than the significance says, never more.
+Trials in which the statistic is equal to the observed one count as beyond it. Where few outcomes
+are possible, below about five counts in all, the test is therefore conservative: it calls fewer
+constant sources variable than the significance says (docs/lightcurves.md has the numbers).
 """
 
 from __future__ import annotations
@@ -150,7 +154,7 @@ def _count_beyond(
 def simulate_constant(
     rate: float, curve: list[np.ndarray], number: int, generator: np.random.Generator
 ) -> list[np.ndarray]:
-    """Draw light curves of a constant source under the conditions of an observed one.
+    """Draw light curves of a constant source under the conditions and total of an observed one.
 
     Parameters
     ----------
@@ -169,12 +173,13 @@ def simulate_constant(
     counts, background_counts, scale, exposure = curve
     shape = (number, counts.shape[1])
     conditions = [np.broadcast_to(v, shape) for v in (scale, exposure)]
-    if not np.any(scale > 0):
-        share = exposure[0] / exposure.sum()
-        drawn = generator.multinomial(round(counts.sum()), share, size=number)
-        return [drawn.astype(float), np.zeros(shape), *conditions]
     source = rate * exposure
     background = profiled_background(source, counts, background_counts, scale)
-    drawn = generator.poisson(source + scale * background, shape)
-    drawn_background = generator.poisson(background, shape)
-    return [drawn.astype(float), drawn_background.astype(float), *conditions]
+    expected = (source + scale * background)[0]
+    # without any expected count there was none observed, and the shares do not matter
+    expected = expected if expected.sum() > 0 else exposure[0]
+    drawn = generator.multinomial(round(counts.sum()), expected / expected.sum(), size=number)
+    drawn_background = background_counts
+    if np.any(scale > 0):
+        drawn_background = generator.poisson(background, shape).astype(float)
+    return [drawn.astype(float), np.broadcast_to(drawn_background, shape), *conditions]

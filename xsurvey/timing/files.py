@@ -26,6 +26,7 @@ from xsurvey.units import EnergyBand
 
 _TIME_UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "d": 86400.0, "day": 86400.0}
 _AREA_UNITS = ("deg^2", "deg**2", "deg2")
+_BEYOND = 1e12  # seconds, counts: more are damage, and numbers that overflow later
 _REMEDY = "give a light curve with raw counts and exposures"
 
 
@@ -66,6 +67,11 @@ def read_light_curve(path: str | os.PathLike[str]) -> LightCurve:
 
 def _light_curve_table(file: FitsFile) -> Table | None:
     return next((t for name in ("RATE", "LIGHTCRV") for t in file.find(name)), None)
+
+
+def _possible(values: np.ndarray) -> bool:
+    """Tell whether all numbers are finite, not negative, and of this world."""
+    return bool(np.all((values >= 0) & (values < _BEYOND)))
 
 
 class _Reading:
@@ -142,7 +148,7 @@ class _Reading:
             raise self.error("has rates but no column COUNTS")
         counts = self.column("COUNTS")
         counts = counts.reshape(len(counts), -1)
-        if not np.all(np.isfinite(counts)) or np.any(counts < 0):
+        if not _possible(counts):
             raise self.error("has COUNTS that are negative or not finite")
         if np.any(counts != np.round(counts)):
             raise self.error("has COUNTS that are not whole numbers")
@@ -190,7 +196,7 @@ class _Reading:
         factor = _TIME_UNITS[unit.lower()]
         zero = self.number("TIMEZERO")
         time = self.column("TIME") + (zero if np.isfinite(zero) else 0)
-        if time.ndim != 1 or not np.all(np.isfinite(time)):
+        if time.ndim != 1 or not _possible(np.abs(time)):
             raise self.error("has times that are not finite, or several a bin")
         if self.has("TIMEDEL"):
             width = self.column("TIMEDEL")
@@ -198,7 +204,7 @@ class _Reading:
             width = np.full(len(time), self.number("TIMEDEL"))
         else:
             width = self._smallest_step(time, factor)
-        if width.shape != time.shape or not np.all(np.isfinite(width)) or np.any(width <= 0):
+        if width.shape != time.shape or not _possible(width) or np.any(width == 0):
             raise self.error("has bins whose width TIMEDEL is not positive, or several a bin")
         place = self.number("TIMEPIXR")  # of the time in its bin: the centre by default
         centre = time + ((0.5 - place) * width if np.isfinite(place) else 0)
@@ -234,8 +240,8 @@ class _Reading:
                 raise self.error(f"has areas in '{printable(self.table.unit('AREA'))}', not deg^2")
             exposure, unit = exposure * self.by_band("AREA", counts), "s deg2"
         strange = ~np.isfinite(exposure)
-        if np.any(exposure[~strange] < 0):
-            raise self.error("has negative exposures")
+        if not _possible(exposure[~strange]):
+            raise self.error("has negative exposures, or some that cannot be")
         self._left_out(strange.any(axis=1), "an exposure that is not a number")
         return np.where(strange, 0, exposure), unit
 
@@ -249,7 +255,7 @@ class _Reading:
                 self.stamps["BACKGND"] = "NONE"
             return np.zeros_like(counts), np.zeros_like(counts), exposure
         background = self.by_band("BACK_COUNTS", counts)
-        if not np.all(np.isfinite(background)) or np.any(background < 0):
+        if not _possible(background):
             raise self.error("has BACK_COUNTS that are negative or not finite")
         if self.has("BACKRATIO"):
             scale = self.by_band("BACKRATIO", counts)
@@ -260,8 +266,8 @@ class _Reading:
         else:
             raise self.error("has BACK_COUNTS but no BACKRATIO")
         strange = ~np.isfinite(scale)
-        if np.any(scale[~strange] < 0):
-            raise self.error("has a negative BACKRATIO")
+        if not _possible(scale[~strange]):
+            raise self.error("has a negative BACKRATIO, or one that cannot be")
         self._left_out((strange & (exposure > 0)).any(axis=1), "no BACKRATIO")
         return background, np.where(strange, 0, scale), np.where(strange, 0, exposure)
 

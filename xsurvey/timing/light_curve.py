@@ -213,7 +213,7 @@ class LightCurve:
         scale = np.zeros_like(expected)
         np.divide(weighted, exposure, out=scale, where=exposure > 0)
         np.divide(expected, background, out=scale, where=background > 0)
-        start = self.start[first]
+        start = np.minimum.reduceat(self.start, first)
         stop = np.maximum.reduceat(self.stop, first)
         return dataclasses.replace(
             self, time=(start + stop) / 2, timedel=stop - start, counts=counts,
@@ -244,7 +244,8 @@ class LightCurve:
         """
         if not len(self):
             return self
-        return self.merged(np.cumsum(np.r_[False, self.start[1:] - self.stop[:-1] > gap]))
+        seen = np.maximum.accumulate(self.stop)
+        return self.merged(np.cumsum(np.r_[False, self.start[1:] - seen[:-1] > gap]))
 
     def summed(self) -> LightCurve:
         """Return all bins as one."""

@@ -67,7 +67,7 @@ def _columns(curve: LightCurve, limit_confidence: float) -> list[fits.Column]:
     unit = _fits_unit(curve.rate_unit)
     of_source = curve.exposure_unit == "s"
     by_band = [
-        ("COUNTS", "J", "count", curve.counts),
+        ("COUNTS", "J" if curve.counts.max(initial=0) < 2**31 else "K", "count", curve.counts),
         ("RATE", "D", unit, curve.rate),
         ("ERROR", "D", unit, curve.rate_error),
         ("RATE_LO", "D", unit, low),
