@@ -151,14 +151,16 @@ def test_impossible_options(kind: str, flaring: Path, tmp_path: Path, call: Call
     assert not (tmp_path / "o.fits").exists()
 
 
-def test_inputs_without_a_light_curve(event_file: Path, tmp_path: Path, call: Call) -> None:
+def test_inputs_without_a_light_curve(tmp_path: Path, call: Call) -> None:
     columns = srctool_columns()
     columns["FRACEXP"] = ("2E", np.zeros((6, 2)))
     dark = write_table(tmp_path / "dark.fits", columns)
     other = write_table(tmp_path / "other.fits", srctool_columns(), E_MIN1=1.0, E_MAX1=2.0)
     good = write_table(tmp_path / "good.fits", srctool_columns())
+    image = tmp_path / "image.fits"
+    fits.PrimaryHDU(np.ones((8, 8))).writeto(image)
     cases = {
-        (event_file,): "holds no light curve",
+        (image,): "holds no light curve",
         (tmp_path / "none.fits",): "does not exist",
         (dark,): "no bin with exposure",
         (good, other): "another bands",
