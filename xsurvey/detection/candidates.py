@@ -89,12 +89,13 @@ def find_candidates(
     it, weighted with the squared filter: exact where the background is flat.
     """
     exposed = background > 0
-    excess = starlet.planes(np.where(exposed, counts - background, 0.0), scales.stop)
+    excess = np.where(exposed, counts - background, 0.0)
     parts = []
-    for scale in scales:
+    for scale, plane in enumerate(starlet.each_plane(excess, scales.stop)):
+        if scale not in scales:
+            continue
         kernel = starlet.wavelet_kernel(scale)
         level = level_under(background, scale)
-        plane = excess[scale]
         noise = np.sqrt(level * np.sum(kernel**2))
         # twice as wide as needed to tell neighbours apart, three pixels at least
         size = max(3, 2 ** (scale + 1) - 1)
@@ -211,13 +212,15 @@ def _likelihood_over_surroundings(
     candidates: Candidates, counts: np.ndarray, background: np.ndarray
 ) -> np.ndarray:
     likelihood = np.zeros(len(candidates))
-    excess = starlet.planes(counts - background, int(candidates.scale.max()) + 1)
-    for scale in np.unique(candidates.scale):
+    coarsest = int(candidates.scale.max())
+    for scale, plane in enumerate(starlet.each_plane(counts - background, coarsest + 1)):
         mine = candidates.scale == scale
+        if not mine.any():
+            continue
         at = candidates.y[mine], candidates.x[mine]
-        level = _surroundings(counts, background, int(scale))[at]
-        weights = filter_weights(starlet.wavelet_kernel(int(scale)))
-        likelihood[mine] = -log_tail(excess[scale][at], level, *weights)
+        level = _surroundings(counts, background, scale)[at]
+        weights = filter_weights(starlet.wavelet_kernel(scale))
+        likelihood[mine] = -log_tail(plane[at], level, *weights)
     return likelihood
 
 
@@ -244,13 +247,12 @@ def source_mask(
     ndarray of bool, shape (ny, nx)
     """
     mask = np.zeros(counts.shape, dtype=bool)
-    excess = starlet.planes(counts - background, scales.stop)
-    for scale in scales:
+    for scale, plane in enumerate(starlet.each_plane(counts - background, scales.stop)):
         mine = candidates.scale == scale
-        if not mine.any():
+        if scale not in scales or not mine.any():
             continue
         noise = np.sqrt(level_under(background, scale) * np.sum(starlet.wavelet_kernel(scale) ** 2))
-        patches, _ = ndimage.label(excess[scale] > 3 * noise, np.ones((3, 3)))
+        patches, _ = ndimage.label(plane > 3 * noise, np.ones((3, 3)))
         touched = np.unique(patches[candidates.y[mine], candidates.x[mine]])
         patch = np.isin(patches, touched[touched > 0])
         patch[candidates.y[mine], candidates.x[mine]] = True

@@ -5,6 +5,7 @@ difference of two smoothings of the image with B3 splines, 2^(j-1) and 2^j pixel
 """
 
 import functools
+from collections.abc import Iterator
 
 import numpy as np
 from scipy import ndimage
@@ -25,13 +26,16 @@ def planes(image: np.ndarray, scales: int) -> list[np.ndarray]:
     -------
     list of ndarray, shape (ny, nx)
     """
-    result = []
+    return list(each_plane(image, scales))
+
+
+def each_plane(image: np.ndarray, scales: int) -> Iterator[np.ndarray]:
+    """Yield what `planes` returns, one after the other: only one of them is in memory."""
     smooth = image
     for scale in range(scales):
         smoother = smooth_once(smooth, scale)
-        result.append(smooth - smoother)
+        yield smooth - smoother
         smooth = smoother
-    return result
 
 
 def smooth_once(image: np.ndarray, scale: int) -> np.ndarray:

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import ndimage
 
 SIGNIFICANT_STRUCTURE = (4.0, 6.0)
+_ROWS = 256
 """Sigmas at which finer structure starts to be believed, and at which it is believed whole."""
 
 
@@ -40,20 +41,33 @@ def background_map(
     for index, sigma in enumerate(scales):
         smooth_weights = _gaussian(weights, sigma)
         smooth_counts = _gaussian(unmasked_counts, sigma)
-        enough = smooth_weights > 1e-3 * weights.max()
-        finer = np.divide(smooth_counts, smooth_weights, out=rate.copy(), where=enough)
+        least = 1e-3 * weights.max()
         if index == 0:
-            rate = np.where(enough, finer, rate)
+            np.divide(smooth_counts, smooth_weights, out=rate, where=smooth_weights > least)
             continue
         # variance of the smoothed counts: sum of squared weights, a Gaussian of sigma/sqrt(2)
-        expected = rate * smooth_weights
-        variance = _gaussian(rate * weights, sigma / np.sqrt(2)) / (4 * np.pi * sigma**2)
-        noise = np.sqrt(np.maximum(variance, 1e-30))
-        significance = np.abs(smooth_counts - expected) / noise
-        low, high = SIGNIFICANT_STRUCTURE
-        belief = np.where(enough, np.clip((significance - low) / (high - low), 0, 1), 0.0)
-        rate = belief * finer + (1 - belief) * rate
+        variance = _gaussian(rate * weights, sigma / np.sqrt(2))
+        variance /= 4 * np.pi * sigma**2
+        # blocks of rows: what is worked out on the way is not kept for a whole image
+        for first in range(0, len(rate), _ROWS):
+            rows = slice(first, first + _ROWS)
+            rate[rows] = _finer_where_clear(
+                rate[rows], smooth_counts[rows], smooth_weights[rows], variance[rows], least
+            )
     return np.where(exposure > 0, np.maximum(rate, 0) * exposure, 0.0)
+
+
+def _finer_where_clear(
+    rate: np.ndarray, counts: np.ndarray, weights: np.ndarray, variance: np.ndarray, least: float
+) -> np.ndarray:
+    """Return the rate of a finer smoothing as far as it differs significantly from a wider one."""
+    enough = weights > least
+    finer = np.divide(counts, weights, out=rate.copy(), where=enough)
+    noise = np.sqrt(np.maximum(variance, 1e-30))
+    significance = np.abs(counts - rate * weights) / noise
+    low, high = SIGNIFICANT_STRUCTURE
+    belief = np.where(enough, np.clip((significance - low) / (high - low), 0, 1), 0.0)
+    return np.asarray(belief * finer + (1 - belief) * rate)
 
 
 def _gaussian(image: np.ndarray, sigma: float) -> np.ndarray:

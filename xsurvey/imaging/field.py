@@ -65,7 +65,8 @@ class Field:
     @property
     def exposure_approximate(self) -> bool:
         """Tell whether any exposure map is an approximation."""
-        return any(m.stamps.get("EXPMAP") == APPROXIMATE for m in self.exposure.values())
+        # of one observation the maps of all bands are made alike
+        return next(iter(self.exposure.values())).stamps.get("EXPMAP") == APPROXIMATE
 
     def photons(self, label: str) -> Iterator[Photons]:
         """Yield image coordinates (0-based) and numbers of the photons of a band, in chunks."""

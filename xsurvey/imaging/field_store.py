@@ -1,12 +1,13 @@
 """A field on disk: its images in a folder, and how to make the field of them again."""
 
 import json
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from xsurvey.events import EventList
 from xsurvey.imaging.field import Field
-from xsurvey.imaging.sky_image import read_sky_image
+from xsurvey.imaging.sky_image import SkyImage, read_sky_image
 from xsurvey.missions import missions
 from xsurvey.units import EnergyBand, SkyPosition
 
@@ -40,11 +41,33 @@ def read_field(folder: Path, events: EventList | None) -> Field:
     facts = json.loads((folder / _FACTS).read_text())
     pointing = facts["pointing"]
     return Field(
-        counts={x: read_sky_image(folder / f"counts_{x}.fits") for x in facts["labels"]},
-        exposure={x: read_sky_image(folder / f"exposure_{x}.fits") for x in facts["labels"]},
+        counts=_StoredImages(folder, "counts", facts["labels"]),
+        exposure=_StoredImages(folder, "exposure", facts["labels"]),
         bands={label: EnergyBand(*band) for label, band in facts["bands"].items()},
         events=events, mission=missions().get(facts["mission"]),
         pointing=SkyPosition(*pointing) if pointing else None, frame_time=facts["frame_time"],
         obs_id=facts["obs_id"], target=facts["target"], instrument=facts["instrument"],
         timed=facts["timed"], scanning=facts["scanning"],
     )  # fmt: skip
+
+
+class _StoredImages(Mapping[str, SkyImage]):
+    """Images by band label, read when asked for; the last one is kept, not all of them."""
+
+    def __init__(self, folder: Path, kind: str, labels: Sequence[str]) -> None:
+        self._folder, self._kind, self._labels = folder, kind, tuple(labels)
+        self._last: tuple[str, SkyImage] | None = None
+
+    def __getitem__(self, label: str) -> SkyImage:
+        if label not in self._labels:
+            raise KeyError(label)
+        if self._last is None or self._last[0] != label:
+            self._last = None  # let go of it before the next is read
+            self._last = label, read_sky_image(self._folder / f"{self._kind}_{label}.fits")
+        return self._last[1]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._labels)
+
+    def __len__(self) -> int:
+        return len(self._labels)

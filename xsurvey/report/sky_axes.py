@@ -87,7 +87,11 @@ def colour_bar(axes: Axes, picture: AxesImage, label: str) -> Colorbar:
 
 
 def _decimal(value: float, _: int | None) -> str:
-    return f"{value:.10g}" if value == 0 or 1e-4 <= abs(value) < 1e5 else f"{value:.0e}"
+    if value == 0 or 1e-3 <= abs(value) < 1e5:
+        return f"{value:.10g}"
+    # short enough for the margin: 2.5e-4 instead of 0.00025
+    mantissa, exponent = f"{value:.2e}".split("e")
+    return f"{float(mantissa):g}e{int(exponent)}"
 
 
 def screen_scale(axes: Axes) -> float:
