@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from xsurvey.attitude import separations, unit_vectors
+from xsurvey.attitude import Attitude, separations, unit_vectors
 from xsurvey.events import EventList
 from xsurvey.good_times import GoodTimeIntervals
 from xsurvey.missions import get_mission
 from xsurvey.units import SkyPosition
 
+_COARSE = 2.0  # s
+_FASTEST = 3.0  # arcmin / s: twice the speed of a survey scan
 _STEP = 0.05  # s; 5 arcsec of a scan, a thousandth of the time that it sees a source
 
 
@@ -75,16 +77,16 @@ def attitude_exposure(
     assert radius is not None
     vectors = unit_vectors(*np.array(places, dtype=float).T)
     total = np.zeros((len(start), len(energies)))
-    bins = GoodTimeIntervals(start, stop)
-    for detector, intervals in events.gti.items():
-        time, length = intervals.intersection(bins).samples(_step(events))
-        if not len(time):
-            continue
-        live = events.live_fraction.get(detector, events.live_fraction.get(-1, 1.0))
+    margin = radius + _spread(vectors)
+    for detectors in _alike(events):
+        intervals, attitude = events.gti[detectors[0]], events.attitude[detectors[0]]
+        live = sum(
+            events.live_fraction.get(d, events.live_fraction.get(-1, 1.0)) for d in detectors
+        )
+        near = _passages(intervals, attitude, unit_vectors(*_middle(vectors)), margin)
+        time, length = near.intersection(GoodTimeIntervals(start, stop)).samples(_step(events))
         number = np.clip(np.searchsorted(start, time, side="right") - 1, 0, len(start) - 1)
-        axis = events.attitude[detector].at(time)
-        near = separations(axis, unit_vectors(*_middle(vectors))) < 2 * radius + _spread(vectors)
-        time, length, number, axis = time[near], length[near], number[near], axis[near]
+        axis = attitude.at(time)
         for vector in vectors:
             off_axis = separations(axis, vector)
             seen = off_axis < radius
@@ -93,6 +95,28 @@ def attitude_exposure(
                 weight = length[seen] * live * area / len(vectors)
                 total[:, column] += np.bincount(number[seen], weight, minlength=len(start))
     return total / (len(events.gti) if events.coaligned else 1)
+
+
+def _alike(events: EventList) -> list[list[int]]:
+    """Return the detectors in groups of the same good times and attitude."""
+    groups: dict[tuple[bytes, ...], list[int]] = {}
+    for detector, intervals in events.gti.items():
+        attitude = events.attitude[detector]
+        arrays = (intervals.start, intervals.stop, attitude.time, attitude.ra, attitude.dec)
+        groups.setdefault(tuple(a.tobytes() for a in arrays), []).append(detector)
+    return list(groups.values())
+
+
+def _passages(
+    intervals: GoodTimeIntervals, attitude: Attitude, middle: np.ndarray, reach: float
+) -> GoodTimeIntervals:
+    """Return the good times in which the axis is about within ``reach`` arcmin of a place."""
+    time, length = intervals.samples(_COARSE)
+    # the axis moves less than a coarse step's worth between samples and what lies around them
+    moved = _FASTEST * _COARSE
+    near = separations(attitude.at(time), middle) < reach + moved
+    start, stop = time[near] - length[near] / 2, time[near] + length[near] / 2
+    return GoodTimeIntervals.from_edges(start, stop)
 
 
 def _step(events: EventList) -> float:
