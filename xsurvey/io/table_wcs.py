@@ -45,4 +45,5 @@ def wcs_from_columns(table: Table, x: str, y: str) -> WCS | None:
         wcs.wcs.set()
     except (KeyError, ValueError, TypeError):
         return None
-    return wcs
+    # names that begin well and are no projection
+    return wcs if wcs.has_celestial else None

@@ -120,7 +120,10 @@ class Ixpe(Mission):
             warnings.append("no columns Q, U: the file cannot be used for polarization")
         # rows without Stokes parameters were not reconstructed
         required = tuple(name for name in ("q", "u") if name in table.names)
-        source = _UnitSource(table, {"time": "time", "x": "x", "y": "y"}, {}, required, unit)
+        columns = {"time": "time", "x": "x", "y": "y"}
+        if "w_mom" in table.names:
+            columns["weight"] = "w_mom"
+        source = _UnitSource(table, columns, {}, required, unit)
         gti = _good_times(file, table, warnings)
         ontime = gti.total
         live = _live_fraction(table, ontime, warnings)
