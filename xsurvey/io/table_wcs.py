@@ -2,7 +2,9 @@
 
 import numpy as np
 from astropy.wcs import WCS
+from astropy.wcs.utils import wcs_to_celestial_frame
 
+from xsurvey.errors import InputError
 from xsurvey.io.fits_file import Table
 
 
@@ -21,6 +23,11 @@ def wcs_from_columns(table: Table, x: str, y: str) -> WCS | None:
     astropy.wcs.WCS or None
         Pixel coordinates are the columns' values for ``origin=1``; None where a keyword
         is missing or not a finite number.
+
+    Raises
+    ------
+    InputError
+        RADESYS names no frame of the sky.
 
     Notes
     -----
@@ -45,5 +52,13 @@ def wcs_from_columns(table: Table, x: str, y: str) -> WCS | None:
         wcs.wcs.set()
     except (KeyError, ValueError, TypeError):
         return None
-    # names that begin well and are no projection
-    return wcs if wcs.has_celestial else None
+    if not wcs.has_celestial:  # names that begin well and are no projection
+        return None
+    try:
+        wcs_to_celestial_frame(wcs)
+    except ValueError as error:
+        raise InputError(
+            table.path, f"keyword RADESYS is '{wcs.wcs.radesys}', which is no frame of the sky",
+            "correct the header",
+        ) from error  # fmt: skip
+    return wcs
