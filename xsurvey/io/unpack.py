@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import errno
 import gzip
 import io
 import lzma
@@ -195,6 +196,8 @@ class _Tree:
             if resolved != root and root not in resolved.parents:
                 cause = f"is a link out of its folder ({member.link[:80]})"
                 raise _refused(self._source, member.name, cause)
+            if _leads_to_itself(place):
+                raise _refused(self._source, member.name, "is a link that leads to itself")
 
     def _claim(self, member: _Member) -> Path:
         place = self._root / _inside(self._source, member.name)
@@ -218,6 +221,14 @@ class _Tree:
         if self._taken.get(linked) != "file":
             raise _refused(self._source, member.name, "is a link to no file before it")
         return linked.open("rb")
+
+
+def _leads_to_itself(link: Path) -> bool:
+    try:
+        link.stat()
+    except OSError as error:  # a link to nothing is harmless, one in a circle traps who follows
+        return error.errno == errno.ELOOP
+    return False
 
 
 def _inside(source: Path, name: str) -> Path:
