@@ -33,7 +33,7 @@ _BLOCK = 256 * 1024
 _PACKED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\0": lzma.open}
 _DAMAGED = (
     tarfile.TarError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, gzip.BadGzipFile, EOFError,
-    struct.error, ValueError, OverflowError, NotImplementedError, RuntimeError,
+    struct.error, ValueError, LookupError, OverflowError, NotImplementedError, RuntimeError,
 )  # fmt: skip
 _REMEDY = "do not use this archive; nothing of it is kept"
 
@@ -218,7 +218,7 @@ class _Tree:
             return member.open()
         # a hard link: the same content again, of a file that came before
         linked = self._root / _inside(self._source, member.link)
-        if self._taken.get(linked) != "file":
+        if self._taken.get(linked) != "file" or not linked.is_file():
             raise _refused(self._source, member.name, "is a link to no file before it")
         return linked.open("rb")
 
