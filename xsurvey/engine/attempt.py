@@ -117,8 +117,9 @@ def new_attempt(parent: Path) -> Attempt:
 
 
 def attempts_in(parent: Path) -> list[Attempt]:
-    """Return the attempts whose folders are in ``parent``."""
+    """Return the attempts whose folders are in ``parent``, the oldest first."""
     try:
-        return [Attempt(folder) for folder in sorted(parent.iterdir())]
+        found = [Attempt(folder) for folder in parent.iterdir()]
     except OSError:
         return []
+    return sorted(found, key=lambda attempt: (attempt.began(), attempt.folder))

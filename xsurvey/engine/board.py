@@ -38,7 +38,6 @@ class ProgressBoard:
         self._seconds = dict.fromkeys(self._totals, 0.0)
         self._sent: dict[str, TaskId] = {}
         self._failed: list[dict[str, str | None]] = []
-        self._last: dict[str, str] | None = None
         self._file = StateFile(store.root / PROGRESS_NAME)
         self._tell()
 
@@ -58,7 +57,7 @@ class ProgressBoard:
 
     def ended(self, key: str) -> None:
         """Note that a worker is done with a task."""
-        self._last = {**self._sent.pop(key)._asdict(), "at": timestamp()}
+        del self._sent[key]
 
     def settled(self, outcome: TaskOutcome) -> None:
         """Note the fate of a task."""
@@ -99,5 +98,4 @@ class ProgressBoard:
             },
             "sent": [{"key": k, **i._asdict()} for k, i in self._sent.items()],
             "failed": self._failed[:_FAILURES_TOLD],
-            "last": self._last,
         })  # fmt: skip

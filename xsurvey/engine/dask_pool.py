@@ -150,9 +150,18 @@ class DaskPool:
 def _log_text(cause: str, dead: list[Attempt]) -> str:
     parts = [f"{cause}\n"]
     for number, attempt in enumerate(dead, start=1):
-        trace = attempt.trace() or "no stack was written: the process was killed at once\n"
+        trace = _task_stack(attempt.trace()) or "no stack was written: it was killed at once\n"
         parts.append(f"\nattempt {number}, process {attempt.pid} on {attempt.host}\n{trace}")
     return "".join(parts)
+
+
+def _task_stack(trace: str) -> str:
+    """Return the stack of the thread that did the task, if it can be told from the others."""
+    head, _, _ = trace.partition("\n")
+    for stack in trace.split("\n\n"):
+        if f"in {run_task_in_worker.__name__}\n" in stack:
+            return f"{head}\n{stack.removeprefix(head).lstrip()}\n"
+    return trace
 
 
 def _time_text(seconds: float) -> str:

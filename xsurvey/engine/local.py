@@ -109,12 +109,14 @@ def _stop(cluster: LocalCluster) -> None:
 @contextmanager
 def _silent_dask() -> Iterator[None]:
     # its messages are about its own doings; what concerns the user the runner says
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    names = [n for n in logging.root.manager.loggerDict if n.split(".")[0] == "distributed"]
+    levels = {logging.getLogger(name): logging.getLogger(name).level for name in names}
+    for logger in levels:
+        logger.setLevel(logging.CRITICAL)
     yield
     # not after an error: what then stops at the exit of the process must be silent too
-    logger.setLevel(level)
+    for logger, level in levels.items():
+        logger.setLevel(level)
 
 
 def dask_settings(profile: ClusterProfile) -> dict[str, Any]:

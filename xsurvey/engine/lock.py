@@ -52,16 +52,17 @@ class FolderLock:
         """Give the lock back, if it is still ours."""
         self._released.set()
         self._keeper.join()
-        if not self._is_taken():
+        if not self.is_taken():
             self._path.unlink(missing_ok=True)
 
-    def _is_taken(self) -> bool:
+    def is_taken(self) -> bool:
+        """Return whether the folder is another run's by now."""
         # a file that cannot be read, as on a network that stumbles, tells nothing
         return read_lock(self._path).get("token", self._token) != self._token
 
     def _keep_alive(self) -> None:
         while not self._released.wait(_TOUCH_EVERY_S):
-            if self._is_taken():
+            if self.is_taken():
                 self._lost.set()
                 return
             with suppress(OSError):

@@ -117,7 +117,7 @@ class _Run:
         line = counts_line(counts, counts.total() + pending)
         nothing = self._pool is None and not pending
         logger.info("%s%s", "nothing to do: " if nothing else "", line)
-        if summary is not None:
+        if summary is not None and not self._store.is_taken():
             self.result.write(summary, config)
 
     def _begin(self, task: Task, open_pool: Callable[[], Pool]) -> None:

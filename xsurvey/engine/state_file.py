@@ -65,5 +65,5 @@ class StateFile:
                 temporary.write_text(json.dumps({**head, **self._state}, allow_nan=False))
         except OutputError as error:
             if not self._complained:
-                logger.warning("%s: `xsurvey status` will be behind", error)
+                logger.warning("%s; until then `xsurvey status` is behind", error)
             self._complained = True

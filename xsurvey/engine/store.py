@@ -18,6 +18,7 @@ from xsurvey.io.atomic import remove_leftovers
 
 STORE_NAME = ".xsurvey"
 PROGRESS_NAME = "progress.json"
+PRODUCTS_NAME = "products.json"
 
 
 class Store:
@@ -96,7 +97,7 @@ class Store:
             held.callback(self._unlocked)
             with self._errors():
                 self._remove_temporary()
-            held.callback(self._remove_temporary)
+            held.callback(self._clean_up)
             yield
 
     def check_lock(self) -> None:
@@ -109,6 +110,10 @@ class Store:
         """
         if self._lock is not None:
             self._lock.check()
+
+    def is_taken(self) -> bool:
+        """Return whether another run took the folder over while we held it."""
+        return self._lock is not None and self._lock.is_taken()
 
     @contextmanager
     def _errors(self) -> Iterator[None]:
@@ -123,9 +128,13 @@ class Store:
     def _unlocked(self) -> None:
         self._lock = None
 
+    def _clean_up(self) -> None:
+        if not self.is_taken():  # else it is the other run's
+            self._remove_temporary()
+
     def _remove_temporary(self) -> None:
         """Remove temporary files, which are nobody's or ours while we hold the lock."""
-        for name in ("tmp", "hashes.json", PROGRESS_NAME):
+        for name in ("tmp", "hashes.json", PROGRESS_NAME, PRODUCTS_NAME):
             remove_leftovers(self.root / name)
         (self.root / PROGRESS_NAME).unlink(missing_ok=True)
         # out of the way at once: workers of a run that was killed may still write there, and
