@@ -84,8 +84,14 @@ def large(context: TaskContext) -> None:
     (context.folder / "large.bin").write_bytes(bytes(8_000_000))
 
 
+def array(context: TaskContext) -> None:
+    """Write much through a library that tells of a short write without the system's number."""
+    np.ones(1_000_000).tofile(context.folder / "large.bin")
+
+
 FAULTS = {
-    f.__name__: f for f in (bad, slow, segfault, killed, dies, hang, held, hungry, leaves, large)
+    f.__name__: f
+    for f in (bad, slow, segfault, killed, dies, hang, held, hungry, leaves, large, array)
 }
 
 

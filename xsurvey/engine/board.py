@@ -38,7 +38,7 @@ class ProgressBoard:
         self._seconds = dict.fromkeys(self._totals, 0.0)
         self._sent: dict[str, TaskId] = {}
         self._failed: list[dict[str, str | None]] = []
-        self._file = StateFile(store.root / PROGRESS_NAME)
+        self._file = StateFile(store.root / PROGRESS_NAME, lambda: not store.is_taken())
         self._tell()
 
     def begin(self, workers: int) -> None:

@@ -3,7 +3,7 @@
 import json
 import logging
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,13 @@ class StateFile:
     ----------
     path : path
         The file.
+    may_write : callable
+        Whether the folder is still ours.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, may_write: Callable[[], bool]) -> None:
         self._path = path
+        self._may_write = may_write
         self._process = this_process()
         self._state: Mapping[str, Any] = {}
         self._news, self._ended = threading.Event(), threading.Event()
@@ -59,6 +62,8 @@ class StateFile:
                 self._ended.wait(_WRITE_EVERY_S)
 
     def _write(self) -> None:
+        if not self._may_write():
+            return
         head = {"schema": SCHEMA, "process": self._process, "updated": timestamp()}
         try:
             with atomic_output(self._path) as temporary:
