@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,21 @@ ENVIRONMENT = {
 }  # fmt: skip
 
 
-def start(folder: Path, *arguments: object, command: str = "run") -> subprocess.Popen[str]:
+@contextlib.contextmanager
+def start(
+    folder: Path, *arguments: object, command: str = "run"
+) -> Iterator[subprocess.Popen[str]]:
     """Start the command line, with the pipeline of faults, in a process group of its own."""
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "fault_pipeline", command, *map(str, arguments)],
         cwd=folder, env=ENVIRONMENT, text=True, start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
+    with process:
+        try:
+            yield process
+        finally:  # a test that fails must not wait for it
+            process.kill()
 
 
 def run(folder: Path, *arguments: object, **options: str) -> subprocess.CompletedProcess[str]:
@@ -68,6 +76,11 @@ def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end, "waited too long"
         time.sleep(0.02)
+
+
+def counts(folder: Path, stage: str) -> dict[str, int]:
+    """Return the numbers of tasks of a stage, by status, that the run under way tells."""
+    return progress(folder).get("stages", {}).get(stage, {})
 
 
 def members(group: int) -> list[int]:

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections import deque
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
@@ -141,9 +142,8 @@ class LostReport:
 
 def test_a_report_that_was_lost_is_asked_for_again(tmp_path, monkeypatch):
     pool = object.__new__(DaskPool)
-    pool._store, sent = Store(tmp_path), []
+    pool._store, pool._backlog = Store(tmp_path), deque()
     pool._cluster = type("Cluster", (), {"profile": load_profile("local")})
-    monkeypatch.setattr(pool, "_send", sent.append)
     paths = write_inputs(tmp_path / "in", ["a"])
     orders = []
     monkeypatch.setattr("xsurvey.engine.pools.run_task", lambda o: orders.append(o) or run_task(o))
@@ -151,7 +151,7 @@ def test_a_report_that_was_lost_is_asked_for_again(tmp_path, monkeypatch):
     future = LostReport()
     waiting = type("Sent", (), {"order": orders[0], "losses": 0})()
     assert pool._report(future, waiting) is None
-    assert sent == [waiting] and waiting.losses == 1 and future.released
+    assert list(pool._backlog) == [waiting] and waiting.losses == 1 and future.released
 
 
 def test_leftovers_beside_products_are_removed_and_nothing_else(tmp_path):

@@ -27,6 +27,7 @@ COMMANDS = {
     "run": CommandEntry("xsurvey.cli.run", "Run the pipeline that a config file describes."),
     "check": CommandEntry("xsurvey.cli.run", "Validate a config and print its plan."),
     "status": CommandEntry("xsurvey.cli.status", "Say how far a run is, or how it ended."),
+    "explain": CommandEntry("xsurvey.cli.explain", "Say where a product of a run comes from."),
     "init": CommandEntry("xsurvey.cli.run", "Print a commented config to start from."),
     "doctor": CommandEntry("xsurvey.cli.doctor", "Say what is installed and what is missing."),
     "data": CommandEntry("xsurvey.cli.data", "List and install auxiliary data."),

@@ -3,10 +3,12 @@
 import logging
 import shutil
 import time
+from collections import deque
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field
+from queue import Empty, Queue
 
-from distributed import Future, KilledWorker, as_completed
+from distributed import Future, KilledWorker
 from distributed.scheduler import NoValidWorkerError, NoWorkerError
 
 from xsurvey.engine.attempt import Attempt
@@ -19,6 +21,7 @@ logger = logging.getLogger(__name__)
 # a death before the task began is not its fault, but something is wrong if that goes on
 _LOSSES_ALLOWED = 20
 _EVENT_WAIT_S = 3.0
+_LOOK_EVERY_S = 0.5
 _MEMORY_TOPIC = "worker-restart-memory"
 
 
@@ -32,6 +35,9 @@ class _Sent:
 class DaskPool:
     """Hands tasks to Dask workers, and again when a worker died that was not the task's doing.
 
+    A worker has one task at a time; the others wait here, not with it: Dask would leave them
+    behind one that hangs, while other workers idle.
+
     Parameters
     ----------
     cluster : RunningCluster
@@ -43,24 +49,43 @@ class DaskPool:
     def __init__(self, cluster: RunningCluster, store: Store) -> None:
         self._cluster = cluster
         self._store = store
+        self._backlog: deque[_Sent] = deque()
         self._sent: dict[str, _Sent] = {}
-        self._completed = as_completed()
+        self._ended: Queue[Future] = Queue()
+        self._last_alive = time.monotonic()
         self.workers = cluster.workers
-        # one more for each worker waits at hand, so that none idles while the client thinks
+        # one more for each worker waits at hand, so that none idles while the runner thinks
         self.capacity = 2 * cluster.workers
 
     def submit(self, order: TaskOrder) -> None:
         """Take an order."""
-        self._send(_Sent(order))
+        self._backlog.append(_Sent(order))
+        self._dispatch()
 
     def wait(self) -> TaskReport:
         """Return the report of the task that ended first."""
         while True:
-            future = next(self._completed)
-            sent = self._sent.pop(future.key)
-            report = self._report(future, sent)
+            try:
+                future = self._ended.get(timeout=_LOOK_EVERY_S if self._backlog else None)
+            except Empty:  # workers may have come
+                self._dispatch()
+                continue
+            report = self._report(future, self._sent.pop(str(future.key)))
+            self._dispatch()
             if report is not None:
                 return report
+
+    def _dispatch(self) -> None:
+        """Give a task to each worker that has none."""
+        if not self._backlog:
+            return
+        alive, now = sum(self._cluster.client.nthreads().values()), time.monotonic()
+        if alive:
+            self._last_alive = now
+        elif now - self._last_alive > self._cluster.profile.start_timeout:
+            raise self._no_workers()
+        while self._backlog and len(self._sent) < alive:
+            self._send(self._backlog.popleft())
 
     def _send(self, sent: _Sent) -> None:
         order = sent.order
@@ -70,7 +95,14 @@ class DaskPool:
             run_task_in_worker, order, self._cluster.profile.task_timeout, key=name, pure=False
         )
         self._sent[name] = sent
-        self._completed.add(sent.future)
+        sent.future.add_done_callback(self._ended.put)
+
+    def _no_workers(self) -> ClusterError:
+        return ClusterError(
+            f"cluster '{self._cluster.profile.backend}'",
+            f"no worker came within {self._cluster.profile.start_timeout:g} s",
+            "see why workers do not start; run again to go on",
+        )
 
     def _report(self, future: Future, sent: _Sent) -> TaskReport | None:
         error: BaseException | None
@@ -84,11 +116,7 @@ class DaskPool:
         finally:
             future.release()
         if isinstance(error, (NoValidWorkerError, NoWorkerError)):
-            wait = f"{self._cluster.profile.start_timeout:g} s"
-            raise ClusterError(
-                f"cluster '{self._cluster.profile.backend}'", f"no worker came within {wait}",
-                "see why workers do not start; run again to go on",
-            )  # fmt: skip
+            raise self._no_workers()
         if error is None or isinstance(error, (KilledWorker, CancelledError)):
             return self._lost(sent)
         return TaskReport(sent.order.key, 0.0, f"not sent to a worker ({error})")
@@ -102,7 +130,7 @@ class DaskPool:
             for attempt in dead:  # may be large
                 shutil.rmtree(attempt.outputs, ignore_errors=True)
             logger.info("a worker died; %s %s goes to another", order.stage.name, order.target)
-            self._send(sent)
+            self._backlog.appendleft(sent)
             return None
         cause = self._cause(dead) if dead else f"{sent.losses} workers died before they began it"
         write_log(self._store.log_file(order.key), _log_text(cause, dead))
