@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from astropy.table import Table
 
+from xsurvey.cli import main as cli
 from xsurvey.engine.lineage import read_lineage
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -36,13 +37,28 @@ def finished(made: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def explain(run_command: Run, tmp_path: Path) -> Callable[..., tuple[str, dict]]:
+def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Return a function that explains a product here: status, output, error text."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main(["explain", *map(str, arguments)])
+        captured = capsys.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def explain(
+    call: Callable[..., tuple[int, str, str]], tmp_path: Path
+) -> Callable[..., tuple[str, dict]]:
     """Return a function that explains a product: its text and its JSON."""
 
     def run(*arguments: object) -> tuple[str, dict]:
-        done = run_command("explain", *arguments, "--json", tmp_path / "e.json")
-        assert done.returncode == 0, done.stderr
-        return done.stdout, json.loads((tmp_path / "e.json").read_text())
+        status, text, error = call(*arguments, "--json", tmp_path / "e.json")
+        assert status == 0, error
+        return text, json.loads((tmp_path / "e.json").read_text())
 
     return run
 
@@ -62,7 +78,7 @@ def test_a_catalog_leads_down_to_its_events(
     )]  # fmt: skip
     assert order == sorted(order)
     assert f"      sha256 {digest}, unchanged" in lines
-    assert "      detection.threshold = 25.0  [default: 15.0]" in lines, text
+    assert "      detection.threshold = 25.0 (default 15.0)" in lines
     assert any("at their defaults: " in line and "detection.band" in line for line in lines)
     assert lines[-1].startswith("made with python ")
     assert values["state"] == "unchanged"
@@ -155,18 +171,22 @@ def test_results_that_are_gone_are_told_by_the_catalog(
 
 
 def test_a_source_leads_to_its_observation(
-    made: Path, run_command: Run, explain: Callable[..., tuple[str, dict]]
+    made: Path,
+    call: Callable[..., tuple[int, str, str]],
+    explain: Callable[..., tuple[str, dict]],
 ) -> None:
     catalog = made / "out/catalog/sources.fits"
     row = Table.read(catalog)[0]
     for name in (row["name"], row["source_id"]):
         assert "    field: image field" in explain(catalog, "--source", name)[0].splitlines()
-    done = run_command("explain", catalog, "--source", "nobody")
-    assert done.returncode == 2
-    assert "has no source 'nobody'" in done.stderr.splitlines()[-1]
+    status, _, error = call(catalog, "--source", "nobody")
+    assert status == 2
+    assert "has no source 'nobody'" in error.splitlines()[-1]
 
 
-def test_other_files_are_refused(made: Path, tmp_path: Path, run_command: Run) -> None:
+def test_other_files_are_refused(
+    made: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
     (tmp_path / "x.fits").touch()
     (made / "out" / "notes.txt").touch()
     for path, words in (
@@ -175,6 +195,6 @@ def test_other_files_are_refused(made: Path, tmp_path: Path, run_command: Run) -
         (made / "out" / ".xsurvey" / "products.json", "is no result of a task"),
         (tmp_path / "nowhere", "does not exist"),
     ):
-        done = run_command("explain", path)
-        assert done.returncode == 2
-        assert words in done.stderr.splitlines()[-1]
+        status, _, error = call(path)
+        assert status == 2
+        assert words in error.splitlines()[-1]

@@ -165,7 +165,7 @@ class _Explained:
         same = []
         for p in self._parameters(manifest):
             if p["changed"]:
-                yield f"{p['name']} = {p['value']}  [default: {p['default']}]"
+                yield f"{p['name']} = {p['value']} (default {p['default']})"
             else:
                 same.append(f"{p['name']} = {p['value']}")
         if same:
