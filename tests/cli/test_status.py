@@ -72,6 +72,17 @@ def test_a_good_run(tmp_path):
     assert status(tmp_path).startswith("done: all tasks succeeded\n")
 
 
+def test_a_run_that_ended_in_an_error_is_not_taken_for_the_one_before(tmp_path):
+    write_config(tmp_path, ["good1"])
+    assert run(tmp_path, "config.yaml", "--workers", 0).returncode == 0
+    (tmp_path / "out/report.html").unlink()
+    (tmp_path / "out/report.html").mkdir()
+    (tmp_path / "out/report.html/in the way").touch()
+    assert run(tmp_path, "config.yaml", "--workers", 0).returncode == 2
+    text = status(tmp_path)
+    assert text.startswith("stopped: process ") and "while it wrote products" in text
+
+
 def test_a_folder_without_a_run_is_an_error(tmp_path):
     (tmp_path / "out").mkdir()
     (tmp_path / "file").touch()

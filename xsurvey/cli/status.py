@@ -71,7 +71,8 @@ def _headline(status: "RunStatus") -> str:
         }[status.phase or "inputs"]  # fmt: skip
         return f"running: process {pid} on {host} {doing}"
     if status.state == "stopped":
-        return f"stopped: process {pid} has ended; run it again to go on"
+        when = " while it wrote products" if status.phase == "products" else ""
+        return f"stopped: process {pid} has ended{when}; run it again to go on"
     if status.state == "silent":
         return (
             f"silent: no sign of life from process {pid} on {host} for three minutes; "

@@ -74,11 +74,11 @@ class ProgressBoard:
             self._progress.settled(stage, outcome.status)
         self._tell()
 
-    def tasks_ended(self) -> None:
+    def tasks_ended(self, all_settled: bool) -> None:
         """All tasks are settled, or the run was interrupted: the bars go."""
         if self._workers is not None:
             self._progress.stop()
-        self._phase = "products"
+        self._phase = "products" if all_settled else "ended"
         self._tell()
 
     def stop(self) -> None:

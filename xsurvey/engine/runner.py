@@ -110,7 +110,7 @@ class _Run:
             raise
 
     def finish(self, summary: Path | None, config: Mapping[str, Any] | None) -> None:
-        self._board.tasks_ended()
+        self._board.tasks_ended(self.result.interrupted is None)
         self.result.seconds = time.monotonic() - self._clock
         counts = self.result.counts()
         pending = counts.pop("pending", 0)

@@ -85,11 +85,11 @@ def read_status(output: Path) -> RunStatus:
     state = _read(store.root / PROGRESS_NAME)
     lock_file = store.root / "lock"
     owner = read_lock(lock_file)
+    summary = _read(output / RUN_NAME)
+    if summary and not owner and state.get("phase", "ended") == "ended":
+        return _finished(summary)
     if state or owner:
         return _unfinished(store, state, owner or state["process"], _age(lock_file))
-    summary = _read(output / RUN_NAME)
-    if summary:
-        return _finished(summary)
     raise InputError(
         output, f"holds no run: neither {RUN_NAME} nor {store.root.name}/{PROGRESS_NAME}",
         "give the output folder of a run",

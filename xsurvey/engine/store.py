@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -95,10 +95,14 @@ class Store:
                 self.root.mkdir(parents=True, exist_ok=True)
                 self._lock = held.enter_context(folder_lock(self.root / "lock"))
             held.callback(self._unlocked)
+            progress = self.root / PROGRESS_NAME
             with self._errors():
                 self._remove_temporary()
+                progress.unlink(missing_ok=True)
             held.callback(self._clean_up)
             yield
+            # after an error it stays, to tell how far it was
+            progress.unlink(missing_ok=True)
 
     def check_lock(self) -> None:
         """Raise if another run took the folder over while this process was asleep.
@@ -136,7 +140,6 @@ class Store:
         """Remove temporary files, which are nobody's or ours while we hold the lock."""
         for name in ("tmp", "hashes.json", PROGRESS_NAME, PRODUCTS_NAME):
             remove_leftovers(self.root / name)
-        (self.root / PROGRESS_NAME).unlink(missing_ok=True)
         # out of the way at once: workers of a run that was killed may still write there, and
         # what is half removed must not be made a result
         aside = self.root / f".{secrets.token_hex(4)}.tmp"
@@ -180,13 +183,16 @@ class Store:
         manifest : mapping
             What to record; ``key`` and ``outputs`` (names, sizes in bytes, SHA-256) are added.
         """
-        made = attempt.outputs
+        made, names = attempt.outputs, _files(attempt.outputs)
         outputs = [
             {"name": n, "size": (made / n).stat().st_size, "sha256": file_sha256(made / n)}
-            for n in _files(made)
+            for n in names
         ]
         text = json.dumps({"key": key, **manifest, "outputs": outputs}, allow_nan=False, indent=1)
         (made / MANIFEST_NAME).write_text(text + "\n")
+        # on the disk before it has its name: after a power cut a result is whole or absent too
+        for name in (*names, MANIFEST_NAME, "."):
+            _sync(made / name)
         if self.manifest(key) is None:  # else a worker thought dead was quicker, with the same
             self._replace(made, key)
 
@@ -205,6 +211,14 @@ class Store:
         return self.root / "tmp" / self.run / key
 
 
-def _files(folder: Path) -> Iterable[str]:
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _files(folder: Path) -> list[str]:
     found = (p for p in folder.rglob("*") if p.is_file())
     return sorted(p.relative_to(folder).as_posix() for p in found)
