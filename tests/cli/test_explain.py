@@ -23,7 +23,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, event_file: Path, run_command
     shutil.copy(event_file, folder / "field.fits")
     (folder / "config.yaml").write_text(
         "schema: 1\npipeline: sources\ninputs: [field.fits]\noutput: out\nseed: 3\n"
-        "detection: {threshold: 25}\n"
+        "detection: {threshold: 25}\nimage: {pixel_size: 4arcsec}\n"
     )
     done = run_command("run", "config.yaml", "--workers", 0, cwd=folder)
     assert done.returncode == 0, done.stderr

@@ -107,6 +107,7 @@ def told(folder: Path, **changes: object) -> Path:
     root = folder / ".xsurvey"
     root.mkdir(exist_ok=True)
     (root / "progress.json").write_text(json.dumps({**state, **changes}))
+    (root / "lock").write_text(json.dumps({**this_process(), "token": "x"}))
     return folder
 
 
@@ -143,6 +144,13 @@ def test_a_run_on_another_host_is_silent_after_three_minutes(tmp_path):
     assert found.state == "silent" and found.process == {"pid": 1, "host": "node17"}
 
 
+def test_a_run_that_gave_its_lock_back_is_over_though_its_process_lives(tmp_path):
+    # as after an error in a session that goes on
+    told(tmp_path)
+    (tmp_path / ".xsurvey" / "lock").unlink()
+    assert read_status(tmp_path).state == "stopped"
+
+
 def test_a_run_that_only_has_its_lock_yet_is_running(tmp_path):
     (tmp_path / ".xsurvey").mkdir()
     (tmp_path / ".xsurvey" / "lock").write_text(json.dumps({**this_process(), "token": "x"}))
@@ -154,5 +162,6 @@ def test_a_run_that_only_has_its_lock_yet_is_running(tmp_path):
 def test_a_damaged_progress_file_is_no_run(tmp_path, text):
     told(tmp_path)
     (tmp_path / ".xsurvey" / "progress.json").write_text(text)
+    (tmp_path / ".xsurvey" / "lock").unlink()
     with pytest.raises(InputError, match="holds no run"):
         read_status(tmp_path)

@@ -89,7 +89,7 @@ def read_status(output: Path) -> RunStatus:
     if summary and not owner and state.get("phase", "ended") == "ended":
         return _finished(summary)
     if state or owner:
-        return _unfinished(store, state, owner or state["process"], _age(lock_file))
+        return _unfinished(store, state, owner, _age(lock_file))
     raise InputError(
         output, f"holds no run: neither {RUN_NAME} nor {store.root.name}/{PROGRESS_NAME}",
         "give the output folder of a run",
@@ -99,12 +99,7 @@ def read_status(output: Path) -> RunStatus:
 def _unfinished(
     store: Store, state: Mapping[str, Any], owner: Mapping[str, Any], age: float
 ) -> RunStatus:
-    alive: State = "running"
-    if is_here(owner):
-        alive = "stopped" if has_ended(owner) else "running"
-    elif age > SILENT_AFTER_S:
-        alive = "silent"
-    now = time.time()
+    alive, now = _life(owner, age), time.time()
     running = _running(Store(store.output, state.get("run", "")), state.get("sent", ()), now)
     if alive == "stopped":
         running = []
@@ -113,14 +108,21 @@ def _unfinished(
     # the time at which a run that has ended did so is that of its last words
     end = now if alive == "running" else _epoch(updated, now)
     timed = {name: _mean(values) for name, values in state.get("stages", {}).items()}
-    workers = state.get("workers")
+    workers, process = state.get("workers"), owner or state.get("process", {})
     return RunStatus(
-        state=alive, process={"pid": owner.get("pid"), "host": owner.get("host")},
+        state=alive, process={name: process.get(name) for name in ("pid", "host")},
         phase=state.get("phase", "inputs"), started=started, last_activity=updated,
         seconds=max(0.0, end - _epoch(started, end)), cluster=state.get("cluster", ""),
         workers=workers, stages=stages, running=running, failed=list(state.get("failed", ())),
         seconds_left=_time_left(stages, timed, running, workers) if alive == "running" else None,
     )  # fmt: skip
+
+
+def _life(owner: Mapping[str, Any], age: float) -> State:
+    """Return whether the run that has the lock works; without a lock there is none."""
+    if not owner or (is_here(owner) and has_ended(owner)):
+        return "stopped"
+    return "silent" if not is_here(owner) and age > SILENT_AFTER_S else "running"
 
 
 def _finished(summary: Mapping[str, Any]) -> RunStatus:
