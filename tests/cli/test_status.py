@@ -145,7 +145,7 @@ def test_a_run_on_another_host_is_silent_after_three_minutes(tmp_path):
 
 
 def test_a_run_that_gave_its_lock_back_is_over_though_its_process_lives(tmp_path):
-    # as after an error in a session that goes on
+    # as after an error in a notebook that goes on
     told(tmp_path)
     (tmp_path / ".xsurvey" / "lock").unlink()
     assert read_status(tmp_path).state == "stopped"

@@ -17,7 +17,9 @@ from hypothesis import strategies as st
 from toy_stages import toy_plan, write_inputs
 
 from xsurvey.engine import Store, TaskId, load_profile, run_plan
+from xsurvey.engine.cluster import ClusterError, LocalProfile, RunningCluster
 from xsurvey.engine.dask_pool import DaskPool
+from xsurvey.engine.local import _start
 from xsurvey.engine.process import has_ended, this_process
 from xsurvey.engine.worker import run_task
 from xsurvey.errors import OutputError
@@ -153,6 +155,35 @@ def test_a_report_that_was_lost_is_asked_for_again(tmp_path, monkeypatch):
     waiting = type("Sent", (), {"order": orders[0], "losses": 0})()
     assert pool._report(future, waiting) is None
     assert list(pool._backlog) == [waiting] and waiting.losses == 1 and future.released
+
+
+def test_a_cluster_without_workers_ends_the_run(tmp_path):
+    profile = LocalProfile(backend="local", start_timeout="10ms")
+    client = type("Client", (), {"nthreads": lambda self: {}})()
+    pool = DaskPool(RunningCluster(client, profile, 2), Store(tmp_path))
+    pool._backlog.append(None)
+    with pytest.raises(ClusterError, match=r"'local': no worker came within 0\.01 s; see why"):
+        pool.wait()
+
+
+@pytest.mark.parametrize("failures", [1, 2])
+def test_workers_that_die_while_they_start_are_tried_once_more(monkeypatch, failures):
+    started = []
+
+    def start(**options):
+        started.append(options)
+        if len(started) <= failures:
+            raise RuntimeError("Nanny failed to start.")
+        return "cluster"
+
+    monkeypatch.setattr("xsurvey.engine.local.LocalCluster", start)
+    profile = load_profile("local")
+    if failures == 1:
+        assert _start(profile, 2) == "cluster"
+    else:
+        with pytest.raises(ClusterError, match=r"workers did not start \(Nanny failed to start"):
+            _start(profile, 2)
+    assert len(started) == 2 and started[0] == started[1]
 
 
 def test_leftovers_beside_products_are_removed_and_nothing_else(tmp_path):

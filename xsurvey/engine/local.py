@@ -22,6 +22,7 @@ _THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS",
 )  # fmt: skip
 
+_START_TRIES = 2
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -46,22 +47,27 @@ def start_local(profile: ClusterProfile, workers: int | None) -> Iterator[Runnin
 
 
 def _start(profile: ClusterProfile, count: int) -> LocalCluster:
-    try:
-        return LocalCluster(
-            n_workers=count,
-            threads_per_worker=1,
-            processes=True,
-            memory_limit=profile.memory,
-            host="127.0.0.1",
-            dashboard_address="127.0.0.1:0",
-            silence_logs=logging.CRITICAL,
-            death_timeout=profile.start_timeout,
-        )
-    except Exception as error:
-        reason = str(error) or type(error).__name__
-        raise ClusterError(
-            "cluster 'local'", f"workers did not start ({reason})", "try fewer with --workers"
-        ) from error
+    for tries_left in reversed(range(_START_TRIES)):
+        try:
+            return LocalCluster(
+                n_workers=count,
+                threads_per_worker=1,
+                processes=True,
+                memory_limit=profile.memory,
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                silence_logs=logging.CRITICAL,
+                death_timeout=profile.start_timeout,
+            )
+        except Exception as error:
+            # one killed while it starts, as by a system short of memory, may do so again
+            if tries_left and not isinstance(error, TimeoutError):
+                continue
+            reason = str(error) or type(error).__name__
+            raise ClusterError(
+                "cluster 'local'", f"workers did not start ({reason})", "try fewer with --workers"
+            ) from error
+    raise AssertionError("not reached: the last try returns or raises")
 
 
 @contextmanager
