@@ -11,8 +11,9 @@ from xsurvey import __version__
 from xsurvey.catalogs import open_catalog
 from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
+from xsurvey.engine.products import record_products
 from xsurvey.engine.provenance import versions
-from xsurvey.io.atomic import atomic_output
+from xsurvey.io.atomic import atomic_output, remove_leftovers
 from xsurvey.report import ReportData, TargetReport, write_report
 
 _PUBLISHED = "published.json"
@@ -32,8 +33,13 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     if there and not worked and marker.read_text() == state:
         return
     marker.unlink(missing_ok=True)
+    for path in (catalog, report, marker):
+        remove_leftovers(path)
     table = _publish_catalog(plan, result, catalog)
+    joined = [o.key or "" for o in result.outcomes.values() if o.good and o.id.stage == "catalog"]
+    record_products(result.store, {catalog: joined})
     write_report(report, _report_data(config, plan, result, table))
+    record_products(result.store, {report: result.good_keys()})
     with atomic_output(marker) as temporary:
         temporary.write_text(state)
 
@@ -57,18 +63,17 @@ def _publish_catalog(plan: Plan, result: RunResult, folder: Path) -> Table | Non
             source = result.path(task, name)
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
             copy(source, temporary / name)
-        (temporary / "provenance.json").write_text(provenance_text(plan, result))
+        (temporary / "provenance.json").write_text(provenance_text(result))
     return open_catalog(folder / "sources.fits").query()
 
 
-def provenance_text(plan: Plan, result: RunResult) -> str:
+def provenance_text(result: RunResult) -> str:
     """Return the manifests of all tasks behind a catalog, as JSON.
 
     They hold the hashes of the input files, the parameters, seeds and versions; a task refers
     to those before it by their keys.
     """
-    keys = [result.outcomes[task.id].key for task in plan.tasks if result.outcomes[task.id].good]
-    manifests = [result.store.manifest(key) for key in keys if key is not None]
+    manifests = [result.store.manifest(key) for key in result.good_keys()]
     content = {"seed": result.seed, "tasks": manifests}
     return json.dumps(content, indent=1, allow_nan=False) + "\n"
 

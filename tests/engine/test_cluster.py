@@ -95,21 +95,6 @@ def alive(group: int) -> list[str]:
 SLOW = [f"slow{i}" for i in range(8)]
 
 
-def test_after_a_kill_only_what_is_missing_is_done(tmp_path, killable):
-    process = killable(SLOW)
-    process.kill()
-    process.wait()
-    wait_for(lambda: not alive(process.pid))
-    assert not (tmp_path / "out" / "run.json").exists()
-    kept = {path.name for path in tmp_path.glob("out/.xsurvey/tasks/*/*")}
-    plan = toy_plan([tmp_path / "in" / f"{name}.txt" for name in SLOW])
-    result = run_plan(plan, Store(tmp_path / "out"), workers=2)
-    cached = {o.key for o in result.outcomes.values() if o.status == "cached"}
-    assert result.ok and cached == kept and 0 < len(cached) < 17
-    whole = run_plan(plan, Store(tmp_path / "whole"), workers=0)
-    assert outputs(result.store) == outputs(whole.store)
-
-
 def test_ctrl_c_stops_at_once_and_keeps_what_is_done(tmp_path, killable):
     process = killable(SLOW)
     os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers as well

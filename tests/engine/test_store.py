@@ -1,5 +1,6 @@
 """The store: what counts as done, who may write, what is left of the dead."""
 
+import hashlib
 import json
 import os
 import socket
@@ -18,10 +19,11 @@ KEY = "ab" + "0" * 62
 
 
 def commit(store: Store, text: str = "result") -> Path:
-    temporary = store.temporary(KEY)
-    (temporary / "part").mkdir()
-    (temporary / "part" / "data.txt").write_text(text)
-    store.commit(temporary, KEY, {"stage": "toy"})
+    attempt = store.attempt(KEY)
+    (attempt.outputs / "part").mkdir()
+    (attempt.outputs / "part" / "data.txt").write_text(text)
+    store.commit(attempt, KEY, {"stage": "toy"})
+    attempt.discard()
     return store.folder(KEY)
 
 
@@ -31,8 +33,9 @@ def test_a_result_is_found_again(tmp_path):
     folder = commit(store)
     assert folder == tmp_path / ".xsurvey" / "tasks" / "ab" / KEY
     manifest = Store(tmp_path).manifest(KEY)
-    assert manifest["outputs"] == [{"name": "part/data.txt", "size": 6}]
-    assert not (store.root / "tmp" / "ab" / KEY).exists()
+    digest = hashlib.sha256(b"result").hexdigest()
+    assert manifest["outputs"] == [{"name": "part/data.txt", "size": 6, "sha256": digest}]
+    assert store.attempts(KEY) == []
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"key": "other", "outputs": []}', "{}"])
@@ -56,9 +59,8 @@ def test_outputs_that_are_gone_or_cut_short_are_not_done(tmp_path):
 
 def test_the_second_of_two_same_results_changes_nothing(tmp_path):
     store = Store(tmp_path)
-    late = store.temporary(KEY)
+    late = store.attempt(KEY)
     inode = commit(store).stat().st_ino
-    late.mkdir(parents=True, exist_ok=True)
     store.commit(late, KEY, {})
     assert store.folder(KEY).stat().st_ino == inode and store.manifest(KEY) is not None
 
@@ -128,10 +130,10 @@ def test_a_number_used_again_by_another_process_does_not_keep_the_lock(tmp_path)
 
 def test_leftovers_of_dead_runs_are_removed(tmp_path):
     store = Store(tmp_path)
-    (store.temporary(KEY) / "half.fits").write_text("x")
-    assert store.attempts(KEY) == 1
+    (store.attempt(KEY).outputs / "half.fits").write_text("x")
+    assert [attempt.pid for attempt in store.attempts(KEY)] == [os.getpid()]
     with store.writing(), store.writing():
-        assert store.attempts(KEY) == 0
+        assert store.attempts(KEY) == []
 
 
 def test_clearing_forgets_results(tmp_path):

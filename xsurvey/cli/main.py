@@ -1,5 +1,6 @@
 """The ``xsurvey`` command: its table of commands, and the one place that prints errors."""
 
+import errno
 import importlib
 import logging
 import os
@@ -25,6 +26,8 @@ class CommandEntry(NamedTuple):
 COMMANDS = {
     "run": CommandEntry("xsurvey.cli.run", "Run the pipeline that a config file describes."),
     "check": CommandEntry("xsurvey.cli.run", "Validate a config and print its plan."),
+    "status": CommandEntry("xsurvey.cli.status", "Say how far a run is, or how it ended."),
+    "explain": CommandEntry("xsurvey.cli.explain", "Say where a product of a run comes from."),
     "init": CommandEntry("xsurvey.cli.run", "Print a commented config to start from."),
     "doctor": CommandEntry("xsurvey.cli.doctor", "Say what is installed and what is missing."),
     "data": CommandEntry("xsurvey.cli.data", "List and install auxiliary data."),
@@ -118,11 +121,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 0
     except Exception as error:
-        traceback.print_exc()
-        status = _report(
-            f"internal: {type(error).__name__}: {error}; this is a bug, please report it", EXIT_BUG
-        )
+        status = _unexpected(error)
     sys.exit(status)
+
+
+def _unexpected(error: Exception) -> int:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        # standard output may be what is full, and it is flushed once more at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        where = error.filename or "standard output"
+        return _report(f"{where}: {error.strerror}; make room and run again", EXIT_INPUT)
+    traceback.print_exc()
+    return _report(
+        f"internal: {type(error).__name__}: {error}; this is a bug, please report it", EXIT_BUG
+    )
 
 
 def _usage_message(error: click.UsageError) -> str:

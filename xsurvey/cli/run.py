@@ -41,6 +41,7 @@ def run_command(
       xsurvey run configs/demo.yaml --workers 2
     """
     from xsurvey.engine import Store, run_plan
+    from xsurvey.engine.interrupts import stop_signals
     from xsurvey.pipelines import get_pipeline
 
     loaded = _load(config, output)
@@ -51,7 +52,7 @@ def run_command(
     if logger.level == logging.WARNING:  # progress lines are wanted unless --quiet is given
         logger.setLevel(logging.INFO)
     store = Store(loaded.output)
-    with store.writing():
+    with stop_signals(), store.writing():
         if fresh:
             store.clear()
         result = run_plan(

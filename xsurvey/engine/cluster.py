@@ -69,6 +69,11 @@ class ClusterProfile(StepParameters):
     attempts: int = Field(
         3, ge=1, description="Times that a worker may die at a task before the task has failed."
     )
+    task_timeout: Annotated[Duration, Field(gt=0)] | None = Field(
+        default=cast(Any, "6h"),
+        description="How long a task may take before its worker is stopped and it has failed; "
+        "null for as long as it likes.",
+    )
     start_timeout: Duration = Field(
         default=cast(Any, "60s"), gt=0, description="How long to wait for the first worker."
     )

@@ -102,6 +102,12 @@ class FileHashes:
         return self._known
 
 
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def check_unchanged(path: Path, stamp: FileStamp) -> None:
     """Raise if a file is no longer what it was when its hash was taken.
 
@@ -127,8 +133,7 @@ def _stat(path: Path) -> os.stat_result:
 
 def _hash(path: Path) -> str:
     try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return file_sha256(path)
     except OSError as error:
         raise _unreadable(path, error) from None
 

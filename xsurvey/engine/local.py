@@ -3,9 +3,11 @@
 import asyncio
 import logging
 import signal
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from multiprocessing import resource_tracker
+from types import FrameType
 from typing import Any
 
 import dask
@@ -19,6 +21,9 @@ _THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
     "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS",
 )  # fmt: skip
+
+_START_TRIES = 2
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -34,8 +39,17 @@ def start_local(profile: ClusterProfile, workers: int | None) -> Iterator[Runnin
     with ExitStack() as stack:
         stack.enter_context(_silent_dask())
         stack.enter_context(dask.config.set(dask_settings(profile)))
-        cluster = _without_interrupts(
-            lambda: LocalCluster(
+        with _interrupts_held():
+            cluster = _start(profile, count)
+            stack.callback(_stop, cluster)
+        client = stack.enter_context(Client(cluster, timeout=profile.start_timeout))
+        yield RunningCluster(client, profile, count)
+
+
+def _start(profile: ClusterProfile, count: int) -> LocalCluster:
+    for tries_left in reversed(range(_START_TRIES)):
+        try:
+            return LocalCluster(
                 n_workers=count,
                 threads_per_worker=1,
                 processes=True,
@@ -43,27 +57,49 @@ def start_local(profile: ClusterProfile, workers: int | None) -> Iterator[Runnin
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
+                death_timeout=profile.start_timeout,
             )
-        )
-        stack.callback(_stop, cluster)
-        client = stack.enter_context(Client(cluster, timeout=profile.start_timeout))
-        yield RunningCluster(client, profile, count)
+        except Exception as error:
+            # one killed while it starts, as by a system short of memory, may do so again
+            if tries_left and not isinstance(error, TimeoutError):
+                continue
+            reason = str(error) or type(error).__name__
+            raise ClusterError(
+                "cluster 'local'", f"workers did not start ({reason})", "try fewer with --workers"
+            ) from error
+    raise AssertionError("not reached: the last try returns or raises")
 
 
-def _without_interrupts(start: Callable[[], LocalCluster]) -> LocalCluster:
-    # threads and processes inherit the mask: Ctrl-C then reaches this process only, which stops
-    # the workers itself; they would answer with tracebacks. The tracker lifts the mask when it
-    # starts, so it must run before.
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Start processes so that Ctrl-C reaches this one only, and not before all are known.
+
+    Threads and processes inherit the mask: Ctrl-C then reaches this process only, which stops
+    the workers itself; they would answer with tracebacks. One that comes meanwhile waits, since
+    workers that nobody knows of yet could not be stopped; a second one does not.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    # the tracker lifts the mask when it starts, so it must run before
     resource_tracker.ensure_running()
+    held: list[int] = []
+
+    def hold(number: int, frame: FrameType | None) -> None:
+        held.append(number)
+        if len(held) > 1:
+            raise KeyboardInterrupt
+
+    handlers = {n: signal.signal(n, hold) for n in _INTERRUPTS if callable(signal.getsignal(n))}
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
-        return start()
-    except Exception as error:
-        raise ClusterError(
-            "cluster 'local'", f"workers did not start ({error})", "try fewer with --workers"
-        ) from error
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if held:
+        raise KeyboardInterrupt
 
 
 def _stop(cluster: LocalCluster) -> None:
@@ -79,12 +115,14 @@ def _stop(cluster: LocalCluster) -> None:
 @contextmanager
 def _silent_dask() -> Iterator[None]:
     # its messages are about its own doings; what concerns the user the runner says
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
+    names = [n for n in logging.root.manager.loggerDict if n.split(".")[0] == "distributed"]
+    levels = {logging.getLogger(name): logging.getLogger(name).level for name in names}
+    for logger in levels:
+        logger.setLevel(logging.CRITICAL)
     yield
     # not after an error: what then stops at the exit of the process must be silent too
-    logger.setLevel(level)
+    for logger, level in levels.items():
+        logger.setLevel(level)
 
 
 def dask_settings(profile: ClusterProfile) -> dict[str, Any]:
@@ -95,6 +133,9 @@ def dask_settings(profile: ClusterProfile) -> dict[str, Any]:
         "distributed.scheduler.allowed-failures": 0,
         "distributed.scheduler.no-workers-timeout": f"{profile.start_timeout}s",
         "distributed.scheduler.worker-saturation": 1.0,
+        # a worker in a library that keeps the interpreter's lock is silent, and not dead: death
+        # is seen in its connection, and the task's time is limited by itself
+        "distributed.scheduler.worker-ttl": None,
         # nothing can be spilled, and a paused worker would wait for ever
         "distributed.worker.memory.target": False,
         "distributed.worker.memory.spill": False,

@@ -5,22 +5,72 @@ import fcntl
 import json
 import os
 import secrets
-import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from xsurvey.engine.process import has_ended, is_here, this_process
 from xsurvey.errors import OutputError
 
 _NO_FLOCK = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 _TOUCH_EVERY_S = 20.0
-_SILENT_AFTER_S = 180.0
+SILENT_AFTER_S = 180.0
+
+
+class FolderLock:
+    """A lock that is held: it shows signs of life, and tells when it was lost.
+
+    Parameters
+    ----------
+    path : path
+        The lock file.
+    mine : mapping
+        What it holds while it is ours.
+    """
+
+    def __init__(self, path: Path, mine: Mapping[str, Any]) -> None:
+        self._path, self._token = path, mine["token"]
+        self._released = threading.Event()
+        self._lost = threading.Event()
+        self._keeper = threading.Thread(target=self._keep_alive, daemon=True)
+        self._keeper.start()
+
+    def check(self) -> None:
+        """Raise if the lock was taken over, since this process was asleep for too long.
+
+        Raises
+        ------
+        OutputError
+            Another run works in the folder.
+        """
+        if self._lost.is_set():
+            raise _taken(self._path, read_lock(self._path))
+
+    def release(self) -> None:
+        """Give the lock back, if it is still ours."""
+        self._released.set()
+        self._keeper.join()
+        if not self.is_taken():
+            self._path.unlink(missing_ok=True)
+
+    def is_taken(self) -> bool:
+        """Return whether the folder is another run's by now."""
+        # a file that cannot be read, as on a network that stumbles, tells nothing
+        return read_lock(self._path).get("token", self._token) != self._token
+
+    def _keep_alive(self) -> None:
+        while not self._released.wait(_TOUCH_EVERY_S):
+            if self.is_taken():
+                self._lost.set()
+                return
+            with suppress(OSError):
+                os.utime(self._path)
 
 
 @contextmanager
-def folder_lock(path: Path) -> Iterator[None]:
+def folder_lock(path: Path) -> Iterator[FolderLock]:
     """Hold the lock file ``path`` for the length of the block.
 
     The file names its owner, who touches it now and then. The lock of a process that has ended
@@ -32,23 +82,26 @@ def folder_lock(path: Path) -> Iterator[None]:
     OutputError
         Another process has the lock.
     """
-    mine = {"pid": os.getpid(), "host": socket.gethostname(), "token": secrets.token_hex(8)}
-    mine["started"] = _start_time(os.getpid())
+    mine = {**this_process(), "token": secrets.token_hex(8)}
     with _guard(path.with_name(f"{path.name}.guard")) as now:
-        owner = _read(path)
-        if path.exists() and not _has_ended(owner, now - path.stat().st_mtime):
+        owner = read_lock(path)
+        if path.exists() and not _is_free(owner, now - path.stat().st_mtime):
             raise _taken(path, owner)
-        path.write_text(json.dumps(mine))
-    released = threading.Event()
-    keeper = threading.Thread(target=_keep_alive, args=(path, released), daemon=True)
-    keeper.start()
+        _write(path, mine)
+    lock = FolderLock(path, mine)
     try:
-        yield
+        yield lock
     finally:
-        released.set()
-        keeper.join()
-        if _read(path).get("token") == mine["token"]:
-            path.unlink(missing_ok=True)
+        lock.release()
+
+
+def read_lock(path: Path) -> dict[str, Any]:
+    """Return what a lock file tells of its owner; nothing if it is absent or damaged."""
+    try:
+        owner = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return owner if isinstance(owner, dict) else {}
 
 
 @contextmanager
@@ -67,47 +120,26 @@ def _guard(path: Path) -> Iterator[float]:
         yield path.stat().st_mtime
 
 
-def _keep_alive(path: Path, released: threading.Event) -> None:
-    while not released.wait(_TOUCH_EVERY_S):
-        with suppress(OSError):
-            os.utime(path)
-
-
-def _read(path: Path) -> dict[str, Any]:
+def _write(path: Path, mine: Mapping[str, Any]) -> None:
+    # whole or not at all, on a full disk too
+    temporary = path.with_name(f"{path.name}.{mine['token']}")
     try:
-        owner = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return owner if isinstance(owner, dict) else {}
+        temporary.write_text(json.dumps(mine))
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
-def _has_ended(owner: dict[str, Any], age: float) -> bool:
-    pid = owner.get("pid")
-    if not isinstance(pid, int) or owner.get("host") != socket.gethostname():
-        # one cut short, by a process that died while it wrote, names nobody to wait for
-        return not owner or age > _SILENT_AFTER_S
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    # a number used again by another process does not keep the lock
-    return owner.get("started") != _start_time(pid)
-
-
-def _start_time(pid: int) -> str | None:
-    """Return when a process started, in ticks since boot, where the system tells."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-    except OSError:
-        return None
-    return stat.rpartition(")")[2].split()[19]
+def _is_free(owner: dict[str, Any], age: float) -> bool:
+    if is_here(owner):
+        return has_ended(owner)
+    # one cut short, by a process that died while it wrote, names nobody to wait for
+    return not owner or age > SILENT_AFTER_S
 
 
 def _taken(path: Path, owner: dict[str, Any]) -> OutputError:
     pid, host = owner.get("pid"), owner.get("host")
-    if host == socket.gethostname():
+    if is_here(owner):
         return OutputError(
             path.parent.parent, f"is in use by the run of process {pid}",
             f"wait for it, stop it with `kill {pid}`, or give another output folder",

@@ -13,6 +13,9 @@ from xsurvey.engine.worker import TaskOrder, TaskReport, run_task
 class Pool(Protocol):
     """Takes orders and gives reports, in any order."""
 
+    workers: int
+    """How many tasks are done at a time; 0 if this process itself does them."""
+
     capacity: int
     """How many orders to have with it at a time."""
 
@@ -24,8 +27,12 @@ class Pool(Protocol):
 
 
 class SerialPool:
-    """Does each task in this process when asked for its report: for tests and debugging."""
+    """Does each task in this process when asked for its report: for tests and debugging.
 
+    Nobody is there to stop a task: limits of time and memory do not hold, and a crash ends all.
+    """
+
+    workers = 0
     capacity = 1
 
     def __init__(self) -> None:

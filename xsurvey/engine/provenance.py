@@ -67,13 +67,13 @@ def _with_paths(task: Task, inputs: Mapping[str, Any]) -> dict[str, Any]:
     names: dict[str, Any] = {}
     for name, value in task.inputs.items():
         if isinstance(value, Path):
-            names[name] = {"path": str(value), **inputs[name]}
+            names[name] = {"path": str(value.absolute()), **inputs[name]}
         elif isinstance(value, OutputOf):
             names[name] = {"stage": value.task.stage.name, "target": value.task.target} | inputs[
                 name
             ]
         else:
-            paths = iter([str(v) for v in value if isinstance(v, Path)])
+            paths = iter([str(v.absolute()) for v in value if isinstance(v, Path)])
             names[name] = [
                 e | ({"path": next(paths)} if "sha256" in e else {}) for e in inputs[name]
             ]

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 from xsurvey.engine.plan import Task, TaskId
+from xsurvey.engine.products import record_products
 from xsurvey.engine.provenance import json_value, timestamp, versions
 from xsurvey.engine.store import Store
-from xsurvey.io.atomic import atomic_output
+from xsurvey.io.atomic import atomic_output, remove_leftovers
 
 Status = Literal["done", "cached", "failed", "skipped", "pending"]
 
@@ -119,16 +120,22 @@ class RunResult:
         }
 
     def write(self, path: Path, config: Mapping[str, Any] | None = None) -> None:
-        """Write :meth:`as_json`, with the configuration, atomically.
+        """Write :meth:`as_json`, with the configuration, atomically, and record it as a product.
 
         Raises
         ------
         OutputError
             The file cannot be written.
         """
+        remove_leftovers(path)
         with atomic_output(path) as temporary:
             values = {**self.as_json(), "config": json_value(config)}
             temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
+        record_products(self.store, {path: self.good_keys()})
+
+    def good_keys(self) -> list[str]:
+        """Return the keys of the tasks whose outputs are there, in the order of the plan."""
+        return [o.key for o in self.outcomes.values() if o.good and o.key is not None]
 
     def _task_json(self, outcome: TaskOutcome) -> dict[str, Any]:
         values: dict[str, Any] = {**outcome.id._asdict(), "status": outcome.status}

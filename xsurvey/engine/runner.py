@@ -3,14 +3,15 @@
 import heapq
 import logging
 import time
-from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from xsurvey.engine.board import ProgressBoard
 from xsurvey.engine.cluster import ClusterProfile, load_profile
+from xsurvey.engine.interrupts import stop_signals
 from xsurvey.engine.plan import OutputOf, Plan, Task, TaskId, described_inputs, task_key, task_seed
 from xsurvey.engine.pools import Pool, open_pool
 from xsurvey.engine.progress import Progress, counts_line, default_progress
@@ -67,12 +68,14 @@ def run_plan(
         The user interrupted; what is done is kept.
     """
     profile = load_profile(cluster) if isinstance(cluster, str) else cluster
-    with store.writing(), ExitStack() as stack:
+    with stop_signals(), store.writing(), ExitStack() as stack:
+        board = ProgressBoard(plan, store, profile.backend, progress or default_progress())
+        stack.callback(board.stop)
         files = plan.input_files()
         logger.info("looking at %d input files", len(files))
         store.hashes.prepare(files)
         store.hashes.save()
-        run = _Run(plan, store, profile.backend, progress or default_progress())
+        run = _Run(plan, store, profile.backend, board)
         stack.callback(run.finish, summary, config)
         run.execute(lambda: stack.enter_context(open_pool(profile, workers, store)))
         return run.result
@@ -81,8 +84,8 @@ def run_plan(
 class _Run:
     """The state of one run: which tasks are settled, ready and under way."""
 
-    def __init__(self, plan: Plan, store: Store, cluster: str, progress: Progress) -> None:
-        self._plan, self._store, self._progress = plan, store, progress
+    def __init__(self, plan: Plan, store: Store, cluster: str, board: ProgressBoard) -> None:
+        self._plan, self._store, self._board = plan, store, board
         outcomes = {task.id: TaskOutcome(task.id, "pending") for task in plan.tasks}
         self.result = RunResult(store, plan.seed, cluster, outcomes)
         self._clock = time.monotonic()
@@ -95,6 +98,7 @@ class _Run:
     def execute(self, open_pool: Callable[[], Pool]) -> None:
         try:
             while self._ready or self._under_way:
+                self._store.check_lock()
                 while self._ready and (
                     self._pool is None or len(self._under_way) < self._pool.capacity
                 ):
@@ -106,15 +110,14 @@ class _Run:
             raise
 
     def finish(self, summary: Path | None, config: Mapping[str, Any] | None) -> None:
-        if self._pool is not None:
-            self._progress.stop()
+        self._board.tasks_ended(self.result.interrupted is None)
         self.result.seconds = time.monotonic() - self._clock
         counts = self.result.counts()
         pending = counts.pop("pending", 0)
         line = counts_line(counts, counts.total() + pending)
         nothing = self._pool is None and not pending
         logger.info("%s%s", "nothing to do: " if nothing else "", line)
-        if summary is not None:
+        if summary is not None and not self._store.is_taken():
             self.result.write(summary, config)
 
     def _begin(self, task: Task, open_pool: Callable[[], Pool]) -> None:
@@ -131,8 +134,9 @@ class _Run:
             return
         if self._pool is None:
             self._pool = open_pool()
-            self._start_progress()
+            self._board.begin(self._pool.workers)
         self._under_way[key] = task
+        self._board.sent(key, task.id)
         self._pool.submit(self._order(task, key, inputs, missing))
 
     def _failed_inputs(self, task: Task) -> tuple[dict[str, str], TaskOutcome | None]:
@@ -182,6 +186,7 @@ class _Run:
             missing=missing,
             provenance=task_provenance(task, self._plan.seed, inputs, missing),
             output=self._store.root.parent,
+            run=self._store.run,
             log_level=logging.getLogger("xsurvey").getEffectiveLevel(),
         )
 
@@ -200,6 +205,7 @@ class _Run:
 
     def _end(self, report: TaskReport) -> None:
         task = self._under_way.pop(report.key)
+        self._board.ended(report.key)
         outcome = TaskOutcome(
             task.id, "done", report.key, report.seconds, None, report.record, report.warnings
         )
@@ -212,18 +218,11 @@ class _Run:
 
     def _settle(self, outcome: TaskOutcome) -> None:
         self.result.outcomes[outcome.id] = outcome
-        if self._pool is not None:
-            self._progress.settled(outcome.id.stage, outcome.status)
+        self._board.settled(outcome)
         for other in self._plan.dependants[outcome.id]:
             self._waiting[other] -= 1
             if not self._waiting[other]:
                 heapq.heappush(self._ready, self._position[other])
-
-    def _start_progress(self) -> None:
-        self._progress.start(Counter(task.stage.name for task in self._plan.tasks))
-        for outcome in self.result.outcomes.values():
-            if outcome.status != "pending":
-                self._progress.settled(outcome.id.stage, outcome.status)
 
 
 def _absolute(path: Path) -> Path:

@@ -4,17 +4,21 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from xsurvey.engine.hashes import FileHashes
-from xsurvey.engine.lock import folder_lock
+from xsurvey.engine.attempt import Attempt, attempts_in, new_attempt
+from xsurvey.engine.hashes import FileHashes, file_sha256
+from xsurvey.engine.lock import FolderLock, folder_lock
 from xsurvey.engine.stage import MANIFEST_NAME
 from xsurvey.errors import OutputError
+from xsurvey.io.atomic import remove_leftovers
 
 STORE_NAME = ".xsurvey"
+PROGRESS_NAME = "progress.json"
+PRODUCTS_NAME = "products.json"
 
 
 class Store:
@@ -28,6 +32,10 @@ class Store:
     ----------
     output : path
         The folder that the user named for the outputs.
+    run : str, optional
+        The run that works in it, for a worker of that run. Each run has temporary folders of
+        its own, so that workers of one whose process was killed cannot get among those of the
+        next.
 
     Attributes
     ----------
@@ -35,11 +43,12 @@ class Store:
         Content hashes of the input files.
     """
 
-    def __init__(self, output: Path) -> None:
+    def __init__(self, output: Path, run: str | None = None) -> None:
         self.output = output
         self.root = output.absolute() / STORE_NAME
+        self.run = run or secrets.token_hex(4)
         self.hashes = FileHashes(self.root / "hashes.json")
-        self._locks = 0
+        self._lock: FolderLock | None = None
 
     def folder(self, key: str) -> Path:
         """Return where the results of a task are, or will be."""
@@ -78,88 +87,138 @@ class Store:
         OutputError
             The folder cannot be written, or another run uses it.
         """
-        if self._locks:
+        if self._lock is not None:
             yield
             return
         with ExitStack() as held:
-            try:
+            with self._errors():
                 self.root.mkdir(parents=True, exist_ok=True)
-                held.enter_context(folder_lock(self.root / "lock"))
-            except OSError as error:
-                raise OutputError(
-                    self.output, f"cannot be written ({error.strerror or error})",
-                    "check the folder's permissions, or give another output folder",
-                ) from error  # fmt: skip
-            self._locks += 1
+                self._lock = held.enter_context(folder_lock(self.root / "lock"))
             held.callback(self._unlocked)
-            self._remove_temporary()
-            held.callback(self._remove_temporary)
+            progress = self.root / PROGRESS_NAME
+            with self._errors():
+                self._remove_temporary()
+                progress.unlink(missing_ok=True)
+            held.callback(self._clean_up)
             yield
+            # after an error it stays, to tell how far it was
+            progress.unlink(missing_ok=True)
+
+    def check_lock(self) -> None:
+        """Raise if another run took the folder over while this process was asleep.
+
+        Raises
+        ------
+        OutputError
+            It did; nothing may be written any more.
+        """
+        if self._lock is not None:
+            self._lock.check()
+
+    def is_taken(self) -> bool:
+        """Return whether another run took the folder over while we held it."""
+        return self._lock is not None and self._lock.is_taken()
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise OutputError(
+                self.output, f"cannot be written ({error.strerror or error})",
+                "check the folder's permissions and the disk, or give another output folder",
+            ) from error  # fmt: skip
 
     def _unlocked(self) -> None:
-        self._locks -= 1
+        self._lock = None
+
+    def _clean_up(self) -> None:
+        if not self.is_taken():  # else it is the other run's
+            self._remove_temporary()
 
     def _remove_temporary(self) -> None:
-        shutil.rmtree(self.root / "tmp", ignore_errors=True)
-
-    def clear(self) -> None:
-        """Forget all results, to start afresh; inside :meth:`writing`."""
-        aside = self.root / "tmp" / secrets.token_hex(4)
-        aside.mkdir(parents=True)
-        for name in ("tasks", "logs"):
-            if (self.root / name).exists():
-                os.replace(self.root / name, aside / name)
+        """Remove temporary files, which are nobody's or ours while we hold the lock."""
+        for name in ("tmp", "hashes.json", PROGRESS_NAME, PRODUCTS_NAME):
+            remove_leftovers(self.root / name)
+        # out of the way at once: workers of a run that was killed may still write there, and
+        # what is half removed must not be made a result
+        aside = self.root / f".{secrets.token_hex(4)}.tmp"
+        if (self.root / "tmp").exists():
+            os.replace(self.root / "tmp", aside)
         shutil.rmtree(aside, ignore_errors=True)
 
-    def temporary(self, key: str) -> Path:
-        """Make and return a new folder for one attempt at a task."""
-        folder = self._attempts(key) / secrets.token_hex(4)
-        folder.mkdir(parents=True)
-        return folder
+    def clear(self) -> None:
+        """Forget all results, to start afresh; inside :meth:`writing`.
 
-    def attempts(self, key: str) -> int:
-        """Return how many attempts at a task began and did not end, since its worker died."""
-        folder = self._attempts(key)
-        return sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0
+        Raises
+        ------
+        OutputError
+            They cannot be moved.
+        """
+        aside = self.root / "tmp" / secrets.token_hex(4)
+        with self._errors():
+            aside.mkdir(parents=True)
+            for name in ("tasks", "logs"):
+                if (self.root / name).exists():
+                    os.replace(self.root / name, aside / name)
+        shutil.rmtree(aside, ignore_errors=True)
 
-    def discard(self, temporary: Path) -> None:
-        """Remove the folder of an attempt that has ended."""
-        shutil.rmtree(temporary, ignore_errors=True)
+    def attempt(self, key: str) -> Attempt:
+        """Make the folders of one attempt at a task, by this process."""
+        return new_attempt(self._attempts(key))
 
-    def commit(self, temporary: Path, key: str, manifest: Mapping[str, Any]) -> None:
-        """Turn an attempt into the result of its task.
+    def attempts(self, key: str) -> list[Attempt]:
+        """Return the attempts at a task that began and did not end, or not yet."""
+        return attempts_in(self._attempts(key))
+
+    def commit(self, attempt: Attempt, key: str, manifest: Mapping[str, Any]) -> None:
+        """Turn the outputs of an attempt into the result of its task.
 
         Parameters
         ----------
-        temporary : path
-            What :meth:`temporary` gave, with the outputs in it.
+        attempt : Attempt
+            What :meth:`attempt` gave, with the outputs in its folder.
         key : str
             The task's key.
         manifest : mapping
-            What to record; ``key`` and ``outputs`` (names and sizes in bytes) are added.
+            What to record; ``key`` and ``outputs`` (names, sizes in bytes, SHA-256) are added.
         """
-        outputs = [{"name": n, "size": (temporary / n).stat().st_size} for n in _files(temporary)]
+        made, names = attempt.outputs, _files(attempt.outputs)
+        outputs = [
+            {"name": n, "size": (made / n).stat().st_size, "sha256": file_sha256(made / n)}
+            for n in names
+        ]
         text = json.dumps({"key": key, **manifest, "outputs": outputs}, allow_nan=False, indent=1)
-        (temporary / MANIFEST_NAME).write_text(text + "\n")
+        (made / MANIFEST_NAME).write_text(text + "\n")
+        # on the disk before it has its name: after a power cut a result is whole or absent too
+        for name in (*names, MANIFEST_NAME, "."):
+            _sync(made / name)
         if self.manifest(key) is None:  # else a worker thought dead was quicker, with the same
-            self._replace(temporary, key)
-        shutil.rmtree(self._attempts(key), ignore_errors=True)
+            self._replace(made, key)
 
-    def _replace(self, temporary: Path, key: str) -> None:
+    def _replace(self, made: Path, key: str) -> None:
         target = self.folder(key)
         target.parent.mkdir(parents=True, exist_ok=True)
         if target.exists():  # damaged, or nobody would have worked at it
-            os.replace(target, self._attempts(key) / f"{secrets.token_hex(4)}.damaged")
+            os.replace(target, made.with_name("damaged"))
         try:
-            os.replace(temporary, target)
+            os.replace(made, target)
         except OSError:
             if self.manifest(key) is None:
                 raise
 
     def _attempts(self, key: str) -> Path:
-        return self.root / "tmp" / key[:2] / key
+        return self.root / "tmp" / self.run / key
 
 
-def _files(folder: Path) -> Iterable[str]:
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _files(folder: Path) -> list[str]:
     found = (p for p in folder.rglob("*") if p.is_file())
     return sorted(p.relative_to(folder).as_posix() for p in found)

@@ -15,11 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from xsurvey.engine.attempt import Attempt
 from xsurvey.engine.hashes import FileStamp, check_unchanged
+from xsurvey.engine.process import end_with_parent
 from xsurvey.engine.provenance import json_value, timestamp, versions
 from xsurvey.engine.stage import Stage, TaskContext
 from xsurvey.engine.store import Store
 from xsurvey.errors import XSurveyError, printable
+from xsurvey.io.atomic import no_space
 from xsurvey.parameters import StepParameters
 
 _RECORD_LIMIT = 16 * 1024
@@ -42,6 +45,7 @@ class TaskOrder:
     missing: Mapping[str, str]
     provenance: Mapping[str, Any]
     output: Path
+    run: str
     log_level: int
 
 
@@ -59,44 +63,66 @@ class TaskReport:
     warnings: tuple[str, ...] = ()
 
 
-def run_task(order: TaskOrder) -> TaskReport:
-    """Do a task and commit its result; failures are reported, not raised."""
-    store = Store(order.output)
+def run_task(order: TaskOrder, time_limit: float | None = None, alone: bool = False) -> TaskReport:
+    """Do a task and commit its result; failures are reported, not raised.
+
+    Parameters
+    ----------
+    order : TaskOrder
+        What to do.
+    time_limit : float, optional
+        Seconds; the process is ended if it takes longer. Only with ``alone``.
+    alone : bool
+        Whether this process has nothing else to do, so that it may be ended.
+    """
+    store = Store(order.output, order.run)
+    done = store.manifest(order.key)
+    if done is not None:  # by a worker that died, or was thought dead, before it could say so
+        return _report_of(order.key, done)
     started, clock = timestamp(), time.monotonic()
-    cause, record, temporary = None, {}, None
+    cause, record, attempt = None, {}, None
     with _captured_log(order.log_level) as log:
         try:
-            temporary = store.temporary(order.key)
-            record = _run_stage(order, temporary)
-            seconds = round(time.monotonic() - clock, 3)
-            times = {"started": started, "finished": timestamp(), "seconds": seconds}
-            about = {"record": record, "warnings": log.kept}
-            about["provenance"] = {"versions": dict(versions()), **times}
-            store.commit(temporary, order.key, {**order.provenance, **about})
+            attempt = store.attempt(order.key)
+            with attempt.watched(time_limit) if alone else contextlib.nullcontext():
+                record = _run_stage(order, attempt.outputs)
+                seconds = round(time.monotonic() - clock, 3)
+                times = {"started": started, "finished": timestamp(), "seconds": seconds}
+                about = {"record": record, "warnings": log.kept}
+                about["provenance"] = {"versions": dict(versions()), **times}
+                store.commit(attempt, order.key, {**order.provenance, **about})
         except XSurveyError as error:
-            cause = _without(temporary, str(error))
+            cause = _without(attempt, str(error))
             log.text.write(f"{cause}\n")
-        except Exception as error:  # one bad target must not stop the others
-            cause = _without(temporary, _short_cause(error))
+        except (Exception, SystemExit) as error:  # one bad target must not stop the others
+            cause = _short_cause(error, attempt, order.output)
             log.text.write(traceback.format_exc())
         finally:
             # the attempt ended; what is left of one tells the runner that a worker died
-            if temporary is not None:
-                store.discard(temporary)
-    _write_log(store.log_file(order.key), log.text.getvalue())
+            if attempt is not None:
+                attempt.discard()
+    write_log(store.log_file(order.key), log.text.getvalue())
     return TaskReport(order.key, time.monotonic() - clock, cause, record, tuple(log.kept))
 
 
-def run_task_in_worker(order: TaskOrder) -> TaskReport:
+def run_task_in_worker(order: TaskOrder, time_limit: float | None) -> TaskReport:
     """Do a task in a process that has nothing else to do."""
     _prepare_process()
-    return run_task(order)
+    return run_task(order, time_limit, alone=True)
 
 
 @functools.cache
 def _prepare_process() -> None:
     # what libraries print must not get into the standard output of the command
     os.dup2(2, 1)
+    end_with_parent()
+
+
+def _report_of(key: str, manifest: Mapping[str, Any]) -> TaskReport:
+    seconds = float(manifest.get("provenance", {}).get("seconds", 0.0))
+    return TaskReport(
+        key, seconds, None, manifest.get("record", {}), tuple(manifest.get("warnings", ()))
+    )
 
 
 def _run_stage(order: TaskOrder, folder: Path) -> dict[str, Any]:
@@ -118,17 +144,20 @@ def _run_stage(order: TaskOrder, folder: Path) -> dict[str, Any]:
     return record
 
 
-def _short_cause(error: Exception) -> str:
+def _short_cause(error: BaseException, attempt: Attempt | None, output: Path) -> str:
     if isinstance(error, MemoryError):
         return "out of memory; give the workers more of it"
-    text = _ADDRESS.sub("", printable(error))
+    full = no_space(error, output) if isinstance(error, OSError) else None
+    if full is not None:
+        return f"its outputs cannot be written ({full}); make room and run again"
+    text = _ADDRESS.sub("", _without(attempt, printable(error)))
     text = text if len(text) <= _CAUSE_LENGTH else f"{text[:_CAUSE_LENGTH]}..."
     return f"{type(error).__name__}: {text}"
 
 
-def _without(temporary: Path | None, cause: str) -> str:
+def _without(attempt: Attempt | None, cause: str) -> str:
     # causes are part of the keys of tasks that go on without this one: nothing random in them
-    return cause if temporary is None else cause.replace(f"{temporary}/", "")
+    return cause if attempt is None else cause.replace(f"{attempt.outputs}/", "")
 
 
 @dataclass
@@ -172,7 +201,8 @@ def _captured_log(level: int) -> Iterator[_Log]:
             log.text.write(f"{warning.category.__name__}: {warning.message}\n")
 
 
-def _write_log(path: Path, text: str) -> None:
+def write_log(path: Path, text: str) -> None:
+    """Write the log of a task, or remove an old one if there is nothing to tell."""
     try:
         path.unlink(missing_ok=True)
         if text:

@@ -1,6 +1,8 @@
 """Outputs that are whole or absent: written beside their place, then renamed into it."""
 
+import errno
 import os
+import re
 import secrets
 import shutil
 from collections.abc import Iterable, Iterator
@@ -8,6 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from xsurvey.errors import OutputError
+
+_NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_SPACE_LEFT = 64 * 1024
 
 
 @contextmanager
@@ -36,14 +41,50 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
         else:
             os.replace(temporary, target)
     except OSError as error:
-        raise OutputError(
-            target, f"cannot be written ({error.strerror or error})", "check folder and disk"
-        ) from error
+        raise _cannot_write(target, error) from error
     finally:
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def no_space(error: OSError, folder: str | os.PathLike[str]) -> str | None:
+    """Return how the system says that there is no room in ``folder``, if that is the error.
+
+    Some libraries report a write that was cut short without the system's error number; the
+    file system is asked then.
+    """
+    if error.errno in _NO_SPACE:
+        return error.strerror or os.strerror(error.errno)
+    if error.errno is None and shutil.disk_usage(folder).free < _SPACE_LEFT:
+        return os.strerror(errno.ENOSPC)
+    return None
+
+
+def _cannot_write(target: Path, error: OSError) -> OutputError:
+    full = no_space(error, target.parent)
+    if full is not None:
+        return OutputError(target, f"cannot be written ({full})", "make room and try again")
+    return OutputError(
+        target, f"cannot be written ({error.strerror or error})", "check folder and disk"
+    )
+
+
+def remove_leftovers(path: str | os.PathLike[str]) -> None:
+    """Remove what a process that was killed while it wrote ``path`` has left beside it.
+
+    Only for the one process that may write there: it would take another's work away.
+    """
+    target = Path(path)
+    if not target.parent.is_dir():
+        return
+    temporary = re.compile(rf"\.[0-9a-f]{{8}}\.{re.escape(target.name)}")
+    for found in [p for p in target.parent.iterdir() if temporary.fullmatch(p.name)]:
+        if found.is_dir():
+            shutil.rmtree(found, ignore_errors=True)
+        else:
+            found.unlink(missing_ok=True)
 
 
 def _replace_folder(temporary: Path, target: Path) -> None:

@@ -1,0 +1,123 @@
+"""``xsurvey status``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from xsurvey.cli.options import json_option, write_json
+from xsurvey.errors import printable
+
+if TYPE_CHECKING:
+    from xsurvey.engine.status import RunStatus
+
+_COLUMNS = ("total", "done", "cached", "failed", "skipped", "running", "to_do")
+_FAILURES_SHOWN = 20
+
+
+@click.command()
+@click.argument("output", type=click.Path(path_type=Path), metavar="OUTPUT")
+@json_option
+def status_command(output: Path, json_path: Path | None) -> None:
+    """Say how far the run in OUTPUT is, or how it ended.
+
+    Reads only: it may be used while the run works, and by others than its owner.
+
+    \b
+    Example:
+      xsurvey status demo_output
+    """
+    from dataclasses import asdict
+
+    from xsurvey.engine.status import read_status
+    from xsurvey.io.atomic import check_outputs
+
+    check_outputs([json_path])
+    status = read_status(output)
+    for line in _lines(status):
+        click.echo(line)
+    write_json(json_path, asdict(status))
+
+
+def _lines(status: "RunStatus") -> list[str]:
+    lines = [_headline(status)]
+    if status.started is not None:
+        lines.append(f"started {status.started}, {_time(status.seconds)}; {_workers(status)}")
+    if status.last_activity is not None:
+        lines.append(f"last activity {status.last_activity}")
+    if status.stages:
+        lines += _table(status.stages)
+    for task in status.running:
+        again = f", attempt {task['attempt']}" if task["attempt"] > 1 else ""
+        lines.append(
+            f"running: {task['stage']} {printable(task['target'])} for {_time(task['seconds'])} "
+            f"(process {task['pid']} on {task['host']}{again})"
+        )
+    shown = status.failed[:_FAILURES_SHOWN]
+    lines += [printable("failed: {stage} {target}: {cause}".format(**task)) for task in shown]
+    if len(status.failed) > len(shown):
+        lines.append(f"failed: {len(status.failed) - len(shown)} more")
+    if status.state == "running" and status.phase == "tasks":
+        lines.append(_left(status.seconds_left))
+    return lines
+
+
+def _headline(status: "RunStatus") -> str:
+    pid, host = status.process.get("pid"), status.process.get("host")
+    if status.state == "running":
+        doing = {
+            "inputs": "looks at the input files", "tasks": "does tasks",
+            "products": "writes products",
+        }[status.phase or "inputs"]  # fmt: skip
+        return f"running: process {pid} on {host} {doing}"
+    if status.state == "stopped":
+        when = " while it wrote products" if status.phase == "products" else ""
+        return f"stopped: process {pid} has ended{when}; run it again to go on"
+    if status.state == "silent":
+        return (
+            f"silent: no sign of life from process {pid} on {host} for three minutes; "
+            "look there, or run it again to go on"
+        )
+    return {
+        "done": "done: all tasks succeeded",
+        "failed": "failed: some tasks failed; run it again to try these once more",
+        "interrupted": "interrupted: it was stopped; run it again to go on",
+    }[status.state]
+
+
+def _workers(status: "RunStatus") -> str:
+    if status.workers is None:
+        return f"cluster '{status.cluster}'"
+    if status.workers == 0:
+        return "no workers: the process itself does the tasks"
+    return f"cluster '{status.cluster}', {status.workers} workers"
+
+
+def _table(stages: dict[str, dict[str, int]]) -> list[str]:
+    width = max(len("stage"), *(len(name) for name in stages))
+    head = "".join(f"{name.replace('_', ' '):>9}" for name in _COLUMNS)
+    rows = [
+        f"{stage:{width}}" + "".join(f"{counts[name]:>9}" for name in _COLUMNS)
+        for stage, counts in stages.items()
+    ]
+    return [f"{'stage':{width}}{head}", *rows]
+
+
+def _left(seconds: float | None) -> str:
+    if seconds is None:
+        return "time left: not known before a task of each stage has ended"
+    return f"time left: about {_time(seconds)}, if tasks take as long as those done"
+
+
+def _time(seconds: Any) -> str:
+    """Return a time span to read.
+
+    Examples
+    --------
+    >>> _time(4000), _time(75), _time(3.2)
+    ('1 h 07 min', '1 min 15 s', '3 s')
+    """
+    whole = round(float(seconds))
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+    return f"{whole // 60} min {whole % 60:02} s" if whole >= 60 else f"{whole} s"

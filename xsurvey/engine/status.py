@@ -1,0 +1,224 @@
+"""What a run is doing, or did, as others can read it; nothing is written and no lock needed."""
+
+import json
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+from xsurvey.engine.lock import SILENT_AFTER_S, read_lock
+from xsurvey.engine.process import has_ended, is_here
+from xsurvey.engine.store import PROGRESS_NAME, Store
+from xsurvey.errors import InputError
+
+RUN_NAME = "run.json"
+_SETTLED = ("done", "cached", "failed", "skipped")
+
+State = Literal["running", "stopped", "silent", "done", "failed", "interrupted"]
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """The state of the newest run of an output folder.
+
+    Attributes
+    ----------
+    state : str
+        ``running``; ``stopped`` if its process has ended before the run; ``silent`` if it is on
+        another host and has shown no sign of life for three minutes; else how the run ended.
+    process : mapping
+        ``pid`` and ``host`` of the run's process, empty when the run has ended.
+    phase : str or None
+        ``inputs`` (they are looked at), ``tasks`` or ``products`` while it runs, or when it was
+        stopped.
+    started, last_activity : str or None
+        UTC, ISO 8601.
+    seconds : float
+        How long it has run, or ran.
+    cluster : str
+    workers : int or None
+        Tasks done at a time; 0 if the process does them itself, None if none were started.
+    stages : dict
+        By stage the numbers of tasks: ``total``, ``done``, ``cached``, ``failed``, ``skipped``,
+        ``running``, ``to_do``.
+    running : list of dict
+        ``stage``, ``target``, ``seconds``, ``host``, ``pid``, ``attempt`` of tasks under way.
+    failed : list of dict
+        ``stage``, ``target``, ``cause``.
+    seconds_left : float or None
+        Estimate of the time to go; None if there is nothing to base it on.
+    """
+
+    state: State
+    process: Mapping[str, Any] = field(default_factory=dict)
+    phase: str | None = None
+    started: str | None = None
+    last_activity: str | None = None
+    seconds: float = 0.0
+    cluster: str = ""
+    workers: int | None = None
+    stages: dict[str, dict[str, int]] = field(default_factory=dict)
+    running: list[dict[str, Any]] = field(default_factory=list)
+    failed: list[dict[str, Any]] = field(default_factory=list)
+    seconds_left: float | None = None
+
+
+def read_status(output: Path) -> RunStatus:
+    """Return the status of the newest run in an output folder.
+
+    Parameters
+    ----------
+    output : path
+        The output folder of a run.
+
+    Raises
+    ------
+    InputError
+        There is none, or no run has worked in it.
+    """
+    store = Store(output)
+    if not output.is_dir():
+        cause = "is a file, not a folder" if output.exists() else "does not exist"
+        raise InputError(output, cause, "give the output folder of a run")
+    state = _read(store.root / PROGRESS_NAME)
+    lock_file = store.root / "lock"
+    owner = read_lock(lock_file)
+    summary = _read(output / RUN_NAME)
+    if summary and not owner and state.get("phase", "ended") == "ended":
+        return _finished(summary)
+    if state or owner:
+        return _unfinished(store, state, owner, _age(lock_file))
+    raise InputError(
+        output, f"holds no run: neither {RUN_NAME} nor {store.root.name}/{PROGRESS_NAME}",
+        "give the output folder of a run",
+    )  # fmt: skip
+
+
+def _unfinished(
+    store: Store, state: Mapping[str, Any], owner: Mapping[str, Any], age: float
+) -> RunStatus:
+    alive, now = _life(owner, age), time.time()
+    running = _running(Store(store.output, state.get("run", "")), state.get("sent", ()), now)
+    if alive == "stopped":
+        running = []
+    stages = _stages(state.get("stages", {}), running)
+    started, updated = state.get("started"), state.get("updated")
+    # the time at which a run that has ended did so is that of its last words
+    end = now if alive == "running" else _epoch(updated, now)
+    timed = {name: _mean(values) for name, values in state.get("stages", {}).items()}
+    workers, process = state.get("workers"), owner or state.get("process", {})
+    return RunStatus(
+        state=alive, process={name: process.get(name) for name in ("pid", "host")},
+        phase=state.get("phase", "inputs"), started=started, last_activity=updated,
+        seconds=max(0.0, end - _epoch(started, end)), cluster=state.get("cluster", ""),
+        workers=workers, stages=stages, running=running, failed=list(state.get("failed", ())),
+        seconds_left=_time_left(stages, timed, running, workers) if alive == "running" else None,
+    )  # fmt: skip
+
+
+def _life(owner: Mapping[str, Any], age: float) -> State:
+    """Return whether the run that has the lock works; without a lock there is none."""
+    if not owner or (is_here(owner) and has_ended(owner)):
+        return "stopped"
+    return "silent" if not is_here(owner) and age > SILENT_AFTER_S else "running"
+
+
+def _finished(summary: Mapping[str, Any]) -> RunStatus:
+    stages: dict[str, dict[str, Any]] = {}
+    for task in summary["tasks"]:
+        counts = stages.setdefault(task["stage"], {"total": 0})
+        counts["total"] += 1
+        counts[task["status"]] = counts.get(task["status"], 0) + 1
+    failed = [
+        {name: task[name] for name in ("stage", "target", "cause")}
+        for task in summary["tasks"]
+        if task["status"] == "failed"
+    ]
+    started, seconds = summary["started"], float(summary["seconds"])
+    ended = datetime.fromtimestamp(_epoch(started, 0.0) + seconds, UTC)
+    return RunStatus(
+        state=summary["status"], started=started, seconds=seconds,
+        last_activity=ended.isoformat(timespec="seconds"), cluster=summary["cluster"],
+        stages=_stages(stages, ()), failed=failed,
+    )  # fmt: skip
+
+
+def _stages(
+    told: Mapping[str, Mapping[str, Any]], running: Iterable[Mapping[str, Any]]
+) -> dict[str, dict[str, int]]:
+    under_way = [task["stage"] for task in running]
+    stages = {}
+    for name, values in told.items():
+        counts = {status: int(values.get(status, 0)) for status in _SETTLED}
+        busy = under_way.count(name)
+        left = int(values["total"]) - sum(counts.values()) - busy
+        stages[name] = {"total": int(values["total"]), **counts, "running": busy, "to_do": left}
+    return stages
+
+
+def _running(store: Store, sent: Iterable[Mapping[str, str]], now: float) -> list[dict[str, Any]]:
+    """Return those of the tasks sent at which a worker is: they have folders of attempts."""
+    found = []
+    for task in sent:
+        attempts = store.attempts(task["key"])
+        if attempts:
+            newest = attempts[-1]
+            found.append({
+                "stage": task["stage"], "target": task["target"],
+                "seconds": round(max(0.0, now - newest.began()), 1), "host": newest.host,
+                "pid": newest.pid, "attempt": len(attempts),
+            })  # fmt: skip
+    return found
+
+
+def _mean(stage: Mapping[str, Any]) -> float | None:
+    """Return the mean time that a task of a stage took, in this run or an earlier one."""
+    timed = int(stage.get("done", 0)) + int(stage.get("cached", 0))
+    return float(stage.get("seconds", 0.0)) / timed if timed else None
+
+
+def _time_left(
+    stages: Mapping[str, Mapping[str, int]],
+    means: Mapping[str, float | None],
+    running: Iterable[Mapping[str, Any]],
+    workers: int | None,
+) -> float | None:
+    """Return the time to go if tasks take as long as others of their stage did.
+
+    None if a stage with work to do has no task that was done yet.
+    """
+    if workers is None:
+        return None
+    work = longest = 0.0
+    for name, counts in stages.items():
+        left, mean = counts["to_do"] + counts["running"], means.get(name)
+        if not left:
+            continue
+        if mean is None:
+            return None
+        work += left * mean
+        longest = max(longest, mean)
+    # what was spent on tasks under way is no longer to do, as far as it was expected
+    spent = sum(min(task["seconds"], means.get(task["stage"]) or 0.0) for task in running)
+    return max((work - spent) / max(1, workers), 0.0 if running else longest)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - path.stat().st_mtime
+    except OSError:
+        return 0.0
+
+
+def _epoch(text: str | None, otherwise: float) -> float:
+    return datetime.fromisoformat(text).timestamp() if text else otherwise
