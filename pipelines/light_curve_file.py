@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -80,7 +79,8 @@ def light_curve_of_files(
         curve = join_light_curves([read_light_curve(p) for p in paths], paths)
         curve = bin_light_curve(curve, binning, paths[0])
     measures = measure_variability(curve, variability, seed)
-    _write(output, curve, measures, paths, (binning, variability, where, selection), seed)
+    inputs = [*paths, *(p for p in (region, background_region) if p is not None)]
+    _write(output, curve, measures, inputs, (binning, variability, where, selection), seed)
     if plot is not None:
         figure = light_curve_figure(curve, measures, binning.limit_confidence)
         with atomic_output(plot) as temporary:
@@ -102,10 +102,8 @@ def _aperture(
                 "background_region", "is given without a source", "give --position or --region"
             )
         return WHOLE_FIELD
-    circle = circular_aperture(events, where)
-    if background is None:
-        return circle
-    return replace(circle, background=read_region_file(background, events.wcs))
+    other = read_region_file(background, events.wcs) if background is not None else None
+    return circular_aperture(events, where, other)
 
 
 def _of_events(events: EventList, aperture: Aperture, binning: LightCurveParameters) -> LightCurve:

@@ -1,11 +1,12 @@
 """Mission plug-ins: one module a telescope, found through the entry points ``xsurvey.missions``."""
 
 import functools
+import logging
 import os
 from collections.abc import Sequence
 from importlib.metadata import entry_points
 
-from xsurvey.errors import InputError, ParameterError, nearest
+from xsurvey.errors import InputError, ParameterError, nearest, printable
 from xsurvey.events import EventList
 from xsurvey.io.fits_file import FitsFile, open_fits
 from xsurvey.missions.base import Mission
@@ -14,11 +15,21 @@ __all__ = [
     "Mission", "get_mission", "mission_of", "missions", "open_events", "select_detectors",
 ]  # fmt: skip
 
+logger = logging.getLogger(__name__)
+
 
 @functools.cache
 def missions() -> dict[str, Mission]:
-    """Return the installed missions by name."""
-    found = [point.load() for point in entry_points(group="xsurvey.missions")]
+    """Return the installed missions by name; plug-ins that cannot be loaded are warned of."""
+    found = []
+    for point in entry_points(group="xsurvey.missions"):
+        try:
+            found.append(point.load())
+        except Exception as error:  # a stranger's plug-in must not take the others down
+            logger.warning(
+                "mission plug-in '%s' (%s) is left out, since it cannot be loaded: %s; "
+                "reinstall or remove its package", point.name, point.value, printable(error),
+            )  # fmt: skip
     return {mission.name: mission for mission in sorted(found, key=lambda m: m.name)}
 
 

@@ -323,8 +323,11 @@ def _live_fractions(
         samples, lengths = own.samples(1.0)
         at = np.interp(samples, time[known][order], fraction[known][order])
         live[number] = checked_live_fraction(float(np.average(at, weights=lengths)), warnings)
+    without = ", ".join(str(number) for number in gti if number not in live)
     if not live:
         warnings.append("no DEADCOR tables: no dead-time correction")
+    elif without:
+        warnings.append(f"no DEADCOR table of modules {without}: no dead-time correction of them")
     return live
 
 

@@ -96,6 +96,7 @@ class Ixpe(Mission):
     coaligned = True
     units_have_files = True
     sky_pixel = 2.6
+    reference_pixel = (_SIDE + 1) / 2
     detector_pixel = 2.6
     background_scale = 180.0
     image_pixel = 5.2

@@ -21,7 +21,7 @@ from xsurvey.missions.base import SimulationRequest
 UNITS = (1, 2, 3)
 _IRF = "ixpe:obssim20240101:v13"
 _ARF = "caldb/ixpe/gpd/cpf/arf/ixpe_d{unit}_obssim20240101_v013.arf"
-_DETECTOR_AREA = 1.5**2  # cm2: the gas pixel detector's window is 15 mm wide
+_DETECTOR_AREA = 1.32 * 1.36  # cm2: the fiducial rectangle of ixpeobssim's instrument.gpd
 _MODEL = '''"""Point sources with unpolarized power laws over a uniform instrumental background."""
 from ixpeobssim.srcmodel.bkg import xPowerLawInstrumentalBkg
 from ixpeobssim.srcmodel.polarization import constant

@@ -11,8 +11,10 @@ import numpy as np
 
 from xsurvey.errors import ParameterError
 from xsurvey.io.atomic import atomic_output
+from xsurvey.io.fits_file import open_fits
 from xsurvey.missions import get_mission
 from xsurvey.missions.base import SimulationRequest
+from xsurvey.missions.reading import find_event_table
 from xsurvey.simulate.observation import sky_pixels, sources_of, truth_table
 from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.simulate.write import truth_path, write_truth
@@ -76,4 +78,5 @@ def simulate_units(path: Path, parameters: SimulationParameters, seed: int) -> t
         for source, target in zip(files, temporary, strict=True):
             shutil.copyfile(source, target)
         write_truth(truth, truth_table(sources, recorded, wcs), seed)
-    return sum(recorded), len(sources)
+        events = sum(find_event_table(open_fits(file), mission.name).rows for file in files)
+    return events, len(sources)

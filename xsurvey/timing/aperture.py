@@ -77,8 +77,12 @@ class Aperture:
 WHOLE_FIELD = Aperture(None, None, None, 1.0)
 
 
-def circular_aperture(events: EventList, parameters: ApertureParameters) -> Aperture:
-    """Return a circle with an annulus around it.
+def circular_aperture(
+    events: EventList, parameters: ApertureParameters, background: RegionSet | None = None
+) -> Aperture:
+    """Return a circle with an annulus around it, or with another background region.
+
+    Of the source's light in another region nothing is known: it is taken as none.
 
     Raises
     ------
@@ -98,14 +102,16 @@ def circular_aperture(events: EventList, parameters: ApertureParameters) -> Aper
             f"around the circle of {radius:g} arcsec", "give other radii",
         )  # fmt: skip
     centre = SkyCoord(position.ra, position.dec, unit="deg", frame="icrs")
-    circle = CircleSkyRegion(centre, radius * u.arcsec)
+    circle = region_set([CircleSkyRegion(centre, radius * u.arcsec)], events.wcs, "source circle")
+    if background is not None:
+        inside = float(psf.encircled_fraction(np.array(radius), off_axis))
+        return Aperture(circle, background, position, inside)
     ring = CircleAnnulusSkyRegion(centre, inner * u.arcsec, outer * u.arcsec)
     inside, at_inner, at_outer = psf.encircled_fraction(np.array([radius, inner, outer]), off_axis)
     leaked = float(at_outer - at_inner)
     fraction = float(inside) - leaked * radius**2 / (outer**2 - inner**2)
     return Aperture(
-        region_set([circle], events.wcs, "source circle"),
-        region_set([ring], events.wcs, "background annulus"), position, fraction,
+        circle, region_set([ring], events.wcs, "background annulus"), position, fraction
     )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from xsurvey.units import EnergyBand, SkyPosition
 _POINTING_BINS = 50
 _VISIT_GAP = 60.0  # s; scans of a field are hours apart, dropouts within one are seconds
 _BACKGROUND_PLACES = 24
+_FIELD_PLACES = 12  # on each axis
 _LARGEST = 1_000_000
 
 
@@ -59,10 +60,10 @@ def light_curve_from_events(
     bands = parameters.light_curve_band or tuple(
         mission.bands[label] for label in mission.photometry_bands
     )
-    if events.observation.scanning and aperture.source is not None and not events.attitude:
+    if events.observation.scanning and not events.attitude:
         raise InputError(
             events.observation.path, "is a scan that does not tell where the telescope looked "
-            "(no CORRATT tables): how long the source was seen is unknown",
+            "(no CORRATT tables): how long a place was seen is unknown",
             "give the file with its attitude, or a light curve of srctool",
         )  # fmt: skip
     start, stop = _bins(events, parameters)
@@ -85,7 +86,7 @@ def light_curve_from_events(
         exposure=exposure * aperture.fraction,
         reference_mjd=events.observation.reference_mjd, time_scale=events.observation.time_scale,
         telescope=events.observation.telescope, instrument=events.observation.instrument,
-        target=events.observation.target, warnings=events.observation.warnings,
+        target=events.observation.target, warnings=_warnings(events, aperture),
         stamps=_stamps(aperture),
     )  # fmt: skip
 
@@ -97,13 +98,18 @@ class _Photons:
     source: np.ndarray
     background: np.ndarray
     detectors: np.ndarray
+    corners: np.ndarray  # of all, lowest and highest x, y
 
 
 def _photons(events: EventList, aperture: Aperture) -> _Photons:
     source, background, detectors = [], [], []
+    low, high = np.full(2, np.inf), np.full(2, -np.inf)
     for chunk in events.chunks():
         both = np.column_stack([chunk["time"], chunk["energy"]])
         x, y = chunk["x"], chunk["y"]
+        if len(x):
+            low = np.minimum(low, [x.min(), y.min()])
+            high = np.maximum(high, [x.max(), y.max()])
         inside = (
             np.ones(len(x), bool) if aperture.source is None else aperture.source.contains(x, y)
         )
@@ -114,7 +120,7 @@ def _photons(events: EventList, aperture: Aperture) -> _Photons:
     empty = [np.empty((0, 2))]
     return _Photons(
         np.concatenate(source or empty), np.concatenate(background or empty),
-        np.concatenate(detectors or [np.empty(0, int)]),
+        np.concatenate(detectors or [np.empty(0, int)]), np.stack([low, high]),
     )  # fmt: skip
 
 
@@ -156,6 +162,8 @@ def _exposures(
         wanted = [*energies, None]
         found = attitude_exposure(events, [aperture.centre], wanted, start, stop)
         return found[:, :-1], found[:, -1]
+    if events.observation.scanning:
+        return _field_exposure(events, bands, start, stop, photons.corners)
     livetime = pointed_exposure(events, start, stop, _shares(events, photons.detectors))
     if aperture.centre is None:
         return np.repeat(livetime[:, None], len(bands), axis=1), livetime
@@ -163,6 +171,19 @@ def _exposures(
     off_axis = _off_axis(events, aperture.centre)
     area = np.array([float(mission.vignetting(off_axis, energy)) for energy in energies])
     return livetime[:, None] * area, livetime
+
+
+def _field_exposure(
+    events: EventList, bands: tuple[EnergyBand, ...], start: np.ndarray, stop: np.ndarray,
+    corners: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Return the time that a place of a scanned field was seen, the mean over the field."""
+    events.require_events(int(np.isfinite(corners).all()))
+    steps = (np.arange(_FIELD_PLACES) + 0.5) / _FIELD_PLACES
+    x, y = (low + steps * (high - low) for low, high in corners.T)
+    places = _sky(events, *(a.ravel() for a in np.meshgrid(x, y)))
+    livetime = attitude_exposure(events, places, [None], start, stop)
+    return np.repeat(livetime, len(bands), axis=1), livetime[:, 0]
 
 
 def _shares(events: EventList, detectors: np.ndarray) -> dict[int, float]:
@@ -228,7 +249,11 @@ def _background_scale(
 
 def _places(events: EventList, x: np.ndarray, y: np.ndarray) -> list[SkyPosition]:
     step = max(len(x) // _BACKGROUND_PLACES, 1)
-    ra, dec = events.wcs.all_pix2world(x[step // 2 :: step], y[step // 2 :: step], 1)
+    return _sky(events, x[step // 2 :: step], y[step // 2 :: step])
+
+
+def _sky(events: EventList, x: np.ndarray, y: np.ndarray) -> list[SkyPosition]:
+    ra, dec = events.wcs.all_pix2world(x, y, 1)
     return [SkyPosition(float(a) % 360, float(b)) for a, b in zip(ra, dec, strict=True)]
 
 
@@ -238,4 +263,13 @@ def _stamps(aperture: Aperture) -> dict[str, str]:
         stamps["APERTURE"] = "whole field, no vignetting"
     elif aperture.fraction == 1:
         stamps["PSFCORR"] = "NONE"
+    if aperture.background is None:
+        stamps["BACKGND"] = "NONE"
     return stamps
+
+
+def _warnings(events: EventList, aperture: Aperture) -> tuple[str, ...]:
+    found = events.observation.warnings
+    if events.observation.scanning and aperture.source is None:
+        found += ("a scan sees another part of the sky at each visit: its rate varies with that",)
+    return found
