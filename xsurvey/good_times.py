@@ -65,9 +65,21 @@ class GoodTimeIntervals:
 
     def intersection(self, other: GoodTimeIntervals) -> GoodTimeIntervals:
         """Return the times good in both."""
-        start = np.maximum(self.start[:, None], other.start[None, :]).ravel()
-        stop = np.minimum(self.stop[:, None], other.stop[None, :]).ravel()
-        return GoodTimeIntervals.from_edges(start, stop)
+        pieces = self.cut(np.concatenate((other.start, other.stop)))
+        both = other.contains((pieces.start + pieces.stop) / 2)
+        return GoodTimeIntervals.from_edges(pieces.start[both], pieces.stop[both])
+
+    def cut(self, edges: np.ndarray) -> GoodTimeIntervals:
+        """Return the same times in intervals that end at every edge, touching ones apart.
+
+        Parameters
+        ----------
+        edges : ndarray, shape (m,)
+            Mission seconds, in any order.
+        """
+        ends = np.unique(np.concatenate((self.start, self.stop, edges)))
+        good = self.contains((ends[:-1] + ends[1:]) / 2)
+        return GoodTimeIntervals(ends[:-1][good], ends[1:][good])
 
     def union(self, other: GoodTimeIntervals) -> GoodTimeIntervals:
         """Return the times good in either."""

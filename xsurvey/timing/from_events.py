@@ -190,6 +190,8 @@ def _cut_to_sight(
     first, last = np.empty_like(start), np.empty_like(stop)
     for number, (low, high) in enumerate(fine):
         seen = attitude_exposure(events, [aperture.centre], [None], low, high)[:, 0] > 0
+        # a glimpse that is shorter than a step may be missed by these samples
+        seen = seen if seen.any() else np.ones_like(seen)
         first[number] = low[seen][0]
         last[number] = min(high[seen][-1], stop[number])
     return first, last

@@ -77,7 +77,9 @@ def attitude_exposure(
     total = np.zeros((len(start), len(energies)))
     bins = GoodTimeIntervals(start, stop)
     for detector, intervals in events.gti.items():
-        time, length = intervals.intersection(bins).samples(_step(events))
+        # a piece that lies in two bins would be counted in one of them
+        pieces = intervals.intersection(bins).cut(np.concatenate((start, stop)))
+        time, length = pieces.samples(_step(events))
         if not len(time):
             continue
         live = events.live_fraction.get(detector, events.live_fraction.get(-1, 1.0))
