@@ -52,6 +52,24 @@ def require_columns(table: Table, wanted: Mapping[str, Sequence[str]]) -> None:
     require_numbers(table, [n for names in wanted.values() for n in names])
 
 
+def require_any(table: Table, names: Sequence[str], mission: str) -> None:
+    """Check that a table has one of the columns that only a mission's own files have.
+
+    Columns such as PI mean other things in other files, which a wrong TELESCOP would hide.
+
+    Raises
+    ------
+    InputError
+        It has none of them.
+    """
+    if not set(names) & set(table.names):
+        raise InputError(
+            table.path, f"its header says {mission}, but it has none of the columns "
+            f"{', '.join(n.upper() for n in names)}",
+            f"give an event file of {mission}, or correct TELESCOP",
+        )  # fmt: skip
+
+
 def require_numbers(table: Table, names: Iterable[str]) -> None:
     """Check that columns, where they are there, hold one number a row.
 
