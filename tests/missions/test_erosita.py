@@ -171,9 +171,7 @@ def test_attitudes_count_only_if_every_module_has_one(tmp_path: Path) -> None:
 def test_an_attitude_of_no_numbers_is_none(tmp_path: Path) -> None:
     broken = small_table("CORRATT1", TIME=START + np.arange(3.0), RA=np.full(3, np.nan),
                          DEC=np.zeros(3))  # fmt: skip
-    events = open_events(
-        write_erosita(tmp_path / "e.fits", gti={"GTI1": WHOLE}, others=[broken])
-    )
+    events = open_events(write_erosita(tmp_path / "e.fits", gti={"GTI1": WHOLE}, others=[broken]))
     assert events.attitude == {}
 
 
