@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from xsurvey.cli import main as cli
 from xsurvey.events import EventList
 from xsurvey.missions import open_events
 from xsurvey.simulate.observation import simulate_observation
@@ -113,5 +114,18 @@ def run_command() -> Callable[..., subprocess.CompletedProcess[str]]:
              *(str(a) for a in arguments)],
             capture_output=True, text=True, cwd=cwd, timeout=300, check=False,
         )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def call(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Return a function that runs a command here and gives status, output and error text."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(a) for a in arguments])
+        captured = capfd.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
 
     return run

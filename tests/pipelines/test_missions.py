@@ -18,7 +18,7 @@ from xsurvey.pipelines.source_products import source_table
 from xsurvey.units import EnergyBand
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
-COARSE = "image: {pixel_size: 8arcsec}"
+COARSE = "image: {pixel_size: 4arcsec}"
 """For runs whose sources do not matter."""
 
 
