@@ -64,13 +64,10 @@ def test_the_excerpt_has_positions_in_agreement_with_its_pixels(excerpt: Path) -
 def test_the_image_of_the_excerpt_keeps_every_event(
     excerpt: Path, tmp_path: Path, call: Call
 ) -> None:
-    for options, counts in (
-        ([], 1219),
-        (["--detectors", "TM9"], None),
-        (["--detectors", "TM6"], None),
-    ):
-        status, out, error = call("image", excerpt, "-o", tmp_path / "i.fits", *options, "--json",
-                                  tmp_path / "i.json")  # fmt: skip
+    image, summary = tmp_path / "i.fits", tmp_path / "i.json"
+    for options, counts in (([], 1219), (["TM9"], None), (["TM6"], None)):
+        chosen = [f"--detectors={name}" for name in options]
+        status, out, error = call("image", excerpt, "-o", image, *chosen, "--json", summary)
         assert status == 0, error
         assert "approximate" in error
         result = json.loads(summary.read_text())

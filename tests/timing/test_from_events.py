@@ -293,6 +293,7 @@ def test_what_is_written_is_read_back(survey_tile: Path, tmp_path: Path) -> None
     for name in ("counts", "background_counts", "background_scale", "exposure", "time", "timedel"):
         assert np.allclose(getattr(again, name), getattr(curve, name), rtol=1e-6), name
     assert (again.reference_mjd, again.telescope) == (curve.reference_mjd, "eROSITA")
+    assert again.stamps == curve.stamps == {"EXPMAP": "APPROX"}
 
 
 def test_good_time_of_bins_is_that_of_the_intervals() -> None:

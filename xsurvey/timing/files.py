@@ -41,6 +41,10 @@ def is_light_curve_file(path: str | os.PathLike[str]) -> bool:
     return _light_curve_table(open_fits(path)) is not None
 
 
+_STAMPS = ("EXPMAP", "PSFCORR", "APERTURE", "BINWIDTH", "EXPFRAC")
+"""Approximations that a file of ours tells of; a light curve made of it tells of them too."""
+
+
 def read_light_curve(path: str | os.PathLike[str]) -> LightCurve:
     """Read the light curve of a source (table RATE) or of a field (table LIGHTCRV).
 
@@ -81,7 +85,7 @@ class _Reading:
         self.table, self.header = table, table.header
         self.of_field = "area" in table.names
         self.warnings: list[str] = []
-        self.stamps: dict[str, str] = {}
+        self.stamps = {k: str(table.header[k]) for k in _STAMPS if k in table.header}
         if not table.rows:
             raise self.error("has no bins")
         self.raw = table.read()
