@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_MOST_SAMPLES = 10_000_000
+
 
 @dataclass(frozen=True)
 class GoodTimeIntervals:
@@ -50,13 +52,16 @@ class GoodTimeIntervals:
         return (at >= 0) & (time <= self.stop[np.maximum(at, 0)])
 
     def samples(self, step: float) -> tuple[np.ndarray, np.ndarray]:
-        """Cut the intervals into pieces of at most ``step`` seconds.
+        """Cut the intervals into pieces of at most ``step`` seconds, or into millions of them.
+
+        Good times of many years make wider pieces, so that memory stays bounded.
 
         Returns
         -------
         middle, length : ndarray, shape (m,)
             Of the pieces; the lengths add up to `total`.
         """
+        step = max(step, self.total / _MOST_SAMPLES)
         pieces = np.maximum(np.ceil((self.stop - self.start) / step).astype(int), 1)
         length = np.repeat((self.stop - self.start) / pieces, pieces)
         first = np.repeat(np.cumsum(pieces) - pieces, pieces)

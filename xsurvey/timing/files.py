@@ -27,6 +27,8 @@ from xsurvey.units import EnergyBand
 _TIME_UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "d": 86400.0, "day": 86400.0}
 _AREA_UNITS = ("deg^2", "deg**2", "deg2")
 _BEYOND = 1e12  # seconds, counts: more are damage, and numbers that overflow later
+_STAMPS = ("EXPMAP", "PSFCORR", "APERTURE", "BINWIDTH", "EXPFRAC")
+"""Approximations that a file of ours tells of; a light curve made of it tells of them too."""
 _REMEDY = "give a light curve with raw counts and exposures"
 
 
@@ -39,10 +41,6 @@ def is_light_curve_file(path: str | os.PathLike[str]) -> bool:
         Not a FITS file.
     """
     return _light_curve_table(open_fits(path)) is not None
-
-
-_STAMPS = ("EXPMAP", "PSFCORR", "APERTURE", "BINWIDTH", "EXPFRAC")
-"""Approximations that a file of ours tells of; a light curve made of it tells of them too."""
 
 
 def read_light_curve(path: str | os.PathLike[str]) -> LightCurve:
