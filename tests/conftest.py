@@ -1,5 +1,6 @@
 """Fixtures that all rooms share: simulated event files, and the places of real data."""
 
+import importlib.util
 import os
 import subprocess
 import sys
@@ -9,10 +10,12 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from xsurvey.cli import main as cli
 from xsurvey.events import EventList
 from xsurvey.missions import open_events
 from xsurvey.simulate.observation import simulate_observation
 from xsurvey.simulate.parameters import SimulationParameters
+from xsurvey.simulate.units import simulate_units, unit_paths
 from xsurvey.simulate.write import write_simulation
 
 # the same examples every time: what fails here fails everywhere
@@ -65,6 +68,42 @@ def events(event_file: Path) -> EventList:
     return open_events(event_file)
 
 
+SCANNED = ("150.0,2.2,400", "150.1,2.3,200")
+"""Sources of `survey_tile` and `survey_pointing`."""
+
+
+@pytest.fixture(scope="session")
+def survey_tile(make_events: Callable[..., Path]) -> Path:
+    """A small sky tile of eight eROSITA scans with two sources."""
+    return make_events(
+        seed=4, mission="erosita", scans=8, field_size="30arcmin", energy="0.2-5",
+        background_rate=1, source=SCANNED,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def survey_pointing(make_events: Callable[..., Path]) -> Path:
+    """The same sources in an eROSITA pointing."""
+    return make_events(
+        seed=4, mission="erosita", exposure="2ks", energy="0.2-5", background_rate=0.3,
+        source=SCANNED,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def ixpe_units(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Files of the three units of an IXPE pointing with one source of 500 counts."""
+    if importlib.util.find_spec("ixpeobssim") is None:
+        pytest.skip("ixpeobssim, which simulates IXPE, is not installed")
+    path = tmp_path_factory.mktemp("ixpe") / "pulsar.fits"
+    parameters = SimulationParameters(
+        mission="ixpe", exposure="2ks", pointing="150.0,2.2", energy="2-8", background_rate=0.05,
+        source=("150.0,2.2,500",),
+    )  # fmt: skip
+    simulate_units(path, parameters, seed=2)
+    return unit_paths(path, parameters)
+
+
 @pytest.fixture(scope="session")
 def run_command() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Return a function that runs the command line in a process of its own."""
@@ -75,5 +114,18 @@ def run_command() -> Callable[..., subprocess.CompletedProcess[str]]:
              *(str(a) for a in arguments)],
             capture_output=True, text=True, cwd=cwd, timeout=300, check=False,
         )  # fmt: skip
+
+    return run
+
+
+@pytest.fixture
+def call(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
+    """Return a function that runs a command here and gives status, output and error text."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as ended:
+            cli.main([str(a) for a in arguments])
+        captured = capfd.readouterr()
+        return int(ended.value.code or 0), captured.out, captured.err
 
     return run

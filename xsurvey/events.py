@@ -7,6 +7,7 @@ million rows needs no more memory than a small one.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Protocol
 import numpy as np
 from astropy.time import Time
 from astropy.wcs import WCS
+from erfa import ErfaWarning
 
 from xsurvey.attitude import Attitude
 from xsurvey.errors import InputError
@@ -56,8 +58,11 @@ class Observation:
         if not np.isfinite(mission_seconds) or not np.isfinite(self.reference_mjd):
             return ""
         days = mission_seconds / 86400.0
-        time = Time(self.reference_mjd, days, format="mjd", scale=self.time_scale.lower())
-        return str(time.utc.isot)
+        with warnings.catch_warnings():
+            # leap seconds of the future are not known: a second is no matter here
+            warnings.simplefilter("ignore", ErfaWarning)
+            time = Time(self.reference_mjd, days, format="mjd", scale=self.time_scale.lower())
+            return str(time.utc.isot)
 
 
 class EventSource(Protocol):

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+_MOST_SAMPLES = 10_000_000
+
 
 @dataclass(frozen=True)
 class GoodTimeIntervals:
@@ -50,13 +52,16 @@ class GoodTimeIntervals:
         return (at >= 0) & (time <= self.stop[np.maximum(at, 0)])
 
     def samples(self, step: float) -> tuple[np.ndarray, np.ndarray]:
-        """Cut the intervals into pieces of at most ``step`` seconds.
+        """Cut the intervals into pieces of at most ``step`` seconds, or into millions of them.
+
+        Good times of many years make wider pieces, so that memory stays bounded.
 
         Returns
         -------
         middle, length : ndarray, shape (m,)
             Of the pieces; the lengths add up to `total`.
         """
+        step = max(step, self.total / _MOST_SAMPLES)
         pieces = np.maximum(np.ceil((self.stop - self.start) / step).astype(int), 1)
         length = np.repeat((self.stop - self.start) / pieces, pieces)
         first = np.repeat(np.cumsum(pieces) - pieces, pieces)
@@ -65,9 +70,21 @@ class GoodTimeIntervals:
 
     def intersection(self, other: GoodTimeIntervals) -> GoodTimeIntervals:
         """Return the times good in both."""
-        start = np.maximum(self.start[:, None], other.start[None, :]).ravel()
-        stop = np.minimum(self.stop[:, None], other.stop[None, :]).ravel()
-        return GoodTimeIntervals.from_edges(start, stop)
+        pieces = self.cut(np.concatenate((other.start, other.stop)))
+        both = other.contains((pieces.start + pieces.stop) / 2)
+        return GoodTimeIntervals.from_edges(pieces.start[both], pieces.stop[both])
+
+    def cut(self, edges: np.ndarray) -> GoodTimeIntervals:
+        """Return the same times in intervals that end at every edge, touching ones apart.
+
+        Parameters
+        ----------
+        edges : ndarray, shape (m,)
+            Mission seconds, in any order.
+        """
+        ends = np.unique(np.concatenate((self.start, self.stop, edges)))
+        good = self.contains((ends[:-1] + ends[1:]) / 2)
+        return GoodTimeIntervals(ends[:-1][good], ends[1:][good])
 
     def union(self, other: GoodTimeIntervals) -> GoodTimeIntervals:
         """Return the times good in either."""

@@ -9,26 +9,11 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from xsurvey.cli import main as cli
-
 COMMANDS = {
     "info": lambda path, out: ["info", path],
     "image": lambda path, out: ["image", path, "-o", out],
     "detect": lambda path, out: ["detect", path, "-o", out],
 }
-
-
-@pytest.fixture
-def call(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Return a function that runs a command here and gives status, output and error text."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(a) for a in arguments])
-        captured = capfd.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return run
 
 
 def assert_one_line_error(error: str, *words: str) -> None:

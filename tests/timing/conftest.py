@@ -1,13 +1,10 @@
 """Light curves made for tests, as objects and as files like those of strangers."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pytest
 from astropy.io import fits
 
-from xsurvey.cli import main as cli
 from xsurvey.timing.light_curve import LightCurve
 from xsurvey.units import EnergyBand
 
@@ -57,16 +54,3 @@ def srctool_columns(bins: int = 6, seed: int = 2) -> dict[str, tuple[str, np.nda
         "BACK_COUNTS": ("2E", generator.poisson(30, (bins, 2)).astype(float)),
         "BACKRATIO": ("D", np.full(bins, 0.02)),
     }
-
-
-@pytest.fixture
-def call(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Return a function that runs a command here and gives status, output and error text."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(a) for a in arguments])
-        captured = capfd.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return run

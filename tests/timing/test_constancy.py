@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import optimize, stats
 
-from xsurvey.timing.constancy import constancy_test
+from xsurvey.timing.constancy import constancy_test, with_enough_counts
 from xsurvey.timing.constant_rate import (
     constancy_statistic,
     fit_constant_rate,
@@ -166,3 +166,48 @@ def test_impossible_numbers_are_refused(bad: float) -> None:
         wrong[position][1, 2] = bad
         with pytest.raises(ValueError, match="finite"):
             constancy_test(*wrong, trials=99)
+
+
+@pytest.mark.parametrize(
+    ("bins", "source", "background", "scale"),
+    [(50, 20, 20, 1.0), (200, 20, 100, 0.2), (6000, 100, 60, 0.044)],
+)
+def test_bins_with_hardly_a_count_raise_no_false_alarms(
+    bins: int, source: float, background: float, scale: float
+) -> None:
+    generator = np.random.default_rng(bins)
+    n = 100
+    counts = generator.poisson((source + scale * background) / bins, (n, bins))
+    others = generator.poisson(background / bins, (n, bins))
+    test = constancy_test(
+        counts, others, np.full((n, bins), scale), np.ones((n, bins)), trials=99, seed=1
+    )
+    # binomial: 5 +- 2.2 of 100
+    assert np.count_nonzero(test.p_value <= 0.05) <= 13
+    assert test.bins.tolist() == [bins] * n
+
+
+def test_a_flare_in_bins_with_hardly_a_count_is_seen() -> None:
+    generator = np.random.default_rng(3)
+    level = np.where(np.abs(np.arange(3000) - 1500) < 60, 0.5, 0.01)
+    counts = generator.poisson(level)[None]
+    others = generator.poisson(0.01, (1, 3000))
+    test = constancy_test(counts, others, np.full((1, 3000), 0.05), np.ones((1, 3000)), trials=199)
+    assert test.p_value[0] == pytest.approx(1 / 200)
+
+
+def test_merging_keeps_counts_exposure_and_background() -> None:
+    generator = np.random.default_rng(4)
+    curve = [
+        generator.poisson(0.02, (1, 997)).astype(float), generator.poisson(0.1, (1, 997)) * 1.0,
+        generator.uniform(0.1, 0.3, (1, 997)), generator.uniform(1, 5, (1, 997)),
+    ]  # fmt: skip
+    merged = with_enough_counts(curve)
+    assert 2 <= merged[0].shape[1] < 100
+    for i in (0, 1, 3):
+        assert merged[i].sum() == pytest.approx(curve[i].sum())
+    assert (merged[2] * merged[3]).sum() == pytest.approx((curve[2] * curve[3]).sum())
+    plenty = [curve[0] + 5, *curve[1:]]
+    assert with_enough_counts(plenty)[0] is plenty[0]
+    none = [curve[0], curve[1] * 0, curve[2] * 0, curve[3]]
+    assert with_enough_counts(none)[0] is none[0]

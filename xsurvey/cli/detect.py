@@ -45,6 +45,7 @@ def detect_command(
       xsurvey detect events.fits -o sources.fits
       xsurvey detect image.fits --exposure exposure.fits -o sources.fits --marginal
     """
+    from xsurvey.errors import printable
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.detection_table import detect_in_file
 
@@ -58,5 +59,5 @@ def detect_command(
         f"{output}: {len(table)} sources ({summary['true']} TRUE, {summary['marginal']} MARGINAL)"
     )
     for note in summary["notes"]:
-        click.echo(f"xsurvey: note: {note}", err=True)
+        click.echo(f"xsurvey: note: {printable(note)}", err=True)
     write_json(json_path, summary)

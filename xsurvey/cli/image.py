@@ -37,7 +37,7 @@ def image_command(
       xsurvey image events.fits -o hard.fits --band 2-7 --pixel-size 2arcsec
       xsurvey image em01_080156_020_EventList_c010.fits.gz -o tm8.fits --detectors TM8
     """
-    from xsurvey.errors import ParameterError
+    from xsurvey.errors import ParameterError, printable
     from xsurvey.imaging.field import field_from_events
     from xsurvey.io.atomic import check_outputs
     from xsurvey.missions import get_mission
@@ -66,7 +66,7 @@ def image_command(
     click.echo(f"{output}: {counts} counts in {chosen} keV, {image.data.shape[1]} x "
                f"{image.data.shape[0]} pixels of {image.grid.pixel_size:.4g} arcsec")  # fmt: skip
     for note in event_list.observation.warnings:
-        click.echo(f"xsurvey: note: {note}", err=True)
+        click.echo(f"xsurvey: note: {printable(note)}", err=True)
     write_json(json_path, {
         "file": str(output), "counts": counts, "band": list(chosen),
         "shape": list(image.data.shape), "pixel_size_arcsec": image.grid.pixel_size,

@@ -48,6 +48,7 @@ def lightcurve_command(
       xsurvey lightcurve events.fits -o lc.fits --position 150.05,2.22 --bin-size 500s
       xsurvey lightcurve source.fits -o visits.fits --visit-gap 1h --plot visits.png
     """
+    from xsurvey.errors import printable
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.light_curve_file import light_curve_of_files
 
@@ -60,7 +61,7 @@ def lightcurve_command(
     for band in summary["bands"]:
         click.echo(_line(band))
     for note in summary["notes"]:
-        click.echo(f"xsurvey: note: {note}", err=True)
+        click.echo(f"xsurvey: note: {printable(note)}", err=True)
     write_json(json_path, summary)
 
 

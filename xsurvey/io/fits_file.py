@@ -278,12 +278,26 @@ def _unreadable(path: Path, error: BaseException) -> InputError:
         return InputError(path, "has a damaged gzip stream", _DAMAGED)
     if "truncated" in text.lower():
         return truncated(path)
+    damage = _damage_of_gzip(path) if gzipped else None
+    if damage is not None:
+        return _unreadable(path, damage)
     return InputError(path, "is not a FITS file, or its header is damaged", "give a FITS file")
 
 
 def _is_gzip(path: Path) -> bool:
     with path.open("rb") as stream:
         return stream.read(2) == b"\x1f\x8b"
+
+
+def _damage_of_gzip(path: Path) -> Exception | None:
+    """Return what reading a gzipped file to its end raises: astropy gives other reasons."""
+    try:
+        with gzip.open(path, "rb") as stream:
+            while stream.read(1 << 20):
+                pass
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        return error
+    return None
 
 
 def _reading(path: Path) -> IO[bytes] | gzip.GzipFile:

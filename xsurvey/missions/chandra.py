@@ -28,6 +28,7 @@ from xsurvey.missions.reading import (
     header_text,
     read_intervals,
     reference_mjd,
+    require_any,
     require_columns,
     require_numbers,
     span_of_header,
@@ -129,6 +130,7 @@ class Chandra(Mission):
             "times": ["time"], "sky coordinates": ["x"], "the sky coordinates": ["y"],
             "photon energies": ["energy", "pi"],
         })  # fmt: skip
+        require_any(table, ["ccd_id", "grade", "status", "energy"], "Chandra")
         require_numbers(table, ["ccd_id", "grade"])
         wcs = wcs_from_columns(table, "x", "y")
         if wcs is None:

@@ -37,6 +37,7 @@ from xsurvey.missions.reading import (
     intervals_of_events,
     read_intervals,
     reference_mjd,
+    require_any,
     require_columns,
     require_numbers,
     time_scale,
@@ -145,6 +146,7 @@ class Erosita(Mission):
             "times": ["time"], "sky coordinates": ["x"], "the sky coordinates": ["y"],
             "photon energies": ["pi"],
         })  # fmt: skip
+        require_any(table, ["tm_nr", "flag", "pat_typ"], "eROSITA")
         require_numbers(table, ["tm_nr", "flag", "pat_typ", "rawx", "rawy"])
         wcs = wcs_from_columns(table, "x", "y")
         if wcs is None:

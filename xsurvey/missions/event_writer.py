@@ -8,8 +8,9 @@ from xsurvey import __version__
 from xsurvey.errors import InputError, printable
 from xsurvey.events import EventList
 from xsurvey.io.atomic import atomic_output
-from xsurvey.io.fits_file import Table, extension_name, open_fits
+from xsurvey.io.fits_file import extension_name, open_fits
 from xsurvey.missions import Mission, get_mission
+from xsurvey.missions.reading import find_event_table
 
 _BLOCK = 2880
 
@@ -34,10 +35,10 @@ def write_events(path: str | os.PathLike[str], events: EventList) -> None:
             "write the events of each by itself",
         )  # fmt: skip
     original = open_fits(events.observation.path)
-    table = _event_table(original.tables, events)
     mission = get_mission(events.observation.mission)
+    table = find_event_table(original, mission.name)
     intervals = _interval_tables(events, mission)
-    replaced = {hdu.name.upper() for hdu in intervals} | {"GTI"}
+    replaced = _interval_names(mission)
     header = table.header.copy()
     for keyword in ("CHECKSUM", "DATASUM"):
         header.remove(keyword, ignore_missing=True)
@@ -65,8 +66,10 @@ def write_events(path: str | os.PathLike[str], events: EventList) -> None:
                     hdus.append(fits.BinTableHDU(other.read(), other.header))
 
 
-def _event_table(tables: tuple[Table, ...], events: EventList) -> Table:
-    return next(t for t in tables if t.rows == events.rows and "time" in t.names)
+def _interval_names(mission: Mission) -> set[str]:
+    """Return the names of good-time tables: those of detectors left out may not stay behind."""
+    numbers = {number for group in mission.detector_groups.values() for number in group}
+    return {mission.interval_extension(number)[0] for number in (-1, *numbers)}
 
 
 def _header_block(header: fits.Header, rows: int) -> bytes:

@@ -17,6 +17,9 @@ from xsurvey.events import GoodTimeIntervals
 from xsurvey.io.fits_file import FitsFile, Table
 from xsurvey.units import SkyPosition
 
+_LATEST = 1e10  # mission seconds: 300 years
+_LARGEST_MJD = 1e5
+
 
 def find_event_table(file: FitsFile, mission: str) -> Table:
     """Return the EVENTS table of a file.
@@ -50,6 +53,24 @@ def require_columns(table: Table, wanted: Mapping[str, Sequence[str]]) -> None:
                 f" ({purpose})", "give a complete event file",
             )  # fmt: skip
     require_numbers(table, [n for names in wanted.values() for n in names])
+
+
+def require_any(table: Table, names: Sequence[str], mission: str) -> None:
+    """Check that a table has one of the columns that only a mission's own files have.
+
+    Columns such as PI mean other things in other files, which a wrong TELESCOP would hide.
+
+    Raises
+    ------
+    InputError
+        It has none of them.
+    """
+    if not set(names) & set(table.names):
+        raise InputError(
+            table.path, f"its header says {mission}, but it has none of the columns "
+            f"{', '.join(n.upper() for n in names)}",
+            f"give an event file of {mission}, or correct TELESCOP",
+        )  # fmt: skip
 
 
 def require_numbers(table: Table, names: Iterable[str]) -> None:
@@ -114,12 +135,21 @@ def header_position(table: Table, ra_key: str, dec_key: str) -> SkyPosition | No
 
 
 def reference_mjd(table: Table, default: float) -> float:
-    """Return MJDREF, or MJDREFI + MJDREFF, of a table's header."""
+    """Return MJDREF, or MJDREFI + MJDREFF, of a table's header.
+
+    Raises
+    ------
+    InputError
+        It is no number, or no date of the space age.
+    """
+    value = default
     if "MJDREF" in table.header:
-        return header_number(table, "MJDREF")
-    if "MJDREFI" in table.header:
-        return header_number(table, "MJDREFI") + header_number(table, "MJDREFF", 0.0)
-    return default
+        value = header_number(table, "MJDREF")
+    elif "MJDREFI" in table.header:
+        value = header_number(table, "MJDREFI") + header_number(table, "MJDREFF", 0.0)
+    if abs(value) > _LARGEST_MJD:
+        raise InputError(table.path, f"keyword MJDREF is {value:g}, no date", "correct the header")
+    return value
 
 
 def time_scale(table: Table, warnings: list[str]) -> str:
@@ -145,7 +175,14 @@ def read_intervals(table: Table) -> GoodTimeIntervals:
         )
     require_numbers(table, ["start", "stop"])
     raw = table.read()
-    return GoodTimeIntervals.from_edges(table.values(raw, "start"), table.values(raw, "stop"))
+    start, stop = table.values(raw, "start"), table.values(raw, "stop")
+    for time in (start, stop):
+        if np.any(np.abs(time[np.isfinite(time)]) > _LATEST):
+            raise InputError(
+                table.path, "a GTI table holds times that are centuries away",
+                "give a complete event file",
+            )  # fmt: skip
+    return GoodTimeIntervals.from_edges(start, stop)
 
 
 def span_of_header(table: Table, warnings: list[str]) -> GoodTimeIntervals:
@@ -157,7 +194,7 @@ def span_of_header(table: Table, warnings: list[str]) -> GoodTimeIntervals:
         They are not there either.
     """
     start, stop = (header_number(table, key) for key in ("TSTART", "TSTOP"))
-    if not stop > start:
+    if not stop > start or max(abs(start), abs(stop)) > _LATEST:
         raise InputError(
             table.path, "has no GTI table and no TSTART, TSTOP", "give a complete event file"
         )

@@ -128,11 +128,12 @@ class _Camera:
         time = random_times(self.motion.gti, count, generator)
         size = np.array([detector.width, detector.height])
         place = generator.random((count, 2)) * size
-        if detector.radius is not None:
-            angle = generator.uniform(0, 2 * np.pi, count)
-            distance = detector.radius / detector.pixel * np.sqrt(generator.random(count))
-            place = size / 2 + distance[:, None] * np.column_stack([np.cos(angle), np.sin(angle)])
-        offset = (place - size / 2) * detector.pixel + [detector.x, detector.y]
+        centre = np.array([detector.x, detector.y])
+        offset = (place - size / 2) * detector.pixel + centre
+        # the corners of a square do not see the sky through a round field
+        while not (seen := detector.sees(*offset.T)).all():
+            place[~seen] = generator.random((np.count_nonzero(~seen), 2)) * size
+            offset = (place - size / 2) * detector.pixel + centre
         energy = generator.uniform(*parameters.energy, count)
         sky = rotated(offset, self.motion.roll) + self.motion.axis(time)
         return _events(time, sky, energy, detector.number, place)

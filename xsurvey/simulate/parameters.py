@@ -27,6 +27,8 @@ def parse_source(text: str) -> PointSource:
     place, _, counts = text.rpartition(",")
     try:
         value = float(counts)
+        if "," not in place:
+            raise ValueError("a place is two numbers")
     except ValueError as error:
         raise ValueError(f"'{text}' is not RA,DEC,COUNTS, such as 150.1,2.2,12") from error
     if not 0 <= value < 1e9:

@@ -22,6 +22,7 @@ from xsurvey.units import Angle, Position, SkyPosition
 _INNER, _OUTER = 1.5, 5.0
 """Of the annulus, in radii of the circle."""
 _SAMPLES = 41
+_FARTHEST = 60.0  # deg from the field's centre; projections end at 90
 
 
 class ApertureParameters(StepParameters):
@@ -87,10 +88,11 @@ def circular_aperture(
     Raises
     ------
     InputError
-        The annulus has no width outside of the circle.
+        The position is far from the field, or the annulus has no width outside of the circle.
     """
     position = parameters.position
     assert position is not None
+    _check_near(events, position)
     psf, off_axis = _psf_at(events, position)
     mission = get_mission(events.observation.mission)
     radius = parameters.radius or float(psf.radius(mission.aperture_fraction, off_axis))
@@ -122,6 +124,16 @@ def aperture_of_regions(
     x, y, _ = region_samples(source)
     ra, dec = events.wcs.all_pix2world(x.mean(), y.mean(), 1)
     return Aperture(source, background, SkyPosition(float(ra) % 360, float(dec)), 1.0)
+
+
+def _check_near(events: EventList, position: SkyPosition) -> None:
+    reference = unit_vectors(*events.wcs.wcs.crval)
+    distance = float(separations(reference, unit_vectors(*position))) / 60
+    if distance > _FARTHEST:
+        raise InputError(
+            events.observation.path, f"never saw the position: {position} is {distance:.0f} deg "
+            "from its field", "give a position in the field",
+        )  # fmt: skip
 
 
 def _psf_at(events: EventList, position: SkyPosition) -> tuple[PointSpreadFunction, np.ndarray]:

@@ -13,6 +13,10 @@ as many counts in the source region as were observed:
   background goes to zero; without the condition it calls too many sources of a few counts
   variable).
 
+Where neither region has counts in most bins, the background of every bin cannot be fitted: below
+k / (1 + k) counts a bin all counts are explained by it, whatever the rate. Neighbouring bins are
+then merged for the test until there are enough.
+
 Trials in which the statistic is equal to the observed one count as beyond it. Where few outcomes
 are possible, below about five counts in all, the test is therefore conservative: it calls fewer
 constant sources variable than the significance says (docs/lightcurves.md has the numbers).
@@ -32,6 +36,8 @@ _FIRST_ROUND = 199
 _GROWTH = 5
 _VALUES_AT_ONCE = 30_000  # arrays of this length stay in a processor's cache
 _EQUAL = 1e-9
+_SPARSE = 3.0  # background counts a bin, on average, that tell it well enough
+_SAFE = 5.0  # counts a bin, in units of k / (1 + k)
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class ConstancyTest:
     trials : ndarray of int
         Simulated light curves.
     bins : ndarray of int
-        Exposed bins.
+        Exposed bins, before any are merged for the test.
     """
 
     statistic: np.ndarray
@@ -113,7 +119,7 @@ def constancy_test(
     for i in range(len(bins)):
         if bins[i] < 1:
             continue
-        curve = [v[i : i + 1, used[i]] for v in data]
+        curve = with_enough_counts([v[i : i + 1, used[i]] for v in data])
         statistic, rate = constancy_statistic(*curve)
         result[1, i] = rate[0]
         if bins[i] < 2:
@@ -149,6 +155,34 @@ def _count_beyond(
         if done >= trials or beyond >= _ENOUGH:
             return beyond, done
         goal = min(goal * _GROWTH, trials)
+
+
+def with_enough_counts(curve: list[np.ndarray]) -> list[np.ndarray]:
+    """Merge neighbouring bins of a light curve too sparse for the background of each to be fitted.
+
+    Parameters
+    ----------
+    curve : list of ndarray, shape (1, bins)
+        Counts, background counts, scale and exposure.
+
+    Returns
+    -------
+    list of ndarray, shape (1, fewer bins)
+        As it is where it has no background region, or enough counts; never less than two bins.
+    """
+    counts, background_counts, scale, exposure = curve
+    bins = counts.shape[1]
+    mean = float(np.average(scale, weights=exposure))
+    total = max(float(counts.sum()), 1.0)
+    factor = int(np.ceil(_SAFE * mean / (1 + mean) * bins / total))
+    if background_counts.sum() >= _SPARSE * bins or factor <= 1 or bins <= 2:
+        return curve
+    first = np.arange(0, bins, min(factor, (bins + 1) // 2))
+    sums = [
+        np.add.reduceat(v, first, axis=1)
+        for v in (counts, background_counts, scale * exposure, exposure)
+    ]
+    return [sums[0], sums[1], sums[2] / sums[3], sums[3]]
 
 
 def simulate_constant(

@@ -27,6 +27,8 @@ from xsurvey.units import EnergyBand
 _TIME_UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "d": 86400.0, "day": 86400.0}
 _AREA_UNITS = ("deg^2", "deg**2", "deg2")
 _BEYOND = 1e12  # seconds, counts: more are damage, and numbers that overflow later
+_STAMPS = ("EXPMAP", "PSFCORR", "APERTURE", "BINWIDTH", "EXPFRAC")
+"""Approximations that a file of ours tells of; a light curve made of it tells of them too."""
 _REMEDY = "give a light curve with raw counts and exposures"
 
 
@@ -81,7 +83,7 @@ class _Reading:
         self.table, self.header = table, table.header
         self.of_field = "area" in table.names
         self.warnings: list[str] = []
-        self.stamps: dict[str, str] = {}
+        self.stamps = {k: str(table.header[k]) for k in _STAMPS if k in table.header}
         if not table.rows:
             raise self.error("has no bins")
         self.raw = table.read()

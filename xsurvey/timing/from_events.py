@@ -52,7 +52,7 @@ def light_curve_from_events(
     Raises
     ------
     InputError
-        No events in the region, or its exposure is not known or zero.
+        The region was never seen, or how long is not known.
     ParameterError
         More bins than a million.
     """
@@ -93,7 +93,13 @@ def light_curve_from_events(
 
 @dataclass(frozen=True)
 class _Photons:
-    """Times and energies of the events in a region and in its background region, shape (n, 2)."""
+    """Times and energies of the events in a region and in its background region, shape (n, 2).
+
+    Attributes
+    ----------
+    detectors : ndarray, shape (n,)
+        Of the events in the region; where there are none, of those in the background region.
+    """
 
     source: np.ndarray
     background: np.ndarray
@@ -102,7 +108,7 @@ class _Photons:
 
 
 def _photons(events: EventList, aperture: Aperture) -> _Photons:
-    source, background, detectors = [], [], []
+    source, background, detectors, others = [], [], [], []
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
     for chunk in events.chunks():
         both = np.column_stack([chunk["time"], chunk["energy"]])
@@ -116,11 +122,14 @@ def _photons(events: EventList, aperture: Aperture) -> _Photons:
         source.append(both[inside])
         detectors.append(chunk["detector"][inside])
         if aperture.background is not None:
-            background.append(both[aperture.background.contains(x, y)])
-    empty = [np.empty((0, 2))]
+            around = aperture.background.contains(x, y)
+            background.append(both[around])
+            others.append(chunk["detector"][around])
+    empty, none = [np.empty((0, 2))], [np.empty(0, int)]
+    numbers = np.concatenate(detectors or none)
     return _Photons(
         np.concatenate(source or empty), np.concatenate(background or empty),
-        np.concatenate(detectors or [np.empty(0, int)]), np.stack([low, high]),
+        numbers if len(numbers) else np.concatenate(others or none), np.stack([low, high]),
     )  # fmt: skip
 
 
@@ -190,9 +199,19 @@ def _shares(events: EventList, detectors: np.ndarray) -> dict[int, float]:
     """Return what part of the exposure each detector contributes.
 
     Coaligned detectors all see the source. Of others the one, or those, that its events lie on.
+
+    Raises
+    ------
+    InputError
+        There are no events to tell.
     """
     if events.coaligned:
         return dict.fromkeys(events.gti, 1 / len(events.gti))
+    if not len(detectors):
+        raise InputError(
+            events.observation.path, "has no events at the position or around it",
+            "give a position in the field, or a larger radius",
+        )  # fmt: skip
     numbers, counts = np.unique(detectors, return_counts=True)
     return {int(n): float(c) / len(detectors) for n, c in zip(numbers, counts, strict=True)}
 
@@ -211,6 +230,8 @@ def _cut_to_sight(
     first, last = np.empty_like(start), np.empty_like(stop)
     for number, (low, high) in enumerate(fine):
         seen = attitude_exposure(events, [aperture.centre], [None], low, high)[:, 0] > 0
+        # a glimpse that is shorter than a step may be missed by these samples
+        seen = seen if seen.any() else np.ones_like(seen)
         first[number] = low[seen][0]
         last[number] = min(high[seen][-1], stop[number])
     return first, last

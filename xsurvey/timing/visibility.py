@@ -84,7 +84,9 @@ def attitude_exposure(
             events.live_fraction.get(d, events.live_fraction.get(-1, 1.0)) for d in detectors
         )
         near = _passages(intervals, attitude, unit_vectors(*_middle(vectors)), margin)
-        time, length = near.intersection(GoodTimeIntervals(start, stop)).samples(_step(events))
+        # a piece that lies in two bins would be counted in one of them
+        pieces = near.intersection(GoodTimeIntervals(start, stop)).cut(np.append(start, stop))
+        time, length = pieces.samples(_step(events))
         number = np.clip(np.searchsorted(start, time, side="right") - 1, 0, len(start) - 1)
         axis = attitude.at(time)
         for vector in vectors:
