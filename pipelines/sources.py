@@ -103,7 +103,7 @@ _READING = (
 )  # fmt: skip
 
 IMAGE = Stage(
-    "image", "2", run_image, outputs=("field", "summary.json"), inputs=("events",),
+    "image", "3", run_image, outputs=("field", "summary.json"), inputs=("events",),
     optional_inputs=("exposure",),
     parameters={"selection": SelectionParameters, "image": ImageParameters},
     helpers=(*_READING, "xsurvey.imaging"),

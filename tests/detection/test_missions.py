@@ -1,5 +1,6 @@
 """Detection in survey scans, pointings and joined units: places, rates, flags."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -151,3 +152,16 @@ def test_three_units(ixpe_units: list[Path], tmp_path: Path) -> None:
     assert list(summary["bands"]) == ["2000_8000", "2000_4000", "4000_8000"]
     one, _ = detect(ixpe_units[:1], tmp_path)
     assert one[0]["rate_2000_8000"] / row["rate_2000_8000"] == pytest.approx(1 / 3, abs=0.12)
+
+
+@pytest.mark.parametrize("place", ["0.0,2.0", "10.0,89.5"])
+def test_tiles_over_right_ascension_zero_and_by_the_pole(
+    place: str, make_events: Callable[..., Path], tmp_path: Path
+) -> None:
+    path = make_events(
+        seed=1, mission="erosita", pointing=place, scans=8, field_size="30arcmin",
+        energy="0.2-5", background_rate=1, source=(f"{place},300",),
+    )  # fmt: skip
+    table, _ = detect([path], tmp_path)
+    assert len(table) == 1
+    assert_found(table, path, scanned_seconds(path))

@@ -1,5 +1,6 @@
 """Exposure maps by attitude, against brute-force sums over time."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -107,6 +108,29 @@ def test_coaligned_modules_have_their_mean(tmp_path: Path) -> None:
     assert centre == pytest.approx((1000 + 400 + 270) / 3, rel=0.01)
     assert exposure(select_detectors(events, "TM9")).data.max() == pytest.approx(270, rel=0.01)
     assert exposure(select_detectors(events, "TM8")).data.max() == pytest.approx(700, rel=0.01)
+
+
+def plain_gti(path: Path) -> Path:
+    return write_erosita(path, gti={"GTI": [(0.0, 1000.0)]})
+
+
+def silent_module(path: Path) -> Path:
+    columns = erosita_columns()
+    columns["TM_NR"] = ("B", np.full(700, 3))
+    return write_erosita(path, columns)
+
+
+@pytest.mark.parametrize("make", [plain_gti, silent_module, write_erosita])
+@pytest.mark.parametrize("name", [None, "TM8"])
+def test_however_good_times_are_told_modules_have_their_mean(
+    make: Callable[[Path], Path], name: str | None, tmp_path: Path
+) -> None:
+    events = select_detectors(open_events(make(tmp_path / "e.fits")), name)
+    image = exposure(events)
+    assert events.attitude == {}
+    assert image.data.max() == pytest.approx(1000, rel=0.01)
+    off_axis = image.grid.off_axis(events.observation.pointing)
+    assert np.median(image.data[off_axis < 5]) == pytest.approx(1000, rel=0.06)
 
 
 def test_fewer_modules_see_fewer_counts_as_long(survey_tile: Path) -> None:

@@ -74,13 +74,20 @@ def _footprint(
     events: EventList, grid: ImageGrid, mission: Mission, weight: Callable[[int], float],
     hulls: bool = False,
 ) -> np.ndarray:  # fmt: skip
-    """Return the sum of the detectors' footprints times their weights."""
+    """Return the sum of the detectors' footprints times their weights, of coaligned ones the mean.
+
+    One table of good times may stand for many detectors, and a detector may have no events: the
+    mean is that of the footprints there are, at the mean weight of all.
+    """
     total = np.zeros(grid.shape)
     layout = None if hulls else mission.detector_columns
     parts = _by_detector(events, layout)
     for detector, columns in parts.items():
         total += weight(detector) * _detector_footprint(columns, grid, layout)
-    return total / len(events.gti) if events.coaligned else total
+    if not events.coaligned:
+        return total
+    level = float(np.mean([weight(number) for number in events.gti]))
+    return total * (level / sum(weight(number) for number in parts))
 
 
 def footprint_of_counts(counts: np.ndarray) -> np.ndarray:
