@@ -73,7 +73,7 @@ def light_curve_of_files(
     if open_fits(paths[0]).find("EVENTS"):
         events = open_selected(paths, selection)
         aperture = _aperture(events, where, region, background_region)
-        curve = _of_events(events, aperture, binning)
+        curve = observation_light_curve(events, aperture, binning)
     else:
         _check_no_events(paths[0], where, selection, region, background_region)
         curve = join_light_curves([read_light_curve(p) for p in paths], paths)
@@ -106,7 +106,29 @@ def _aperture(
     return circular_aperture(events, where, other)
 
 
-def _of_events(events: EventList, aperture: Aperture, binning: LightCurveParameters) -> LightCurve:
+def observation_light_curve(
+    events: EventList, aperture: Aperture, binning: LightCurveParameters
+) -> LightCurve:
+    """Return the light curve of an observation, as ``xsurvey lightcurve`` makes it.
+
+    Parameters
+    ----------
+    events : EventList
+    aperture : Aperture
+        Of `circular_aperture` or `aperture_of_regions`; `WHOLE_FIELD`.
+    binning : LightCurveParameters
+
+    Returns
+    -------
+    LightCurve
+        Bins with enough exposure. Without an attitude the areas of source and background
+        regions are exposed ones, by an approximate exposure map.
+
+    Raises
+    ------
+    InputError
+        As `light_curve_from_events`, or a region was never exposed.
+    """
     scale = None
     if aperture.source is not None and aperture.background is not None and not events.attitude:
         scale = _exposed_ratio(events, aperture)

@@ -6,9 +6,11 @@ Each observation is a target of its own; the catalog joins those that succeeded.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from pydantic import Field as Option
 
 from xsurvey.config import Config
@@ -17,8 +19,9 @@ from xsurvey.detection.found_store import read_found, write_found
 from xsurvey.detection.measure import measure_sources, measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.engine import Plan, Stage, Task, TaskContext
+from xsurvey.errors import ParameterError
 from xsurvey.events import EventList
-from xsurvey.imaging.field import field_from_events
+from xsurvey.imaging.field import band_label, field_from_events
 from xsurvey.imaging.field_store import read_field, write_field
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.sky_image import read_map_of
@@ -30,6 +33,7 @@ from xsurvey.pipelines.observations import ObservationInput, observations
 from xsurvey.pipelines.source_products import write_catalog
 from xsurvey.pipelines.source_report import publish
 from xsurvey.regions import read_region_file
+from xsurvey.units import EnergyBand
 
 
 class CatalogParameters(StepParameters):
@@ -133,7 +137,9 @@ CATALOG = Stage(
 def plan_sources(config: Config) -> Plan:
     """Plan the image, detection and photometry of each observation, and one catalog."""
     measured = []
-    for observation in observations(config):
+    found = observations(config)
+    _check_band_labels(config, found)
+    for observation in found:
         name, events = observation.name, list(observation.events)
         image = _image_task(config, observation)
         field = image.output("field")
@@ -149,6 +155,31 @@ def plan_sources(config: Config) -> Plan:
         measured.append(photometry.output("measured.json"))
     catalog = Task(CATALOG, "all", {"measured": measured}, config.sections)
     return Plan([catalog], config.seed)
+
+
+def _check_band_labels(config: Config, found: Sequence[ObservationInput]) -> None:
+    """Raise before any work where two missions give a letter to different bands.
+
+    Raises
+    ------
+    ParameterError
+        One catalog cannot hold both.
+    """
+    detection, photometry = config.sections["detection"], config.sections["photometry"]
+    assert isinstance(detection, DetectionParameters)
+    assert isinstance(photometry, PhotometryParameters)
+    known: dict[str, tuple[EnergyBand, str]] = {}
+    for observation in found:
+        mission = observation.mission
+        for band in measured_bands(photometry, detection, mission) if mission else ():
+            label = band_label(band, mission)
+            other, where = known.setdefault(label, (band, observation.name))
+            if not np.allclose(other, band):
+                raise ParameterError(
+                    f"{config.path}: inputs", f"band {label} is {other} keV of {where} but {band} "
+                    f"keV of {observation.name}: one catalog cannot hold both",
+                    "name the bands in photometry: measure_band, or make two catalogs",
+                )  # fmt: skip
 
 
 def _only(observation: ObservationInput, *kinds: str) -> dict[str, Path]:

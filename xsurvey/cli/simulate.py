@@ -39,7 +39,7 @@ def simulate_command(
 
     files = unit_paths(output, parameters)
     check_outputs([*files, truth_path(output), json_path])
-    if parameters.mission is not None and get_mission(parameters.mission).units_have_files:
+    if parameters.mission is not None and get_mission(parameters.mission).has_own_simulator:
         events, sources = simulate_units(output, parameters, seed)
     else:
         observation = simulate_observation(parameters, seed)

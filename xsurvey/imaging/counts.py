@@ -8,6 +8,7 @@ import numpy as np
 
 from xsurvey.events import EventList
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage
+from xsurvey.missions import get_mission
 from xsurvey.units import EnergyBand
 
 
@@ -71,7 +72,8 @@ def observation_stamps(events: EventList, band: EnergyBand) -> dict[str, Any]:
     else:
         stamps["RA_PNT"], stamps["DEC_PNT"] = observation.pointing
     if np.isfinite(observation.frame_time):
-        stamps["TIMEDEL"] = observation.frame_time / (len(events.gti) if events.coaligned else 1)
+        modules = get_mission(observation.mission).modules_of(events)
+        stamps["TIMEDEL"] = observation.frame_time / modules
     if np.isfinite(observation.roll):
         stamps["ROLL_PNT"] = observation.roll
     return stamps

@@ -124,7 +124,7 @@ def field_from_events(
     observation = events.observation
     # a scan has no optical axis; coaligned modules each see their part of the counts
     pointing = None if observation.scanning else observation.pointing
-    modules = len(events.gti) if events.coaligned else 1
+    modules = mission.modules_of(events)
     return Field(
         dict(zip(labels, images, strict=True)), dict(zip(labels, exposures, strict=True)),
         dict(zip(labels, bands, strict=True)), events, mission, pointing,

@@ -10,6 +10,7 @@ from xsurvey.errors import InputError, ParameterError, nearest, printable
 from xsurvey.events import EventList
 from xsurvey.io.fits_file import FitsFile, open_fits
 from xsurvey.missions.base import Mission
+from xsurvey.missions.joining import join_units
 
 __all__ = [
     "Mission", "get_mission", "mission_of", "missions", "open_events", "select_detectors",
@@ -24,13 +25,24 @@ def missions() -> dict[str, Mission]:
     found = []
     for point in entry_points(group="xsurvey.missions"):
         try:
-            found.append(point.load())
+            mission = point.load()
+            _check_complete(mission)
+            found.append(mission)
         except Exception as error:  # a stranger's plug-in must not take the others down
             logger.warning(
                 "mission plug-in '%s' (%s) is left out, since it cannot be loaded: %s; "
                 "reinstall or remove its package", point.name, point.value, printable(error),
             )  # fmt: skip
     return {mission.name: mission for mission in sorted(found, key=lambda m: m.name)}
+
+
+def _check_complete(mission: Mission) -> None:
+    """Raise where a plug-in lacks what the commands will ask of it."""
+    if not isinstance(mission, Mission):
+        raise TypeError("it is no instance of a subclass of Mission")
+    missing = [name for name in Mission.__annotations__ if not hasattr(mission, name)]
+    if missing:
+        raise TypeError(f"it has no {', '.join(missing)}")
 
 
 def get_mission(name: str) -> Mission:
@@ -78,7 +90,13 @@ def open_events(path: Paths) -> EventList:
     opened = [_open(one) for one in paths]
     if len(opened) == 1:
         return opened[0]
-    return get_mission(opened[0].observation.mission).join(opened)
+    mission = get_mission(opened[0].observation.mission)
+    if not mission.units_have_files:
+        raise InputError(
+            opened[1].observation.path, "is a second event file; each file of "
+            f"{mission.name} holds a whole observation", "give one file at a time",
+        )  # fmt: skip
+    return join_units(opened)
 
 
 def _open(path: str | os.PathLike[str]) -> EventList:

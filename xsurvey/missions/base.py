@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from xsurvey.attitude import Attitude
-from xsurvey.errors import InputError, ParameterError
+from xsurvey.errors import ParameterError
 from xsurvey.events import EventList
 from xsurvey.io.fits_file import FitsFile
 from xsurvey.psf import PointSpreadFunction
@@ -158,7 +158,12 @@ class Mission(ABC):
     coaligned : bool
         Whether all detectors look at the same field at the same time.
     units_have_files : bool
-        Whether each detector of an observation has an event file of its own.
+        Whether each detector of an observation has an event file of its own; they are then
+        joined (`xsurvey.missions.joining.join_units`).
+    unit_suffix : str
+        Before the number of the unit in names of simulated files.
+    has_own_simulator : bool
+        Whether `simulate_units` simulates it instead of xsurvey.
     field_radius : float or None
         Radius of a circular field of view in arcmin.
     scan : ScanPattern or None
@@ -183,6 +188,8 @@ class Mission(ABC):
     detector_groups: Mapping[str, tuple[int, ...]] = {}
     coaligned: bool = False
     units_have_files: bool = False
+    unit_suffix: str = "unit"
+    has_own_simulator: bool = False
     field_radius: float | None = None
     scan: ScanPattern | None = None
 
@@ -199,6 +206,12 @@ class Mission(ABC):
         InputError
             No event table, or a column that nothing can replace is missing.
         """
+
+    def modules_of(self, events: EventList) -> int:
+        """Return how many detectors share the counts of a source: coaligned ones do."""
+        if not events.coaligned:
+            return 1
+        return len(self.detectors()) if -1 in events.gti else len(events.gti)
 
     @abstractmethod
     def psf(self, scanning: bool = False) -> PointSpreadFunction:
@@ -221,21 +234,6 @@ class Mission(ABC):
         energy : float
             keV.
         """
-
-    def join(self, units: Sequence[EventList]) -> EventList:
-        """Return one event list of the units of one observation.
-
-        Raises
-        ------
-        InputError
-            The mission's detectors have no files of their own, or these are not of one
-            observation.
-        """
-        raise InputError(
-            units[1].observation.path,
-            f"is a second event file; each {self.name} file holds a whole observation",
-            "give one file at a time",
-        )
 
     def detectors(self) -> Sequence[Detector]:
         """Return the layout that the simulator uses.
@@ -268,8 +266,8 @@ class Mission(ABC):
 
     def simulate_units(
         self, request: SimulationRequest, folder: Path
-    ) -> tuple[list[Path], list[int]] | None:
-        """Simulate an observation with the mission's own simulator, if it has one.
+    ) -> tuple[list[Path], list[int]]:
+        """Simulate an observation with the mission's own simulator (``has_own_simulator``).
 
         Parameters
         ----------
@@ -282,9 +280,9 @@ class Mission(ABC):
         files : list of path
             One a unit, in the folder, in the order of the detectors.
         recorded : list of int
-            Events of each source. None instead of both where xsurvey's simulator serves.
+            Events of each source.
         """
-        return None
+        raise _not_simulated(self.name)
 
     def interval_extension(self, detector: int) -> tuple[str, dict[str, Any]]:
         """Return name and keywords of the table with a detector's good times.

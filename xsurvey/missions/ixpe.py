@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -95,6 +95,8 @@ class Ixpe(Mission):
     }  # fmt: skip
     coaligned = True
     units_have_files = True
+    unit_suffix = "du"
+    has_own_simulator = True
     sky_pixel = 2.6
     reference_pixel = (_SIDE + 1) / 2
     detector_pixel = 2.6
@@ -134,35 +136,6 @@ class Ixpe(Mission):
         return EventList(
             observation, wcs, {unit: gti}, (source,), pixel, {unit: live}, self.coaligned
         )
-
-    def join(self, units: Sequence[EventList]) -> EventList:
-        """Return the events of several detector units of one observation."""
-        first = units[0]
-        seen: dict[int, EventList] = {}
-        for events in units:
-            _check_same_observation(first, events)
-            number = next(iter(events.gti))
-            if number in seen:
-                raise InputError(
-                    events.observation.path, f"is detector unit {number} as well as "
-                    f"{seen[number].observation.path}", "give each unit once",
-                )  # fmt: skip
-            seen[number] = events
-        ordered = [seen[number] for number in sorted(seen)]
-        names = "+".join(f"DU{number}" for number in sorted(seen))
-        warnings = dict.fromkeys(
-            f"DU{next(iter(e.gti))}: {text}" for e in ordered for text in e.observation.warnings
-        )
-        observation = replace(
-            ordered[0].observation, instrument=f"GPD {names}", warnings=tuple(warnings),
-            header_exposure=np.nan,
-        )  # fmt: skip
-        return replace(
-            ordered[0], observation=observation,
-            gti={number: own for e in ordered for number, own in e.gti.items()},
-            sources=tuple(source for e in ordered for source in e.sources),
-            live_fraction={n: own for e in ordered for n, own in e.live_fraction.items()},
-        )  # fmt: skip
 
     def psf(self, scanning: bool = False) -> PointSpreadFunction:
         """Return the approximate circular PSF, the mean of the units."""
@@ -271,31 +244,6 @@ def _observation(file: FitsFile, table: Table, wcs: WCS, warnings: list[str]) ->
         time_scale=scale, header_exposure=header_number(table, "EXPOSURE"),
         frame_time=Ixpe.frame_time, warnings=tuple(warnings),
     )  # fmt: skip
-
-
-def _check_same_observation(first: EventList, other: EventList) -> None:
-    if other.observation.mission != first.observation.mission:
-        raise InputError(
-            other.observation.path, f"is of {other.observation.telescope}, not "
-            f"{first.observation.telescope} as {first.observation.path}",
-            "give the detector units of one observation",
-        )  # fmt: skip
-    if other.observation.obs_id != first.observation.obs_id:
-        raise InputError(
-            other.observation.path, f"is of observation {other.observation.obs_id}, but "
-            f"{first.observation.path} of {first.observation.obs_id}",
-            "give the detector units of one observation",
-        )  # fmt: skip
-    same = (
-        np.allclose(other.wcs.wcs.crval, first.wcs.wcs.crval, atol=1e-6)
-        and np.allclose(other.wcs.wcs.crpix, first.wcs.wcs.crpix)
-        and np.allclose(other.wcs.wcs.cdelt, first.wcs.wcs.cdelt)
-    )
-    if not same:
-        raise InputError(
-            other.observation.path, f"has other sky pixels than {first.observation.path}",
-            "give files of one processing",
-        )  # fmt: skip
 
 
 IXPE = Ixpe()

@@ -17,8 +17,8 @@ class SelectionParameters(StepParameters):
 
     detectors: str | None = Field(
         default=None,
-        description="Detectors to use, by the mission's names (TM8, DU1, ACIS-I), several with "
-        "commas; all if not given.",
+        description="Detectors to use, by the names that the mission gives them or groups of them, "
+        "several with commas; all if not given.",
     )
 
 

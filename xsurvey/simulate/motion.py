@@ -22,6 +22,7 @@ START_TIME = 700_000_000.0
 DITHER_PERIODS = (1000.0, 707.0)
 """Seconds; incommensurate, so that the pattern fills."""
 _GAP_FRACTION = 0.1
+_OF_POINTINGS = ("exposure", "intervals", "dither")
 
 
 class Motion(Protocol):
@@ -97,9 +98,14 @@ def motion_of(
     Raises
     ------
     ParameterError
-        Scans of a mission that does not survey.
+        Scans of a mission that does not survey, or with a parameter of pointings.
     """
     if parameters.scans:
+        for name in _OF_POINTINGS:
+            if name in parameters.model_fields_set:
+                raise ParameterError(
+                    name, "is of pointings; scans have the mission's own", "leave it out"
+                )
         return _scans(parameters, mission, detectors)
     length = parameters.exposure / parameters.intervals
     start = START_TIME + np.arange(parameters.intervals) * length * (1 + _GAP_FRACTION)

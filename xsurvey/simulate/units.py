@@ -19,16 +19,29 @@ from xsurvey.simulate.observation import sky_pixels, sources_of, truth_table
 from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.simulate.write import truth_path, write_truth
 
-_NOT_THEIRS = ("scans", "psf", "intervals")
+_NOT_THEIRS = ("scans", "field_size", "psf", "intervals", "dither")
 
 
 def unit_paths(path: Path, parameters: SimulationParameters) -> list[Path]:
-    """Return the files that a simulation writes: NAME_du1.fits, ... for NAME.fits, or itself."""
+    """Return the files that a simulation writes: one, or NAME_du1.fits, ... for NAME.fits.
+
+    Raises
+    ------
+    ParameterError
+        The mission's units have a file each, which only a simulator of its own could write.
+    """
     mission = get_mission(parameters.mission) if parameters.mission else None
     if mission is None or not mission.units_have_files:
         return [path]
+    if not mission.has_own_simulator:
+        raise ParameterError(
+            "mission", f"{mission.name} has an event file a detector unit, which xsurvey's "
+            "simulator does not write", "see the documents for what simulates it",
+        )  # fmt: skip
     stem = path.name.removesuffix(".gz").removesuffix(".fits")
-    return [path.with_name(f"{stem}_du{d.number}.fits") for d in mission.detectors()]
+    return [
+        path.with_name(f"{stem}_{mission.unit_suffix}{d.number}.fits") for d in mission.detectors()
+    ]
 
 
 def simulate_units(path: Path, parameters: SimulationParameters, seed: int) -> tuple[int, int]:
@@ -56,7 +69,7 @@ def simulate_units(path: Path, parameters: SimulationParameters, seed: int) -> t
     """
     mission = get_mission(str(parameters.mission))
     for name in _NOT_THEIRS:
-        if getattr(parameters, name) != SimulationParameters.model_fields[name].default:
+        if name in parameters.model_fields_set:
             raise ParameterError(
                 name, f"cannot be chosen for {mission.name}, which its own simulator does",
                 "leave it out",
@@ -69,9 +82,7 @@ def simulate_units(path: Path, parameters: SimulationParameters, seed: int) -> t
         [s.position for s in sources], [s.counts for s in sources], seed,
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder, ExitStack() as outputs:
-        made = mission.simulate_units(request, Path(folder))
-        assert made is not None
-        files, recorded = made
+        files, recorded = mission.simulate_units(request, Path(folder))
         targets = unit_paths(path, parameters)
         temporary = [outputs.enter_context(atomic_output(target)) for target in targets]
         truth = outputs.enter_context(atomic_output(truth_path(path)))

@@ -62,12 +62,14 @@ def light_curve_from_events(
     )
     if events.observation.scanning and not events.attitude:
         raise InputError(
-            events.observation.path, "is a scan that does not tell where the telescope looked "
-            "(no CORRATT tables): how long a place was seen is unknown",
-            "give the file with its attitude, or a light curve of srctool",
+            events.observation.path, "is a scan that does not tell where the telescope looked: "
+            "how long a place was seen is unknown",
+            "give the file with its attitude, or a light curve made of it",
         )  # fmt: skip
     start, stop = _bins(events, parameters)
     photons = _photons(events, aperture)
+    if aperture.source is None:
+        events.require_events(len(photons.source))
     exposure, field_time = _exposures(events, aperture, bands, start, stop, photons)
     seen = field_time > 0
     if not seen.any():
@@ -187,7 +189,6 @@ def _field_exposure(
     corners: np.ndarray,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Return the time that a place of a scanned field was seen, the mean over the field."""
-    events.require_events(int(np.isfinite(corners).all()))
     steps = (np.arange(_FIELD_PLACES) + 0.5) / _FIELD_PLACES
     x, y = (low + steps * (high - low) for low, high in corners.T)
     places = _sky(events, *(a.ravel() for a in np.meshgrid(x, y)))
