@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,6 @@ from xsurvey.timing.aperture import (
     ApertureParameters,
     aperture_of_regions,
     circular_aperture,
-    region_samples,
 )
 from xsurvey.timing.files import read_light_curve
 from xsurvey.timing.from_events import light_curve_from_events
@@ -33,7 +33,11 @@ from xsurvey.timing.join import bin_light_curve, choose_bins, join_light_curves
 from xsurvey.timing.light_curve import LightCurve
 from xsurvey.timing.measure import Variability, measure_variability
 from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameters
+from xsurvey.timing.region_samples import sample_region
 from xsurvey.timing.write import write_light_curve
+
+_FEWEST_EVENTS = 50
+_WHOLLY = 0.95  # approximate footprints are not better than that
 
 _Parameters = tuple[
     LightCurveParameters, VariabilityParameters, ApertureParameters, SelectionParameters
@@ -129,32 +133,50 @@ def observation_light_curve(
     InputError
         As `light_curve_from_events`, or a region was never exposed.
     """
-    scale = None
-    if aperture.source is not None and aperture.background is not None and not events.attitude:
-        scale = _exposed_ratio(events, aperture)
+    if aperture.source is None or events.attitude or events.observation.scanning:
+        return choose_bins(
+            light_curve_from_events(events, aperture, binning), binning, events.observation.path
+        )
+    seen, scale = _exposed(events, aperture)
     curve = light_curve_from_events(events, aperture, binning, scale)
+    if seen < _WHOLLY:
+        note = f"only {seen:.0%} of the source region was exposed: exposures are as much shorter"
+        curve = replace(curve, exposure=curve.exposure * seen, warnings=(*curve.warnings, note))
     return choose_bins(curve, binning, events.observation.path)
 
 
-def _exposed_ratio(events: EventList, aperture: Aperture) -> float:
-    """Return the exposed area of the source region over that of the background region."""
+def _exposed(events: EventList, aperture: Aperture) -> tuple[float, float | None]:
+    """Return the exposed part of the source region, and the ratio of both regions' exposed areas.
+
+    By an approximate exposure map, whose footprint is that of the events: where they are too few
+    to tell it, regions are taken as exposed.
+    """
+    if events.count() < _FEWEST_EVENTS:
+        return 1.0, None
     mission = get_mission(events.observation.mission)
     grid = grid_from_events(events, mission.image_pixel)
     band = mission.bands[mission.detection_bands[0]]
     exposure = approximate_exposure(events, grid, [band])[0].data
-    exposed = []
+    # livetime alone: vignetting is in the exposures already
+    energy = float(np.sqrt(band.minimum * band.maximum))
+    exposure /= mission.vignetting(grid.off_axis(events.observation.pointing), energy)
+    parts, areas = [], []
     for region in (aperture.source, aperture.background):
-        assert region is not None
-        x, y, area = region_samples(region)
-        column = np.floor((x - grid.x_edge) / grid.sky_pixels).astype(int)
-        row = np.floor((y - grid.y_edge) / grid.sky_pixels).astype(int)
+        if region is None:
+            continue
+        samples = sample_region(region)
+        column = np.floor((samples.x - grid.x_edge) / grid.sky_pixels).astype(int)
+        row = np.floor((samples.y - grid.y_edge) / grid.sky_pixels).astype(int)
         on = (row >= 0) & (row < grid.shape[0]) & (column >= 0) & (column < grid.shape[1])
-        exposed.append(exposure[row[on], column[on]].sum() / len(x) * area)
-        if exposed[-1] <= 0:
+        found = exposure[row[on], column[on]]
+        total = float((found * samples.weight[on]).sum())
+        if total <= 0:
             raise InputError(
                 events.observation.path, f"was never exposed in the {region}", "correct the place"
             )
-    return float(exposed[0] / exposed[1])
+        parts.append(total / samples.area / float(found.max()))
+        areas.append(total)
+    return parts[0], areas[0] / areas[1] if len(areas) > 1 else None
 
 
 def _check_no_events(

@@ -107,7 +107,7 @@ _READING = (
 )  # fmt: skip
 
 IMAGE = Stage(
-    "image", "3", run_image, outputs=("field", "summary.json"), inputs=("events",),
+    "image", "4", run_image, outputs=("field", "summary.json"), inputs=("events",),
     optional_inputs=("exposure",),
     parameters={"selection": SelectionParameters, "image": ImageParameters},
     helpers=(*_READING, "xsurvey.imaging"),

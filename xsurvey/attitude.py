@@ -6,6 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xsurvey.good_times import GoodTimeIntervals
+
+_BEYOND = 1.0  # s; samples are usually a second apart, and good times end between two
+
 
 @dataclass(frozen=True)
 class Attitude:
@@ -30,6 +34,16 @@ class Attitude:
         good = np.isfinite(time) & np.isfinite(ra) & np.isfinite(dec) & (np.abs(dec) <= 90)
         time, first = np.unique(time[good], return_index=True)
         return cls(time, ra[good][first], dec[good][first])
+
+    def coverage(self, largest_gap: float) -> GoodTimeIntervals:
+        """Return the times that samples no more than ``largest_gap`` seconds apart tell of.
+
+        They reach a second beyond the first and the last sample of each.
+        """
+        gap = np.diff(self.time) > largest_gap
+        start = self.time[np.concatenate(([True], gap))] - _BEYOND
+        stop = self.time[np.concatenate((gap, [True]))] + _BEYOND
+        return GoodTimeIntervals.from_edges(start, stop)
 
     def at(self, time: np.ndarray) -> np.ndarray:
         """Return unit vectors of the direction at some times.

@@ -17,8 +17,8 @@ import numpy as np
 
 from xsurvey.attitude import Attitude
 from xsurvey.errors import InputError
-from xsurvey.events import EventList, GoodTimeIntervals, Observation
-from xsurvey.io.fits_file import FitsFile, Table, extension_name
+from xsurvey.events import EventList, Observation
+from xsurvey.io.fits_file import FitsFile, Table
 from xsurvey.io.table_wcs import wcs_from_columns
 from xsurvey.missions.base import (
     Detector,
@@ -27,15 +27,18 @@ from xsurvey.missions.base import (
     ScanPattern,
     SimulatedFacts,
 )
+from xsurvey.missions.erosita_tables import (
+    attitudes,
+    good_times,
+    live_fractions,
+    with_known_attitude,
+)
 from xsurvey.missions.reading import (
     TableSource,
-    checked_live_fraction,
     find_event_table,
     header_number,
     header_position,
     header_text,
-    intervals_of_events,
-    read_intervals,
     reference_mjd,
     require_any,
     require_columns,
@@ -156,9 +159,10 @@ class Erosita(Mission):
             )  # fmt: skip
         warnings: list[str] = []
         source = _source(table, warnings)
-        gti = _good_times(file, table, source, warnings)
-        live = _live_fractions(file, gti, warnings)
-        attitude = _attitudes(file, gti)
+        gti = good_times(file, table, source, warnings)
+        live = live_fractions(file, gti, warnings)
+        attitude = attitudes(file, gti, warnings)
+        gti = with_known_attitude(file, gti, attitude, warnings)
         observation = _observation(table, wcs.wcs.crval, warnings)
         if observation.scanning and not attitude:
             warnings.append(
@@ -269,82 +273,6 @@ def _source(table: Table, warnings: list[str]) -> _ModuleSource:
         if name not in table.names:
             warnings.append(f"no column {name.upper()}: events are not filtered by it")
     return _ModuleSource(table, columns, {"energy": 1e-3}, module=int(module[1]) if module else -1)
-
-
-def _numbered(file: FitsFile, name: str) -> dict[int, Table]:
-    """Return the tables NAME1 to NAME7 by module, and a plain NAME as -1."""
-    found = {}
-    for table in file.tables:
-        match = re.fullmatch(rf"{name}([1-7]?)", extension_name(table.header))
-        if match:
-            found[int(match[1] or -1)] = table
-    return found
-
-
-def _good_times(
-    file: FitsFile, events: Table, source: _ModuleSource, warnings: list[str]
-) -> dict[int, GoodTimeIntervals]:
-    tables = _numbered(file, "GTI")
-    if any(number > 0 for number in tables):
-        tables.pop(-1, None)
-    gti = {number: read_intervals(table) for number, table in sorted(tables.items())}
-    used = {number: own for number, own in gti.items() if own.total > 0}
-    if used:
-        return used
-    if gti:
-        raise InputError(file.path, "all its GTI tables are empty", "give a complete event file")
-    warnings.append(
-        "no GTI tables: good time is where each module has events, gaps between them left out; "
-        "exposures are approximate"
-    )
-    found = intervals_of_events(source)
-    if not found:
-        raise InputError(
-            events.path, "has neither GTI tables nor events", "give a complete event file"
-        )
-    return found
-
-
-def _live_fractions(
-    file: FitsFile, gti: Mapping[int, GoodTimeIntervals], warnings: list[str]
-) -> dict[int, float]:
-    """Return the mean of DEADC over the good times of each module."""
-    tables = _numbered(file, "DEADCOR")
-    live = {}
-    for number, own in gti.items():
-        table = tables.get(number)
-        if table is None or not {"time", "deadc"} <= set(table.names) or not table.rows:
-            continue
-        require_numbers(table, ["time", "deadc"])
-        raw = table.read()
-        time, fraction = table.numbers(raw, "time"), table.numbers(raw, "deadc")
-        known = np.isfinite(time) & np.isfinite(fraction)
-        if not known.any():
-            continue
-        order = np.argsort(time[known], kind="stable")
-        samples, lengths = own.samples(1.0)
-        at = np.interp(samples, time[known][order], fraction[known][order])
-        live[number] = checked_live_fraction(float(np.average(at, weights=lengths)), warnings)
-    without = ", ".join(str(number) for number in gti if number not in live)
-    if not live:
-        warnings.append("no DEADCOR tables: no dead-time correction")
-    elif without:
-        warnings.append(f"no DEADCOR table of modules {without}: no dead-time correction of them")
-    return live
-
-
-def _attitudes(file: FitsFile, gti: Mapping[int, GoodTimeIntervals]) -> dict[int, Attitude]:
-    attitudes = {}
-    for number, table in _numbered(file, "CORRATT").items():
-        if number not in gti or not {"time", "ra", "dec"} <= set(table.names):
-            continue
-        require_numbers(table, ["time", "ra", "dec"])
-        raw = table.read()
-        found = Attitude.from_samples(*(table.numbers(raw, n) for n in ("time", "ra", "dec")))
-        if len(found.time):
-            attitudes[number] = found
-    # an exposure of some modules only would be wrong without a sign of it
-    return attitudes if set(attitudes) == set(gti) else {}
 
 
 def _observation(table: Table, reference: np.ndarray, warnings: list[str]) -> Observation:

@@ -17,11 +17,12 @@ from xsurvey.missions import get_mission
 from xsurvey.parameters import StepParameters
 from xsurvey.psf import PointSpreadFunction
 from xsurvey.regions import RegionSet, region_set
+from xsurvey.timing.region_samples import RegionSamples, sample_region
 from xsurvey.units import Angle, Position, SkyPosition
 
 _INNER, _OUTER = 1.5, 5.0
 """Of the annulus, in radii of the circle."""
-_SAMPLES = 41
+_PLACES = 24
 _FARTHEST = 60.0  # deg from the field's centre; projections end at 90
 
 
@@ -62,8 +63,8 @@ class Aperture:
     ----------
     source, background : RegionSet or None
         A source of None is the whole field, which has no background.
-    centre : SkyPosition or None
-        Of the source; where its vignetting is taken.
+    places : tuple of SkyPosition
+        Where the source's exposure is taken, in the mean: the position, or places in its region.
     fraction : float
         Of the source's counts that count, less what of them falls into the background region
         and is subtracted; 1 where it is not known.
@@ -71,11 +72,11 @@ class Aperture:
 
     source: RegionSet | None
     background: RegionSet | None
-    centre: SkyPosition | None
+    places: tuple[SkyPosition, ...]
     fraction: float
 
 
-WHOLE_FIELD = Aperture(None, None, None, 1.0)
+WHOLE_FIELD = Aperture(None, None, (), 1.0)
 
 
 def circular_aperture(
@@ -107,23 +108,33 @@ def circular_aperture(
     circle = region_set([CircleSkyRegion(centre, radius * u.arcsec)], events.wcs, "source circle")
     if background is not None:
         inside = float(psf.encircled_fraction(np.array(radius), off_axis))
-        return Aperture(circle, background, position, inside)
+        return Aperture(circle, background, (position,), inside)
     ring = CircleAnnulusSkyRegion(centre, inner * u.arcsec, outer * u.arcsec)
     inside, at_inner, at_outer = psf.encircled_fraction(np.array([radius, inner, outer]), off_axis)
     leaked = float(at_outer - at_inner)
     fraction = float(inside) - leaked * radius**2 / (outer**2 - inner**2)
     return Aperture(
-        circle, region_set([ring], events.wcs, "background annulus"), position, fraction
+        circle, region_set([ring], events.wcs, "background annulus"), (position,), fraction
     )  # fmt: skip
 
 
 def aperture_of_regions(
     events: EventList, source: RegionSet, background: RegionSet | None
 ) -> Aperture:
-    """Return the aperture that regions make; its centre is that of the source region's pixels."""
-    x, y, _ = region_samples(source)
-    ra, dec = events.wcs.all_pix2world(x.mean(), y.mean(), 1)
-    return Aperture(source, background, SkyPosition(float(ra) % 360, float(dec)), 1.0)
+    """Return the aperture that regions make.
+
+    Raises
+    ------
+    InputError
+        A region that only excludes, or is empty.
+    """
+    return Aperture(source, background, sky_places(events, sample_region(source)), 1.0)
+
+
+def sky_places(events: EventList, samples: RegionSamples) -> tuple[SkyPosition, ...]:
+    """Return places in a region that stand for the same area each."""
+    ra, dec = events.wcs.all_pix2world(*samples.places(_PLACES), 1)
+    return tuple(SkyPosition(float(a) % 360, float(b)) for a, b in zip(ra, dec, strict=True))
 
 
 def _check_near(events: EventList, position: SkyPosition) -> None:
@@ -142,33 +153,3 @@ def _psf_at(events: EventList, position: SkyPosition) -> tuple[PointSpreadFuncti
     if observation.scanning:
         return psf, np.zeros(())
     return psf, separations(unit_vectors(*observation.pointing), unit_vectors(*position))
-
-
-def region_samples(region: RegionSet) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return points that fill a region evenly, and its area.
-
-    Returns
-    -------
-    x, y : ndarray, shape (m,)
-        1-based sky pixels.
-    area : float
-        Square sky pixels.
-
-    Raises
-    ------
-    InputError
-        Exclusions leave nothing of it.
-    """
-    boxes = [shape.bounding_box for shape in region.include]
-    if not boxes:
-        raise InputError(region.name, "only excludes", "add a region to take counts from")
-    left, right = min(b.ixmin for b in boxes), max(b.ixmax for b in boxes)
-    low, high = min(b.iymin for b in boxes), max(b.iymax for b in boxes)
-    step = max(right - left, high - low) / _SAMPLES
-    columns = np.arange(left + step / 2, right, step) + 1
-    rows = np.arange(low + step / 2, high, step) + 1
-    x, y = (a.ravel() for a in np.meshgrid(columns, rows))
-    inside = region.contains(x, y)
-    if not inside.any():
-        raise InputError(region.name, "is empty once its exclusions are cut out", "correct it")
-    return x[inside], y[inside], float(inside.sum() * step**2)

@@ -11,15 +11,15 @@ from xsurvey.errors import InputError, ParameterError
 from xsurvey.events import EventList
 from xsurvey.good_times import GoodTimeIntervals
 from xsurvey.missions import get_mission
-from xsurvey.timing.aperture import Aperture, region_samples
+from xsurvey.timing.aperture import Aperture, sky_places
 from xsurvey.timing.light_curve import LightCurve
 from xsurvey.timing.parameters import LightCurveParameters
+from xsurvey.timing.region_samples import sample_region
 from xsurvey.timing.visibility import attitude_exposure, pointed_exposure
 from xsurvey.units import EnergyBand, SkyPosition
 
 _POINTING_BINS = 50
 _VISIT_GAP = 60.0  # s; scans of a field are hours apart, dropouts within one are seconds
-_BACKGROUND_PLACES = 24
 _FIELD_PLACES = 12  # on each axis
 _LARGEST = 1_000_000
 
@@ -79,10 +79,12 @@ def light_curve_from_events(
     start, stop, exposure = start[seen], stop[seen], exposure[seen]
     if events.observation.scanning and events.attitude and parameters.bin_size is None:
         start, stop = _cut_to_sight(events, aperture, start, stop)
-    counts = _histogram(photons.source, bands, start, stop)
     scale = _background_scale(events, aperture, start, stop, background_scale)
+    known = np.isfinite(scale)
+    start, stop, exposure, scale = start[known], stop[known], exposure[known], scale[known]
     return LightCurve(
-        time=(start + stop) / 2, timedel=stop - start, bands=tuple(bands), counts=counts,
+        time=(start + stop) / 2, timedel=stop - start, bands=tuple(bands),
+        counts=_histogram(photons.source, bands, start, stop),
         background_counts=_histogram(photons.background, bands, start, stop),
         background_scale=np.repeat(scale[:, None], len(bands), axis=1),
         exposure=exposure * aperture.fraction,
@@ -169,18 +171,19 @@ def _exposures(
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Return effective exposures, shape (n, bands), and the livetime in the field, shape (n,)."""
     energies = [float(np.sqrt(max(band.minimum, 0.1) * band.maximum)) for band in bands]
-    if events.attitude and aperture.centre is not None:
+    if events.attitude and aperture.places:
         wanted = [*energies, None]
-        found = attitude_exposure(events, [aperture.centre], wanted, start, stop)
+        found = attitude_exposure(events, aperture.places, wanted, start, stop)
         return found[:, :-1], found[:, -1]
     if events.observation.scanning:
         return _field_exposure(events, bands, start, stop, photons.corners)
     livetime = pointed_exposure(events, start, stop, _shares(events, photons.detectors))
-    if aperture.centre is None:
+    if not aperture.places:
         return np.repeat(livetime[:, None], len(bands), axis=1), livetime
     mission = get_mission(events.observation.mission)
-    off_axis = _off_axis(events, aperture.centre)
-    area = np.array([float(mission.vignetting(off_axis, energy)) for energy in energies])
+    axis = unit_vectors(*events.observation.pointing)
+    off_axis = separations(axis, unit_vectors(*np.array(aperture.places).T))
+    area = np.array([float(mission.vignetting(off_axis, energy).mean()) for energy in energies])
     return livetime[:, None] * area, livetime
 
 
@@ -191,7 +194,8 @@ def _field_exposure(
     """Return the time that a place of a scanned field was seen, the mean over the field."""
     steps = (np.arange(_FIELD_PLACES) + 0.5) / _FIELD_PLACES
     x, y = (low + steps * (high - low) for low, high in corners.T)
-    places = _sky(events, *(a.ravel() for a in np.meshgrid(x, y)))
+    ra, dec = events.wcs.all_pix2world(*(a.ravel() for a in np.meshgrid(x, y)), 1)
+    places = [SkyPosition(float(a) % 360, float(b)) for a, b in zip(ra, dec, strict=True)]
     livetime = attitude_exposure(events, places, [None], start, stop)
     return np.repeat(livetime, len(bands), axis=1), livetime[:, 0]
 
@@ -217,20 +221,16 @@ def _shares(events: EventList, detectors: np.ndarray) -> dict[int, float]:
     return {int(n): float(c) / len(detectors) for n, c in zip(numbers, counts, strict=True)}
 
 
-def _off_axis(events: EventList, place: SkyPosition) -> np.ndarray:
-    return separations(unit_vectors(*events.observation.pointing), unit_vectors(*place))
-
-
 def _cut_to_sight(
     events: EventList, aperture: Aperture, start: np.ndarray, stop: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return bins that begin and end when the source enters and leaves the field."""
-    if aperture.centre is None:
+    if not aperture.places:
         return start, stop
     fine = [_regular(a, b, 1.0) for a, b in zip(start, stop, strict=True)]
     first, last = np.empty_like(start), np.empty_like(stop)
     for number, (low, high) in enumerate(fine):
-        seen = attitude_exposure(events, [aperture.centre], [None], low, high)[:, 0] > 0
+        seen = attitude_exposure(events, aperture.places, [None], low, high)[:, 0] > 0
         # a glimpse that is shorter than a step may be missed by these samples
         seen = seen if seen.any() else np.ones_like(seen)
         first[number] = low[seen][0]
@@ -259,24 +259,21 @@ def _background_scale(
     """Return the expected background counts in the source region a count in the other one."""
     if aperture.background is None or aperture.source is None:
         return np.zeros(len(start))
-    source_x, source_y, source_area = region_samples(aperture.source)
-    x, y, area = region_samples(aperture.background)
+    both = [sample_region(region) for region in (aperture.source, aperture.background)]
+    areas = both[0].area / both[1].area
     if not events.attitude:
-        return np.full(len(start), source_area / area if given is None else given)
-    places = [_places(events, source_x, source_y), _places(events, x, y)]
-    seen = [attitude_exposure(events, p, [None], start, stop)[:, 0] for p in places]
-    ratio = np.divide(seen[0], seen[1], out=np.zeros(len(start)), where=seen[1] > 0)
-    return source_area / area * ratio
-
-
-def _places(events: EventList, x: np.ndarray, y: np.ndarray) -> list[SkyPosition]:
-    step = max(len(x) // _BACKGROUND_PLACES, 1)
-    return _sky(events, x[step // 2 :: step], y[step // 2 :: step])
-
-
-def _sky(events: EventList, x: np.ndarray, y: np.ndarray) -> list[SkyPosition]:
-    ra, dec = events.wcs.all_pix2world(x, y, 1)
-    return [SkyPosition(float(a) % 360, float(b)) for a, b in zip(ra, dec, strict=True)]
+        return np.full(len(start), areas if given is None else given)
+    seen = [
+        attitude_exposure(events, sky_places(events, samples), [None], start, stop)[:, 0]
+        for samples in both
+    ]
+    if not seen[1].any():
+        raise InputError(
+            events.observation.path, f"never saw the {aperture.background} while it saw the source",
+            "give another background region",
+        )  # fmt: skip
+    # NaN: the bin cannot be used, since nothing is known of its background
+    return areas * np.divide(seen[0], seen[1], out=np.full(len(start), np.nan), where=seen[1] > 0)
 
 
 def _stamps(aperture: Aperture) -> dict[str, str]:

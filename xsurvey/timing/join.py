@@ -115,7 +115,16 @@ def choose_bins(curve: LightCurve, parameters: LightCurveParameters, path: Path)
 
 
 def _enough_exposure(curve: LightCurve, parameters: LightCurveParameters, path: Path) -> LightCurve:
-    chosen = curve.selected(curve.usable(parameters.minimum_exposure_fraction))
+    usable = curve.usable(parameters.minimum_exposure_fraction)
+    chosen = curve.selected(usable)
     if not len(chosen):
         raise InputError(path, "has no bin with exposure", "give another light curve")
-    return chosen
+    short = ~usable & (curve.exposure > 0).any(axis=1)
+    if not short.any():
+        return chosen
+    counts = int(curve.counts[short].sum())
+    note = (
+        f"{short.sum()} bins with {counts} counts are left out: they have less than "
+        f"{parameters.minimum_exposure_fraction:g} of the longest exposure"
+    )
+    return dataclasses.replace(chosen, warnings=tuple(dict.fromkeys((*chosen.warnings, note))))
