@@ -311,3 +311,50 @@ def test_psf_radii() -> None:
     assert np.all(np.diff(pointing.radius(0.5, off_axis)) > 0)
     assert survey.approximate
     assert pointing.approximate
+
+
+def attitude_tables(time: np.ndarray, modules: range = range(1, 8)) -> list:
+    ones = np.ones(len(time))
+    return [
+        small_table(f"CORRATT{n}", TIME=START + time, RA=150 * ones, DEC=2.2 * ones)
+        for n in modules
+    ]
+
+
+def test_good_times_end_where_the_attitude_is_not_known(tmp_path: Path) -> None:
+    known = np.concatenate((np.arange(0.0, 301.0), np.arange(500.0, 801.0)))
+    path = write_erosita(tmp_path / "e.fits", others=attitude_tables(known))
+    events = open_events(path)
+    assert events.livetime == pytest.approx(603, abs=1)  # a second beyond each end inside
+    assert warned(events, "397 s of good time are left out, of which CORRATT1 tells nothing")
+    time = events.columns(["time"])["time"] - START
+    assert not ((time > 302) & (time < 499)).any()
+    complete = open_events(
+        write_erosita(tmp_path / "c.fits", others=attitude_tables(np.arange(0.0, 1001.0)))
+    )
+    assert not warned(complete, "left out")
+
+
+def test_attitude_of_other_times_is_an_error(tmp_path: Path) -> None:
+    tables = attitude_tables(np.arange(5000.0, 5100.0))
+    with pytest.raises(InputError, match="of other times than its good times"):
+        open_events(write_erosita(tmp_path / "e.fits", others=tables))
+
+
+def test_one_gti_holds_for_all_modules_that_have_tables(tmp_path: Path) -> None:
+    dead = [small_table(f"DEADCOR{n}", TIME=[START], DEADC=[0.9]) for n in range(1, 8)]
+    path = write_erosita(
+        tmp_path / "e.fits", gti={"GTI": WHOLE},
+        others=[*attitude_tables(np.arange(0.0, 1001.0)), *dead],
+    )  # fmt: skip
+    events = open_events(path)
+    assert set(events.gti) == set(events.attitude) == set(range(1, 8))
+    assert events.livetime == pytest.approx(900)
+    assert not warned(events, "DEADCOR")
+
+
+def test_a_missing_attitude_is_told(tmp_path: Path) -> None:
+    tables = attitude_tables(np.arange(0.0, 1001.0), range(1, 7))
+    events = open_events(write_erosita(tmp_path / "e.fits", others=tables))
+    assert events.attitude == {}
+    assert warned(events, "no CORRATT table of modules 7: no attitude is used")
