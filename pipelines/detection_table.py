@@ -11,7 +11,7 @@ from xsurvey.catalogs import write_fits
 from xsurvey.detection.detect import search_bands
 from xsurvey.detection.measure import detect_sources, measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
-from xsurvey.errors import InputError
+from xsurvey.errors import InputError, plain_ascii
 from xsurvey.events import EventList
 from xsurvey.imaging.field import Field, field_from_events, field_from_image
 from xsurvey.imaging.parameters import ImageParameters
@@ -63,8 +63,8 @@ def detect_in_file(
     inside = _region(region, field) if region is not None else None
     measured = detect_sources(field, detection, photometry, level, inside)
     joined = {
-        "target": path.name.split(".")[0], "rows": measured.rows, "bands": measured.bands,
-        "hardness": measured.hardness,
+        "target": plain_ascii(path.name.split(".")[0]), "rows": measured.rows,
+        "bands": measured.bands, "hardness": measured.hardness,
     }  # fmt: skip
     table = source_table([joined], _ACRONYM)
     exposure_kind = str(next(iter(field.exposure.values())).stamps.get("EXPMAP", "SUPPLIED"))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xsurvey.config import Config, InputEntry
-from xsurvey.errors import InputError, ParameterError
+from xsurvey.errors import InputError, ParameterError, plain_ascii
 from xsurvey.io.fits_file import open_fits
 from xsurvey.missions import Mission, mission_of
 
@@ -17,7 +17,7 @@ class ObservationInput:
     Attributes
     ----------
     name : str
-        Of the target.
+        Of the target, in ASCII.
     events : tuple of path
         Its event files.
     others : mapping of str to path
@@ -87,7 +87,7 @@ def _groups(entry: InputEntry) -> list[_Group]:
     for path in entry.events:
         mission, units_of = _look(path)
         stem = path.name.removesuffix(".gz").removesuffix(".fits")
-        name = entry.name or (units_of.partition(" ")[2] if units_of else stem)
+        name = entry.name or plain_ascii(units_of.partition(" ")[2] if units_of else stem)
         new = _Group(name, [path], mission, units_of, others, entry.name is not None)
         same = next((g for g in groups if units_of is not None and g.units_of == units_of), None)
         if same is None:

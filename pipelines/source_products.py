@@ -8,7 +8,7 @@ from astropy.table import Table
 
 from xsurvey import __version__
 from xsurvey.catalogs import assign_names, build_table, write_fits, write_hats
-from xsurvey.errors import InputError, printable
+from xsurvey.errors import InputError, plain_ascii, printable
 
 CATALOG_NAME = "sources"
 
@@ -20,12 +20,13 @@ def source_table(measured: Sequence[Mapping[str, Any]], acronym: str) -> Table:
     ----------
     measured : sequence of mapping
         Each with ``rows``, ``bands`` and ``hardness``, as `measure_sources` returns them, and
-        the name of its ``target``, of which no two are alike: source identifiers begin with it.
+        the name of its ``target``, in ASCII, of which no two are alike: source identifiers begin
+        with it.
     acronym : str
         Prefix of the IAU designations.
     """
     rows = [
-        {**row, "source_id": source_id(one["target"], number)}
+        {**_plain(row), "source_id": source_id(one["target"], number)}
         for one in measured
         for number, row in enumerate(one["rows"], start=1)
     ]
@@ -55,6 +56,11 @@ def _check_meanings(known: Mapping[str, str], new: Mapping[str, str], target: st
                 target, f"its band {label} is {meaning}, that of another target {known[label]}: "
                 "one catalog cannot hold both", "name the bands in photometry: measure_band",
             )  # fmt: skip
+
+
+def _plain(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a row whose texts, which may be those of strangers' headers, fit into FITS."""
+    return {k: plain_ascii(v) if isinstance(v, str) else v for k, v in row.items()}
 
 
 def source_id(target: str, number: int) -> str:

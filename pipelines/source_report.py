@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -54,8 +55,8 @@ def _state(config: Config, result: RunResult) -> str:
 def _publish_catalog(plan: Plan, result: RunResult, folder: Path) -> Table | None:
     task = next(t for t in plan.tasks if t.stage.name == "catalog")
     if not result.outcomes[task.id].good:
-        # an earlier run's catalog must not pass for this one's
-        shutil.rmtree(folder, ignore_errors=True)
+        # an earlier run's catalog must not pass for this one's; rmtree leaves links alone
+        shutil.rmtree(os.path.realpath(folder), ignore_errors=True)
         return None
     with atomic_output(folder) as temporary:
         temporary.mkdir()

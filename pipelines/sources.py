@@ -19,7 +19,7 @@ from xsurvey.detection.found_store import read_found, write_found
 from xsurvey.detection.measure import measure_sources, measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.engine import Plan, Stage, Task, TaskContext
-from xsurvey.errors import ParameterError
+from xsurvey.errors import ParameterError, nearest
 from xsurvey.events import EventList
 from xsurvey.imaging.field import band_label, field_from_events
 from xsurvey.imaging.field_store import read_field, write_field
@@ -138,6 +138,7 @@ def plan_sources(config: Config) -> Plan:
     """Plan the image, detection and photometry of each observation, and one catalog."""
     measured = []
     found = observations(config)
+    _check_detectors(config, found)
     _check_band_labels(config, found)
     for observation in found:
         name, events = observation.name, list(observation.events)
@@ -180,6 +181,30 @@ def _check_band_labels(config: Config, found: Sequence[ObservationInput]) -> Non
                     f"keV of {observation.name}: one catalog cannot hold both",
                     "name the bands in photometry: measure_band, or make two catalogs",
                 )  # fmt: skip
+
+
+def _check_detectors(config: Config, found: Sequence[ObservationInput]) -> None:
+    """Raise before any work where no mission of the inputs has detectors of a chosen name.
+
+    One that only some missions have fails for the observations of the others, later.
+
+    Raises
+    ------
+    ParameterError
+        The name is of none of them.
+    """
+    selection = config.sections["selection"]
+    assert isinstance(selection, SelectionParameters)
+    missions = {o.mission.name: o.mission for o in found if o.mission is not None}
+    if selection.detectors is None or not missions:
+        return
+    known = {name for mission in missions.values() for name in mission.detector_groups}
+    for name in (part.strip() for part in selection.detectors.split(",")):
+        if name.lower() not in {one.lower() for one in known}:
+            raise ParameterError(
+                f"{config.path}: selection.detectors",
+                f"{' or '.join(missions)} has no '{name}'", nearest(name, known),
+            )  # fmt: skip
 
 
 def _only(observation: ObservationInput, *kinds: str) -> dict[str, Path]:

@@ -176,6 +176,8 @@ def test_an_input_may_have_several_files_and_a_name(load):
         ),
         ("[{events: a.fits, exposure: x}]", "inputs.0.exposure: x does not exist"),
         ("[{events: a.fits, name: 3}]", "inputs.0.name: is not a name but 3"),
+        ("[{events: a.fits, name: 'a ☃'}]", "inputs.0.name: 'a ☃' is not printable ASCII"),
+        ('[{events: a.fits, name: "a\\tb"}]', "inputs.0.name: 'a b' is not printable ASCII"),
         ("[3]", "inputs.0: is not a path but 3"),
         ('["a\\0b"]', "is not a path"),
         ("[]", "inputs: is required"),

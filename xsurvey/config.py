@@ -261,6 +261,11 @@ class _InputFinder:
         name = item.get(NAME)
         if name is not None and (not isinstance(name, str) or not name.strip()):
             raise ParameterError(f"{subject}.{NAME}", f"is not a name but {name!r}", "quote it")
+        if name is not None and not (name.isascii() and name.isprintable()):
+            raise ParameterError(
+                f"{subject}.{NAME}", f"'{name}' is not printable ASCII, and FITS tables hold no "
+                "other text", "write it in letters without accents, digits and punctuation",
+            )  # fmt: skip
         files: dict[str, tuple[Path, ...]] = {}
         for kind, value in item.items():
             if kind == NAME:

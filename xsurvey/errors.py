@@ -19,6 +19,19 @@ def printable(text: object) -> str:
     return " ".join("".join(c if c.isprintable() else " " for c in str(text)).split())
 
 
+def plain_ascii(text: str) -> str:
+    """Return ``text`` with ``_`` for every character that is not printable ASCII.
+
+    FITS holds no others: for names of files and texts of headers that become table values.
+
+    Examples
+    --------
+    >>> plain_ascii("Abell é")
+    'Abell _'
+    """
+    return "".join(c if c.isascii() and c.isprintable() else "_" for c in text)
+
+
 class XSurveyError(Exception):
     """An error caused by what the user gave, with the way out of it.
 

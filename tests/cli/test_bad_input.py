@@ -204,10 +204,15 @@ def test_unknown_names_get_the_nearest(call: Callable[..., tuple[int, str, str]]
         assert_one_line_error(error, hint)
 
 
-def test_no_command_shows_the_help(call: Callable[..., tuple[int, str, str]]) -> None:
-    status, _, error = call()
-    assert status == 2
-    assert "detect" in error
+def test_no_command_shows_the_help_and_one_error(
+    call: Callable[..., tuple[int, str, str]],
+) -> None:
+    for group, command in (([], "detect"), (["catalog"], "crossmatch")):
+        status, out, error = call(*group)
+        assert status == 2
+        assert out == ""
+        assert command in error
+        assert_one_line_error(error, "command line", " ".join(["xsurvey", *group]))
 
 
 def test_our_bug_is_called_one(

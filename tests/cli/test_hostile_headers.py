@@ -12,6 +12,9 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
+from xsurvey.catalogs import write_fits
+from xsurvey.pipelines.source_products import source_table
+
 from ..mission_files import edited, write_erosita, write_ixpe
 
 Call = Callable[..., tuple[int, str, str]]
@@ -192,6 +195,28 @@ def test_bytes_that_no_header_may_hold(
             last = error.rstrip("\n").splitlines()[-1]
             assert last.startswith("xsurvey: error: ")
     assert tree(tmp_path) - before <= {"one/two/three/four/o.fits"}
+
+
+def test_a_name_that_is_not_ascii(survey_tile: Path, place: Path, call: Call) -> None:
+    path = place / "é ☃.fits"
+    path.write_bytes(survey_tile.read_bytes())
+    for command in ("detect", "image", "lightcurve"):
+        status, _, error = call(command, path, "-o", place / f"{command} ü.fits")
+        assert status == 0, error
+    status, _, error = call("run", run_config(place, [place / "é*.fits"]), "--workers", 0)
+    assert status == 0, error
+    for made in (place / "detect ü.fits", place / "out" / "catalog" / "sources.fits"):
+        assert sorted(Table.read(made)["source_id"]) == ["_ __0001", "_ __0002"]
+
+
+def test_texts_of_rows_are_ascii_whoever_read_them(tmp_path: Path) -> None:
+    # astropy reads headers as ASCII; a plug-in may have its texts from elsewhere
+    texts = {"target": "Sgr A★", "obs_id": "1\n2", "instrument": "é", "mission": "other"}
+    row = {"ra": 1.0, "dec": 2.0, "detection_likelihood": 20.0, "flag": 0, **texts}
+    table = source_table([{"target": "t", "rows": [row], "bands": {}, "hardness": {}}], "XSV")
+    write_fits(table, tmp_path / "t.fits")
+    (back,) = Table.read(tmp_path / "t.fits")
+    assert [back[k] for k in ("target", "obs_id", "instrument")] == ["Sgr A_", "1_2", "_"]
 
 
 def test_a_hostile_name_of_a_file(survey_tile: Path, place: Path, call: Call) -> None:

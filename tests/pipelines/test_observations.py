@@ -1,13 +1,15 @@
 """Which input files of a config make one observation."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from xsurvey.config import Config, load_config
-from xsurvey.errors import ParameterError, XSurveyError
+from xsurvey.errors import InputError, ParameterError, XSurveyError
 from xsurvey.pipelines import get_pipeline
 from xsurvey.pipelines.observations import ObservationInput, observations
+from xsurvey.pipelines.sources import plan_sources
 
 from ..mission_files import write_erosita, write_ixpe
 
@@ -23,8 +25,9 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def config(folder: Path, *inputs: str) -> Config:
-    lines = ["schema: 1", "pipeline: sources", "output: out", "inputs:"]
+def config(folder: Path, *inputs: str, detectors: str | None = None) -> Config:
+    selection = f"selection: {{detectors: {json.dumps(detectors)}}}"
+    lines = ["schema: 1", "pipeline: sources", "output: out", selection, "inputs:"]
     path = folder / "config.yaml"
     path.write_text("\n".join([*lines, *(f"  - {entry}" for entry in inputs)]) + "\n")
     return load_config(path, lambda name: get_pipeline(name).sections)
@@ -103,6 +106,38 @@ def test_a_file_that_cannot_be_read_is_a_target_of_its_own(folder: Path) -> None
     first, second = found(folder, f"{folder}/noise.fits", f"{folder}/pulsar_du?.fits")
     assert (first.name, first.mission) == ("noise", None)
     assert names(second) == PULSAR
+
+
+def test_names_that_files_and_headers_give_are_ascii(folder: Path) -> None:
+    write_erosita(folder / "é ☃.fits")
+    write_ixpe(folder / "ü_du1.fits", 1, OBS_ID="03 x")
+    tile, unit = found(folder, f"'{folder}/é ☃.fits'", f"{folder}/ü_du1.fits")
+    assert (tile.name, names(tile)) == ("_ _", ["é ☃.fits"])
+    assert unit.name == "03 x"
+
+
+def test_names_that_become_alike_are_told_apart_by_the_user(folder: Path) -> None:
+    for name in ("é", "ü"):
+        write_erosita(folder / f"{name}.fits")
+    with pytest.raises(InputError, match="inputs of the same name different names"):
+        plan_sources(config(folder, f"{folder}/é.fits", f"{folder}/ü.fits"))
+    named = f"{{events: {folder}/ü.fits, name: u}}"
+    plan = plan_sources(config(folder, f"{folder}/é.fits", named))
+    assert {task.target for task in plan.tasks} == {"_", "u", "all"}
+
+
+def test_detectors_that_no_mission_has_are_refused_in_the_plan(folder: Path) -> None:
+    both = [f"{folder}/tile.fits", f"{folder}/pulsar_du?.fits"]
+    for inputs, chosen, cause in (
+        (both, "TM10", r"selection\.detectors: erosita or ixpe has no 'TM10'; did you mean"),
+        (both[:1], "TM8, DU1", r"selection\.detectors: erosita has no 'DU1'"),
+    ):
+        loaded = config(folder, *inputs, detectors=chosen)
+        with pytest.raises(ParameterError, match=cause):
+            plan_sources(loaded)
+    # those that one of the missions has, in any case, and files that only their task can judge
+    assert plan_sources(config(folder, *both, detectors="tm8,DU1")).tasks
+    assert plan_sources(config(folder, f"{folder}/noise.fits", detectors="TM10")).tasks
 
 
 def test_a_file_given_twice_counts_once(folder: Path) -> None:

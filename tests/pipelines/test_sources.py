@@ -110,6 +110,21 @@ def test_one_bad_target_does_not_stop_the_others(
     assert "truncated" in (tmp_path / "out" / "report.html").read_text()
 
 
+def test_a_run_that_fails_takes_an_earlier_catalog_away_behind_a_link(
+    tmp_path: Path, event_file: Path, run_command: Run
+) -> None:
+    bad = tmp_path / "bad.fits"
+    bad.write_bytes(event_file.read_bytes()[:100_000])
+    write_config(tmp_path, [bad])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "disk" / "catalog").mkdir(parents=True)
+    (tmp_path / "disk" / "catalog" / "sources.fits").write_text("earlier")
+    (tmp_path / "out" / "catalog").symlink_to(tmp_path / "disk" / "catalog")
+    done = run_command("run", "config.yaml", "--workers", 0, cwd=tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert not (tmp_path / "out" / "catalog").exists()
+
+
 def test_workers_change_nothing(
     tmp_path: Path, finished: Path, event_file: Path, run_command: Run
 ) -> None:

@@ -163,7 +163,7 @@ def test_inputs_without_a_light_curve(tmp_path: Path, call: Call) -> None:
         (image,): "holds no light curve",
         (tmp_path / "none.fits",): "does not exist",
         (dark,): "no bin with exposure",
-        (good, other): "another bands",
+        (good, other): "differs in its bands from",
     }
     for paths, words in cases.items():
         status, out, error = call("lightcurve", *paths, "-o", tmp_path / "o.fits")

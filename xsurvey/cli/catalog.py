@@ -1,13 +1,11 @@
 """``xsurvey catalog``: query, match, export and describe catalogs."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
-from xsurvey.cli.options import json_option, option_name, write_json
+from xsurvey.cli.options import errors_name_options, json_option, write_json
 
 _ROWS_PRINTED = 1000
 _PATH = click.Path(path_type=Path)
@@ -86,7 +84,7 @@ def query(
 
     if output is not None:
         check_format(output)
-    with _errors_name_options():
+    with errors_name_options():
         catalog = open_catalog(path, position)
         table = catalog.query(cone, where, columns, limit, order_by)
     if output is None:
@@ -129,7 +127,7 @@ def crossmatch(
     from xsurvey.catalogs.write import check_format, write_table
 
     check_format(output)
-    with _errors_name_options():
+    with errors_name_options():
         catalogs = open_catalog(left), open_catalog(right)
         table = match(*catalogs, radius, all=every)
     write_table(table, output, catalogs[0].position)
@@ -197,17 +195,6 @@ def info(path: Path, json_path: Path | None) -> None:
     text, _ = table_text(Table(columns))
     click.echo("\n" + text)
     write_json(json_path, found)
-
-
-@contextmanager
-def _errors_name_options() -> Iterator[None]:
-    """Name the option, not the argument of the function, in what is wrong."""
-    from xsurvey.errors import ParameterError
-
-    try:
-        yield
-    except ParameterError as error:
-        raise type(error)(option_name(error.subject), error.cause, error.remedy) from None
 
 
 def _print_table(table: Any, rows: int | None) -> None:

@@ -23,12 +23,12 @@ from xsurvey.missions.selection import SelectionParameters
 )  # fmt: skip
 @exposure_option
 @region_option
-@click.option("--band", metavar="KEV", help="Energy range; the same as an image band.")
+@click.option("--band", multiple=True, metavar="KEV", help="Energy range, as an image band.")
 @step_options(ImageParameters, SelectionParameters)
 @json_option
 def image_command(
     events: tuple[Path, ...], output: Path, exposure_output: Path | None, exposure: Path | None,
-    region: Path | None, band: str | None, parameters: tuple[Any, ...], json_path: Path | None,
+    region: Path | None, band: tuple[str, ...], parameters: tuple[Any, ...], json_path: Path | None,
 ) -> None:  # fmt: skip
     """Make a counts image of an observation, and its exposure map.
 
@@ -45,9 +45,10 @@ def image_command(
     from xsurvey.regions import read_region_file
 
     imaging, selection = parameters
-    wanted = list(imaging.image_band)
-    if band is not None:
-        wanted.append(ImageParameters.read({"image_band": [band]}, "").image_band[0])
+    try:
+        wanted = [*imaging.image_band, *ImageParameters.read({"image_band": band}, "").image_band]
+    except ParameterError as error:
+        raise ParameterError("--band", error.cause, error.remedy) from None
     if len(wanted) > 1:
         raise ParameterError("--band", "is given more than once", "make one image at a time")
     check_outputs([output, exposure_output, json_path], [*events, exposure, region])

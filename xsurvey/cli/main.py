@@ -109,8 +109,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except XSurveyError as error:
         status = _report(str(error), EXIT_INPUT)
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else "", err=True)
-        status = EXIT_INPUT
+        click.echo(error.format_message(), err=True)
+        command = error.ctx.command_path if error.ctx else "xsurvey"
+        message = f"command line: `{command}` needs a command; give one of those above"
+        status = _report(message, EXIT_INPUT)
     except click.UsageError as error:
         status = _report(_usage_message(error), EXIT_INPUT)
     except click.ClickException as error:
@@ -140,8 +142,11 @@ def _unexpected(error: Exception) -> int:
 def _usage_message(error: click.UsageError) -> str:
     subject = "command line"
     if isinstance(error, click.BadParameter) and error.param is not None:
-        subject = error.param.opts[-1] if error.param.opts else str(error.param.name)
+        named = isinstance(error.param, click.Option)
+        subject = error.param.opts[-1] if named else error.param.human_readable_name
         text = error.message or error.format_message()
+        if isinstance(error, click.MissingParameter):
+            text = "is required"
     else:
         text = error.format_message()
     text = text.rstrip(".")

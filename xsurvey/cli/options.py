@@ -8,7 +8,8 @@ import functools
 import json
 import types
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,12 @@ def step_options(*models: type[StepParameters]) -> Callable[[Callable], Callable
         def with_parameters(*args: Any, **kwargs: Any) -> Any:
             given = {name: kwargs.pop(name) for name in fields}
             written = {k: v for k, v in given.items() if v is not None and v != ()}
-            read = tuple(
-                _read(model, {k: v for k, v in written.items() if k in model.model_fields})
-                for model in models
-            )
-            return function(*args, parameters=read if len(read) > 1 else read[0], **kwargs)
+            with errors_name_options():
+                read = tuple(
+                    model.read({k: v for k, v in written.items() if k in model.model_fields}, "")
+                    for model in models
+                )
+                return function(*args, parameters=read if len(read) > 1 else read[0], **kwargs)
 
         decorated: Callable = with_parameters
         for name, field in reversed(fields.items()):
@@ -57,14 +59,29 @@ def step_options(*models: type[StepParameters]) -> Callable[[Callable], Callable
     return decorate
 
 
-def _read(model: type[StepParameters], written: dict[str, Any]) -> StepParameters:
+@contextmanager
+def errors_name_options() -> Iterator[None]:
+    """Name the option of the running command, not the field, in what is wrong with a parameter.
+
+    Subjects that are no option of the command, such as the key of a config, stay as they are.
+    """
     from xsurvey.errors import ParameterError
 
     try:
-        return model.read(written, "")
+        yield
     except ParameterError as error:
-        name = error.subject.split(".")[0]
-        raise type(error)(option_name(name), error.cause, error.remedy) from None
+        options = {
+            str(p.name): p.opts[-1]
+            for p in click.get_current_context().command.params
+            if isinstance(p, click.Option)
+        }
+        name, cause = error.subject.split(".")[0], error.cause
+        if not error.subject:
+            # where fields contradict each other, the cause begins with the one to blame
+            name, _, rest = cause.partition(" ")
+            cause = rest if name in options and rest[:1].isalpha() else cause
+        subject = options.get(name, error.subject) or "command line"
+        raise ParameterError(subject, cause, error.remedy) from None
 
 
 def _option(name: str, field: FieldInfo) -> Callable[[Callable], Callable]:

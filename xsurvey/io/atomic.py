@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import shutil
+import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,26 +21,30 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path that replaces ``path`` when the block ends well.
 
     The block may write a file or make a folder there. The temporary name keeps the
-    suffixes of ``path``, since writers choose formats by them.
+    suffixes of ``path``, since writers choose formats by them. A link stays: what it leads
+    to is replaced, in the folder where that lies.
 
     Raises
     ------
     OutputError
-        The folder is missing or not writable, or the disk is full.
+        The folder is missing or not writable, the disk is full, or ``path`` is (or leads to) a
+        device, pipe or socket.
     """
     target = Path(path)
-    folder = target.parent
+    _check_kind(target)
+    place = _end_of_links(target)
+    folder = place.parent
     if not folder.is_dir():
         raise OutputError(target, f"folder {folder} does not exist", "make it, or write elsewhere")
-    if target.is_dir() and not any(target.iterdir()):
-        target.rmdir()
     temporary = folder / f".{secrets.token_hex(4)}.{target.name}"
     try:
+        if place.is_dir() and not any(place.iterdir()):
+            place.rmdir()
         yield temporary
-        if temporary.is_dir() and target.is_dir():
-            _replace_folder(temporary, target)
+        if temporary.is_dir() and place.is_dir():
+            _replace_folder(temporary, place, target.name)
         else:
-            os.replace(temporary, target)
+            os.replace(temporary, place)
     except OSError as error:
         raise _cannot_write(target, error) from error
     finally:
@@ -47,6 +52,33 @@ def atomic_output(path: str | os.PathLike[str]) -> Iterator[Path]:
             shutil.rmtree(temporary, ignore_errors=True)
         else:
             temporary.unlink(missing_ok=True)
+
+
+def _check_kind(target: Path) -> None:
+    """Raise if a file cannot be put in the place of what ``target`` is or leads to.
+
+    Renaming a file onto a device or pipe would remove it.
+    """
+    try:
+        mode = target.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise _cannot_write(target, error) from error
+    # the system's links to open files may lead to ones that have no name any more
+    nameless = not _end_of_links(target).exists()
+    if nameless or not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise OutputError(target, "is a device or pipe, not a file", "give the name of a file")
+
+
+def _end_of_links(target: Path) -> Path:
+    """Return where an output lies: ``target``, or what it leads to if it is a link."""
+    return Path(_real(target)) if target.is_symlink() else target
+
+
+def _real(path: str | os.PathLike[str]) -> str:
+    # Path.resolve raises on a link that leads to itself, which gets an error of ours elsewhere
+    return os.path.realpath(path)
 
 
 def no_space(error: OSError, folder: str | os.PathLike[str]) -> str | None:
@@ -77,21 +109,22 @@ def remove_leftovers(path: str | os.PathLike[str]) -> None:
     Only for the one process that may write there: it would take another's work away.
     """
     target = Path(path)
-    if not target.parent.is_dir():
+    folder = _end_of_links(target).parent
+    if not folder.is_dir():
         return
     temporary = re.compile(rf"\.[0-9a-f]{{8}}\.{re.escape(target.name)}")
-    for found in [p for p in target.parent.iterdir() if temporary.fullmatch(p.name)]:
+    for found in [p for p in folder.iterdir() if temporary.fullmatch(p.name)]:
         if found.is_dir():
             shutil.rmtree(found, ignore_errors=True)
         else:
             found.unlink(missing_ok=True)
 
 
-def _replace_folder(temporary: Path, target: Path) -> None:
+def _replace_folder(temporary: Path, place: Path, name: str) -> None:
     # a folder cannot be renamed over a full one: move the old one aside first
-    old = target.parent / f".{secrets.token_hex(4)}.{target.name}"
-    os.replace(target, old)
-    os.replace(temporary, target)
+    old = place.parent / f".{secrets.token_hex(4)}.{name}"
+    os.replace(place, old)
+    os.replace(temporary, place)
     shutil.rmtree(old, ignore_errors=True)
 
 
@@ -103,11 +136,11 @@ def check_writable(
     Raises
     ------
     OutputError
-        No folder to write in, no permission, ``path`` is a folder, or it is one of the
-        ``inputs``.
+        No folder to write in, no permission, ``path`` is a folder, a device or a pipe, or it
+        is one of the ``inputs``.
     """
     target = Path(path)
-    if any(i is not None and target.resolve() == Path(i).resolve() for i in inputs):
+    if any(i is not None and _real(target) == _real(i) for i in inputs):
         raise OutputError(target, "is an input of this command", "write to another file")
     if target.is_dir():
         raise OutputError(target, "is a folder, not a file", "give a file name")
@@ -136,14 +169,14 @@ def check_outputs(
         As `check_writable`, or two outputs are the same file.
     """
     inputs = list(inputs)
-    seen: set[Path] = set()
+    seen: set[str] = set()
     for path in outputs:
         if path is None:
             continue
         check_writable(path, inputs)
-        if Path(path).resolve() in seen:
+        if _real(path) in seen:
             raise OutputError(path, "is given for two outputs", "write them to different files")
-        seen.add(Path(path).resolve())
+        seen.add(_real(path))
 
 
 class _Probed(Exception):

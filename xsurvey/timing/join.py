@@ -36,7 +36,7 @@ def join_light_curves(curves: Sequence[LightCurve], paths: Sequence[Path]) -> Li
             ours, theirs = getattr(first, what), getattr(curve, what)
             if not _agree(ours, theirs):
                 raise InputError(
-                    path, f"has another {what.replace('_', ' ')} than {paths[0]}",
+                    path, f"differs in its {what.replace('_', ' ')} from {paths[0]}",
                     "give light curves of one source made alike",
                 )  # fmt: skip
     order = sorted(range(len(curves)), key=lambda i: curves[i].start[0])
