@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from distributed import Future
 from toy_stages import report_threads, toy_plan, write_inputs
 
 from xsurvey.engine import Plan, Stage, Store, Task, load_profile, run_plan, start_cluster
@@ -37,6 +38,18 @@ def test_results_are_the_same_with_one_worker_two_and_none(tmp_path):
         results.append(run_plan(toy_plan(paths, seed=5), store, workers=workers))
     assert outputs(results[0].store) == outputs(results[1].store) == outputs(results[2].store)
     assert [r.counts() for r in results] == [{"done": 7, "failed": 1, "skipped": 1}] * 3
+
+
+def test_reports_are_not_asked_of_workers(tmp_path, monkeypatch):
+    # one that has been given a task which keeps the interpreter to itself answers nobody
+    def asked(*_):
+        raise AssertionError("a worker was asked")
+
+    monkeypatch.setattr(Future, "result", asked)
+    paths = write_inputs(tmp_path / "in", ["a", "bad", "b"])
+    result = run_plan(toy_plan(paths), Store(tmp_path / "out"), workers=2)
+    assert result.counts() == {"done": 5, "failed": 1, "skipped": 1}
+    assert not list((tmp_path / "out").rglob("reports/*.json"))
 
 
 def test_a_task_that_kills_its_worker_stops_nobody_else(tmp_path, capfd):

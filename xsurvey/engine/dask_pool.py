@@ -14,7 +14,13 @@ from distributed.scheduler import NoValidWorkerError, NoWorkerError
 from xsurvey.engine.attempt import Attempt
 from xsurvey.engine.cluster import ClusterError, RunningCluster
 from xsurvey.engine.store import Store
-from xsurvey.engine.worker import TaskOrder, TaskReport, run_task_in_worker, write_log
+from xsurvey.engine.worker import (
+    TaskOrder,
+    TaskReport,
+    run_task_in_worker,
+    take_report,
+    write_log,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -108,8 +114,9 @@ class DaskPool:
         error: BaseException | None
         try:
             if future.status == "finished":
-                report: TaskReport = future.result()
-                return report
+                # not asked of the worker, which may be busy with a task that lets nobody in
+                report: TaskReport | None = take_report(self._store, sent.order.key)
+                return report if report is not None else future.result()
             error = None if future.cancelled() else future.exception()
         except (KilledWorker, CancelledError) as lost:  # with the report, before it was fetched
             error = lost

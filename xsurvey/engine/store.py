@@ -163,6 +163,10 @@ class Store:
                     os.replace(self.root / name, aside / name)
         shutil.rmtree(aside, ignore_errors=True)
 
+    def report_file(self, key: str) -> Path:
+        """Return where a worker of this run leaves its report of a task."""
+        return self.root / "tmp" / self.run / "reports" / f"{key}.json"
+
     def attempt(self, key: str) -> Attempt:
         """Make the folders of one attempt at a task, by this process."""
         return new_attempt(self._attempts(key))

@@ -22,7 +22,7 @@ from xsurvey.engine.provenance import json_value, timestamp, versions
 from xsurvey.engine.stage import Stage, TaskContext
 from xsurvey.engine.store import Store
 from xsurvey.errors import XSurveyError, printable
-from xsurvey.io.atomic import no_space
+from xsurvey.io.atomic import atomic_output, no_space
 from xsurvey.parameters import StepParameters
 
 _RECORD_LIMIT = 16 * 1024
@@ -105,10 +105,37 @@ def run_task(order: TaskOrder, time_limit: float | None = None, alone: bool = Fa
     return TaskReport(order.key, time.monotonic() - clock, cause, record, tuple(log.kept))
 
 
-def run_task_in_worker(order: TaskOrder, time_limit: float | None) -> TaskReport:
-    """Do a task in a process that has nothing else to do."""
+def run_task_in_worker(order: TaskOrder, time_limit: float | None) -> TaskReport | None:
+    """Do a task in a process that has nothing else to do.
+
+    Returns
+    -------
+    TaskReport or None
+        None where the report lies in a file (`take_report`). A report that had to be asked of
+        this process could not be had once it does another task, which may keep the interpreter
+        to itself for ever.
+    """
     _prepare_process()
-    return run_task(order, time_limit, alone=True)
+    report = run_task(order, time_limit, alone=True)
+    path = Store(order.output, order.run).report_file(report.key)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_output(path) as temporary:
+            temporary.write_text(json.dumps(vars(report)))
+    except (OSError, XSurveyError):  # a full disk: the report can still be asked for
+        return report
+    return None
+
+
+def take_report(store: Store, key: str) -> TaskReport | None:
+    """Return the report that a worker left in a file, and remove it; None if there is none."""
+    path = store.report_file(key)
+    try:
+        values = json.loads(path.read_text())
+    except FileNotFoundError:
+        return None
+    path.unlink(missing_ok=True)
+    return TaskReport(**{**values, "warnings": tuple(values["warnings"])})
 
 
 @functools.cache
