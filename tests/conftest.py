@@ -1,6 +1,7 @@
 """Fixtures that all rooms share: simulated event files, and the places of real data."""
 
 import importlib.util
+import logging
 import os
 import signal
 import subprocess
@@ -128,8 +129,13 @@ def call(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
     """Return a function that runs a command here and gives status, output and error text."""
 
     def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(a) for a in arguments])
+        logger = logging.getLogger("xsurvey")
+        level = logger.level  # -q and -v change it for the rest of the process
+        try:
+            with pytest.raises(SystemExit) as ended:
+                cli.main([str(a) for a in arguments])
+        finally:
+            logger.setLevel(level)
         captured = capfd.readouterr()
         return int(ended.value.code or 0), captured.out, captured.err
 

@@ -1,7 +1,7 @@
-"""Fixtures of the archives' tests: the fake archive, and a command called in this process."""
+"""Fixtures of the archives' tests: the fake archive."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,6 @@ from fake_archive import (
 )
 
 from xsurvey.archives.web import Web
-from xsurvey.cli import main as cli
 
 
 @pytest.fixture
@@ -44,16 +43,3 @@ def archives(server: ArchiveServer, monkeypatch: pytest.MonkeyPatch) -> ArchiveS
                      "NO_PROXY", "all_proxy", "ALL_PROXY"):  # fmt: skip
         monkeypatch.delenv(variable, raising=False)
     return server
-
-
-@pytest.fixture
-def call(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str]]:
-    """Return a function that runs a command here and gives status, output and error text."""
-
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as ended:
-            cli.main([str(a) for a in arguments])
-        captured = capfd.readouterr()
-        return int(ended.value.code or 0), captured.out, captured.err
-
-    return run
