@@ -113,7 +113,7 @@ IMAGE = Stage(
     helpers=(*_READING, "xsurvey.imaging"),
 )  # fmt: skip
 DETECT = Stage(
-    "detect", "2", run_detect, outputs=("found",), inputs=("events", "field"),
+    "detect", "3", run_detect, outputs=("found",), inputs=("events", "field"),
     optional_inputs=("background", "region"),
     parameters={"selection": SelectionParameters, "detection": DetectionParameters},
     helpers=("xsurvey.detection", "xsurvey.imaging.background", "xsurvey.regions"),

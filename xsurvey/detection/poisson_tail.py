@@ -9,6 +9,7 @@ approximation of Lugannani & Rice (1980, Adv. Appl. Probab. 12, 475).
 import numpy as np
 from scipy import special
 
+_SPARSE = 0.2  # photons expected on positive weights
 _ITERATIONS = 60
 _LOG_ROOT_2PI = 0.5 * np.log(2 * np.pi)
 
@@ -56,7 +57,30 @@ def log_tail(
         result[above] = _lugannani_rice(
             observed[above], background[above], variance[above], weights, multiplicity
         )
-    return np.minimum(result, 0.0)
+    low, high, sparse = _photon_bounds(observed, background, weights, multiplicity)
+    result = np.where(sparse, high, np.clip(np.minimum(result, 0.0), low, high))
+    return np.where(observed > np.maximum(mean, 0), result, 0.0)
+
+
+def _photon_bounds(
+    w: np.ndarray, b: np.ndarray, h: np.ndarray, m: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return exact bounds of the logarithm of the tail, and where the upper one is the answer.
+
+    A positive value takes a photon on a weight of at least the value, or two on positive ones;
+    the first, with none on negative weights, is enough for it. Where hardly any photon is
+    expected both bounds meet, and the smooth formula breaks down.
+    """
+    order = np.argsort(h)
+    at_least = np.concatenate((np.cumsum(m[order][::-1])[::-1], [0.0]))
+    enough = at_least[np.searchsorted(h[order], w, side="left")]
+    expected = b * np.sum(m[h > 0])
+    one = -np.expm1(-b * enough)
+    two = np.maximum(-np.expm1(-expected) - expected * np.exp(-expected), 0.0)
+    with np.errstate(divide="ignore"):
+        low = np.log(one) - b * np.sum(m[h < 0])
+        high = np.log(np.minimum(one + two, -np.expm1(-expected)))
+    return low, np.maximum(high, low), (expected < _SPARSE) & (enough > 0)
 
 
 def _lugannani_rice(
@@ -74,7 +98,10 @@ def _lugannani_rice(
     bracket = mills + 1 / slope - 1 / root
     near_mean = root < 1e-2
     bracket = np.where(near_mean, mills, bracket)
-    return np.asarray(log_density + np.log(np.maximum(bracket, 1e-300)))
+    # not positive: the formula has broken down, and the bounds alone hold
+    broken = bracket <= 0
+    value = log_density + np.log(np.where(broken, 1.0, bracket))
+    return np.asarray(np.where(broken, 0.0, value))
 
 
 def _saddle_point(

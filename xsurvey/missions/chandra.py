@@ -13,10 +13,8 @@ from typing import Any
 import numpy as np
 from astropy.wcs import WCS
 
-from xsurvey.errors import InputError
 from xsurvey.events import EventList, GoodTimeIntervals, Observation
 from xsurvey.io.fits_file import FitsFile, Table
-from xsurvey.io.table_wcs import wcs_from_columns
 from xsurvey.missions.base import Detector, DetectorColumns, Mission, SimulatedFacts
 from xsurvey.missions.reading import (
     TableSource,
@@ -31,6 +29,7 @@ from xsurvey.missions.reading import (
     require_any,
     require_columns,
     require_numbers,
+    sky_of_columns,
     span_of_header,
     time_scale,
 )
@@ -132,12 +131,7 @@ class Chandra(Mission):
         })  # fmt: skip
         require_any(table, ["ccd_id", "grade", "status", "energy"], "Chandra")
         require_numbers(table, ["ccd_id", "grade"])
-        wcs = wcs_from_columns(table, "x", "y")
-        if wcs is None:
-            raise InputError(
-                table.path, "the columns X, Y have no sky coordinate keywords (TCTYP, TCRVL, ...)",
-                "give an event file with aspect applied",
-            )  # fmt: skip
+        wcs = sky_of_columns(table, "give an event file with aspect applied")
         warnings: list[str] = []
         source = _source(table, warnings)
         gti = _good_times(file, table, warnings)

@@ -16,10 +16,8 @@ from typing import Any
 import numpy as np
 
 from xsurvey.attitude import Attitude
-from xsurvey.errors import InputError
 from xsurvey.events import EventList, Observation
 from xsurvey.io.fits_file import FitsFile, Table
-from xsurvey.io.table_wcs import wcs_from_columns
 from xsurvey.missions.base import (
     Detector,
     DetectorColumns,
@@ -43,6 +41,7 @@ from xsurvey.missions.reading import (
     require_any,
     require_columns,
     require_numbers,
+    sky_of_columns,
     time_scale,
 )
 from xsurvey.psf import KingPsf, PointSpreadFunction
@@ -151,12 +150,7 @@ class Erosita(Mission):
         })  # fmt: skip
         require_any(table, ["tm_nr", "flag", "pat_typ"], "eROSITA")
         require_numbers(table, ["tm_nr", "flag", "pat_typ", "rawx", "rawy"])
-        wcs = wcs_from_columns(table, "x", "y")
-        if wcs is None:
-            raise InputError(
-                table.path, "the columns X, Y have no sky coordinate keywords (TCTYP, TCRVL, ...)",
-                "give an event file that evtool wrote",
-            )  # fmt: skip
+        wcs = sky_of_columns(table, "give an event file that evtool wrote")
         warnings: list[str] = []
         source = _source(table, warnings)
         gti = good_times(file, table, source, warnings)

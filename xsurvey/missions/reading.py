@@ -11,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 from astropy.time import Time
+from astropy.wcs import WCS
 
 from xsurvey.errors import InputError
 from xsurvey.events import GoodTimeIntervals
 from xsurvey.io.fits_file import FitsFile, Table
+from xsurvey.io.table_wcs import wcs_from_columns
 from xsurvey.units import SkyPosition
 
 _LATEST = 1e10  # mission seconds: 300 years
@@ -159,6 +161,23 @@ def time_scale(table: Table, warnings: list[str]) -> str:
         return scale
     warnings.append(f"TIMESYS '{scale}' is unknown: taken as TT")
     return "TT"
+
+
+def sky_of_columns(table: Table, remedy: str) -> WCS:
+    """Return the sky coordinates of the columns X and Y.
+
+    Raises
+    ------
+    InputError
+        They have none.
+    """
+    wcs = wcs_from_columns(table, "x", "y")
+    if wcs is None:
+        raise InputError(
+            table.path, "the columns X, Y have no sky coordinate keywords (TCTYP, TCRVL, ...)",
+            remedy,
+        )  # fmt: skip
+    return wcs
 
 
 def read_intervals(table: Table) -> GoodTimeIntervals:
