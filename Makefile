@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := xspec,ixpe,test
+EXTRAS := ixpe,test
 
 .PHONY: help install demo three-missions test check format clean
 

@@ -1,0 +1,1 @@
+"""OGIP spectra and responses: PHA, ARF and RMF files."""

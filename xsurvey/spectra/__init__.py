@@ -1,0 +1,1 @@
+"""Spectra: extraction, responses, models, statistics and fits."""

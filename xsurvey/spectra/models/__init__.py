@@ -1,0 +1,1 @@
+"""Spectral models of XSPEC: definitions, expressions, and what evaluates them."""

@@ -1,0 +1,1 @@
+"""Statistics of counts under a model, bin by bin."""
