@@ -1,0 +1,247 @@
+"""Fits of spectra without an engine: what ``xsurvey spectrum fit`` does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xsurvey.errors import ParameterError
+from xsurvey.inference.chains import Chains
+from xsurvey.inference.diagnostics import summary as chain_summary
+from xsurvey.inference.ensemble import sample_ensembles
+from xsurvey.inference.mcmc_parameters import MCMCParameters
+from xsurvey.pipelines.spectra_of_files import (
+    ReadSpectrum,
+    SpectrumFiles,
+    datasets_of,
+    read_spectra,
+)
+from xsurvey.spectra.assembly import model_parameters
+from xsurvey.spectra.dataset import Dataset
+from xsurvey.spectra.fit import Fit, fit_spectra
+from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
+from xsurvey.spectra.fit_result import fitted_parameters, fluxes, sampled_parameters
+from xsurvey.spectra.flux import flux_functions
+from xsurvey.spectra.goodness import goodness_record
+from xsurvey.spectra.likelihood import Member, SpectralLikelihood
+from xsurvey.spectra.models.evaluator import ModelEvaluator
+from xsurvey.spectra.models.expression import Expression, parse_expression
+from xsurvey.spectra.models.settings import ModelSettings
+from xsurvey.spectra.parameter_set import ParameterSet, apply_settings
+from xsurvey.spectra.statistic_of import make_statistic
+from xsurvey.units import EnergyBand
+
+
+@dataclass(frozen=True)
+class SpectrumFit:
+    """A fit of files, with all that plots and tables need.
+
+    Attributes
+    ----------
+    spectra : list of ReadSpectrum
+    expression : Expression
+    settings : ModelSettings
+    columns : list of ndarray of int
+        For each spectrum the columns of the model's parameters.
+    fit : Fit
+    chains : Chains or None
+    summary : dict
+        For ``--json``.
+    """
+
+    spectra: list[ReadSpectrum]
+    expression: Expression
+    settings: ModelSettings
+    columns: list[np.ndarray]
+    fit: Fit
+    chains: Chains | None
+    summary: dict[str, Any]
+
+
+def fit_spectrum_files(
+    files: SpectrumFiles, parameters: SpectrumFitParameters, settings: ModelSettings,
+    flux: FluxParameters, sampling: MCMCParameters | None = None, *, seed: int = 0,
+    chain_file: Path | None = None,
+) -> SpectrumFit:  # fmt: skip
+    """Fit a model to spectra.
+
+    Parameters
+    ----------
+    files : SpectrumFiles
+    parameters, settings, flux : StepParameters
+    sampling : MCMCParameters, optional
+        Sample the posterior too; intervals are then those of the chain.
+    seed : int
+        Of the sampling.
+    chain_file : path, optional
+        HDF5 file of the chain, from which an interrupted run goes on.
+
+    Raises
+    ------
+    InputError
+        A file cannot be used, or the model cannot give such data.
+    ParameterError
+        An unknown model, parameter or value.
+    MissingDataError
+        The model library or atomic data are not installed.
+    """
+    if parameters.model is None:
+        raise ParameterError("model", "is required", "give a model, such as 'tbabs*powerlaw'")
+    expression = parse_expression(parameters.model)
+    spectra = read_spectra(files, parameters)
+    mixes = any(c.definition.kind in ("con", "acn") for c in expression.components)
+    datasets = datasets_of(spectra, parameters, mixes)
+    rows, columns = model_parameters(expression, len(datasets), parameters.untie)
+    rows = apply_settings(
+        rows, values=parameters.set, freeze=parameters.freeze, thaw=parameters.thaw,
+        links=parameters.link, limits=parameters.limits, priors=parameters.prior,
+    )  # fmt: skip
+    members = _members(expression, settings, datasets, columns, rows, parameters)
+    likelihood = SpectralLikelihood(members, rows)
+    fit = fit_spectra(
+        likelihood, confidence=parameters.confidence,
+        intervals=parameters.intervals and sampling is None, starts=parameters.starts,
+    )  # fmt: skip
+    chains = None
+    if sampling is not None:
+        chains = _sample(fit, sampling, seed, chain_file, _problem(spectra, parameters, settings))
+    summary = _summary(
+        SpectrumFit(spectra, expression, settings, columns, fit, chains, {}), parameters, flux
+    )
+    return SpectrumFit(spectra, expression, settings, columns, fit, chains, summary)
+
+
+def _members(
+    expression: Expression, settings: ModelSettings, datasets: Sequence[Dataset],
+    columns: Sequence[np.ndarray], rows: ParameterSet, parameters: SpectrumFitParameters,
+) -> list[Member]:  # fmt: skip
+    varying = {i for i, p in enumerate(rows.parameters) if p.free or p.link is not None}
+    evaluators: dict[bytes, ModelEvaluator] = {}
+    members = []
+    for dataset, own in zip(datasets, columns, strict=True):
+        free = [
+            p.name for p, column in zip(expression.parameters, own, strict=True)
+            if column in varying
+        ]  # fmt: skip
+        edges = dataset.folding.edges
+        key = edges.tobytes()
+        if key not in evaluators:
+            evaluators[key] = ModelEvaluator(expression, edges, settings, free=free)
+        statistic = make_statistic(
+            dataset, parameters.stat, parameters.chi2_variance, parameters.subtract
+        )
+        members.append(Member(dataset, evaluators[key], own, statistic))
+    return members
+
+
+def _sample(
+    fit: Fit, sampling: MCMCParameters, seed: int, chain_file: Path | None, problem: str
+) -> Chains:
+    likelihood = fit.likelihood
+    if not len(fit.theta):
+        raise ParameterError("mcmc", "no parameter is free", "thaw one, or leave out --mcmc")
+    scale = np.sqrt(np.clip(np.diag(fit.minimum.covariance), 0, None))
+    size = np.maximum(np.abs(fit.theta), likelihood.parameters.steps)
+    norms = np.array([likelihood.parameters.parameters[i].is_norm for i in likelihood.parameters.free])
+    size = np.where(norms & (fit.theta > 0), fit.theta, size)
+    scale = np.where(np.isfinite(scale) & (scale > 0), np.minimum(scale, size * 10), 0.1 * size)
+    return sample_ensembles(
+        likelihood.log_probability, fit.theta, scale, likelihood.parameters.free_names, sampling,
+        seed, chain_file, problem_key=problem,
+    )  # fmt: skip
+
+
+def _problem(
+    spectra: Sequence[ReadSpectrum], parameters: SpectrumFitParameters, settings: ModelSettings
+) -> str:
+    """Return a key of all that decides the posterior: data, responses, model, settings."""
+    key = hashlib.sha256()
+    for path in (p for s in spectra for p in s.paths):
+        key.update(Path(str(path).partition("{")[0]).read_bytes())
+        key.update(str(path).rpartition("{")[2].encode())
+    key.update(json.dumps(parameters.normalised(), sort_keys=True).encode())
+    key.update(settings.key.encode())
+    return key.hexdigest()
+
+
+def _summary(
+    result: SpectrumFit, parameters: SpectrumFitParameters, flux: FluxParameters
+) -> dict[str, Any]:
+    fit, chains = result.fit, result.chains
+    likelihood = fit.likelihood
+    members = likelihood.members
+    bands = flux.flux_band or parameters.energy or (_whole(members),)
+    span = (
+        min(float(m.dataset.folding.edges[0]) for m in members),
+        max(float(m.dataset.folding.edges[-1]) for m in members),
+    )
+    mixes = any(c.definition.kind in ("con", "acn") for c in result.expression.components)
+    functions = flux_functions(
+        result.expression, result.settings, bands, _redshift(result, flux), flux.distance,
+        span if mixes else None,
+    )  # fmt: skip
+    rows = fluxes(fit, functions, result.columns[0], parameters.confidence, chains)
+    notes = [n for s in result.spectra for n in s.notes]
+    notes += [n for m in members for n in m.dataset.notes]
+    notes += list(fit.notes) + (list(chains.warnings) if chains is not None else [])
+    summary: dict[str, Any] = {
+        "statistic": {
+            "name": parameters.stat, "value": fit.statistic,
+            "dof": likelihood.degrees_of_freedom,
+        },
+        "parameters": fitted_parameters(fit) if chains is None
+        else sampled_parameters(fit, chains, parameters.confidence),
+        "flux": rows[0], "fluxes": rows,
+        "goodness": goodness_record(fit),
+        "converged": bool(fit.minimum.converged),
+        "model": {
+            "expression": result.expression.text,
+            "evaluated_by": members[0].model.description,  # type: ignore[attr-defined]
+            **result.settings.normalised(),
+        },
+        "data": [_data_record(m.dataset, s) for m, s in zip(members, result.spectra, strict=True)],
+        "notes": list(dict.fromkeys(notes)),
+    }  # fmt: skip
+    if chains is not None:
+        summary["diagnostics"] = {
+            "converged": chains.converged, "steps": chains.steps, "burn": chains.burn,
+            "seed": chains.seed, **chains.diagnostics, "parameters": chain_summary(chains),
+        }  # fmt: skip
+    return summary
+
+
+def _whole(members: Sequence[Member]) -> EnergyBand:
+    low = min(float(m.dataset.energy_low.min()) for m in members)
+    high = max(float(m.dataset.energy_high.max()) for m in members)
+    return EnergyBand(max(low, 1e-3), high)
+
+
+def _redshift(result: SpectrumFit, flux: FluxParameters) -> float | None:
+    if flux.luminosity_redshift is not None:
+        return flux.luminosity_redshift
+    values = result.fit.values[result.columns[0]]
+    found = {
+        float(value) for p, value in zip(result.expression.parameters, values, strict=True)
+        if p.name.lower().endswith(".redshift") and value > 0
+    }  # fmt: skip
+    return found.pop() if len(found) == 1 else None
+
+
+def _data_record(dataset: Dataset, read: ReadSpectrum) -> dict[str, Any]:
+    background = dataset.background
+    record: dict[str, Any] = {
+        "spectrum": dataset.name, "files": [p.name for p in read.paths],
+        "counts": float(dataset.counts.sum()), "exposure_s": dataset.exposure,
+        "groups": len(dataset.counts), "energy_min": float(dataset.energy_low.min()),
+        "energy_max": float(dataset.energy_high.max()),
+    }  # fmt: skip
+    if background is not None:
+        record["background_counts"] = float(background.counts.sum())
+        record["background_scale"] = float(np.mean(dataset.background_scale))
+    return record

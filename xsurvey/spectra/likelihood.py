@@ -1,0 +1,185 @@
+"""Several spectra under one model: expected counts, statistic, prior; batched over parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from xsurvey.spectra.dataset import Dataset
+from xsurvey.spectra.parameter_set import ParameterSet
+from xsurvey.spectra.statistics.base import Statistic
+
+
+class FluxModel(Protocol):
+    """Photons in energy bins; `xsurvey.spectra.models.evaluator.ModelEvaluator` is one."""
+
+    def __call__(self, parameters: np.ndarray) -> np.ndarray:
+        """Return photon / cm2 / s, shape (b, n), for parameters of shape (b, p)."""
+
+
+class CountsFactor(Protocol):
+    """A factor of the effective area that is fitted with the model (cross-calibration)."""
+
+    def factor(self, parameters: np.ndarray) -> np.ndarray:
+        """Return the factor in each energy bin, shape (b, n), for parameters (b, q)."""
+
+
+class CountsModel(Protocol):
+    """Background counts in groups of channels, as a function of parameters."""
+
+    def evaluate(self, parameters: np.ndarray) -> np.ndarray:
+        """Return expected counts in the background spectrum, shape (b, m)."""
+
+
+@dataclass(frozen=True)
+class Member:
+    """One spectrum of a fit.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    model : FluxModel
+        On the energies of the dataset's folding.
+    columns : ndarray of int, shape (p,)
+        Of the model's parameters among all parameters.
+    statistic : Statistic
+        Of the source counts; with ``background`` of source and background counts, one after the
+        other.
+    area, area_columns : CountsFactor, ndarray of int
+        Cross-calibration.
+    background, background_columns : CountsModel, ndarray of int
+        Modelled background.
+    """
+
+    dataset: Dataset
+    model: FluxModel
+    columns: np.ndarray
+    statistic: Statistic
+    area: CountsFactor | None = None
+    area_columns: np.ndarray | None = None
+    background: CountsModel | None = None
+    background_columns: np.ndarray | None = None
+
+    def flux(self, full: np.ndarray) -> np.ndarray:
+        """Return the photons that the response is applied to, shape (b, n)."""
+        flux = self.model(full[:, self.columns])
+        if self.area is not None:
+            flux = flux * self.area.factor(full[:, self.area_columns])
+        return flux
+
+    def expected(self, full: np.ndarray) -> np.ndarray:
+        """Return expected counts for all parameters (b, p): (b, m), or (b, 2m) with a background.
+
+        Rows of parameters at which the model has no value are NaN.
+        """
+        counts = self.dataset.folding.fold(self.flux(full))
+        if self.background is None:
+            return counts
+        background = self.background.evaluate(full[:, self.background_columns])
+        return np.concatenate(
+            (counts + self.dataset.background_scale * background, background), axis=1
+        )
+
+
+class SpectralLikelihood:
+    """The statistic of a fit as a function of its free parameters.
+
+    Attributes
+    ----------
+    members : tuple of Member
+    parameters : ParameterSet
+    bins : int
+        Of all statistics together.
+    """
+
+    def __init__(self, members: Sequence[Member], parameters: ParameterSet) -> None:
+        self.members = tuple(members)
+        self.parameters = parameters
+        self.bins = sum(m.statistic.bins for m in self.members)
+        self._priors = [
+            (place, prior)
+            for place, i in enumerate(parameters.free)
+            if (prior := parameters.parameters[i].prior) is not None
+        ]
+        self._bounds = parameters.bounds
+        self._has_links = any(p.link is not None for p in parameters.parameters)
+        sizes = [self._width(m) for m in self.members]
+        ends = np.cumsum(sizes)
+        self._slices = [slice(b - a, b) for a, b in zip(sizes, ends, strict=True)]
+
+    @staticmethod
+    def _width(member: Member) -> int:
+        return len(member.dataset.counts) * (1 if member.background is None else 2)
+
+    @property
+    def degrees_of_freedom(self) -> int:
+        """Bins less free parameters."""
+        return self.bins - len(self.parameters.free)
+
+    def evaluate(self, theta: np.ndarray) -> np.ndarray:
+        """Return expected counts of all spectra, shape (b, M), for free parameters (b, k)."""
+        full = self.parameters.expand(np.atleast_2d(theta))
+        parts = [member.expected(full) for member in self.members]
+        model = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        if self._has_links:
+            model[~self.parameters.inside(full)] = np.nan
+        return model
+
+    def total(self, model: np.ndarray) -> np.ndarray:
+        """Return the statistic, shape (b,); infinite where the model has no value."""
+        parts = [
+            m.statistic.total(model[:, s]) for m, s in zip(self.members, self._slices, strict=True)
+        ]
+        total = np.sum(parts, axis=0)
+        return np.where(np.isnan(total), np.inf, total)
+
+    def derivatives(self, model: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return first and expected second derivatives by the model, both (b, M)."""
+        parts = [
+            m.statistic.derivatives(model[:, s])
+            for m, s in zip(self.members, self._slices, strict=True)
+        ]
+        if len(parts) == 1:
+            return parts[0]
+        first, second = zip(*parts, strict=True)
+        return np.concatenate(first, axis=1), np.concatenate(second, axis=1)
+
+    def statistic(self, theta: np.ndarray) -> np.ndarray:
+        """Return the statistic, shape (b,), for free parameters (b, k)."""
+        return self.total(self.evaluate(theta))
+
+    def log_prior(self, theta: np.ndarray) -> np.ndarray:
+        """Return the log density of the priors, shape (b,); flat ones count nothing."""
+        low, high = self._bounds.T
+        inside = np.all((theta >= low) & (theta <= high), axis=1)
+        value = np.where(inside, 0.0, -np.inf)
+        for place, prior in self._priors:
+            value = value + prior.log_density(theta[:, place])
+        return value
+
+    def penalty(self, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+        """Return -2 ln of the priors with first and second derivatives, for theta (k,)."""
+        value, gradient, curvature = 0.0, np.zeros(len(theta)), np.zeros(len(theta))
+        for place, prior in self._priors:
+            own, first, second = prior.penalty(theta[place : place + 1])
+            value += float(own[0])
+            gradient[place] += first[0]
+            curvature[place] += second[0]
+        return value, gradient, curvature
+
+    def log_probability(self, theta: np.ndarray) -> np.ndarray:
+        """Return the log of the posterior, up to a constant: shape (b,) for theta (b, k)."""
+        theta = np.atleast_2d(theta)
+        value = self.log_prior(theta)
+        possible = np.isfinite(value)
+        if possible.any():
+            value[possible] -= 0.5 * self.statistic(theta[possible])
+        return value
+
+    def expected_by_member(self, theta: np.ndarray) -> list[np.ndarray]:
+        """Return the expected counts of each spectrum, each of shape (b, m_i)."""
+        model = self.evaluate(theta)
+        return [model[:, s] for s in self._slices]
