@@ -18,6 +18,8 @@ from xsurvey.spectra.statistics.base import (
     expected_counts,
 )
 
+_TINY = np.finfo(float).tiny
+
 
 class CStat:
     """Poisson statistic of counts whose expectation is fully modelled.
@@ -47,30 +49,28 @@ class CStat:
         self.bins = self.counts.size
         self._saturated = 2 * (special.xlogy(self.counts, self.counts) - self.counts)
         self._saturated_total = float(self._saturated.sum())
-        # zero counts take no logarithm, and 0 * log 0 must not become NaN
-        with_counts = np.flatnonzero(self.counts > 0)
-        all_bins = with_counts.size == self.bins
-        self._with_counts = slice(None) if all_bins else with_counts
-        self._positive_counts = self.counts[self._with_counts]
 
     def terms(self, model: np.ndarray) -> np.ndarray:
         """Return the contribution of each bin, shape (b, m)."""
         model = expected_counts(model, self.bins)
-        terms = 2 * model + self._saturated
-        with np.errstate(divide="ignore", invalid="ignore"):
-            logarithm = np.log(model[..., self._with_counts])
-            terms[..., self._with_counts] -= 2 * self._positive_counts * logarithm
-        return _impossible_to_inf(terms, model)
+        terms = _logarithm(model)
+        with np.errstate(invalid="ignore"):
+            terms *= -self.counts
+            terms += model
+        terms *= 2
+        terms += self._saturated
+        if _suspicious(model):
+            terms[self._impossible(model)] = np.inf
+        return terms
 
     def total(self, model: np.ndarray) -> np.ndarray:
         """Return the sum over bins, shape (b,)."""
         model = expected_counts(model, self.bins)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            logarithm = np.log(model[..., self._with_counts])
-            total = 2 * (model.sum(-1) - logarithm @ self._positive_counts)
-        total = total + self._saturated_total
-        impossible = ~(np.isfinite(total) & (model.min(-1) >= 0))
-        return np.where(impossible, np.inf, total)
+        with np.errstate(invalid="ignore"):
+            total = 2 * (model.sum(-1) - _logarithm(model) @ self.counts) + self._saturated_total
+        if _suspicious(model):
+            total = np.where(self._impossible(model).any(-1), np.inf, total)
+        return np.asarray(total)
 
     def derivatives(self, model: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return gradient 2 (1 - D/m) and curvature 2/m, shape (b, m) each.
@@ -80,13 +80,23 @@ class CStat:
         safe = np.maximum(expected_counts(model, self.bins), SMALLEST_EXPECTATION)
         return 2 * (1 - self.counts / safe), 2 / safe
 
+    def _impossible(self, model: np.ndarray) -> np.ndarray:
+        good = (model < np.inf) & ((model > 0) | ((model == 0) & (self.counts == 0)))
+        return np.asarray(~good)
+
 
 def cstat_terms(counts: np.ndarray, model: np.ndarray) -> np.ndarray:
     """Return cstat bin by bin, shape (b, m), of counts (m,) under models (b, m)."""
     return CStat(counts).terms(model)
 
 
-def _impossible_to_inf(terms: np.ndarray, model: np.ndarray) -> np.ndarray:
-    if not (model.size and model.min() >= 0 and model.max() < np.inf):
-        terms[~((model >= 0) & (model < np.inf))] = np.inf
-    return terms
+def _logarithm(model: np.ndarray) -> np.ndarray:
+    """Return ln m with a finite stand-in where m is not positive: 0 x ln 0 must be 0."""
+    # in place: a second temporary of a batch's size costs more than the logarithms
+    positive = np.maximum(model, _TINY)
+    return np.log(positive, out=positive)
+
+
+def _suspicious(model: np.ndarray) -> bool:
+    """Tell whether any expectation needs a closer look: two cheap passes in the usual case."""
+    return bool(model.size) and not (model.min() > 0 and model.max() < np.inf)

@@ -29,6 +29,9 @@ from xsurvey.spectra.statistics.base import (
     expected_counts,
 )
 
+_TINY = np.finfo(float).tiny
+_CACHED = 16_384  # values at a time whose temporaries stay in the processor's cache
+
 
 class WStat:
     """Poisson statistic with a measured background.
@@ -68,6 +71,9 @@ class WStat:
             np.asarray(background_time), self.bins, positive=True,
         )  # fmt: skip
         self.ratio = other / source
+        self._whole = 1 + self.ratio
+        self._four_products = 4 * self._whole * self.background
+        self._twice_background = 2 * self.background
         self._sum = self.counts + self.background
         saturated = special.xlogy(self.counts, self.counts) - self.counts
         saturated += special.xlogy(self.background, self.background / self.ratio)
@@ -87,17 +93,33 @@ class WStat:
         model = expected_counts(model, self.bins)
         with np.errstate(invalid="ignore", over="ignore", divide="ignore"):
             b = self._profile(model)
-            terms = special.xlogy(self.counts, model + b)
-            terms += special.xlogy(self.background, b)
-            terms = 2 * (model + (1 + self.ratio) * b - terms) + self._saturated
-        impossible = ~(np.isfinite(terms) & np.isfinite(model))
-        if impossible.any():
-            terms[impossible] = np.inf
+            # either is positive where its counts are; 0 x ln 0 must be 0
+            # (in place, since temporaries of a batch's size cost more than the logarithms)
+            terms = np.maximum(model + b, _TINY)
+            np.log(terms, out=terms)
+            terms *= -self.counts
+            terms += model
+            work = np.maximum(b, _TINY)
+            np.log(work, out=work)
+            work *= self.background
+            terms -= work
+            b *= self._whole
+            terms += b
+            terms *= 2
+            terms += self._saturated
+        possible = np.isfinite(terms)
+        if not possible.all():
+            terms[~possible] = np.inf
         return terms
 
     def total(self, model: np.ndarray) -> np.ndarray:
         """Return the sum over bins, shape (b,)."""
-        return self.terms(model).sum(-1)
+        model = expected_counts(model, self.bins)
+        rows = max(_CACHED // self.bins, 1)
+        if model.ndim != 2 or len(model) <= rows:
+            return np.asarray(self.terms(model).sum(-1))
+        parts = [self.terms(model[i : i + rows]).sum(-1) for i in range(0, len(model), rows)]
+        return np.concatenate(parts)
 
     def derivatives(self, model: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return gradient and curvature of the profiled terms, shape (b, m) each.
@@ -114,13 +136,13 @@ class WStat:
 
     def _profile(self, model: np.ndarray) -> np.ndarray:
         """Return the positive root, from the form of it that does not cancel."""
-        whole = 1 + self.ratio
-        q = self._sum - whole * model
-        # of a negative model q^2 is the larger by far, but rounding may say otherwise
-        d = np.sqrt(np.maximum(q * q + 4 * whole * self.background * model, 0))
-        down = q < 0
-        divisor = np.where(down, d - q, 1.0)
-        return np.where(down, 2 * self.background * model / divisor, (q + d) / (2 * whole))
+        q = self._sum - self._whole * model
+        # never negative, but rounding may say otherwise for a negative model
+        d = np.sqrt(np.maximum(q * q + self._four_products * model, 0))
+        larger = np.abs(q) + d
+        with np.errstate(divide="ignore", invalid="ignore"):
+            other = self._twice_background * model / larger
+        return np.where(q < 0, other, larger / (2 * self._whole))
 
 
 def wstat_terms(
