@@ -15,7 +15,7 @@ R = 0.5
 def test_variances() -> None:
     model = np.array([[2.0, 8.0, 90.0]])
     expected = {
-        "data": [1 + 1, 9, 100 + 10],
+        "data": [1, 9, 100 + 10],
         "gehrels": (1 + np.sqrt(COUNTS + 0.75)) ** 2 + 0.25 * (1 + np.sqrt(BACKGROUND + 0.75)) ** 2,
         "model": [2 + 2 + 1, 8, 90 + 20 + 10],
     }
@@ -27,6 +27,12 @@ def test_variances() -> None:
         np.testing.assert_allclose(np.broadcast_to(errors, (1, 3))[0] ** 2, variance)
 
 
+def test_bins_without_any_counts_have_unit_variance() -> None:
+    statistic = ChiSquare(np.array([0.0, 0.0, 4.0]), np.array([0.0, 2.0, 0.0]), 0.1)
+    np.testing.assert_allclose(statistic.errors() ** 2, [1, 0.02, 4])
+    assert statistic.zero_count_bins == 2
+
+
 def test_gehrels_without_background_has_its_error_only() -> None:
     errors = ChiSquare(COUNTS, variance="gehrels").errors()
     np.testing.assert_allclose(errors, 1 + np.sqrt(COUNTS + 0.75))
@@ -35,7 +41,7 @@ def test_gehrels_without_background_has_its_error_only() -> None:
 def test_systematic_errors_add_in_quadrature() -> None:
     statistic = ChiSquare(COUNTS, BACKGROUND, R, systematic=0.1, background_systematic=0.2)
     np.testing.assert_allclose(
-        statistic.errors() ** 2, [2 + 0.4**2, 9 + 0.9**2, 110 + 10**2 + 4**2]
+        statistic.errors() ** 2, [1 + 0.4**2, 9 + 0.9**2, 110 + 10**2 + 4**2]
     )
 
 

@@ -6,8 +6,9 @@ where D are the counts in the source region, B those in the background region, a
 r = t_s/t_b scales the one to the other (t as in `wstat`). Variances:
 
 ``data``
-    :math:`D + r^2 B` (Sherpa's ``chi2datavar``). Where D = 0 the variance of D is taken as 1, as
-    Sherpa's ``chi2xspecvar`` does: zero would give the bin infinite weight.
+    :math:`D + r^2 B`, and 1 where both are zero: Sherpa's ``chi2datavar``. A bin with D = 0 and
+    few background counts has far too much weight; `ChiSquare.zero_count_bins` tells how many.
+    (XSPEC's minimum where both are zero is the lesser of 1 and r^2.)
 ``gehrels``
     :math:`(1 + \sqrt{D + 3/4})^2 + r^2 (1 + \sqrt{B + 3/4})^2`, upper 1-sigma limits of Gehrels
     (1986, ApJ 303, 336), Sherpa's ``chi2gehrels``. The statistic is then less than its degrees of
@@ -94,6 +95,11 @@ class ChiSquare:
                        np.asarray(background_systematic), self.bins)  # fmt: skip
         self._fixed = fixed + (s * d) ** 2 + (r * t * b) ** 2
 
+    @property
+    def zero_count_bins(self) -> int:
+        """Number of bins without counts in the source region, for which ``data`` is no variance."""
+        return int(np.count_nonzero(self.counts == 0))
+
     def errors(self, model: np.ndarray | None = None) -> np.ndarray:
         """Return sigma in counts, shape (m,); (b, m) with ``model`` for that variance."""
         if self.variance != "model":
@@ -106,14 +112,17 @@ class ChiSquare:
         """Return the contribution of each bin, shape (b, m)."""
         model = expected_counts(model, self.bins)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            residual = self.data - model
+            terms = self.data - model
+            terms *= terms
             v = self._variances(model)
-            terms = residual**2 / v
+            terms /= v
         if self.variance == "model":
             # a bin in which nothing is expected and nothing found fits
-            terms[(v == 0) & (residual == 0)] = 0.0
+            terms[(v == 0) & (self.data == model)] = 0.0
             terms[v < 0] = np.inf
-        terms[~np.isfinite(terms)] = np.inf
+        possible = np.isfinite(terms)
+        if not possible.all():
+            terms[~possible] = np.inf
         return terms
 
     def total(self, model: np.ndarray) -> np.ndarray:
@@ -149,7 +158,8 @@ def _statistical(
 ) -> np.ndarray:  # fmt: skip
     """Return the variance without what depends on the model, shape (m,)."""
     if variance == "data":
-        return np.where(d > 0, d, 1.0) + r**2 * b
+        summed = d + r**2 * b
+        return np.where(summed > 0, summed, 1.0)
     if variance == "gehrels":
         of_background = r**2 * _gehrels(b) if has_background else 0.0
         return np.asarray(_gehrels(d) + of_background)
