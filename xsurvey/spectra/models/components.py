@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Collection
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +14,7 @@ from xsurvey.spectra.models.closed_forms import CLOSED_FORMS, ClosedForm
 from xsurvey.spectra.models.definitions import ModelDefinition
 from xsurvey.spectra.models.library import xspec_library
 from xsurvey.spectra.models.settings import ModelSettings
+from xsurvey.spectra.models.tables import ABSORPTION, PLASMAS, AbsorptionTable, PlasmaTable
 
 BACKENDS = ("auto", "library", "tables")
 _REMEMBERED = 128  # vectors of a component that are kept
@@ -98,6 +100,63 @@ class ClosedFormModel:
         return flux
 
 
+class TableModel:
+    """A component with a table at one redshift; at others the library is called.
+
+    Parameters
+    ----------
+    kind : type
+        `PlasmaTable` or `AbsorptionTable`.
+    fallback : LibraryModel, optional
+        For other redshifts; without it they are errors.
+    """
+
+    def __init__(
+        self,
+        kind: type[PlasmaTable] | type[AbsorptionTable],
+        definition: ModelDefinition,
+        edges: np.ndarray,
+        settings: ModelSettings,
+        fallback: LibraryModel | None,
+    ) -> None:
+        names = [parameter.name.lower() for parameter in definition.shape_parameters]
+        self._column = names.index("redshift") if "redshift" in names else None
+        self._make = partial(kind, definition, edges, settings=settings)
+        self._definition = definition
+        self._fallback = fallback
+        self._redshift = 0.0
+        self._table = self._make(redshift=0.0) if self._column is None else None
+
+    @property
+    def description(self) -> str:
+        """Names the function whose values the table has, and its redshift."""
+        text = f"exact table of {self._definition.symbol}"
+        if self._column is None:
+            return text
+        other = "an error" if self._fallback is None else "XSPEC library"
+        at = "the first redshift" if self._table is None else f"redshift {self._redshift:g}"
+        return f"{text} at {at}, at others {other}"
+
+    def __call__(self, rows: np.ndarray, norms: np.ndarray | None) -> np.ndarray:
+        """Evaluate rows (b, p)."""
+        if self._column is None:
+            assert self._table is not None
+            return self._table(rows, norms)
+        redshifts = rows[:, self._column]
+        if self._table is None and (redshifts == redshifts[0]).all():
+            self._redshift = float(redshifts[0])
+            self._table = self._make(redshift=self._redshift)
+        if self._table is not None and (redshifts == self._redshift).all():
+            return self._table(rows, norms)
+        if self._fallback is None:
+            raise ParameterError(
+                f"{self._definition.name}.Redshift",
+                f"varies, and tables hold at one redshift ({self._redshift:g})",
+                "freeze it, or use the back end auto",
+            )  # fmt: skip
+        return self._fallback(rows, norms)
+
+
 def component_evaluator(
     definition: ModelDefinition,
     edges: np.ndarray,
@@ -119,8 +178,15 @@ def component_evaluator(
     MissingDataError
         The library or data of the model are not installed.
     """
+    places = [place for place in free if 0 <= place < len(definition.parameters)]
     if backend != "library" and definition.name in CLOSED_FORMS:
         return ClosedFormModel(definition, CLOSED_FORMS[definition.name](edges))
+    table = PlasmaTable if definition.name in PLASMAS else AbsorptionTable
+    if backend != "library" and definition.name in (*PLASMAS, *ABSORPTION):
+        names = [definition.parameters[place].name.lower() for place in places]
+        if "redshift" not in names:
+            fallback = None if backend == "tables" else LibraryModel(definition, edges, settings)
+            return TableModel(table, definition, edges, settings, fallback)
     if backend == "tables":
         raise ParameterError(
             f"model {definition.name!r}", "has no exact table", "use the back end auto or library"

@@ -60,6 +60,7 @@ class XspecLibrary:
         parameters: np.ndarray,
         settings: ModelSettings,
         argument: np.ndarray | None = None,
+        within_limits: bool = True,
     ) -> np.ndarray:
         """Evaluate one model once.
 
@@ -73,6 +74,9 @@ class XspecLibrary:
         settings : ModelSettings
         argument : ndarray, shape (n,), optional
             What a convolution acts on.
+        within_limits : bool
+            Refuse parameters beyond their hard limits. Only tables, which need the nodes of
+            the library's own interpolation, go a little beyond.
 
         Returns
         -------
@@ -89,7 +93,8 @@ class XspecLibrary:
         """
         edges = _doubles(edges)
         values = _doubles(parameters)
-        check_parameters(definition, values)
+        if within_limits:
+            check_parameters(definition, values)
         _refuse_unsupported(definition)
         if argument is None:
             flux = np.zeros(edges.size - 1)
