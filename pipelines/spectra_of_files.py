@@ -94,9 +94,7 @@ def read_spectra(
 
 def uses_background(parameters: SpectrumFitParameters) -> bool:
     """Tell whether a fit uses the background's counts."""
-    return (
-        parameters.stat == "wstat" or parameters.subtract or parameters.group.startswith("bmin")
-    )
+    return parameters.stat == "wstat" or parameters.subtract or parameters.group.startswith("bmin")
 
 
 def datasets_of(
@@ -146,9 +144,7 @@ def _read(
     other = _background(spectrum, background, wants, parameters, notes)
     read = [path, matrix_path, *(p for p in (area_path, other and other.path) if p)]
     notes += [f"{f.path.name}: {w}" for f in (matrix, area) if f is not None for w in f.warnings]
-    return ReadSpectrum(
-        spectrum, other, build_response(matrix, area), tuple(read), tuple(notes)
-    )
+    return ReadSpectrum(spectrum, other, build_response(matrix, area), tuple(read), tuple(notes))
 
 
 def _companion(spectrum: PhaSpectrum, given: Path | None, key: CompanionKey) -> Path | None:

@@ -148,7 +148,9 @@ def _sample(
         raise ParameterError("mcmc", "no parameter is free", "thaw one, or leave out --mcmc")
     scale = np.sqrt(np.clip(np.diag(fit.minimum.covariance), 0, None))
     size = np.maximum(np.abs(fit.theta), likelihood.parameters.steps)
-    norms = np.array([likelihood.parameters.parameters[i].is_norm for i in likelihood.parameters.free])
+    norms = np.array(
+        [likelihood.parameters.parameters[i].is_norm for i in likelihood.parameters.free]
+    )
     size = np.where(norms & (fit.theta > 0), fit.theta, size)
     scale = np.where(np.isfinite(scale) & (scale > 0), np.minimum(scale, size * 10), 0.1 * size)
     return sample_ensembles(

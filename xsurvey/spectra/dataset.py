@@ -138,6 +138,7 @@ def make_dataset(
     folding = FoldingMatrix(response, positions, grouping, weight, whole_range)
     error = spectrum.statistical_error
     counts = groups.sum_groups(spectrum.counts, grouping)
+    energies = groups.group_energies(grouping, low, high)
     systematic = (
         np.zeros(len(spectrum.counts))
         if spectrum.systematic_error is None
@@ -145,8 +146,7 @@ def make_dataset(
     )
     return Dataset(
         name=spectrum.path.name + (f"{{{spectrum.row}}}" if spectrum.row else ""),
-        energy_low=np.minimum(low[grouping.first], low[grouping.last - 1]),
-        energy_high=np.maximum(high[grouping.last - 1], high[grouping.first]),
+        energy_low=energies[0], energy_high=energies[1],
         counts=counts, time=_time(spectrum, grouping), exposure=spectrum.exposure,
         folding=folding, background=_background_counts(background, grouping),
         statistical_error=None if error is None
@@ -212,15 +212,16 @@ def _grouped(
             "group", f"'{rule}' is no way of grouping", "use none, file, opt, min1, bmin1, ..."
         )
     if rule == "none":
-        return groups.ungrouped(good)
+        return groups.ungrouped(~good)
     if rule == "file":
         if spectrum.grouping is None:
             raise InputError(
                 spectrum.path, "has no GROUPING", "leave out --group file or choose another way"
             )
-        return groups.group_by_file(spectrum.grouping, good)
+        return groups.group_by_file(spectrum.grouping, ~good)
     if rule == "opt":
-        fwhm = groups.fwhm_in_channels(response.matrix)[positions]
+        width = response.channel_high - response.channel_low
+        fwhm = groups.fwhm_in_channels(response.matrix, width)[positions]
         return groups.group_optimal(spectrum.counts, fwhm, good)
     if match[2]:
         return groups.group_min_counts(spectrum.counts, int(match[2]), good)
@@ -236,8 +237,7 @@ def _noticed(
 ) -> Grouping:
     if not bands:
         return grouping
-    group_low = np.minimum(low[grouping.first], low[grouping.last - 1])
-    group_high = np.maximum(high[grouping.last - 1], high[grouping.first])
+    group_low, group_high = groups.group_energies(grouping, low, high)
     kept = np.zeros(len(group_low), dtype=bool)
     for band in bands:
         kept |= (group_high > band.minimum) & (group_low < band.maximum)

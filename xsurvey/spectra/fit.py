@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from scipy.stats import chi2
 
 from xsurvey.errors import InputError
-from xsurvey.inference.minimise import Minimum, minimise_from
-from xsurvey.inference.profile_interval import ProfileInterval, profile_interval
+from xsurvey.inference.minimise import minimise_from
+from xsurvey.inference.minimum import Minimum
+from xsurvey.inference.profile import profile_delta, profile_interval
 from xsurvey.spectra.flux import FluxObjective, gradient_of
 from xsurvey.spectra.likelihood import SpectralLikelihood
-from xsurvey.spectra.profile import Objective, profile_statistic
+from xsurvey.spectra.profile import PenalisedObjective, profile_statistic
 from xsurvey.spectra.starts import choose_starts
 
 logger = logging.getLogger(__name__)
@@ -74,19 +74,6 @@ class Fit:
         return self.likelihood.parameters.expand(self.theta[None, :])[0]
 
 
-def delta_of(confidence: float) -> float:
-    """Return by how much the statistic rises at the ends of an interval of one parameter.
-
-    Wilks' theorem: the quantile of chi-square with one degree of freedom.
-
-    Examples
-    --------
-    >>> round(delta_of(0.9), 3)
-    2.706
-    """
-    return float(chi2.ppf(confidence, 1))
-
-
 def fit_spectra(
     likelihood: SpectralLikelihood, *, confidence: float = 0.6827, intervals: bool = True,
     starts: int = 4,
@@ -117,32 +104,39 @@ def fit_spectra(
             "model", "predicts no counts that could give these data at the start values",
             "give other start values (--set), or another model",
         )  # fmt: skip
-    best = minimise_from(likelihood, begin, parameters.bounds, _scale(likelihood, begin[0]))
+    best = _minimum(likelihood, begin)
     notes: list[str] = []
     found: dict[int, Interval] = {}
     for _ in range(_RESTARTS if intervals else 0):
-        found, better = _all_intervals(likelihood, best, delta_of(confidence))
+        found, better = _all_intervals(likelihood, best, profile_delta(confidence))
         if better is None:
             break
         logger.info("an interval found a better fit: beginning again from there")
-        best = minimise_from(
-            likelihood, better[None, :], parameters.bounds, _scale(likelihood, better)
-        )
+        best = _minimum(likelihood, better[None, :])
     else:
         if intervals:
             notes.append("intervals kept finding better fits: the best fit is not certain")
     if not best.converged:
         notes.append(f"the fit did not converge ({best.message})")
-    statistic = float(likelihood.statistic(best.theta[None, :])[0])
-    return Fit(likelihood, best.theta, statistic, best, found, confidence, tuple(notes))
+    statistic = float(likelihood.statistic(best.best[None, :])[0])
+    return Fit(likelihood, best.best, statistic, best, found, confidence, tuple(notes))
+
+
+def _minimum(likelihood: SpectralLikelihood, starts: np.ndarray) -> Minimum:
+    scale = _scale(likelihood, starts[0])
+    return minimise_from(
+        likelihood, starts, likelihood.parameters.bounds, scale, likelihood.penalty
+    )[0]
 
 
 def _nothing_free(likelihood: SpectralLikelihood, confidence: float) -> Fit:
     theta = np.empty(0)
     statistic = float(likelihood.statistic(theta[None, :])[0])
+    none = np.empty(0, bool)
     minimum = Minimum(
-        theta=theta, statistic=statistic, covariance=np.empty((0, 0)),
-        at_bounds=np.empty(0, bool), converged=True, message="nothing is free", evaluations=1,
+        best=theta, statistic=statistic, covariance=np.empty((0, 0)), gradient=theta,
+        at_bounds=none, undetermined=none, converged=True, message="nothing is free",
+        iterations=0, evaluations=1, rows=1,
     )  # fmt: skip
     return Fit(likelihood, theta, statistic, minimum, {}, confidence)
 
@@ -160,9 +154,9 @@ def _all_intervals(
 ) -> tuple[dict[int, Interval], np.ndarray | None]:
     """Return the intervals, or where one of them met a better fit."""
     bounds = likelihood.parameters.bounds
-    scale = _scale(likelihood, best.theta)
+    scale = _scale(likelihood, best.best)
     found = {}
-    for index in range(len(best.theta)):
+    for index in range(len(best.best)):
         interval, better = _interval(likelihood, best, index, bounds, scale, delta)
         if better is not None:
             return {}, better
@@ -171,8 +165,8 @@ def _all_intervals(
 
 
 def _interval(
-    objective: Objective, best: Minimum, index: int, bounds: np.ndarray, scale: np.ndarray,
-    delta: float,
+    objective: PenalisedObjective, best: Minimum, index: int,
+    bounds: tuple[np.ndarray, np.ndarray], scale: np.ndarray, delta: float,
 ) -> tuple[Interval, np.ndarray | None]:  # fmt: skip
     profile = profile_statistic(objective, best, index, bounds, scale)
     places: dict[float, np.ndarray] = {}
@@ -184,12 +178,12 @@ def _interval(
     guess = np.sqrt(best.covariance[index, index]) if len(best.covariance) else np.nan
     if not (np.isfinite(guess) and guess > 0):
         guess = float(scale[index])
-    result: ProfileInterval = profile_interval(
-        statistic, float(best.theta[index]), float(guess), tuple(bounds[index]), delta,
-        best.statistic,
+    result = profile_interval(
+        statistic, float(best.best[index]), best.statistic, float(guess),
+        (float(bounds[0][index]), float(bounds[1][index])), delta,
     )  # fmt: skip
     if result.better is not None:
-        return Interval(np.nan, np.nan), places[result.better]
+        return Interval(np.nan, np.nan), places[result.better[0]]
     return Interval(
         result.lower, result.upper, result.lower_at_bound, result.upper_at_bound
     ), None
@@ -224,30 +218,31 @@ def flux_interval(
     sigma = _flux_sigma(fit, flux, bounds, scale)
     index = _leading_norm(fit, flux, value)
     if index is None:
-        half = sigma * np.sqrt(delta_of(confidence))
+        half = sigma * np.sqrt(profile_delta(confidence))
         return value, Interval(max(value - half, 0.0), value + half, value < half), "linear"
-    objective = FluxObjective(likelihood, flux, index, tuple(bounds[index]))
-    start = theta.copy()
-    start[index] = value
-    limits, sizes = bounds.copy(), scale.copy()
-    limits[index] = 0.0, max(value, sigma) * 1e6
-    sizes[index] = max(value, sigma)
-    covariance = _flux_covariance(fit, flux, index, sigma, bounds, scale)
-    minimum = Minimum(
-        theta=start, statistic=fit.minimum.statistic, covariance=covariance,
-        at_bounds=fit.minimum.at_bounds, converged=True, message="", evaluations=0,
-    )  # fmt: skip
-    interval, better = _interval(
-        objective, minimum, index, limits, sizes, delta_of(confidence)
+    reference = max(value, sigma)
+    objective = FluxObjective(
+        likelihood, flux, index, (float(bounds[0][index]), float(bounds[1][index])), reference
     )
+    start = theta.copy()
+    start[index] = value / reference
+    limits, sizes = (bounds[0].copy(), bounds[1].copy()), scale.copy()
+    limits[0][index], limits[1][index], sizes[index] = 0.0, 1e6, 1.0
+    covariance = _flux_covariance(fit, flux, index, reference, bounds, scale)
+    minimum = replace(fit.minimum, best=start, covariance=covariance)
+    found, better = _interval(objective, minimum, index, limits, sizes, profile_delta(confidence))
     if better is not None:
-        half = sigma * np.sqrt(delta_of(confidence))
+        half = sigma * np.sqrt(profile_delta(confidence))
         return value, Interval(max(value - half, 0.0), value + half, value < half), "linear"
+    interval = replace(found, lower=found.lower * reference, upper=found.upper * reference)
     return value, interval, "profile"
 
 
 def _flux_sigma(
-    fit: Fit, flux: Callable[[np.ndarray], np.ndarray], bounds: np.ndarray, scale: np.ndarray
+    fit: Fit,
+    flux: Callable[[np.ndarray], np.ndarray],
+    bounds: tuple[np.ndarray, np.ndarray],
+    scale: np.ndarray,
 ) -> float:
     gradient = gradient_of(flux, fit.theta, 1e-3 * scale, fit.likelihood.parameters.expand, bounds)
     variance = gradient @ np.nan_to_num(fit.minimum.covariance) @ gradient
@@ -255,19 +250,17 @@ def _flux_sigma(
 
 
 def _flux_covariance(
-    fit: Fit, flux: Callable[[np.ndarray], np.ndarray], index: int, sigma: float,
-    bounds: np.ndarray, scale: np.ndarray,
+    fit: Fit, flux: Callable[[np.ndarray], np.ndarray], index: int, reference: float,
+    bounds: tuple[np.ndarray, np.ndarray], scale: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
     """Return the covariance of the parameters in which a norm gave way to the flux."""
     gradient = gradient_of(flux, fit.theta, 1e-3 * scale, fit.likelihood.parameters.expand, bounds)
     turn = np.eye(len(fit.theta))
-    turn[index] = gradient
+    turn[index] = gradient / reference
     return np.asarray(turn @ np.nan_to_num(fit.minimum.covariance) @ turn.T)
 
 
-def _leading_norm(
-    fit: Fit, flux: Callable[[np.ndarray], np.ndarray], value: float
-) -> int | None:
+def _leading_norm(fit: Fit, flux: Callable[[np.ndarray], np.ndarray], value: float) -> int | None:
     """Return the place of the free norm that most of the flux comes from, if it is linear in it."""
     parameters = fit.likelihood.parameters
     shares = {}

@@ -99,8 +99,7 @@ def fluxes(
     rows = []
     for row in functions:
         records = {
-            name: _flux_record(fit, flux, columns, confidence, chains)
-            for name, flux in row.items()
+            name: _flux_record(fit, flux, columns, confidence, chains) for name, flux in row.items()
         }
         rows.append(records.pop("absorbed") | records)
     return rows

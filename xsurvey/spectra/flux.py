@@ -17,6 +17,7 @@ from astropy.cosmology import LambdaCDM
 
 from xsurvey.errors import ParameterError
 from xsurvey.spectra.assembly import absorbing_columns
+from xsurvey.spectra.likelihood import SpectralLikelihood
 from xsurvey.spectra.models.evaluator import ModelEvaluator
 from xsurvey.spectra.models.expression import Expression
 from xsurvey.spectra.models.settings import ModelSettings
@@ -163,12 +164,15 @@ class FluxObjective:
     index : int
         Of the norm among the free parameters.
     norm_limits : (float, float)
+    reference : float
+        Flux that the parameter is a multiple of, so that it is of the order of one.
     """
 
-    likelihood: object
+    likelihood: SpectralLikelihood
     flux: Callable[[np.ndarray], np.ndarray]
     index: int
     norm_limits: tuple[float, float]
+    reference: float
 
     def norms(self, theta: np.ndarray) -> np.ndarray:
         """Return the free parameters (b, k) for those in which the norm is the flux.
@@ -178,10 +182,10 @@ class FluxObjective:
         theta = np.atleast_2d(theta)
         pair = np.repeat(theta, 2, axis=0)
         pair[:, self.index] = np.tile([0.0, 1.0], len(theta))
-        found = self.flux(self.likelihood.parameters.expand(pair))  # type: ignore[attr-defined]
+        found = self.flux(self.likelihood.parameters.expand(pair))
         rest, with_one = found[0::2], found[1::2]
         with np.errstate(divide="ignore", invalid="ignore"):
-            norm = (theta[:, self.index] - rest) / (with_one - rest)
+            norm = (theta[:, self.index] * self.reference - rest) / (with_one - rest)
         low, high = self.norm_limits
         known = theta.copy()
         known[:, self.index] = np.where((norm >= low) & (norm <= high), norm, np.nan)
@@ -192,31 +196,32 @@ class FluxObjective:
         known = self.norms(theta)
         impossible = np.isnan(known[:, self.index])
         known[impossible, self.index] = self.norm_limits[0]
-        model = self.likelihood.evaluate(known)  # type: ignore[attr-defined]
+        model = self.likelihood.evaluate(known)
         model[impossible] = np.nan
         return model
 
     def total(self, model: np.ndarray) -> np.ndarray:
         """Return the statistic."""
-        return self.likelihood.total(model)  # type: ignore[attr-defined,no-any-return]
+        return self.likelihood.total(model)
 
     def derivatives(self, model: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the statistic's derivatives by the model."""
-        return self.likelihood.derivatives(model)  # type: ignore[attr-defined,no-any-return]
+        return self.likelihood.derivatives(model)
 
-    def penalty(self, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    def penalty(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return what priors of the other parameters add."""
-        known = self.norms(theta)[0]
-        value, gradient, curvature = self.likelihood.penalty(known)  # type: ignore[attr-defined]
-        gradient[self.index] = curvature[self.index] = 0.0
-        return value, gradient, curvature
+        known = self.norms(theta)
+        value, gradient, curvature = self.likelihood.penalty(known)
+        gradient[:, self.index] = curvature[:, self.index] = 0.0
+        return np.nan_to_num(value), gradient, curvature
 
 
 def gradient_of(flux: Callable[[np.ndarray], np.ndarray], theta: np.ndarray, steps: np.ndarray,
-                expand: FullParameters, bounds: np.ndarray) -> np.ndarray:  # fmt: skip
+                expand: FullParameters,
+                bounds: tuple[np.ndarray, np.ndarray]) -> np.ndarray:  # fmt: skip
     """Return the derivative of a flux by the free parameters, shape (k,), by differences."""
-    low = np.maximum(theta - steps, bounds[:, 0])
-    high = np.minimum(theta + steps, bounds[:, 1])
+    low = np.maximum(theta - steps, bounds[0])
+    high = np.minimum(theta + steps, bounds[1])
     rows = np.repeat(theta[None, :], 2 * len(theta), axis=0)
     places = np.arange(len(theta))
     rows[places, places] = low

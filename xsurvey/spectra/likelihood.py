@@ -8,7 +8,10 @@ from typing import Protocol
 
 import numpy as np
 
+from xsurvey.spectra.background_models.base import BackgroundModel
+from xsurvey.spectra.background_models.joint import ModelledBackground
 from xsurvey.spectra.dataset import Dataset
+from xsurvey.spectra.effective_area_nuisance import EffectiveAreaNuisance
 from xsurvey.spectra.parameter_set import ParameterSet
 from xsurvey.spectra.statistics.base import Statistic
 
@@ -18,20 +21,6 @@ class FluxModel(Protocol):
 
     def __call__(self, parameters: np.ndarray) -> np.ndarray:
         """Return photon / cm2 / s, shape (b, n), for parameters of shape (b, p)."""
-
-
-class CountsFactor(Protocol):
-    """A factor of the effective area that is fitted with the model (cross-calibration)."""
-
-    def factor(self, parameters: np.ndarray) -> np.ndarray:
-        """Return the factor in each energy bin, shape (b, n), for parameters (b, q)."""
-
-
-class CountsModel(Protocol):
-    """Background counts in groups of channels, as a function of parameters."""
-
-    def evaluate(self, parameters: np.ndarray) -> np.ndarray:
-        """Return expected counts in the background spectrum, shape (b, m)."""
 
 
 @dataclass(frozen=True)
@@ -46,11 +35,10 @@ class Member:
     columns : ndarray of int, shape (p,)
         Of the model's parameters among all parameters.
     statistic : Statistic
-        Of the source counts; with ``background`` of source and background counts, one after the
-        other.
-    area, area_columns : CountsFactor, ndarray of int
+        Of the source counts; with ``background`` a `ModelledBackground`.
+    area, area_columns : EffectiveAreaNuisance, ndarray of int
         Cross-calibration.
-    background, background_columns : CountsModel, ndarray of int
+    background, background_columns : BackgroundModel, ndarray of int
         Modelled background.
     """
 
@@ -58,30 +46,31 @@ class Member:
     model: FluxModel
     columns: np.ndarray
     statistic: Statistic
-    area: CountsFactor | None = None
+    area: EffectiveAreaNuisance | None = None
     area_columns: np.ndarray | None = None
-    background: CountsModel | None = None
+    background: BackgroundModel | None = None
     background_columns: np.ndarray | None = None
 
     def flux(self, full: np.ndarray) -> np.ndarray:
         """Return the photons that the response is applied to, shape (b, n)."""
         flux = self.model(full[:, self.columns])
         if self.area is not None:
-            flux = flux * self.area.factor(full[:, self.area_columns])
+            edges = self.dataset.folding.edges
+            centre = np.sqrt(edges[1:] * edges[:-1])
+            flux = flux * self.area.factor(full[:, self.area_columns], centre)
         return flux
 
     def expected(self, full: np.ndarray) -> np.ndarray:
-        """Return expected counts for all parameters (b, p): (b, m), or (b, 2m) with a background.
+        """Return expected counts for all parameters (b, p): (b, m), then those of the background.
 
         Rows of parameters at which the model has no value are NaN.
         """
         counts = self.dataset.folding.fold(self.flux(full))
         if self.background is None:
             return counts
-        background = self.background.evaluate(full[:, self.background_columns])
-        return np.concatenate(
-            (counts + self.dataset.background_scale * background, background), axis=1
-        )
+        assert isinstance(self.statistic, ModelledBackground)
+        channels = self.background.evaluate(full[:, self.background_columns])
+        return self.statistic.expected(counts, channels)
 
 
 class SpectralLikelihood:
@@ -106,13 +95,9 @@ class SpectralLikelihood:
         ]
         self._bounds = parameters.bounds
         self._has_links = any(p.link is not None for p in parameters.parameters)
-        sizes = [self._width(m) for m in self.members]
+        sizes = [m.statistic.bins for m in self.members]
         ends = np.cumsum(sizes)
         self._slices = [slice(b - a, b) for a, b in zip(sizes, ends, strict=True)]
-
-    @staticmethod
-    def _width(member: Member) -> int:
-        return len(member.dataset.counts) * (1 if member.background is None else 2)
 
     @property
     def degrees_of_freedom(self) -> int:
@@ -153,21 +138,22 @@ class SpectralLikelihood:
 
     def log_prior(self, theta: np.ndarray) -> np.ndarray:
         """Return the log density of the priors, shape (b,); flat ones count nothing."""
-        low, high = self._bounds.T
+        low, high = self._bounds
         inside = np.all((theta >= low) & (theta <= high), axis=1)
         value = np.where(inside, 0.0, -np.inf)
         for place, prior in self._priors:
             value = value + prior.log_density(theta[:, place])
         return value
 
-    def penalty(self, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return -2 ln of the priors with first and second derivatives, for theta (k,)."""
-        value, gradient, curvature = 0.0, np.zeros(len(theta)), np.zeros(len(theta))
+    def penalty(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return -2 ln of the priors, (b,), with first and second derivatives, (b, k) each."""
+        value = np.zeros(len(theta))
+        gradient, curvature = np.zeros(theta.shape), np.zeros(theta.shape)
         for place, prior in self._priors:
-            own, first, second = prior.penalty(theta[place : place + 1])
-            value += float(own[0])
-            gradient[place] += first[0]
-            curvature[place] += second[0]
+            own, first, second = prior.penalty(theta[:, place])
+            value += own
+            gradient[:, place] += first
+            curvature[:, place] += second
         return value, gradient, curvature
 
     def log_probability(self, theta: np.ndarray) -> np.ndarray:

@@ -90,9 +90,10 @@ class ParameterSet:
         return self.values[self.free]
 
     @property
-    def bounds(self) -> np.ndarray:
-        """Limits of the fitted parameters, hard ones and those of priors, shape (k, 2)."""
-        return np.array([self.parameters[i].limits for i in self.free]).reshape(-1, 2)
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper limits of the fitted parameters, hard ones and priors', (k,) each."""
+        limits = np.array([self.parameters[i].limits for i in self.free]).reshape(-1, 2)
+        return limits[:, 0], limits[:, 1]
 
     @property
     def steps(self) -> np.ndarray:

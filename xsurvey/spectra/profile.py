@@ -8,30 +8,23 @@ from typing import Protocol
 
 import numpy as np
 
-from xsurvey.inference.minimise import Minimum, minimise
+from xsurvey.inference.minimise import minimise
+from xsurvey.inference.minimum import Minimum
+from xsurvey.inference.statistic_target import Objective
 
 
-class Objective(Protocol):
-    """What `xsurvey.inference.minimise.minimise` takes."""
+class PenalisedObjective(Objective, Protocol):
+    """An objective with what priors add to it."""
 
-    def evaluate(self, theta: np.ndarray) -> np.ndarray:
-        """Return models, shape (b, m), for parameters (b, k)."""
-
-    def total(self, model: np.ndarray) -> np.ndarray:
-        """Return the statistic, shape (b,)."""
-
-    def derivatives(self, model: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return first and second derivatives of the statistic by the model, (b, m) each."""
-
-    def penalty(self, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
-        """Return what priors add, with derivatives, for theta (k,)."""
+    def penalty(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return what priors add, (b,), and derivatives, (b, k), for theta (b, k)."""
 
 
 @dataclass(frozen=True)
 class Held:
     """An objective of which one parameter is held at a value."""
 
-    objective: Objective
+    objective: PenalisedObjective
     index: int
     value: float
 
@@ -50,24 +43,29 @@ class Held:
         """Return the statistic's derivatives by the model."""
         return self.objective.derivatives(model)
 
-    def penalty(self, theta: np.ndarray) -> tuple[float, np.ndarray, np.ndarray]:
+    def penalty(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return what priors add; derivatives are those by the other parameters."""
-        value, gradient, curvature = self.objective.penalty(self._whole(theta))
-        return value, np.delete(gradient, self.index), np.delete(curvature, self.index)
+        value, *derivatives = self.objective.penalty(self._whole(theta))
+        gradient, curvature = (np.delete(d, self.index, axis=1) for d in derivatives)
+        return value, gradient, curvature
 
 
 def profile_statistic(
-    objective: Objective, best: Minimum, index: int, bounds: np.ndarray, scale: np.ndarray
+    objective: PenalisedObjective,
+    best: Minimum,
+    index: int,
+    bounds: tuple[np.ndarray, np.ndarray],
+    scale: np.ndarray,
 ) -> Callable[[float], tuple[float, np.ndarray]]:
     """Return the function from a parameter's value to the least statistic with it held.
 
     Parameters
     ----------
-    objective : Objective
+    objective : PenalisedObjective
     best : Minimum
     index : int
         Of the parameter that is held.
-    bounds : ndarray, shape (k, 2)
+    bounds : pair of ndarray, shape (k,)
     scale : ndarray, shape (k,)
 
     Returns
@@ -76,19 +74,24 @@ def profile_statistic(
         From a value to the statistic and all parameters there, shape (k,). The fit of the others
         starts where their covariance says that they are.
     """
-    others = np.arange(len(best.theta)) != index
+    others = np.arange(len(best.best)) != index
     slope = _slope(best.covariance, index)[others]
 
     def statistic(value: float) -> tuple[float, np.ndarray]:
         held = Held(objective, index, value)
         if not others.any():
-            theta = np.empty(0)
-            found = float(held.total(held.evaluate(theta[None, :]))[0])
-            return found + held.penalty(theta)[0], np.array([value])
-        start = best.theta[others] + slope * (value - best.theta[index])
-        start = np.clip(start, *bounds[others].T)
-        minimum = minimise(held, start, bounds[others], scale[others])
-        return minimum.statistic, np.insert(minimum.theta, index, value)
+            theta = np.empty((1, 0))
+            found = held.total(held.evaluate(theta)) + held.penalty(theta)[0]
+            return float(found[0]), np.array([value])
+        start = best.best[others] + slope * (value - best.best[index])
+        limits = (bounds[0][others], bounds[1][others])
+        start = np.clip(start, *limits)
+        if not np.isfinite(held.total(held.evaluate(start[None, :]))[0]):
+            start = best.best[others]
+            if not np.isfinite(held.total(held.evaluate(start[None, :]))[0]):
+                return np.inf, np.insert(start, index, value)
+        minimum = minimise(held, start, limits, scale[others], held.penalty, probe=False)
+        return minimum.statistic, np.insert(minimum.best, index, value)
 
     return statistic
 

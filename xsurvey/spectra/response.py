@@ -145,9 +145,7 @@ class FoldingMatrix:
                 "energy", "no photon reaches these channels through the response",
                 "widen the energy range or give the right response",
             )  # fmt: skip
-        first, last = (
-            (0, summed.shape[0]) if whole_range else (int(used[0]), int(used[-1]) + 1)
-        )
+        first, last = (0, summed.shape[0]) if whole_range else (int(used[0]), int(used[-1]) + 1)
         cut = csr_array(summed)[first:last]
         self.edges = np.ascontiguousarray(response.edges[first : last + 1])
         self.groups = cut.shape[1]

@@ -41,7 +41,7 @@ def scaled_norms(likelihood: SpectralLikelihood, theta: np.ndarray) -> np.ndarra
     ratio = np.where(np.isfinite(ratio) & (ratio > 0), ratio, 1.0)
     scaled = theta.copy()
     scaled[:, norms] *= ratio[:, None]
-    return np.clip(scaled, *parameters.bounds.T)
+    return np.clip(scaled, *parameters.bounds)
 
 
 def _background(dataset: object) -> np.ndarray:
@@ -64,7 +64,7 @@ def candidates(likelihood: SpectralLikelihood, theta: np.ndarray, count: int) ->
     ndarray, shape (count, k)
     """
     parameters = likelihood.parameters
-    low, high = parameters.bounds.T
+    low, high = parameters.bounds
     # a Sobol sequence without its first point, which is a corner
     engine = qmc.Sobol(len(theta), scramble=False)
     unit = engine.random(1 << int(np.ceil(np.log2(count + 1))))[1 : count + 1]
