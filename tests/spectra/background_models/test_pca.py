@@ -88,6 +88,13 @@ def test_a_line_that_no_training_spectrum_has_is_added(trained: PcaBackground) -
     )
 
 
+@pytest.mark.parametrize("scale", [1.0, 0.02])
+def test_noise_is_not_taken_for_lines(trained: PcaBackground, scale: float) -> None:
+    rng = np.random.default_rng(40)
+    fits = [fit_pca(trained, rng.poisson(scale * e)) for e in truth(rng, 25)]
+    assert sum(f.model.lines > 0 for f in fits) <= 2
+
+
 def test_covariance_is_the_scatter_of_fits(trained: PcaBackground) -> None:
     rng = np.random.default_rng(35)
     model = trained.model(2)
