@@ -43,7 +43,7 @@ def find_atomdb(settings: ModelSettings) -> Path:
     data = DATASETS[DATASET]
     if settings.atomdb != data.version:
         raise MissingDataError(
-            f"AtomDB {settings.atomdb}", f"its files {name}_line.fits and _coco.fits were not found",
+            f"AtomDB {settings.atomdb}", f"{name}_line.fits and _coco.fits were not found",
             f"set ATOMDB to their folder, or use {data.version}",
         )  # fmt: skip
     raise MissingDataError(

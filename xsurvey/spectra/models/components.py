@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from functools import partial
 from typing import Protocol
 
@@ -14,7 +14,13 @@ from xsurvey.spectra.models.closed_forms import CLOSED_FORMS, ClosedForm
 from xsurvey.spectra.models.definitions import ModelDefinition
 from xsurvey.spectra.models.library import xspec_library
 from xsurvey.spectra.models.settings import ModelSettings
-from xsurvey.spectra.models.tables import ABSORPTION, PLASMAS, AbsorptionTable, PlasmaTable
+from xsurvey.spectra.models.tables import (
+    ABSORPTION,
+    PLASMAS,
+    SINGLE_PRECISION,
+    AbsorptionTable,
+    PlasmaTable,
+)
 
 BACKENDS = ("auto", "library", "tables")
 _REMEMBERED = 128  # vectors of a component that are kept
@@ -35,7 +41,10 @@ class ComponentEvaluator(Protocol):
 
 
 class LibraryModel:
-    """A component that XSPEC's library evaluates, each distinct parameter vector once."""
+    """A component that XSPEC's library evaluates, each distinct parameter vector once.
+
+    ``failure`` is why the last vector that is NaN is so.
+    """
 
     def __init__(
         self, definition: ModelDefinition, edges: np.ndarray, settings: ModelSettings
@@ -44,6 +53,7 @@ class LibraryModel:
         self._edges = edges
         self._settings = settings
         self._recent: OrderedDict[bytes, np.ndarray] = OrderedDict()
+        self.failure: ParameterError | None = None
         self._library = xspec_library()
         self._library.check(definition, settings)
 
@@ -81,7 +91,8 @@ class LibraryModel:
             return self._library.evaluate(
                 self._definition, self._edges, row, self._settings, argument
             )
-        except ParameterError:
+        except ParameterError as error:
+            self.failure = error
             return np.full(self._edges.size - 1, np.nan)
 
 
@@ -107,8 +118,8 @@ class TableModel:
     ----------
     kind : type
         `PlasmaTable` or `AbsorptionTable`.
-    fallback : LibraryModel, optional
-        For other redshifts; without it they are errors.
+    fallback : callable, optional
+        Makes the model for other redshifts; without it they are errors.
     """
 
     def __init__(
@@ -117,20 +128,21 @@ class TableModel:
         definition: ModelDefinition,
         edges: np.ndarray,
         settings: ModelSettings,
-        fallback: LibraryModel | None,
+        fallback: Callable[[], LibraryModel] | None,
     ) -> None:
         names = [parameter.name.lower() for parameter in definition.shape_parameters]
         self._column = names.index("redshift") if "redshift" in names else None
         self._make = partial(kind, definition, edges, settings=settings)
         self._definition = definition
         self._fallback = fallback
+        self._library: LibraryModel | None = None
         self._redshift = 0.0
         self._table = self._make(redshift=0.0) if self._column is None else None
 
     @property
     def description(self) -> str:
         """Names the function whose values the table has, and its redshift."""
-        text = f"exact table of {self._definition.symbol}"
+        text = f"table of {self._definition.symbol}"
         if self._column is None:
             return text
         other = "an error" if self._fallback is None else "XSPEC library"
@@ -154,7 +166,14 @@ class TableModel:
                 f"varies, and tables hold at one redshift ({self._redshift:g})",
                 "freeze it, or use the back end auto",
             )  # fmt: skip
-        return self._fallback(rows, norms)
+        if self._library is None:
+            self._library = self._fallback()
+        return self._library(rows, norms)
+
+
+def _has_table(name: str, settings: ModelSettings) -> bool:
+    exact = name not in SINGLE_PRECISION or settings.smooth_phabs
+    return exact and (name in PLASMAS or name in ABSORPTION)
 
 
 def component_evaluator(
@@ -182,10 +201,11 @@ def component_evaluator(
     if backend != "library" and definition.name in CLOSED_FORMS:
         return ClosedFormModel(definition, CLOSED_FORMS[definition.name](edges))
     table = PlasmaTable if definition.name in PLASMAS else AbsorptionTable
-    if backend != "library" and definition.name in (*PLASMAS, *ABSORPTION):
+    if backend != "library" and _has_table(definition.name, settings):
         names = [definition.parameters[place].name.lower() for place in places]
         if "redshift" not in names:
-            fallback = None if backend == "tables" else LibraryModel(definition, edges, settings)
+            library = partial(LibraryModel, definition, edges, settings)
+            fallback = None if backend == "tables" else library
             return TableModel(table, definition, edges, settings, fallback)
     if backend == "tables":
         raise ParameterError(

@@ -222,8 +222,10 @@ def _switch(words: list[str]) -> ParameterDefinition:
     if not name or not values:
         raise ValueError(f"parameter line {' '.join(words)!r}")
     unit = words[1] if len(words) - 1 > len(values) else ""
-    limits = values[1:5] if len(values) >= 5 else [-_UNBOUNDED, -_UNBOUNDED, _UNBOUNDED, _UNBOUNDED]
-    return ParameterDefinition(name, unit, values[0], *limits, frozen=True, delta=0.0, switch=True)
+    low, high = (values[1], values[4]) if len(values) >= 5 else (-_UNBOUNDED, _UNBOUNDED)
+    return ParameterDefinition(
+        name, unit, values[0], low, low, high, high, frozen=True, delta=0.0, switch=True
+    )
 
 
 def _unique(parameters: list[ParameterDefinition]) -> tuple[ParameterDefinition, ...]:

@@ -127,8 +127,8 @@ class ModelEvaluator:
 
     def valid(self, parameters: np.ndarray) -> np.ndarray:
         """Tell for which rows (b, P) the model is defined, shape (b,)."""
-        good: np.ndarray = ((parameters >= self._low) & (parameters <= self._high)).all(axis=1)
-        return good
+        inside = (parameters >= self._low) & (parameters <= self._high)
+        return np.asarray(inside.all(axis=1))
 
     def _one(self, row: np.ndarray) -> np.ndarray:
         if row.size != self._low.size:
@@ -140,7 +140,8 @@ class ModelEvaluator:
             check_parameters(component.definition, row[component.columns])
         flux = self._evaluated(row[None])[0]
         if not np.isfinite(flux).all():
-            raise ParameterError(
+            failures = [getattr(e, "failure", None) for e in self._evaluators]
+            raise next((f for f in failures if f), None) or ParameterError(
                 self.expression.text, "is not finite for these parameters", "change them"
             )
         return flux

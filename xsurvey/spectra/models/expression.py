@@ -259,7 +259,7 @@ class _Parser:
                 break
             if whole:
                 raise self._error(
-                    sign, "follows the parentheses of a convolution: on what that acts is not clear",
+                    sign, "follows the parentheses of a convolution: what that acts on is open",
                     "write the factor before the convolution, or put parentheses around both",
                 )  # fmt: skip
         kind = "add" if "add" in kinds else "mul"

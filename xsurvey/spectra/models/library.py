@@ -14,23 +14,28 @@ import os
 import threading
 from collections.abc import Callable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from xsurvey.errors import MissingDataError, ParameterError
-from xsurvey.spectra.models.atomdb import find_atomdb
-from xsurvey.spectra.models.definitions import ModelDefinition
+from xsurvey.errors import InputError, MissingDataError, ParameterError
+from xsurvey.spectra.models.atomdb import atomdb_files, find_atomdb
+from xsurvey.spectra.models.definitions import ModelDefinition, model_definitions
 from xsurvey.spectra.models.installation import installation
-from xsurvey.spectra.models.model_data import needed_data, uses_atomdb
+from xsurvey.spectra.models.model_data import require_data, uses_atomdb
 from xsurvey.spectra.models.quiet import quiet_output
 from xsurvey.spectra.models.settings import ModelSettings
 
 _SPECTRUM = 1
 _PACKAGE = "xspectrampoline"
-_GETTERS = {"FGSOLR": ctypes.c_char_p, "FGXSCT": ctypes.c_char_p, "FGMSTR": ctypes.c_char_p,
-            "csmgh0": ctypes.c_float, "csmgq0": ctypes.c_float, "csmgl0": ctypes.c_float}  # fmt: skip
+_GETTERS = {
+    "FGSOLR": ctypes.c_char_p, "FGXSCT": ctypes.c_char_p, "FGMSTR": ctypes.c_char_p,
+    "csmgh0": ctypes.c_float, "csmgq0": ctypes.c_float, "csmgl0": ctypes.c_float,
+}  # fmt: skip
 _APEC_ROOT = b"APECROOT"
+_TRIAL_EDGES = np.array([0.5, 1.0, 2.0])
+_TRIAL_PLASMA = np.array([1.0, 1.0, 0.0])
 
 
 class XspecLibrary:
@@ -96,20 +101,24 @@ class XspecLibrary:
         if within_limits:
             check_parameters(definition, values)
         _refuse_unsupported(definition)
+        require_data(definition, values)
         if argument is None:
             flux = np.zeros(edges.size - 1)
         else:
             flux = np.array(argument, dtype=np.float64, order="C")
         with self._lock:
-            self._set(definition, settings)
+            self._set(settings)
+            if uses_atomdb(definition, values):
+                self._set_atomdb(settings)
             self._call(definition, edges, values, flux)
-        return _checked(definition, flux, settings)
+        return _checked(definition, flux)
 
     def check(self, definition: ModelDefinition, settings: ModelSettings) -> None:
         """Raise what `evaluate` would raise whatever the parameters are."""
         _refuse_unsupported(definition)
-        with self._lock:
-            self._set(definition, settings)
+        require_data(definition)
+        if uses_atomdb(definition):
+            find_atomdb(settings)
 
     def _call(
         self, definition: ModelDefinition, edges: np.ndarray, values: np.ndarray, flux: np.ndarray
@@ -123,21 +132,36 @@ class XspecLibrary:
             function(edges, values, flux, definition.initial)
         self._functions[definition.symbol] = function
 
-    def _set(self, definition: ModelDefinition, settings: ModelSettings) -> None:
+    def _set(self, settings: ModelSettings) -> None:
         """Bring the library's global state to the settings, and make sure that it is."""
-        if settings is not self._settings and settings != self._settings:
-            self._settings = None  # whatever goes wrong, the next call begins anew
-            self._set_name("SOLR", settings.abundances, "abundances")
-            self._set_name("XSCT", settings.cross_sections, "cross_sections")
-            self._set_cosmology(settings)
-            self._atomdb = None
+        if settings is self._settings or settings == self._settings:
+            return
+        self._settings = None  # whatever goes wrong, the next call begins anew
+        self._set_name("SOLR", settings.abundances, "abundances")
+        self._set_name("XSCT", settings.cross_sections, "cross_sections")
+        self._set_cosmology(settings)
+        self._atomdb = None
         self._settings = settings
-        if self._atomdb is None and uses_atomdb(definition):
-            root = os.fsencode(find_atomdb(settings))
-            self._library.FPMSTR(_APEC_ROOT, root)
-            if self._library.FGMSTR(_APEC_ROOT) != root:
-                raise _refused("atomdb", os.fsdecode(root))
-            self._atomdb = root
+
+    def _set_atomdb(self, settings: ModelSettings) -> None:
+        if self._atomdb is not None:
+            return
+        root = os.fsencode(find_atomdb(settings))
+        self._library.FPMSTR(_APEC_ROOT, root)
+        if self._library.FGMSTR(_APEC_ROOT) != root:
+            raise _refused("atomdb", os.fsdecode(root))
+        self._try_atomdb(find_atomdb(settings))
+        self._atomdb = root
+
+    def _try_atomdb(self, prefix: Path) -> None:
+        """Evaluate a plasma once: what the library cannot read becomes zeros, not an error."""
+        flux = np.zeros(_TRIAL_EDGES.size - 1)
+        self._call(model_definitions()["apec"], _TRIAL_EDGES, _TRIAL_PLASMA, flux)
+        if not (np.isfinite(flux).all() and (flux > 0).all()):
+            raise InputError(
+                atomdb_files(prefix)[0], "is not read by the XSPEC library: it or its partner "
+                "is damaged", "run `xsurvey data install atomdb`",
+            )  # fmt: skip
 
     def _set_name(self, what: str, name: str, field: str) -> None:
         status = ctypes.c_int(0)
@@ -172,7 +196,8 @@ def check_parameters(definition: ModelDefinition, values: np.ndarray) -> None:
         if not parameter.hard_min <= value <= parameter.hard_max:
             raise ParameterError(
                 f"{definition.name}.{parameter.name}",
-                f"is {value:g}, beyond {parameter.hard_min:g} to {parameter.hard_max:g} {parameter.unit}",
+                f"is {value:g}, beyond {parameter.hard_min:g} to {parameter.hard_max:g} "
+                f"{parameter.unit}".rstrip(),
                 "keep it within these limits",
             )  # fmt: skip
 
@@ -277,24 +302,10 @@ def _doubles(values: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(values, dtype=np.float64)
 
 
-def _checked(definition: ModelDefinition, flux: np.ndarray, settings: ModelSettings) -> np.ndarray:
+def _checked(definition: ModelDefinition, flux: np.ndarray) -> np.ndarray:
     if not np.isfinite(flux).all():
-        data = needed_data(definition)
-        if data:
-            raise _missing(definition, data)
         raise ParameterError(definition.name, "is not finite for these parameters", "change them")
-    if definition.kind == "add" and not flux.any():
-        data = needed_data(definition)
-        if data:
-            raise _missing(definition, data)
     return flux
-
-
-def _missing(definition: ModelDefinition, data: str) -> MissingDataError:
-    return MissingDataError(
-        definition.name, f"needs {data}, which is not there (the library answers with zeros)",
-        "install HEASoft, which has it, and set HEADAS",
-    )  # fmt: skip
 
 
 def _refused(field: str, value: str) -> ParameterError:

@@ -6,7 +6,7 @@ import ctypes
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _FLUSH = ctypes.PyDLL(None).fflush if os.name == "posix" else None
 
@@ -18,10 +18,8 @@ def quiet_output() -> Iterator[None]:
     Restored even after an error. Output of Python's that is waiting is written before.
     """
     if sys.stdout is not None:
-        try:
+        with suppress(OSError, ValueError):  # a closed pipe is the caller's affair
             sys.stdout.flush()
-        except (OSError, ValueError):  # a closed pipe is the caller's affair
-            pass
     _flush_c()
     try:
         saved = os.dup(1)

@@ -34,6 +34,11 @@ class ModelSettings(StepParameters):
         description="Folder of AtomDB's apec_v*_line.fits and apec_v*_coco.fits. Looked for if "
         "not given: $ATOMDB, HEASoft, the installed data set.",
     )
+    smooth_phabs: bool = Field(
+        default=False,
+        description="Evaluate phabs and zphabs from tables, hundreds of times faster. XSPEC rounds "
+        "them to single precision, from which the tables differ by 1e-6 where they transmit.",
+    )
     hubble_constant: float = Field(
         default=70.0, gt=0, le=1000, description="H0, in km/s/Mpc, of models with distances."
     )

@@ -3,7 +3,9 @@
 XSPEC's ``apec`` at a fixed redshift is linear in kT between the temperatures of AtomDB,
 and linear in the abundances of elements heavier than hydrogen (of ``vapec`` in each); so
 one spectrum a temperature and abundance gives all others to rounding. The absorption
-models of Wilms, Allen & McCray (2000, ApJ 542, 914) are exp(-nH sigma(E)) in each bin.
+models of Wilms, Allen & McCray (2000, ApJ 542, 914) are exp(-nH sigma(E)) in each bin,
+and so is ``phabs``, but that XSPEC evaluates in single precision: its table is smooth
+where XSPEC rounds, and is used only when asked for.
 """
 
 from __future__ import annotations
@@ -25,11 +27,18 @@ from xsurvey.spectra.models.table_store import Arrays, stored_table
 PLASMAS: Mapping[str, int] = {"apec": 1, "vapec": 13}
 """Plasma models with tables, and how many abundances they have: kT, these, redshift."""
 
-ABSORPTION: Mapping[str, bool] = {"TBabs": False, "zTBabs": True}
-"""Absorption models with tables, and whether they have a redshift: nH, redshift."""
+_DOUBLE, _SINGLE = 500.0, 50.0  # optical depths that the precisions can still hold
 
-_COLUMNS = 10.0 ** np.arange(-4, 6)  # nH in 1e22 at which the cross-section is looked for
-_DEEPEST = 500.0  # optical depth; much more underflows
+ABSORPTION: Mapping[str, float] = {
+    "TBabs": _DOUBLE, "zTBabs": _DOUBLE,
+    "phabs": _SINGLE, "zphabs": _SINGLE,
+}  # fmt: skip
+"""Absorption models with tables, and the largest optical depth that is looked at: nH, redshift."""
+
+SINGLE_PRECISION = frozenset({"phabs", "zphabs"})
+"""Those that XSPEC rounds by 1e-6 or so: tables of them are smooth, but not XSPEC's numbers."""
+
+_COLUMNS = 10.0 ** np.arange(-4, 6, 0.5)  # nH in 1e22 at which the cross-section is looked for
 
 
 class PlasmaTable:
@@ -199,12 +208,12 @@ def _absorption(
     """Return sigma (n,) in 1e-22 cm2, from the column that measures it best in each bin."""
     evaluate = _at(definition, edges, settings)
     sigma = np.zeros(edges.size - 1)
-    shifts = [redshift] if ABSORPTION[definition.name] else []
-    limit = definition.parameters[0].hard_max
-    for column in _COLUMNS[_COLUMNS <= limit]:
+    shifts = [redshift] if len(definition.parameters) > 1 else []
+    largest = definition.parameters[0].hard_max
+    for column in (c for c in _COLUMNS if c <= largest):
         with np.errstate(divide="ignore"):
             depth = -np.log(evaluate([float(column), *shifts]))
-        sigma = np.where(depth < _DEEPEST, depth / column, sigma)
+        sigma = np.where(depth < ABSORPTION[definition.name], depth / column, sigma)
     return {"sigma": sigma}
 
 
