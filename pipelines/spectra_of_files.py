@@ -61,17 +61,13 @@ class ReadSpectrum:
     notes: tuple[str, ...]
 
 
-def read_spectra(
-    files: SpectrumFiles, parameters: SpectrumFitParameters, needs_background: bool = False
-) -> list[ReadSpectrum]:
+def read_spectra(files: SpectrumFiles, parameters: SpectrumFitParameters) -> list[ReadSpectrum]:
     """Read spectra, their responses and, where the statistic uses them, their backgrounds.
 
     Parameters
     ----------
     files : SpectrumFiles
     parameters : SpectrumFitParameters
-    needs_background : bool
-        Whether something else than the statistic uses the background.
 
     Raises
     ------
@@ -81,7 +77,7 @@ def read_spectra(
         Another number of companions than of spectra.
     """
     count = len(files.spectra)
-    wants = needs_background or uses_background(parameters)
+    wants = uses_background(parameters)
     rows = zip(
         files.spectra,
         _each(files.background, count, "background"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,25 +16,27 @@ from xsurvey.inference.chains import Chains
 from xsurvey.inference.diagnostics import summary as chain_summary
 from xsurvey.inference.ensemble import sample_ensembles
 from xsurvey.inference.mcmc_parameters import MCMCParameters
+from xsurvey.io.ogip.types import PhaSpectrum
+from xsurvey.io.atomic import atomic_output
 from xsurvey.pipelines.spectra_of_files import (
     ReadSpectrum,
     SpectrumFiles,
     datasets_of,
     read_spectra,
 )
-from xsurvey.spectra.assembly import model_parameters
+from xsurvey.report.chain_axes import corner_figure
+from xsurvey.report.plate import png_bytes
+from xsurvey.report.spectrum_axes import spectrum_figure
+from xsurvey.spectra.assembly import Assembly, assemble
 from xsurvey.spectra.dataset import Dataset
 from xsurvey.spectra.fit import Fit, fit_spectra
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
 from xsurvey.spectra.fit_result import fitted_parameters, fluxes, sampled_parameters
 from xsurvey.spectra.flux import flux_functions
 from xsurvey.spectra.goodness import goodness_record
-from xsurvey.spectra.likelihood import Member, SpectralLikelihood
-from xsurvey.spectra.models.evaluator import ModelEvaluator
+from xsurvey.spectra.likelihood import Member
 from xsurvey.spectra.models.expression import Expression, parse_expression
 from xsurvey.spectra.models.settings import ModelSettings
-from xsurvey.spectra.parameter_set import ParameterSet, apply_settings
-from xsurvey.spectra.statistic_of import make_statistic
 from xsurvey.units import EnergyBand
 
 
@@ -47,8 +49,7 @@ class SpectrumFit:
     spectra : list of ReadSpectrum
     expression : Expression
     settings : ModelSettings
-    columns : list of ndarray of int
-        For each spectrum the columns of the model's parameters.
+    assembly : Assembly
     fit : Fit
     chains : Chains or None
     summary : dict
@@ -58,7 +59,7 @@ class SpectrumFit:
     spectra: list[ReadSpectrum]
     expression: Expression
     settings: ModelSettings
-    columns: list[np.ndarray]
+    assembly: Assembly
     fit: Fit
     chains: Chains | None
     summary: dict[str, Any]
@@ -95,49 +96,28 @@ def fit_spectrum_files(
         raise ParameterError("model", "is required", "give a model, such as 'tbabs*powerlaw'")
     expression = parse_expression(parameters.model)
     spectra = read_spectra(files, parameters)
-    mixes = any(c.definition.kind in ("con", "acn") for c in expression.components)
-    datasets = datasets_of(spectra, parameters, mixes)
-    rows, columns = model_parameters(expression, len(datasets), parameters.untie)
-    rows = apply_settings(
-        rows, values=parameters.set, freeze=parameters.freeze, thaw=parameters.thaw,
-        links=parameters.link, limits=parameters.limits, priors=parameters.prior,
-    )  # fmt: skip
-    members = _members(expression, settings, datasets, columns, rows, parameters)
-    likelihood = SpectralLikelihood(members, rows)
+    datasets = datasets_of(spectra, parameters, mixes_energies(expression))
+    instruments = [instrument_of(s.spectrum) for s in spectra]
+    assembly = assemble(expression, settings, datasets, parameters, instruments)
     fit = fit_spectra(
-        likelihood, confidence=parameters.confidence,
+        assembly.likelihood, confidence=parameters.confidence,
         intervals=parameters.intervals and sampling is None, starts=parameters.starts,
     )  # fmt: skip
     chains = None
     if sampling is not None:
         chains = _sample(fit, sampling, seed, chain_file, _problem(spectra, parameters, settings))
-    summary = _summary(
-        SpectrumFit(spectra, expression, settings, columns, fit, chains, {}), parameters, flux
-    )
-    return SpectrumFit(spectra, expression, settings, columns, fit, chains, summary)
+    result = SpectrumFit(spectra, expression, settings, assembly, fit, chains, {})
+    return replace(result, summary=_summary(result, parameters, flux))
 
 
-def _members(
-    expression: Expression, settings: ModelSettings, datasets: Sequence[Dataset],
-    columns: Sequence[np.ndarray], rows: ParameterSet, parameters: SpectrumFitParameters,
-) -> list[Member]:  # fmt: skip
-    varying = {i for i, p in enumerate(rows.parameters) if p.free or p.link is not None}
-    evaluators: dict[bytes, ModelEvaluator] = {}
-    members = []
-    for dataset, own in zip(datasets, columns, strict=True):
-        free = [
-            p.name for p, column in zip(expression.parameters, own, strict=True)
-            if column in varying
-        ]  # fmt: skip
-        edges = dataset.folding.edges
-        key = edges.tobytes()
-        if key not in evaluators:
-            evaluators[key] = ModelEvaluator(expression, edges, settings, free=free)
-        statistic = make_statistic(
-            dataset, parameters.stat, parameters.chi2_variance, parameters.subtract
-        )
-        members.append(Member(dataset, evaluators[key], own, statistic))
-    return members
+def mixes_energies(expression: Expression) -> bool:
+    """Tell whether a model mixes energies, so that it needs all of the response's."""
+    return any(c.definition.kind in ("con", "acn") for c in expression.components)
+
+
+def instrument_of(spectrum: PhaSpectrum) -> str:
+    """Return telescope, instrument and filter: spectra of one share their cross-calibration."""
+    return " ".join(str(spectrum.header.get(k, "")) for k in ("TELESCOP", "INSTRUME", "FILTER"))
 
 
 def _sample(
@@ -146,15 +126,12 @@ def _sample(
     likelihood = fit.likelihood
     if not len(fit.theta):
         raise ParameterError("mcmc", "no parameter is free", "thaw one, or leave out --mcmc")
-    scale = np.sqrt(np.clip(np.diag(fit.minimum.covariance), 0, None))
-    size = np.maximum(np.abs(fit.theta), likelihood.parameters.steps)
-    norms = np.array(
-        [likelihood.parameters.parameters[i].is_norm for i in likelihood.parameters.free]
-    )
-    size = np.where(norms & (fit.theta > 0), fit.theta, size)
-    scale = np.where(np.isfinite(scale) & (scale > 0), np.minimum(scale, size * 10), 0.1 * size)
+    parameters = likelihood.parameters
+    norms = np.array([parameters.parameters[i].is_norm for i in parameters.free])
+    size = np.where(norms & (fit.theta > 0), fit.theta, np.maximum(parameters.steps, 1e-3))
+    scale = fit.minimum.spread(0.3 * size)
     return sample_ensembles(
-        likelihood.log_probability, fit.theta, scale, likelihood.parameters.free_names, sampling,
+        likelihood.log_probability, fit.theta, scale, parameters.free_names, sampling,
         seed, chain_file, problem_key=problem,
     )  # fmt: skip
 
@@ -183,13 +160,12 @@ def _summary(
         min(float(m.dataset.folding.edges[0]) for m in members),
         max(float(m.dataset.folding.edges[-1]) for m in members),
     )
-    mixes = any(c.definition.kind in ("con", "acn") for c in result.expression.components)
     functions = flux_functions(
         result.expression, result.settings, bands, _redshift(result, flux), flux.distance,
-        span if mixes else None,
+        span if mixes_energies(result.expression) else None,
     )  # fmt: skip
-    rows = fluxes(fit, functions, result.columns[0], parameters.confidence, chains)
-    notes = [n for s in result.spectra for n in s.notes]
+    rows = fluxes(fit, functions, result.assembly.columns[0], parameters.confidence, chains)
+    notes = [n for s in result.spectra for n in s.notes] + list(result.assembly.notes)
     notes += [n for m in members for n in m.dataset.notes]
     notes += list(fit.notes) + (list(chains.warnings) if chains is not None else [])
     summary: dict[str, Any] = {
@@ -227,7 +203,7 @@ def _whole(members: Sequence[Member]) -> EnergyBand:
 def _redshift(result: SpectrumFit, flux: FluxParameters) -> float | None:
     if flux.luminosity_redshift is not None:
         return flux.luminosity_redshift
-    values = result.fit.values[result.columns[0]]
+    values = result.fit.values[result.assembly.columns[0]]
     found = {
         float(value) for p, value in zip(result.expression.parameters, values, strict=True)
         if p.name.lower().endswith(".redshift") and value > 0
@@ -247,3 +223,22 @@ def _data_record(dataset: Dataset, read: ReadSpectrum) -> dict[str, Any]:
         record["background_counts"] = float(background.counts.sum())
         record["background_scale"] = float(np.mean(dataset.background_scale))
     return record
+
+
+def draw(result: SpectrumFit, plot: Path | None, corner: Path | None) -> None:
+    """Write the figures that were asked for (PNG)."""
+    members = result.fit.likelihood.members
+    if plot is not None:
+        models = [
+            expected[0, : len(m.dataset.counts)]
+            for m, expected in zip(
+                members, result.fit.likelihood.expected_by_member(result.fit.theta[None, :]),
+                strict=True,
+            )
+        ]  # fmt: skip
+        figure = spectrum_figure([m.dataset for m in members], models, result.expression.text)
+        with atomic_output(plot) as temporary:
+            temporary.write_bytes(png_bytes(figure))
+    if corner is not None and result.chains is not None:
+        with atomic_output(corner) as temporary:
+            temporary.write_bytes(png_bytes(corner_figure(result.chains)))

@@ -33,6 +33,10 @@ class BackgroundCounts:
         Exposure times AREASCAL times BACKSCAL.
     error : ndarray, shape (m,)
         Of the counts: what the file gives, or else that of Poisson counts.
+    channel_counts : ndarray, shape (c,)
+        Counts before grouping, in all channels.
+    channel_scale : ndarray, shape (c,)
+        Source counts that a background count in a channel stands for.
     """
 
     name: str
@@ -40,6 +44,8 @@ class BackgroundCounts:
     time: np.ndarray
     exposure: float
     error: np.ndarray
+    channel_counts: np.ndarray
+    channel_scale: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,10 @@ class Dataset:
         Part of the counts.
     channel_first, channel_last : ndarray of int, shape (m,)
         Numbers of the first and last channel of each group.
+    grouping : Grouping
+        Positions of the groups among all channels.
+    channel_low, channel_high : ndarray, shape (c,)
+        Nominal energies of all channels, keV.
     notes : tuple of str
         What a reader of the result must know.
     """
@@ -76,11 +86,14 @@ class Dataset:
     time: np.ndarray
     exposure: float
     folding: FoldingMatrix
+    systematic_error: np.ndarray
+    channel_first: np.ndarray
+    channel_last: np.ndarray
+    grouping: Grouping
+    channel_low: np.ndarray
+    channel_high: np.ndarray
     background: BackgroundCounts | None = None
     statistical_error: np.ndarray | None = None
-    systematic_error: np.ndarray | None = None
-    channel_first: np.ndarray | None = None
-    channel_last: np.ndarray | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -148,7 +161,8 @@ def make_dataset(
         name=spectrum.path.name + (f"{{{spectrum.row}}}" if spectrum.row else ""),
         energy_low=energies[0], energy_high=energies[1],
         counts=counts, time=_time(spectrum, grouping), exposure=spectrum.exposure,
-        folding=folding, background=_background_counts(background, grouping),
+        folding=folding, grouping=grouping, channel_low=low, channel_high=high,
+        background=_background_counts(spectrum, background, grouping),
         statistical_error=None if error is None
         else np.sqrt(groups.sum_groups(error**2, grouping)),
         systematic_error=groups.sum_groups(systematic * spectrum.counts, grouping)
@@ -246,19 +260,23 @@ def _noticed(
 
 def _time(spectrum: PhaSpectrum, grouping: Grouping) -> np.ndarray:
     """Return exposure x AREASCAL x BACKSCAL of groups: the mean over their channels."""
-    weight = spectrum.exposure * spectrum.areascal * spectrum.backscal
-    return groups.sum_groups(weight, grouping) / (grouping.last - grouping.first)
+    return groups.sum_groups(_channel_time(spectrum), grouping) / (grouping.last - grouping.first)
 
 
 def _background_counts(
-    background: PhaSpectrum | None, grouping: Grouping
+    spectrum: PhaSpectrum, background: PhaSpectrum | None, grouping: Grouping
 ) -> BackgroundCounts | None:
     if background is None:
         return None
     counts = groups.sum_groups(background.counts, grouping)
     given = background.statistical_error
     variance = counts if given is None else groups.sum_groups(given**2, grouping)
+    scale = _channel_time(spectrum) / _channel_time(background)
     return BackgroundCounts(
         background.path.name, counts, _time(background, grouping), background.exposure,
-        np.sqrt(variance),
+        np.sqrt(variance), background.counts, scale,
     )  # fmt: skip
+
+
+def _channel_time(spectrum: PhaSpectrum) -> np.ndarray:
+    return np.asarray(spectrum.exposure * spectrum.areascal * spectrum.backscal)

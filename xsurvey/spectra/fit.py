@@ -184,9 +184,7 @@ def _interval(
     )  # fmt: skip
     if result.better is not None:
         return Interval(np.nan, np.nan), places[result.better[0]]
-    return Interval(
-        result.lower, result.upper, result.lower_at_bound, result.upper_at_bound
-    ), None
+    return Interval(result.lower, result.upper, result.lower_at_bound, result.upper_at_bound), None
 
 
 def flux_interval(

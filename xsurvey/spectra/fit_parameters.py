@@ -38,6 +38,30 @@ class SpectrumFitParameters(StepParameters):
         description="How channels are grouped: none, file (the file's own), opt (optimal for the "
         "resolution and the counts), minN (N source counts) or bminN (N background counts).",
     )
+    background_model: str | None = Field(
+        default=None,
+        description="Model the background's counts too, in detector channels, fitted jointly: shapes "
+        "(powerlaw, brokenpowerlaw, exponential, gaussian) joined by +, or pca:FILE for trained "
+        "principal components. cstat only.",
+    )
+    cross_calibration: bool = Field(
+        default=False,
+        description="Let the effective area of each instrument be wrong by a constant and a smooth "
+        "function of energy, with Gaussian priors.",
+    )
+    area_sigma: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Standard deviation of the constant, in ln of the area.",
+    )
+    area_smooth_sigma: float = Field(
+        default=0.05, gt=0, le=1,
+        description="Standard deviation of each smooth term, in ln of the area.",
+    )  # fmt: skip
+    area_order: int = Field(
+        default=2, ge=0, le=6, description="Number of smooth terms: Legendre polynomials of ln E."
+    )
     set: tuple[str, ...] = Field(
         default=(), description="Start value: component.parameter=value. Repeat for several."
     )
@@ -90,6 +114,8 @@ class SpectrumFitParameters(StepParameters):
             raise ValueError(
                 f"subtract makes counts that are not Poisson distributed; {self.stat} needs them so"
             )
+        if self.background_model is not None and self.stat != "cstat":
+            raise ValueError(f"background_model is for cstat, not for {self.stat}")
         return self
 
 
