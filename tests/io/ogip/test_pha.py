@@ -97,6 +97,13 @@ def test_net_and_negative_spectra_are_not_poisson(tmp_path: Path) -> None:
     assert spectrum.counts.tolist() == [-50, 125, 0, 100]
 
 
+def test_small_rates_are_not_rounded_to_no_counts(tmp_path: Path) -> None:
+    columns: dict[str, Column] = {"RATE": ("E", [1e-5, 2e-5, 0, 0]), "STAT_ERR": ("E", [1e-5] * 4)}
+    spectrum = read_single_pha(pha(tmp_path / "a.pha", columns, "COUNTS", POISSERR=False))
+    assert not spectrum.poisson
+    assert spectrum.counts == pytest.approx([1e-3, 2e-3, 0, 0])
+
+
 def test_fractions_called_poisson_are_warned_of(tmp_path: Path) -> None:
     spectrum = read_single_pha(pha(tmp_path / "a.pha", {"COUNTS": ("D", [0.5, 1, 2, 3])}))
     assert spectrum.poisson

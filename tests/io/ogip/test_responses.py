@@ -229,6 +229,26 @@ def test_descriptors_that_point_outside_the_heap(lengths: int, offset: int, tmp_
         read_rmf(path)
 
 
+def test_rows_that_all_use_one_large_part_of_the_heap(tmp_path: Path) -> None:
+    n = 50
+    edges = np.arange(1.0, n + 2)
+    columns: dict[str, Column] = {
+        "ENERG_LO": ("E", edges[:-1], "keV"), "ENERG_HI": ("E", edges[1:], "keV"),
+        "N_GRP": ("I", [1] * n), "F_CHAN": ("I", [1] * n), "N_CHAN": ("I", [1] * n),
+        "MATRIX": ("PE()", [[1.0] * 4] * n),
+    }  # fmt: skip
+    path = rmf(tmp_path / "a.rmf", columns)
+    assert read_rmf(path).matrix.nnz == n
+    heap = n * 16
+    data = path.read_bytes()
+    for i in range(n):  # all of the heap in each row
+        own = np.array([4, 16 * i], dtype=">i4").tobytes()
+        data = data.replace(own, np.array([heap // 4, 0], dtype=">i4").tobytes(), 1)
+    path.write_bytes(data)
+    with pytest.raises(InputError, match="lie upon each other"):
+        read_rmf(path)
+
+
 def test_a_heap_in_a_wrong_place(tmp_path: Path) -> None:
     path = rmf(tmp_path / "a.rmf", XHEAP=10**9)
     path.write_bytes(path.read_bytes().replace(b"XHEAP   ", b"THEAP   "))
