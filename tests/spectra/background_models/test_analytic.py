@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import integrate
 
 from xsurvey.errors import ParameterError
-from xsurvey.spectra.background_models import AnalyticBackground
+from xsurvey.spectra.background_models import AnalyticBackground, fit_background
 from xsurvey.spectra.background_models.shapes import (
     BrokenPowerLaw,
     Exponential,
@@ -111,3 +111,37 @@ def test_impossible_models_are_refused(arguments: tuple, word: str) -> None:
 def test_wrong_numbers_of_parameters_are_refused() -> None:
     with pytest.raises(ValueError, match=r"powerlaw\.index"):
         AnalyticBackground([PowerLaw()], LOW, HIGH, 1.0).evaluate(np.ones((4, 3)))
+
+
+def test_a_fit_recovers_what_was_simulated() -> None:
+    rng = np.random.default_rng(22)
+    model = AnalyticBackground([PowerLaw(), GaussianLine()], LOW, HIGH, 1e4)
+    truth = np.array([0.8, 0.05, 1.7, 0.12, 0.02])
+    start = np.array([0.3, 0.02, 1.6, 0.08, 0.005])
+    pulls = []
+    for _ in range(100):
+        counts = rng.poisson(model.evaluate(truth)[0])
+        fit = fit_background(model, counts, start, np.ones(LOW.size, bool))
+        assert fit.converged
+        pulls.append((fit.parameters - truth) / np.sqrt(np.diag(fit.covariance)))
+    assert np.abs(np.mean(pulls, 0)).max() < 0.45
+    np.testing.assert_allclose(np.std(pulls, 0), 1, atol=0.3)
+
+
+def test_parameters_at_a_bound_have_no_error() -> None:
+    model = AnalyticBackground([Exponential()], LOW, HIGH, 1.0)
+    counts = np.round(20 * LOW)  # rises with energy, which no exponential does
+    fit = fit_background(model, counts, np.array([1.0, 50.0]), np.ones(LOW.size, bool))
+    assert fit.parameters[0] == model.bounds[0, 1]
+    assert np.isnan(fit.covariance[0]).all()
+    total = 1e3 * -np.expm1(-9.7 / 1e3) * np.exp(-0.3 / 1e3)
+    assert fit.parameters[1] == pytest.approx(counts.sum() / total, rel=1e-6)
+    assert fit.covariance[1, 1] == pytest.approx(counts.sum() / total**2, rel=1e-3)
+
+
+def test_what_counts_tell_nothing_of_has_no_error() -> None:
+    model = AnalyticBackground([PowerLaw(), GaussianLine()], LOW, HIGH, 1.0)
+    counts = np.full(LOW.size, 100.0)
+    fit = fit_background(model, counts, np.array([0, 900, 50, 0.1, 1]), np.ones(LOW.size, bool))
+    assert np.isnan(np.diag(fit.covariance)).tolist() == [False, False, True, True, True]
+    assert fit.parameters[1] == pytest.approx(1000)

@@ -19,7 +19,8 @@ _HIGHEST_DAMPING = 1e12
 class BackgroundFit:
     """Best-fit parameters (p,), their covariance (p, p) and cstat.
 
-    Rows and columns of the covariance are NaN for parameters at a bound.
+    Rows and columns of the covariance are NaN for parameters at a bound, or of which the counts
+    tell nothing.
     """
 
     parameters: np.ndarray
@@ -49,22 +50,28 @@ def fit_background(
     low, high = model.bounds.T
     at = np.clip(start, low, high)
     value = float(statistic.total(model.evaluate(at)[0, noticed]))
-    damping, converged = 1e-3, False
+    # well damped at first: full steps from a rough start make lines collapse into one channel
+    damping, converged = 1.0, False
     for _ in range(_ITERATIONS):
         gradient, fisher = _normal_equations(model, statistic, at, noticed)
         free = ~(((at <= low) & (gradient > 0)) | ((at >= high) & (gradient < 0)))
-        improved = False
-        while not improved and damping < _HIGHEST_DAMPING:
-            trial = np.clip(at + _step(gradient, fisher, free, damping), low, high)
+        new, trial = value, at
+        while damping < _HIGHEST_DAMPING:
+            step = np.clip(at + _step(gradient, fisher, free, damping), low, high) - at
+            trial = at + step
             new = float(statistic.total(model.evaluate(trial)[0, noticed]))
-            improved = new <= value
-            damping = max(damping / 10, 1e-12) if improved else damping * 10
-        if not improved or value - new < _CONVERGED:
-            converged = True
-            if improved:
-                at, value = trial, new
-            break
+            predicted = -float(gradient @ step + 0.5 * step @ fisher @ step)
+            gain = (value - new) / predicted if predicted > 0 else 0.0
+            damping *= 0.2 if gain > 0.75 else 4.0 if not gain > 0.25 else 1.0
+            if new <= value:
+                break
+        else:
+            new, trial = value, at
+        # a step that was held back by damping says nothing of the minimum
+        converged = value - new < _CONVERGED and (damping < 1 or new == value)
         at, value = trial, new
+        if converged:
+            break
     _, fisher = _normal_equations(model, statistic, at, noticed)
     return BackgroundFit(at, _covariance(fisher, (at > low) & (at < high)), value, converged)
 
@@ -94,10 +101,11 @@ def _step(gradient: np.ndarray, fisher: np.ndarray, free: np.ndarray, damping: f
 
 
 def _covariance(fisher: np.ndarray, inside: np.ndarray) -> np.ndarray:
-    """Return the inverse of half the curvature, NaN for parameters that lie at a bound."""
+    """Return the inverse of half the curvature, NaN for parameters that it does not tell of."""
     covariance = np.full(fisher.shape, np.nan)
+    inside = inside & (np.diag(fisher) > 0)
     block = np.ix_(inside, inside)
-    scale = np.sqrt(np.maximum(np.diag(fisher)[inside], 1e-30))
+    scale = np.sqrt(np.diag(fisher)[inside])
     scaled = fisher[block] / np.outer(scale, scale)
     covariance[block] = 2 * np.linalg.pinv(scaled, hermitian=True) / np.outer(scale, scale)
     return covariance

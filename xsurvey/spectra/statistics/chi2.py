@@ -8,7 +8,7 @@ r = t_s/t_b scales the one to the other (t as in `wstat`). Variances:
 ``data``
     :math:`D + r^2 B`, and 1 where both are zero: Sherpa's ``chi2datavar``. A bin with D = 0 and
     few background counts has far too much weight; `ChiSquare.zero_count_bins` tells how many.
-    (XSPEC's minimum where both are zero is the lesser of 1 and r^2.)
+    (Sherpa's ``chi2xspecvar``, after XSPEC, has the lesser of 1 and r^2 where both are zero.)
 ``gehrels``
     :math:`(1 + \sqrt{D + 3/4})^2 + r^2 (1 + \sqrt{B + 3/4})^2`, upper 1-sigma limits of Gehrels
     (1986, ApJ 303, 336), Sherpa's ``chi2gehrels``. The statistic is then less than its degrees of
@@ -22,7 +22,8 @@ r = t_s/t_b scales the one to the other (t as in `wstat`). Variances:
 Systematic errors s, fractions of the counts (SYS_ERR), add :math:`(s D)^2` and
 :math:`r^2 (s_B B)^2`.
 
-Chi-square is biased below some 25 counts a bin whatever the variance: use cstat or W-stat there.
+Chi-square of counts is biased whatever the variance, by about a count a bin: with many bins even
+25 counts in each are too few. cstat and W-stat are not.
 """
 
 from __future__ import annotations
