@@ -6,6 +6,7 @@ import click
 import pytest
 import yaml
 
+from xsurvey.apertures.aperture import ApertureParameters
 from xsurvey.archives.parameters import FetchParameters
 from xsurvey.cli.detect import detect_command
 from xsurvey.cli.fetch import fetch_command
@@ -20,7 +21,6 @@ from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
 from xsurvey.simulate.parameters import SimulationParameters
-from xsurvey.timing.aperture import ApertureParameters
 from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameters
 
 STEPS = {
