@@ -93,6 +93,60 @@ class ScanPattern:
 
 
 @dataclass(frozen=True)
+class ChannelGrid:
+    """The channels in which a detector's spectra are counted.
+
+    Attributes
+    ----------
+    numbers : ndarray of int, shape (m,)
+        Consecutive.
+    low, high : ndarray, shape (m,)
+        Nominal energies, keV; ``low`` inclusive.
+    """
+
+    numbers: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+    @classmethod
+    def uniform(cls, first: int, count: int, width: float, start: float = 0.0) -> ChannelGrid:
+        """Return ``count`` channels of ``width`` keV from ``start`` keV on, numbered from first."""
+        edges = start + width * np.arange(count + 1)
+        return cls(first + np.arange(count), edges[:-1], edges[1:])
+
+    def place_of_numbers(self, numbers: np.ndarray) -> np.ndarray:
+        """Return the place of channel numbers in the grid, -1 where they are not in it."""
+        place = np.asarray(numbers).astype(np.int64) - int(self.numbers[0])
+        return np.where((place >= 0) & (place < len(self.numbers)), place, -1)
+
+    def place_of_energies(self, energy: np.ndarray) -> np.ndarray:
+        """Return the place of energies (keV) in the grid, -1 where they are in no channel."""
+        energy = np.asarray(energy, float)
+        place = np.searchsorted(self.low, energy, side="right") - 1
+        inside = (place >= 0) & (energy < self.high[np.maximum(place, 0)])
+        return np.where(inside, place, -1)
+
+
+@dataclass(frozen=True)
+class ResponseFiles:
+    """Where a mission's responses are, for spectra that are given none.
+
+    Attributes
+    ----------
+    arf : tuple of path
+        Effective areas on the optical axis, of detectors whose counts add up.
+    rmf : path or None
+        None where a Gaussian of `Mission.energy_resolution` must do.
+    approximate : str
+        In what they are approximations, for the header; empty where they are none.
+    """
+
+    arf: tuple[Path, ...]
+    rmf: Path | None = None
+    approximate: str = ""
+
+
+@dataclass(frozen=True)
 class SimulatedFacts:
     """What the header of a simulated observation needs to know; times in mission seconds."""
 
@@ -168,6 +222,10 @@ class Mission(ABC):
         Radius of a circular field of view in arcmin.
     scan : ScanPattern or None
         How the telescope surveys the sky, if it does.
+    channels : ChannelGrid or None
+        Of its spectra; None where only a response matrix tells.
+    channel_column : str or None
+        Column with an event's channel number; None where it is found from the energy.
     """
 
     name: str
@@ -192,6 +250,8 @@ class Mission(ABC):
     has_own_simulator: bool = False
     field_radius: float | None = None
     scan: ScanPattern | None = None
+    channels: ChannelGrid | None = None
+    channel_column: str | None = None
 
     @abstractmethod
     def recognises(self, file: FitsFile) -> bool:
@@ -234,6 +294,45 @@ class Mission(ABC):
         energy : float
             keV.
         """
+
+    def energy_resolution(self, energy: np.ndarray, detectors: Sequence[int]) -> np.ndarray | None:
+        """Return the full width at half maximum of a line, keV, shape of ``energy`` (keV).
+
+        None where no value is known: spectra then need a response matrix.
+
+        Parameters
+        ----------
+        energy : ndarray
+        detectors : sequence of int
+            Which of them have counts.
+        """
+        return None
+
+    def response_files(self, events: EventList, detectors: Sequence[int]) -> ResponseFiles | None:
+        """Return the responses used where none are given, None where there are none.
+
+        Raises
+        ------
+        MissingDataError
+            They are not installed.
+        """
+        return None
+
+    def area_includes(self, header: Mapping[str, Any], columns: Sequence[str]) -> frozenset[str]:
+        """Tell what an effective area of the user's already includes.
+
+        Parameters
+        ----------
+        header : mapping
+            Of the table SPECRESP.
+        columns : sequence of str
+            Its columns, in lower case.
+
+        Returns
+        -------
+        frozenset of {'vignetting', 'psf'}
+        """
+        return frozenset()
 
     def detectors(self) -> Sequence[Detector]:
         """Return the layout that the simulator uses.

@@ -18,7 +18,14 @@ from xsurvey.errors import InputError
 from xsurvey.events import EventList, GoodTimeIntervals, Observation
 from xsurvey.io.fits_file import FitsFile, Table
 from xsurvey.io.table_wcs import wcs_from_columns
-from xsurvey.missions.base import Detector, Mission, SimulationRequest
+from xsurvey.missions.base import (
+    ChannelGrid,
+    Detector,
+    Mission,
+    ResponseFiles,
+    SimulationRequest,
+)
+from xsurvey.missions.ixpe_responses import response_files
 from xsurvey.missions.ixpe_simulation import UNITS, recorded_counts, simulate_units
 from xsurvey.missions.reading import (
     TableSource,
@@ -103,6 +110,9 @@ class Ixpe(Mission):
     background_scale = 180.0
     image_pixel = 5.2
     frame_time = np.nan
+    # channel 0 is centred on 0.02 keV
+    channels = ChannelGrid.uniform(0, 375, CHANNEL_WIDTH)
+    channel_column = "pi"
 
     def recognises(self, file: FitsFile) -> bool:
         """Look for TELESCOP = IXPE in any header."""
@@ -149,6 +159,11 @@ class Ixpe(Mission):
         low = min(int(place), len(rows) - 2)
         weight = place - low
         return np.asarray((1 - weight) * rows[low] + weight * rows[low + 1])
+
+    def response_files(self, events: EventList, detectors: Sequence[int]) -> ResponseFiles:
+        """Return the units' areas and matrix of the pseudo-CALDB that holds at the time."""
+        start = min(float(own.start[0]) for own in events.gti.values() if len(own.start))
+        return response_files(list(events.gti), events.observation.date(start))
 
     def detectors(self) -> Sequence[Detector]:
         """Return three squares of 12.9' that lie on each other."""
