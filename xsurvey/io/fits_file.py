@@ -113,6 +113,26 @@ class Table:
         chunks = list(self.chunks())
         return np.concatenate(chunks) if chunks else np.empty(0, dtype=self.dtype)
 
+    def heap(self) -> np.ndarray:
+        """Return the bytes that descriptors of variable-length columns point into.
+
+        Raises
+        ------
+        InputError
+            The file ends early, or its header puts the heap where it cannot be.
+        """
+        length = self.rows * self.dtype.itemsize
+        gap = int(self.header.get("THEAP", length)) - length
+        size = int(self.header.get("PCOUNT", 0)) - gap
+        if gap < 0 or size < 0:
+            raise InputError(self.path, "has its heap in a wrong place (THEAP)", _DAMAGED)
+        buffer = np.empty(size, dtype=np.uint8)
+        with _reading(self.path) as stream:
+            stream.seek(self.offset + length + gap)
+            if size and _read_into(stream, buffer) != size:
+                raise truncated(self.path)
+        return buffer
+
 
 @dataclass(frozen=True)
 class FitsFile:
