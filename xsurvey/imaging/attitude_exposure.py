@@ -59,15 +59,13 @@ def exposure_from_attitude(
     offsets = np.arange(-reach, reach + 1) * side / 60
     off_axis = np.hypot(offsets[:, None], offsets[None, :])
     seen = np.clip((mission.field_radius - off_axis) * 60 / side + 0.5, 0, 1)
-    return [
-        _on_grid(
-            signal.fftconvolve(
-                axis, seen if energy is None else seen * mission.vignetting(off_axis, energy), "same"
-            ),
-            grid, side, reach,
-        )
+    fields = [
+        seen if energy is None else seen * mission.vignetting(off_axis, energy)
         for energy in energies
-    ]  # fmt: skip
+    ]
+    return [
+        _on_grid(signal.fftconvolve(axis, field, "same"), grid, side, reach) for field in fields
+    ]
 
 
 def _axis_pixels(

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xsurvey.attitude import separations, unit_vectors
 from xsurvey.errors import InputError
 from xsurvey.events import EventList
-from xsurvey.imaging.seen_sky import ENERGIES, SeenPlaces, SeenSky
+from xsurvey.imaging.seen_sky import ENERGIES, SeenSky
 from xsurvey.missions import get_mission
-from xsurvey.attitude import separations, unit_vectors
 from xsurvey.regions import RegionSet
 from xsurvey.spectra.extraction.region_counts import RegionCounts
 from xsurvey.spectra.extraction.region_exposure import RegionExposure
@@ -28,14 +28,17 @@ class AreaCorrection:
     vignetting : ndarray, shape (k,)
         At `ENERGIES`.
     psf : float
-        Part of the source's light in the region, masks and unseen places taken off; 1 for
-        extended sources.
+        Part of a point source's light in the region, masks taken off; 1 for extended sources.
+    coverage : float
+        Part of the exposure for which the source, or what of the region was seen at all, was on
+        a detector.
     weights : str
         ``counts``, ``flat`` or ``psf``.
     """
 
     vignetting: np.ndarray
     psf: float
+    coverage: float
     weights: str
 
     def vignetting_at(self, energy: np.ndarray) -> np.ndarray:
@@ -46,10 +49,12 @@ class AreaCorrection:
 def flat_correction(seen: RegionExposure) -> AreaCorrection:
     """Return the mean vignetting over a region, as of a source that fills it evenly."""
     weight = seen.samples.weight * seen.places.livetime
-    return AreaCorrection(weight @ seen.places.area / weight.sum(), 1.0, "flat")
+    return AreaCorrection(weight @ seen.places.area / weight.sum(), 1.0, seen.coverage, "flat")
 
 
-def counts_correction(counts: RegionCounts, sky: SeenSky) -> AreaCorrection | None:
+def counts_correction(
+    counts: RegionCounts, seen: RegionExposure, sky: SeenSky
+) -> AreaCorrection | None:
     """Return the mean vignetting over the places of a source's counts.
 
     Each event stands for ``1 / V(its energy)`` photons on the axis, of which ``V(E)`` would be seen
@@ -65,7 +70,7 @@ def counts_correction(counts: RegionCounts, sky: SeenSky) -> AreaCorrection | No
         return None
     area = places.area[usable]
     inverse = 1 / _own_area(area, energy[usable])
-    return AreaCorrection(inverse @ area / inverse.sum(), 1.0, "counts")
+    return AreaCorrection(inverse @ area / inverse.sum(), 1.0, seen.coverage, "counts")
 
 
 def _own_area(area: np.ndarray, energy: np.ndarray) -> np.ndarray:
@@ -81,8 +86,8 @@ def point_correction(
 ) -> AreaCorrection:
     """Return vignetting and PSF fraction of a point source.
 
-    The PSF is cut into places of equal light; those in the region count by how long they were
-    seen, relative to the exposure.
+    The PSF is cut into places of equal light, of which those in the region count, by how long
+    they were seen.
 
     Parameters
     ----------
@@ -99,21 +104,36 @@ def point_correction(
     InputError
         No light of the source falls on what was seen of the region.
     """
-    px, py = _psf_places(events, x, y)
+    px, py = places_of_psf(events, x, y)
     inside = region.contains(px, py)
     places = sky.at(px[inside], py[inside])
-    weight = places.livetime / (seen.exposure * len(px))
-    fraction = float(weight.sum())
-    if fraction <= 0:
+    weight = places.livetime / len(px)
+    total = float(weight.sum())
+    if total <= 0:
         raise InputError(
             events.observation.path, f"sees no light of the source in the {region}",
             "give a region about the source, or --source-type extended",
         )  # fmt: skip
-    return AreaCorrection(weight @ places.area / fraction, fraction, "psf")
+    fraction = float(inside.mean())
+    return AreaCorrection(
+        weight @ places.area / total, fraction, total / (fraction * seen.exposure), "psf"
+    )
 
 
-def _psf_places(events: EventList, x: float, y: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return places that stand for the same part of a point source's light each, in sky pixels."""
+def places_of_psf(events: EventList, x: float, y: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return places that stand for the same part of a point source's light each.
+
+    Parameters
+    ----------
+    events : EventList
+    x, y : float
+        Sky pixels of the source.
+
+    Returns
+    -------
+    x, y : ndarray, shape (n,)
+        Sky pixels.
+    """
     observation = events.observation
     psf = get_mission(observation.mission).psf(observation.scanning)
     off_axis = np.zeros(())
@@ -127,20 +147,3 @@ def _psf_places(events: EventList, x: float, y: float) -> tuple[np.ndarray, np.n
         (x + radius[:, None] * np.cos(angle)).ravel(),
         (y + radius[:, None] * np.sin(angle)).ravel(),
     )
-
-
-def places_of_psf(events: EventList, x: float, y: float) -> tuple[np.ndarray, np.ndarray]:
-    """Return the places at which `point_correction` asks how long the sky was seen."""
-    return _psf_places(events, x, y)
-
-
-def mean_place(samples_x: np.ndarray, samples_y: np.ndarray, weight: np.ndarray) -> tuple[float, float]:
-    """Return the centroid of points."""
-    total = weight.sum()
-    return float(samples_x @ weight / total), float(samples_y @ weight / total)
-
-
-__all__ = [
-    "AreaCorrection", "SeenPlaces", "counts_correction", "flat_correction", "mean_place",
-    "places_of_psf", "point_correction",
-]  # fmt: skip

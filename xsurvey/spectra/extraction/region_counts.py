@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,8 +31,8 @@ class RegionCounts:
         Events that lie in both regions.
     x, y, energy : ndarray, shape (n,)
         Of the events in the source region that are in a channel: sky pixels and keV.
-    detectors : tuple of int
-        That have events in the source region, or else in the background region.
+    detectors, background_detectors : mapping of int to int
+        How many events each detector has in the regions, as far as it has any.
     """
 
     source: np.ndarray
@@ -40,7 +42,8 @@ class RegionCounts:
     x: np.ndarray
     y: np.ndarray
     energy: np.ndarray
-    detectors: tuple[int, ...]
+    detectors: Mapping[int, int]
+    background_detectors: Mapping[int, int]
 
 
 def count_regions(
@@ -65,7 +68,7 @@ def count_regions(
     around = np.zeros_like(source)
     outside = shared = 0
     kept: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    detectors: tuple[set[int], set[int]] = (set(), set())
+    detectors: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
     for chunk in events.chunks():
         inside = region.contains(chunk["x"], chunk["y"])
         mine = chunk.select(inside)
@@ -74,7 +77,7 @@ def count_regions(
         source += np.bincount(place[good], minlength=len(source))
         outside += int((~good).sum())
         kept.append(tuple(mine[name][good].astype(float) for name in ("x", "y", "energy")))  # type: ignore[arg-type]
-        detectors[0].update(int(n) for n in np.unique(mine["detector"]))
+        detectors[0].update(mine["detector"].astype(int).tolist())
         if background is not None:
             beside = background.contains(chunk["x"], chunk["y"])
             shared += int((inside & beside).sum())
@@ -82,10 +85,9 @@ def count_regions(
             place = _places(theirs, channels, column)
             around += np.bincount(place[place >= 0], minlength=len(source))
             outside += int((place < 0).sum())
-            detectors[1].update(int(n) for n in np.unique(theirs["detector"]))
+            detectors[1].update(theirs["detector"].astype(int).tolist())
     x, y, energy = (np.concatenate([k[i] for k in kept] or [np.empty(0)]) for i in range(3))
-    seen = detectors[0] or detectors[1]
-    return RegionCounts(source, around, outside, shared, x, y, energy, tuple(sorted(seen)))
+    return RegionCounts(source, around, outside, shared, x, y, energy, *detectors)
 
 
 def _places(chunk: EventChunk, channels: ChannelGrid, column: str | None) -> np.ndarray:

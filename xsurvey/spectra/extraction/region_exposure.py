@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-
-import numpy as np
 
 from xsurvey.apertures.region_samples import RegionSamples, sample_region
 from xsurvey.errors import InputError
@@ -22,9 +21,13 @@ class RegionExposure:
     Attributes
     ----------
     exposure : float
-        Mean livetime of what was seen of it, s.
+        s: of a pointing the livetime of the detectors that see it, of a scan the mean time for
+        which its places were in the field.
     exposed_area : float
-        Area of that, deg2: exposure times this is livetime integrated over the region.
+        deg2: exposure times this is livetime integrated over the region.
+    coverage : float
+        Mean livetime of the places that were seen at all, relative to the exposure: less than 1
+        where gaps and edges of detectors pass over them.
     area : float
         Without masks, seen or not, deg2.
     samples : RegionSamples
@@ -35,6 +38,7 @@ class RegionExposure:
 
     exposure: float
     exposed_area: float
+    coverage: float
     area: float
     samples: RegionSamples
     places: SeenPlaces
@@ -52,8 +56,9 @@ def sample_finely(region: RegionSet) -> RegionSamples:
 
 
 def region_exposure(
-    events: EventList, region: RegionSet, samples: RegionSamples, sky: SeenSky
-) -> RegionExposure:
+    events: EventList, region: RegionSet, samples: RegionSamples, sky: SeenSky,
+    detectors: Mapping[int, int],
+) -> RegionExposure:  # fmt: skip
     """Return exposure and area of a region.
 
     Parameters
@@ -64,6 +69,8 @@ def region_exposure(
     samples : RegionSamples
         Of it.
     sky : SeenSky
+    detectors : mapping of int to int
+        Events of each detector in it.
 
     Raises
     ------
@@ -79,5 +86,22 @@ def region_exposure(
         )  # fmt: skip
     square = (events.pixel_size / 3600) ** 2
     seen_area = float(samples.weight[seen].sum())
-    exposure = float((samples.weight * places.livetime).sum()) / seen_area
-    return RegionExposure(exposure, seen_area * square, samples.area * square, samples, places)
+    integral = float((samples.weight * places.livetime).sum())
+    exposure = integral / seen_area
+    if not events.observation.scanning:
+        exposure = _livetime(events, detectors)
+    return RegionExposure(
+        exposure, integral / exposure * square, integral / exposure / seen_area,
+        samples.area * square, samples, places,
+    )  # fmt: skip
+
+
+def _livetime(events: EventList, detectors: Mapping[int, int]) -> float:
+    """Return the livetime of the detectors that see a region, s: coaligned ones all do.
+
+    Of others, those that have its events, each in the measure in which it has them.
+    """
+    total = sum(detectors.values())
+    if events.coaligned or not total:
+        return events.livetime
+    return sum(n * events.detector_livetime(d) for d, n in detectors.items()) / total

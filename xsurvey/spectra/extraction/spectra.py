@@ -16,12 +16,15 @@ class ExtractedSpectra:
     Attributes
     ----------
     source : PhaSpectrum
-        ``backscal`` is the exposed area in deg2, without masks, gaps and what lies outside of the
-        field; ``exposure`` the mean livetime of that area, and ``region_area`` the area of the
-        region without masks alone. So exposure times backscal is livetime integrated over area.
+        ``exposure`` is the livetime of the detectors that see the region (of a scan, the mean
+        time for which it was in the field), ``backscal`` the exposed area in deg2, such that their
+        product is livetime integrated over the region without masks, gaps and what lies beyond
+        the field. ``region_area`` is without masks alone.
     background : PhaSpectrum or None
     arf : AncillaryResponse or None
-        None where it was left out.
+        Of all detectors together, whose counts add up: with vignetting, PSF fraction of a point
+        source, and the part of the exposure for which gaps and edges did not hide it. None where it
+        was left out.
     rmf : RedistributionMatrix or None
     pileup_fraction : float
         Estimate for the brightest place of the region, of frames with an event those in which
