@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from xsurvey import __version__
 from xsurvey.apertures.aperture import (
     Aperture,
     ApertureParameters,
     aperture_of_regions,
     circular_aperture,
 )
-from xsurvey.errors import InputError, ParameterError
+from xsurvey.errors import InputError, ParameterError, printable
 from xsurvey.events import EventList
 from xsurvey.imaging.sky_image import SkyImage, read_exposure_map
+from xsurvey.io.ogip.write_pha import write_pha
+from xsurvey.io.ogip.write_responses import write_arf, write_rmf
 from xsurvey.missions import get_mission, open_events, select_detectors
 from xsurvey.missions.selection import SelectionParameters
+from xsurvey.parameters import StepParameters
 from xsurvey.regions import RegionSet, read_region_file
 from xsurvey.spectra.extraction import (
     ExtractedSpectra,
@@ -90,7 +95,9 @@ def spectra_of_files(
         )  # fmt: skip
     exposure = read_exposure_map(inputs.exposure) if inputs.exposure is not None else None
     spectra = [
-        _extracted(select_detectors(events, selection.detectors), extraction, where, inputs, exposure)
+        _extracted(
+            select_detectors(events, selection.detectors), extraction, where, inputs, exposure
+        )
         for events in observations
     ]
     return merge_spectra(spectra)
@@ -143,6 +150,93 @@ def _region(events: EventList, path: Path | None) -> RegionSet | None:
     return None if path is None else read_region_file(path, events.wcs)
 
 
+def product_paths(output: Path) -> dict[str, Path]:
+    """Return where an extraction's files go: ``source``, ``background``, ``arf`` and ``rmf``.
+
+    Raises
+    ------
+    ParameterError
+        The name of the spectrum is that of one of the others.
+    """
+    stem = output.with_name(output.stem)
+    paths = {
+        "source": output, "background": stem.with_name(f"{stem.name}_bkg.pha"),
+        "arf": stem.with_name(f"{stem.name}.arf"), "rmf": stem.with_name(f"{stem.name}.rmf"),
+    }  # fmt: skip
+    if len(set(paths.values())) < len(paths):
+        raise ParameterError(
+            "output", f"{output.name} is the name of a response", "call the spectrum NAME.pha"
+        )
+    return paths
+
+
+def write_spectra(
+    spectra: ExtractedSpectra, output: Path, inputs: Sequence[Path],
+    parameters: Sequence[StepParameters],
+) -> dict[str, Path]:  # fmt: skip
+    """Write a spectrum and, beside it, its background and responses.
+
+    Parameters
+    ----------
+    spectra : ExtractedSpectra
+    output : path
+        Of the spectrum, written last: where it is, the others are.
+    inputs : sequence of path
+        For the provenance: their names and hashes.
+    parameters : sequence of StepParameters
+        Likewise.
+
+    Returns
+    -------
+    dict of str to path
+        What was written.
+
+    Raises
+    ------
+    OutputError
+        A file cannot be written.
+    """
+    present = {
+        "source": True, "background": spectra.background is not None,
+        "arf": spectra.arf is not None, "rmf": spectra.rmf is not None,
+    }  # fmt: skip
+    paths = {name: path for name, path in product_paths(output).items() if present[name]}
+    names = {name: path.name for name, path in paths.items()}
+    header = {
+        "CREATOR": f"xsurvey {__version__}", **spectra.stamps,
+        "HISTORY": _provenance(inputs, parameters),
+        "COMMENT": [f"warning: {printable(note)}" for note in spectra.warnings],
+    }  # fmt: skip
+    own = {
+        key: spectra.source.header[key]
+        for key in ("TELESCOP", "INSTRUME", "FILTER", "OBJECT", "OBS_ID")
+    }
+    if spectra.arf is not None:
+        write_arf(paths["arf"], replace(spectra.arf, header=own), header)
+    if spectra.rmf is not None:
+        write_rmf(paths["rmf"], replace(spectra.rmf, header={**spectra.rmf.header, **own}), header)
+    if spectra.background is not None:
+        background = replace(spectra.background, response_file=names.get("rmf"))
+        write_pha(paths["background"], background, {**header, "HDUCLAS2": "BKG"})
+    source = replace(
+        spectra.source, background_file=names.get("background"),
+        ancillary_file=names.get("arf"), response_file=names.get("rmf"),
+    )  # fmt: skip
+    write_pha(paths["source"], source, header)
+    return paths
+
+
+def _provenance(inputs: Sequence[Path], parameters: Sequence[StepParameters]) -> list[str]:
+    lines = []
+    for path in inputs:
+        with path.open("rb") as stream:
+            digest = hashlib.file_digest(stream, "sha256").hexdigest()
+        lines.append(f"input {path.name} sha256 {digest}")
+    return lines + [
+        f"{key} = {value}" for section in parameters for key, value in section.normalised().items()
+    ]
+
+
 def spectrum_summary(spectra: ExtractedSpectra) -> dict[str, Any]:
     """Return the numbers of an extraction, for ``--json``.
 
@@ -184,9 +278,7 @@ def _responses(spectra: ExtractedSpectra) -> dict[str, str]:
     if spectra.rmf is not None:
         shape = spectra.rmf.matrix.shape
         lines["rmf"] = f"{shape[0]} energies, {shape[1]} channels"
-    stamps = {"arf": "ARFAPPR", "rmf": "RMFAPPR"}
-    return {
-        name: f"{line} (approximate: {spectra.stamps[stamps[name]][1]})"
-        if stamps[name] in spectra.stamps else line
-        for name, line in lines.items()
-    }  # fmt: skip
+    for name, key in (("arf", "ARFHOW"), ("rmf", "RMFHOW")):
+        if name in lines and key in spectra.stamps:
+            lines[name] += f" (approximate: {spectra.stamps[key][0]})"
+    return lines

@@ -22,7 +22,9 @@ _FILE = click.Path(path_type=Path)
     "as STEM_bkg.pha, STEM.arf and STEM.rmf.",
 )  # fmt: skip
 @click.option(
-    "--region", type=_FILE, metavar="FILE",
+    "--region",
+    type=_FILE,
+    metavar="FILE",
     help="DS9 region file of the source, instead of a circle about --position.",
 )
 @click.option(
@@ -80,7 +82,8 @@ def extract_command(
     inputs = SpectrumInputs(region, background_region, exclude, exposure, arf, rmf)
     products = product_paths(output)
     check_outputs([*products.values(), json_path], [*events, *inputs.files()])
-    spectra = spectra_of_files(events, *parameters, inputs)
+    extraction, where, selection = parameters
+    spectra = spectra_of_files(events, extraction, where, selection, inputs)
     written = write_spectra(spectra, output, [*events, *inputs.files()], parameters)
     summary = spectrum_summary(spectra)
     click.echo(

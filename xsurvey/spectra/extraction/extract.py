@@ -85,9 +85,7 @@ def extract_spectrum(
     seen = region_exposure(events, region, samples[0], sky, counts.detectors)
     behind = None
     if background is not None:
-        behind = region_exposure(
-            events, background, samples[1], sky, counts.background_detectors
-        )
+        behind = region_exposure(events, background, samples[1], sky, counts.background_detectors)
     detectors = sorted(counts.detectors or counts.background_detectors)
     found = spectral_responses(events, mission, detectors, channels, given)
     if parameters.source_type == "point":
@@ -130,6 +128,7 @@ def _spectrum(
         "OBJECT": observation.target, "OBS_ID": observation.obs_id, "CHANTYPE": "PI",
         "RA_PNT": observation.pointing.ra, "DEC_PNT": observation.pointing.dec,
         "MJDREF": observation.reference_mjd, "TIMESYS": observation.time_scale,
+        "DATE-OBS": observation.date(float(min(starts, default=np.nan))),
         "TSTART": float(min(starts, default=np.nan)), "TSTOP": float(max(stops, default=np.nan)),
         "EXPAREA": (seen.exposed_area, "deg2, of the region, exposed (BACKSCAL)"),
         "REGION": str(region),
@@ -156,8 +155,9 @@ def _corrected(
     if parameters.source_type == "point" and "psf" not in found.includes:
         factor *= correction.psf
     return replace(
-        found.arf, effective_area=found.arf.effective_area * factor, exposure=exposure, warnings=()
-    )
+        found.arf, effective_area=found.arf.effective_area * factor, exposure=exposure,
+        header={}, warnings=(),  # which are of another observation
+    )  # fmt: skip
 
 
 def _stamps(
@@ -172,21 +172,22 @@ def _stamps(
     point = parameters.source_type == "point"
     psf = "NONE" if not point else "IN ARF" if "psf" in found.includes else "APPLIED"
     stamps: dict[str, tuple[Any, str]] = {
-        "EXPMAP": (sky.origin, sky.how),
-        "SRCTYPE": (parameters.source_type, "of the source, for the effective area"),
+        "EXPMAP": (sky.origin, "exposure map"),
+        "EXPHOW": (sky.how, ""),
+        "SRCTYPE": (parameters.source_type, "of the source"),
         **found.stamps,
     }
     if found.arf is not None:
         stamps |= {
-            "CORRVIGN": (vignetting, "vignetting in the effective area"),
-            "CORRPSF": (psf, "PSF fraction in the effective area"),
-            "CORREXPO": (round(correction.coverage, 6), "part of EXPOSURE, in the effective area"),
-            "ARFWGHT": (correction.weights, "weights of the vignetting over the region"),
+            "CORRVIGN": (vignetting, "vignetting in SPECRESP"),
+            "CORRPSF": (psf, "PSF fraction in SPECRESP"),
+            "CORREXPO": (round(correction.coverage, 6), "seen part of EXPOSURE, in SPECRESP"),
+            "ARFWGHT": (correction.weights, "weights of the vignetting"),
         }
         if psf == "APPLIED":
-            stamps["PSFFRAC"] = (round(correction.psf, 6), "approximate PSF, masks taken off")
+            stamps["PSFFRAC"] = (round(correction.psf, 6), "approximate PSF")
     if np.isfinite(pileup):
-        stamps["PILEUP"] = (round(pileup, 6), "piled-up part at the brightest place, estimate")
+        stamps["PILEUP"] = (round(pileup, 6), "estimate at the brightest place")
     return stamps
 
 

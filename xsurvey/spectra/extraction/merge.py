@@ -91,7 +91,7 @@ def _added(spectra: Sequence[PhaSpectrum], backscal: np.ndarray) -> PhaSpectrum:
         **spectra[0].header, "OBS_ID": " ".join(names), "NMERGED": len(spectra),
         "EXPAREA": (float(backscal.mean()), "deg2, of the region, exposed (BACKSCAL)"),
     }  # fmt: skip
-    for key in ("TSTART", "TSTOP", "RA_PNT", "DEC_PNT", "MJDREF"):
+    for key in ("DATE-OBS", "TSTART", "TSTOP", "RA_PNT", "DEC_PNT", "MJDREF"):
         header.pop(key, None)  # of one of them only
     return replace(
         spectra[0], counts=np.sum([s.counts for s in spectra], axis=0), exposure=total,

@@ -180,13 +180,15 @@ def spectral_responses(
         assert files is not None
         arf = _summed([read_arf(path) for path in files.arf])
         if files.approximate:
-            stamps["ARFAPPR"] = ("APPROX", files.approximate)
+            stamps["ARFAPPR"] = ("APPROX", "effective area")
+            stamps["ARFHOW"] = (files.approximate, "")
     rmf = given.rmf
     if rmf is None and files is not None and files.rmf is not None:
         rmf = read_rmf(files.rmf)
     if rmf is None:
         rmf = _gaussian(mission, detectors, channels, arf)
-        stamps["RMFAPPR"] = ("APPROX", "Gaussian lines of the nominal resolution")
+        stamps["RMFAPPR"] = ("APPROX", "response matrix")
+        stamps["RMFHOW"] = ("Gaussian lines of the nominal resolution", "")
     if arf is not None and not _same_energies(arf, rmf):
         warnings.append("the effective area is interpolated to the energies of the matrix")
         arf = on_energies(arf, rmf.energy_low, rmf.energy_high)
