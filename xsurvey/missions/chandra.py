@@ -16,14 +16,7 @@ from astropy.wcs import WCS
 from xsurvey.events import EventList, GoodTimeIntervals, Observation
 from xsurvey.io.datasets import resolve
 from xsurvey.io.fits_file import FitsFile, Table
-from xsurvey.missions.base import (
-    ChannelGrid,
-    Detector,
-    DetectorColumns,
-    Mission,
-    ResponseFiles,
-    SimulatedFacts,
-)
+from xsurvey.missions.base import Detector, DetectorColumns, Mission, SimulatedFacts
 from xsurvey.missions.reading import (
     TableSource,
     check_exposure,
@@ -41,6 +34,7 @@ from xsurvey.missions.reading import (
     span_of_header,
     time_scale,
 )
+from xsurvey.missions.responses import ChannelGrid, ResponseFiles
 from xsurvey.psf import KingPsf, PointSpreadFunction
 from xsurvey.units import EnergyBand, SkyPosition
 

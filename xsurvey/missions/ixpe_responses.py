@@ -11,10 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xsurvey.errors import MissingDataError
-from xsurvey.missions.base import ResponseFiles
+from xsurvey.missions.responses import ResponseFiles
 
 _FOLDER = "caldb/ixpe/gpd/cpf"
 _NAME = re.compile(r"ixpe_d1_obssim(\d{8})_v013\.arf")
+
+_NAMED = re.compile(r"obssim(\d{8})")
 
 
 def package_folder(remedy: str) -> Path:
@@ -31,7 +33,7 @@ def package_folder(remedy: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def response_files(units: Sequence[int], date: str) -> ResponseFiles:
+def response_files(units: Sequence[int], date: str, named: str = "") -> ResponseFiles:
     """Return the responses of units, for spectra of unweighted events.
 
     Parameters
@@ -40,11 +42,14 @@ def response_files(units: Sequence[int], date: str) -> ResponseFiles:
     date : str
         ISO date of the observation: of the responses that begin to hold at several dates, the
         latest that is not after it, or the first.
+    named : str
+        Which responses a simulation was made with, as ixpeobssim writes it
+        (``ixpe:obssim20240101:v13``): goes before the date.
 
     Raises
     ------
     MissingDataError
-        ixpeobssim is not installed, or is without responses.
+        ixpeobssim is not installed, or is without the responses.
     """
     remedy = "run `pip install ixpeobssim` (GPL-3), or give --arf and --rmf"
     folder = package_folder(remedy) / _FOLDER
@@ -55,6 +60,10 @@ def response_files(units: Sequence[int], date: str) -> ResponseFiles:
         raise MissingDataError("ixpeobssim", "has no responses (v013)", remedy)
     day = date[:10].replace("-", "")
     valid = max([one for one in dates if one <= day], default=dates[0])
+    if match := _NAMED.search(named):
+        valid = match[1]
+        if valid not in dates:
+            raise MissingDataError("ixpeobssim", f"has no responses {named}", remedy)
     names = [f"ixpe_d{unit}_obssim{valid}_v013" for unit in sorted(units)]
     # the units' matrices are the same to a few per cent of a line's width
     return ResponseFiles(

@@ -15,7 +15,7 @@ from xsurvey.regions import RegionSet
 from xsurvey.spectra.extraction.region_counts import RegionCounts
 from xsurvey.spectra.extraction.region_exposure import RegionExposure
 
-_RINGS, _ANGLES = 128, 48
+_RINGS, _ANGLES = 500, 24
 _MOST_EVENTS = 50_000
 
 

@@ -13,7 +13,7 @@ from xsurvey.imaging.seen_sky import SeenSky, seen_sky
 from xsurvey.imaging.sky_image import SkyImage
 from xsurvey.io.ogip.types import AncillaryResponse, PhaSpectrum
 from xsurvey.missions import get_mission
-from xsurvey.missions.base import ChannelGrid
+from xsurvey.missions.responses import ChannelGrid
 from xsurvey.regions import RegionSet
 from xsurvey.spectra.extraction.effective_area import (
     AreaCorrection,
@@ -149,9 +149,11 @@ def _corrected(
     """Return the area of the region: that on the axis times what it does not include yet."""
     if found.arf is None:
         return None
-    factor = np.full(len(found.arf.energy_low), correction.coverage)
+    factor = np.ones(len(found.arf.energy_low))
     if "vignetting" not in found.includes:
         factor *= correction.vignetting_at((found.arf.energy_low + found.arf.energy_high) / 2)
+        # an area that was made for a region knows what gaps and edges hid of it
+        factor *= correction.coverage
     if parameters.source_type == "point" and "psf" not in found.includes:
         factor *= correction.psf
     return replace(
@@ -181,9 +183,10 @@ def _stamps(
         stamps |= {
             "CORRVIGN": (vignetting, "vignetting in SPECRESP"),
             "CORRPSF": (psf, "PSF fraction in SPECRESP"),
-            "CORREXPO": (round(correction.coverage, 6), "seen part of EXPOSURE, in SPECRESP"),
             "ARFWGHT": (correction.weights, "weights of the vignetting"),
         }
+        if vignetting != "IN ARF":
+            stamps["CORREXPO"] = (round(correction.coverage, 6), "seen part of EXPOSURE, applied")
         if psf == "APPLIED":
             stamps["PSFFRAC"] = (round(correction.psf, 6), "approximate PSF")
     if np.isfinite(pileup):

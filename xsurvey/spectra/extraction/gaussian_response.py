@@ -9,7 +9,7 @@ from scipy.sparse import csr_array
 from scipy.special import ndtr
 
 from xsurvey.io.ogip.types import RedistributionMatrix
-from xsurvey.missions.base import ChannelGrid
+from xsurvey.missions.responses import ChannelGrid
 
 _SIGMAS = 6.0
 _FWHM = 2 * np.sqrt(2 * np.log(2))

@@ -11,7 +11,7 @@ import numpy as np
 from xsurvey.apertures.pileup import pileup_fraction
 from xsurvey.events import EventChunk, EventList
 from xsurvey.missions import Mission
-from xsurvey.missions.base import ChannelGrid
+from xsurvey.missions.responses import ChannelGrid
 from xsurvey.regions import RegionSet
 
 _NEIGHBOURS = [(dx, dy) for dx in (-1, 0, 1) for dy in (-1, 0, 1)]

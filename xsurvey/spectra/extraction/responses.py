@@ -16,7 +16,7 @@ from xsurvey.io.ogip.arf import read_arf
 from xsurvey.io.ogip.rmf import read_rmf
 from xsurvey.io.ogip.types import AncillaryResponse, RedistributionMatrix
 from xsurvey.missions import Mission
-from xsurvey.missions.base import ChannelGrid, ResponseFiles
+from xsurvey.missions.responses import ChannelGrid, ResponseFiles
 from xsurvey.spectra.extraction.gaussian_response import gaussian_matrix
 
 _APPLIED = ("APPLIED", "IN ARF")
