@@ -13,11 +13,11 @@ import numpy as np
 from astropy.table import Table
 
 from benchmarks.command import benchmark, in_parallel, trials
+from xsurvey.apertures.aperture import ApertureParameters, circular_aperture
 from xsurvey.missions import get_mission, open_events
 from xsurvey.simulate.observation import simulate_observation, sky_pixels
 from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.simulate.write import truth_path, write_simulation
-from xsurvey.timing.aperture import ApertureParameters, circular_aperture
 from xsurvey.timing.constancy import constancy_test
 from xsurvey.timing.from_events import light_curve_from_events
 from xsurvey.timing.parameters import LightCurveParameters

@@ -8,6 +8,14 @@ from typing import Any
 
 import numpy as np
 
+from xsurvey.apertures.aperture import (
+    WHOLE_FIELD,
+    Aperture,
+    ApertureParameters,
+    aperture_of_regions,
+    circular_aperture,
+)
+from xsurvey.apertures.region_samples import sample_region
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.events import EventList
 from xsurvey.imaging.exposure import approximate_exposure
@@ -20,20 +28,12 @@ from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.regions import read_region_file
 from xsurvey.report.light_curve_axes import light_curve_figure
 from xsurvey.report.plate import png_bytes
-from xsurvey.timing.aperture import (
-    WHOLE_FIELD,
-    Aperture,
-    ApertureParameters,
-    aperture_of_regions,
-    circular_aperture,
-)
 from xsurvey.timing.files import read_light_curve
 from xsurvey.timing.from_events import light_curve_from_events
 from xsurvey.timing.join import bin_light_curve, choose_bins, join_light_curves
 from xsurvey.timing.light_curve import LightCurve
 from xsurvey.timing.measure import Variability, measure_variability
 from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameters
-from xsurvey.timing.region_samples import sample_region
 from xsurvey.timing.write import write_light_curve
 
 _FEWEST_EVENTS = 50

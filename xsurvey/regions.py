@@ -57,6 +57,12 @@ class RegionSet:
             inside &= ~region.contains(points)
         return inside
 
+    def without(self, mask: RegionSet | None) -> RegionSet:
+        """Return the region with all shapes of another one, of either sign, cut out."""
+        if mask is None:
+            return self
+        return RegionSet(self.include, (*self.exclude, *mask.include, *mask.exclude), self.name)
+
     def __str__(self) -> str:
         return self.name
 

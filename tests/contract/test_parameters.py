@@ -6,6 +6,7 @@ import click
 import pytest
 import yaml
 
+from xsurvey.apertures.aperture import ApertureParameters
 from xsurvey.archives.parameters import FetchParameters
 from xsurvey.cli.detect import detect_command
 from xsurvey.cli.fetch import fetch_command
@@ -13,6 +14,7 @@ from xsurvey.cli.image import image_command
 from xsurvey.cli.lightcurve import lightcurve_command
 from xsurvey.cli.options import option_name, step_options
 from xsurvey.cli.simulate import simulate_command
+from xsurvey.cli.spectrum_extract import extract_command
 from xsurvey.config_template import write_template
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.imaging.parameters import ImageParameters
@@ -20,7 +22,7 @@ from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
 from xsurvey.simulate.parameters import SimulationParameters
-from xsurvey.timing.aperture import ApertureParameters
+from xsurvey.spectra.extraction.parameters import ExtractionParameters
 from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameters
 
 STEPS = {
@@ -31,7 +33,7 @@ STEPS = {
     m.__name__: m
     for m in (
         SimulationParameters, LightCurveParameters, VariabilityParameters, ApertureParameters,
-        SelectionParameters, FetchParameters,
+        SelectionParameters, FetchParameters, ExtractionParameters,
     )
 }  # fmt: skip
 
@@ -47,6 +49,7 @@ COMMANDS = [
         (LightCurveParameters, VariabilityParameters, ApertureParameters, SelectionParameters),
     ),
     (fetch_command, (FetchParameters,)),
+    (extract_command, (ExtractionParameters, ApertureParameters, SelectionParameters)),
 ]
 
 

@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from xsurvey.apertures.pileup import pileup_fraction
 from xsurvey.catalogs import load_schema
 from xsurvey.detection.aperture import hardness_ratio
-from xsurvey.detection.photometry import SourceFlag, pileup_fraction
+from xsurvey.detection.photometry import SourceFlag
 from xsurvey.inference.poisson_rate import counts_posterior
 
 

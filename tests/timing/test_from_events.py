@@ -9,19 +9,19 @@ import pytest
 from astropy.io import fits
 from astropy.table import Table
 
-from xsurvey.attitude import separations, unit_vectors
-from xsurvey.errors import InputError, ParameterError
-from xsurvey.events import EventList
-from xsurvey.good_times import GoodTimeIntervals
-from xsurvey.missions import get_mission, open_events, select_detectors
-from xsurvey.simulate.write import truth_path
-from xsurvey.timing.aperture import (
+from xsurvey.apertures.aperture import (
     WHOLE_FIELD,
     Aperture,
     ApertureParameters,
     aperture_of_regions,
     circular_aperture,
 )
+from xsurvey.attitude import separations, unit_vectors
+from xsurvey.errors import InputError, ParameterError
+from xsurvey.events import EventList
+from xsurvey.good_times import GoodTimeIntervals
+from xsurvey.missions import get_mission, open_events, select_detectors
+from xsurvey.simulate.write import truth_path
 from xsurvey.timing.files import read_light_curve
 from xsurvey.timing.from_events import light_curve_from_events
 from xsurvey.timing.light_curve import LightCurve

@@ -5,10 +5,10 @@ from typing import Any
 
 import click
 
+from xsurvey.apertures.aperture import ApertureParameters
 from xsurvey.cli.inputs import region_option
 from xsurvey.cli.options import json_option, step_options, write_json
 from xsurvey.missions.selection import SelectionParameters
-from xsurvey.timing.aperture import ApertureParameters
 from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameters
 
 

@@ -36,6 +36,7 @@ COMMANDS = {
     "image": CommandEntry("xsurvey.cli.image", "Make a counts image and its exposure map."),
     "detect": CommandEntry("xsurvey.cli.detect", "Find and measure sources."),
     "lightcurve": CommandEntry("xsurvey.cli.lightcurve", "Bin a light curve, test if it varies."),
+    "spectrum": CommandEntry("xsurvey.cli.spectrum", "Extract spectra and their responses."),
     "simulate": CommandEntry("xsurvey.cli.simulate", "Write a simulated event file."),
     "catalog": CommandEntry("xsurvey.cli.catalog", "Query, match and export catalogs."),
 }

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from xsurvey.apertures.pileup import pileup_fraction
 from xsurvey.detection import starlet
 from xsurvey.detection.detect import (
     FoundSources,
@@ -24,7 +25,6 @@ from xsurvey.detection.photometry import (
     band_columns,
     hardness_columns,
     measure_band,
-    pileup_fraction,
     source_flags,
 )
 from xsurvey.detection.search import gaussian_significance

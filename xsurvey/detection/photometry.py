@@ -11,6 +11,7 @@ import numpy as np
 from photutils.aperture import ApertureStats, CircularAperture
 from scipy.spatial import cKDTree
 
+from xsurvey.apertures.pileup import PILED_UP
 from xsurvey.detection.aperture import hardness_ratio
 from xsurvey.detection.parameters import PhotometryParameters
 from xsurvey.detection.search import DetectedSource
@@ -20,7 +21,6 @@ from xsurvey.psf import GaussianPsf, PointSpreadFunction
 
 _EDGE_EXPOSURE = 0.5
 _EXTENDED_CONTRAST = 3.0
-_PILED_UP = 0.05
 _EXTENDED_WIDTH = 2.0
 _PIXEL_BLUR = 0.6  # pixels
 _ONE_SIGMA = 0.3935  # fraction of a 2-D Gaussian within one sigma
@@ -277,33 +277,6 @@ def hardness_columns(
     return columns
 
 
-def pileup_fraction(
-    net_rate: np.ndarray, core_fraction: np.ndarray, frame_time: float
-) -> np.ndarray:
-    r"""Estimate the fraction of frames with an event in which photons piled up.
-
-    Parameters
-    ----------
-    net_rate : ndarray, shape (n,)
-        Observed source events per second.
-    core_fraction : ndarray, shape (n,)
-        Part of the PSF on one 3 x 3 island.
-    frame_time : float
-        Seconds a frame.
-
-    Returns
-    -------
-    ndarray, shape (n,)
-        :math:`1 - \Lambda/(e^\Lambda - 1)` for :math:`\Lambda` photons a frame, found from
-        the observed :math:`1 - e^{-\Lambda}` events a frame (Davis 2001, ApJ 562, 575, for
-        one island, all grades kept). NaN where the frame time or the rate is unknown.
-    """
-    observed = np.clip(np.asarray(net_rate) * core_fraction * frame_time, 0, 0.999)
-    photons = -np.log1p(-observed)
-    safe = np.maximum(photons, 1e-9)
-    return np.where(photons > 1e-6, 1 - safe / np.expm1(safe), photons / 2)
-
-
 def source_flags(
     apertures: Apertures, exposure: np.ndarray, background: np.ndarray, pileup: np.ndarray,
     from_map: np.ndarray, *, exposure_approximate: bool, psf_approximate: bool,
@@ -332,7 +305,7 @@ def source_flags(
             distance = np.hypot(apertures.x[i] - apertures.x[j], apertures.y[i] - apertures.y[j])
             if distance < apertures.radius[i] + apertures.radius[j]:
                 flags[[i, j]] |= SourceFlag.BLENDED
-    flags[np.nan_to_num(pileup) > _PILED_UP] |= SourceFlag.PILED_UP
+    flags[np.nan_to_num(pileup) > PILED_UP] |= SourceFlag.PILED_UP
     flags[from_map] |= SourceFlag.BACKGROUND_FROM_MAP
     flags[apertures.extended] |= SourceFlag.EXTENDED
     return flags

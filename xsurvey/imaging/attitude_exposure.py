@@ -7,6 +7,8 @@ so the convolution is one Fourier transform, for a pointing as for a survey scan
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.wcs.utils import skycoord_to_pixel
@@ -21,7 +23,7 @@ _STEP = 0.1  # s: a tenth of the usual distance of attitude samples
 
 
 def exposure_from_attitude(
-    events: EventList, grid: ImageGrid, energies: list[float], mission: Mission
+    events: EventList, grid: ImageGrid, energies: Sequence[float | None], mission: Mission
 ) -> list[np.ndarray]:
     """Return the exposure of every pixel, one map an energy.
 
@@ -30,8 +32,8 @@ def exposure_from_attitude(
     events : EventList
         With an attitude for each detector that has good times.
     grid : ImageGrid
-    energies : list of float
-        keV, for the vignetting.
+    energies : sequence of float or None
+        keV, for the vignetting; None for the livetime in the field alone.
     mission : Mission
         With a circular field of view.
 
@@ -57,11 +59,13 @@ def exposure_from_attitude(
     offsets = np.arange(-reach, reach + 1) * side / 60
     off_axis = np.hypot(offsets[:, None], offsets[None, :])
     seen = np.clip((mission.field_radius - off_axis) * 60 / side + 0.5, 0, 1)
-    return [
-        _on_grid(signal.fftconvolve(axis, seen * mission.vignetting(off_axis, energy), "same"),
-                 grid, side, reach)
+    fields = [
+        seen if energy is None else seen * mission.vignetting(off_axis, energy)
         for energy in energies
-    ]  # fmt: skip
+    ]
+    return [
+        _on_grid(signal.fftconvolve(axis, field, "same"), grid, side, reach) for field in fields
+    ]
 
 
 def _axis_pixels(

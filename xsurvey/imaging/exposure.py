@@ -70,6 +70,20 @@ def approximate_exposure(
     ]  # fmt: skip
 
 
+def livetime_of_footprints(events: EventList, grid: ImageGrid) -> np.ndarray:
+    """Return how long each pixel was seen by what the events tell, s, without vignetting.
+
+    Parameters
+    ----------
+    events : EventList
+        Of a pointing; all energies, so that the footprint is well filled.
+    grid : ImageGrid
+        Over all events.
+    """
+    mission = get_mission(events.observation.mission)
+    return _footprint(events, grid, mission, events.detector_livetime)
+
+
 def _footprint(
     events: EventList, grid: ImageGrid, mission: Mission, weight: Callable[[int], float],
     hulls: bool = False,

@@ -118,6 +118,28 @@ def grid_from_events(
             high = np.fmax(high, [np.nanmax(v) for v in xy])
             count += len(chunk)
     events.require_events(count)
+    return grid_over(events, low, high, pixel_size, pixels_limit)
+
+
+def grid_over(
+    events: EventList, low: np.ndarray, high: np.ndarray, pixel_size: float,
+    pixels_limit: int = 100_000_000,
+) -> ImageGrid:  # fmt: skip
+    """Lay a grid over a box of an event list's sky pixels.
+
+    Parameters
+    ----------
+    events : EventList
+    low, high : ndarray, shape (2,)
+        Smallest and largest x, y that must be inside.
+    pixel_size : float
+        As in `grid_from_events`.
+
+    Raises
+    ------
+    InputError
+        The image would be absurdly large.
+    """
     sky_pixels = pixel_size / events.pixel_size
     if sky_pixels >= 1:
         sky_pixels = float(round(sky_pixels))
@@ -221,7 +243,7 @@ def read_sky_image(path: str | os.PathLike[str]) -> SkyImage:
         key: header[key]
         for key in ("TELESCOP", "INSTRUME", "OBS_ID", "OBJECT", "EXPOSURE", "EXPMAP", "RA_PNT",
                     "DEC_PNT", "ROLL_PNT", "TIMEDEL", "BAND_LO", "BAND_HI", "DATE-OBS", "MISSION",
-                    "OBS_MODE")
+                    "OBS_MODE", "VIGNKEV")
         if key in header
     }  # fmt: skip
     return SkyImage(data, grid, str(header.get("BUNIT", "")).strip(), keep, os.fspath(path))

@@ -18,6 +18,7 @@ from xsurvey.attitude import Attitude
 from xsurvey.errors import ParameterError
 from xsurvey.events import EventList
 from xsurvey.io.fits_file import FitsFile
+from xsurvey.missions.responses import ChannelGrid, ResponseFiles
 from xsurvey.psf import PointSpreadFunction
 from xsurvey.units import EnergyBand, SkyPosition
 
@@ -168,6 +169,10 @@ class Mission(ABC):
         Radius of a circular field of view in arcmin.
     scan : ScanPattern or None
         How the telescope surveys the sky, if it does.
+    channels : ChannelGrid or None
+        Of its spectra; None where only a response matrix tells.
+    channel_column : str or None
+        Column with an event's channel number; None where it is found from the energy.
     """
 
     name: str
@@ -192,6 +197,8 @@ class Mission(ABC):
     has_own_simulator: bool = False
     field_radius: float | None = None
     scan: ScanPattern | None = None
+    channels: ChannelGrid | None = None
+    channel_column: str | None = None
 
     @abstractmethod
     def recognises(self, file: FitsFile) -> bool:
@@ -234,6 +241,45 @@ class Mission(ABC):
         energy : float
             keV.
         """
+
+    def energy_resolution(self, energy: np.ndarray, detectors: Sequence[int]) -> np.ndarray | None:
+        """Return the full width at half maximum of a line, keV, shape of ``energy`` (keV).
+
+        None where no value is known: spectra then need a response matrix.
+
+        Parameters
+        ----------
+        energy : ndarray
+        detectors : sequence of int
+            Which of them have counts.
+        """
+        return None
+
+    def response_files(self, events: EventList, detectors: Sequence[int]) -> ResponseFiles | None:
+        """Return the responses used where none are given, None where there are none.
+
+        Raises
+        ------
+        MissingDataError
+            They are not installed.
+        """
+        return None
+
+    def area_includes(self, header: Mapping[str, Any], columns: Sequence[str]) -> frozenset[str]:
+        """Tell what an effective area of the user's already includes.
+
+        Parameters
+        ----------
+        header : mapping
+            Of the table SPECRESP.
+        columns : sequence of str
+            Its columns, in lower case.
+
+        Returns
+        -------
+        frozenset of {'vignetting', 'psf'}
+        """
+        return frozenset()
 
     def detectors(self) -> Sequence[Detector]:
         """Return the layout that the simulator uses.

@@ -14,6 +14,7 @@ import numpy as np
 from astropy.wcs import WCS
 
 from xsurvey.events import EventList, GoodTimeIntervals, Observation
+from xsurvey.io.datasets import resolve
 from xsurvey.io.fits_file import FitsFile, Table
 from xsurvey.missions.base import Detector, DetectorColumns, Mission, SimulatedFacts
 from xsurvey.missions.reading import (
@@ -33,6 +34,7 @@ from xsurvey.missions.reading import (
     span_of_header,
     time_scale,
 )
+from xsurvey.missions.responses import ChannelGrid, ResponseFiles
 from xsurvey.psf import KingPsf, PointSpreadFunction
 from xsurvey.units import EnergyBand, SkyPosition
 
@@ -50,6 +52,13 @@ _VIGNETTING = np.array([[1.0, 0.944, 0.854, 0.765], [1.0, 0.845, 0.616, 0.453]])
 # note, .5-2 keV), 4.4" at 4' and 17" at 12' (ACIS PRF memo, 3.5 keV, ground calibration). The
 # slope 4 gives the 50/90 % ratio on axis and the 70/90 % ratio off axis of those tables.
 _PSF = KingPsf(slope=4.0, on_axis_r90=0.8, growth=0.7705, exponent=1.2446, approximate=True)
+
+# FWHM in keV at two energies, of front-illuminated chips near the aim point of ACIS-I and of the
+# back-illuminated ones (Proposers' Observatory Guide, table of ACIS characteristics). FWHM^2 is
+# linear in energy: readout noise and Fano noise.
+_BACK_ILLUMINATED = (5, 7)
+_FWHM_ENERGIES = (1.49, 5.9)
+_FWHM = {False: (0.130, 0.280), True: (0.095, 0.150)}
 
 _SIMULATED_OBS_ID = "SIMULATED"
 _CHIP = 1024
@@ -115,6 +124,8 @@ class Chandra(Mission):
         "ACIS-I": (0, 1, 2, 3), "ACIS-S": (4, 5, 6, 7, 8, 9),
         **{f"ccd{n}": (n,) for n in range(10)},
     }  # fmt: skip
+    channels = ChannelGrid.uniform(1, 1024, PI_WIDTH_KEV)
+    channel_column = "pi"
     frame_time = 3.24104  # full frame of the six-chip default: 3.2 s and the transfer
 
     def recognises(self, file: FitsFile) -> bool:
@@ -154,6 +165,31 @@ class Chandra(Mission):
         beyond = np.clip(angle - _VIGNETTING_ANGLES[-1], 0, None)
         low, high = (value + slope * beyond for value, slope in zip(at, slopes, strict=True))
         return np.clip((1 - weight) * low + weight * high, 0.1, 1.0)
+
+    def energy_resolution(self, energy: np.ndarray, detectors: Sequence[int]) -> np.ndarray:
+        """Return the resolution of the chips' kind; of both kinds together, their mean square."""
+        kinds = {chip in _BACK_ILLUMINATED for chip in detectors} or {False}
+        squares = []
+        for kind in sorted(kinds):
+            (low, high), (first, second) = _FWHM_ENERGIES, _FWHM[kind]
+            slope = (second**2 - first**2) / (high - low)
+            squares.append(np.maximum(first**2 + slope * (np.asarray(energy) - low), 0.03**2))
+        return np.asarray(np.sqrt(np.mean(squares, axis=0)))
+
+    def response_files(self, events: EventList, detectors: Sequence[int]) -> ResponseFiles:
+        """Return the area of ACIS-I, or of S3 where back-illuminated chips alone have counts."""
+        back = bool(detectors) and set(detectors) <= set(_BACK_ILLUMINATED)
+        name, year = ("acis-s", 2001) if back else ("acis-i", 2013)
+        return ResponseFiles(
+            (resolve(f"data:chandra-{name}-arf"),),
+            approximate=f"area of {name.upper()} near the aim point in {year}, whatever the date",
+        )
+
+    def area_includes(self, header: Mapping[str, Any], columns: Sequence[str]) -> frozenset[str]:
+        """Tell by the tool that wrote it: CIAO's make areas for a place or a region."""
+        made_by = str(header.get("CREATOR", "")).strip().lower()
+        known = made_by.startswith(("mkarf", "mkwarf", "combine_spectra", "addresp"))
+        return frozenset({"vignetting"}) if known else frozenset()
 
     def detectors(self) -> Sequence[Detector]:
         """Return the four chips of ACIS-I around an aim point 40" off their common corner."""

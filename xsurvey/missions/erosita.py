@@ -182,6 +182,11 @@ class Erosita(Mission):
         weight = place - low
         return np.asarray((1 - weight) * rows[low] + weight * rows[low + 1])
 
+    def area_includes(self, header: Mapping[str, Any], columns: Sequence[str]) -> frozenset[str]:
+        """Tell by the columns that srctool adds: what it multiplied the area with."""
+        added = {"corrvign": "vignetting", "corrpsf": "psf"}
+        return frozenset(kind for name, kind in added.items() if name in columns)
+
     def detectors(self) -> Sequence[Detector]:
         """Return seven modules that see the same circle."""
         radius = _FIELD_RADIUS * 60

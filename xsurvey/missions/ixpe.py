@@ -16,9 +16,10 @@ from astropy.wcs import WCS
 
 from xsurvey.errors import InputError
 from xsurvey.events import EventList, GoodTimeIntervals, Observation
-from xsurvey.io.fits_file import FitsFile, Table
+from xsurvey.io.fits_file import FitsFile, Table, open_fits
 from xsurvey.io.table_wcs import wcs_from_columns
 from xsurvey.missions.base import Detector, Mission, SimulationRequest
+from xsurvey.missions.ixpe_responses import response_files
 from xsurvey.missions.ixpe_simulation import UNITS, recorded_counts, simulate_units
 from xsurvey.missions.reading import (
     TableSource,
@@ -35,6 +36,7 @@ from xsurvey.missions.reading import (
     span_of_header,
     time_scale,
 )
+from xsurvey.missions.responses import ChannelGrid, ResponseFiles
 from xsurvey.psf import KingPsf, PointSpreadFunction
 from xsurvey.units import EnergyBand, SkyPosition
 
@@ -103,6 +105,9 @@ class Ixpe(Mission):
     background_scale = 180.0
     image_pixel = 5.2
     frame_time = np.nan
+    # channel 0 is centred on 0.02 keV
+    channels = ChannelGrid.uniform(0, 375, CHANNEL_WIDTH)
+    channel_column = "pi"
 
     def recognises(self, file: FitsFile) -> bool:
         """Look for TELESCOP = IXPE in any header."""
@@ -149,6 +154,16 @@ class Ixpe(Mission):
         low = min(int(place), len(rows) - 2)
         weight = place - low
         return np.asarray((1 - weight) * rows[low] + weight * rows[low + 1])
+
+    def response_files(self, events: EventList, detectors: Sequence[int]) -> ResponseFiles:
+        """Return the units' areas and matrix of the pseudo-CALDB that holds at the time.
+
+        A simulated file says which responses it was made with.
+        """
+        start = min(float(own.start[0]) for own in events.gti.values() if len(own.start))
+        simulated = open_fits(events.observation.path).find("MONTE_CARLO")
+        named = header_text(simulated[0], "IRFNAME") if simulated else ""
+        return response_files(list(events.gti), events.observation.date(start), named)
 
     def detectors(self) -> Sequence[Detector]:
         """Return three squares of 12.9' that lie on each other."""

@@ -6,7 +6,6 @@ whose home is a temporary folder, and its response files are found without impor
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -15,8 +14,9 @@ from pathlib import Path
 import numpy as np
 from astropy.io import fits
 
-from xsurvey.errors import MissingDataError, ParameterError
+from xsurvey.errors import ParameterError
 from xsurvey.missions.base import SimulationRequest
+from xsurvey.missions.ixpe_responses import package_folder
 
 UNITS = (1, 2, 3)
 _IRF = "ixpe:obssim20240101:v13"
@@ -56,7 +56,7 @@ def simulate_units(request: SimulationRequest, folder: Path) -> list[Path]:
     ParameterError
         It does not accept what is asked for.
     """
-    package = _package()
+    package = package_folder("run `pip install ixpeobssim` (GPL-3)")
     (folder / "simulated.py").write_text(_model(request, package))
     command = [
         sys.executable, str(package / "bin" / "xpobssim.py"),
@@ -86,16 +86,6 @@ def recorded_counts(files: list[Path], sources: int) -> list[int]:
             identifiers = np.asarray(hdus["MONTE_CARLO"].data["SRC_ID"], dtype=int)
         totals += np.bincount(identifiers, minlength=sources)[:sources]
     return [int(n) for n in totals]
-
-
-def _package() -> Path:
-    spec = importlib.util.find_spec("ixpeobssim")
-    if spec is None or not spec.submodule_search_locations:
-        raise MissingDataError(
-            "ixpeobssim", "is not installed, which simulates IXPE",
-            "run `pip install ixpeobssim` (GPL-3)",
-        )  # fmt: skip
-    return Path(next(iter(spec.submodule_search_locations)))
 
 
 def _model(request: SimulationRequest, package: Path) -> str:

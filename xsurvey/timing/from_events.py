@@ -6,15 +6,15 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xsurvey.apertures.aperture import Aperture, sky_places
+from xsurvey.apertures.region_samples import sample_region
 from xsurvey.attitude import separations, unit_vectors
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.events import EventList
 from xsurvey.good_times import GoodTimeIntervals
 from xsurvey.missions import get_mission
-from xsurvey.timing.aperture import Aperture, sky_places
 from xsurvey.timing.light_curve import LightCurve
 from xsurvey.timing.parameters import LightCurveParameters
-from xsurvey.timing.region_samples import sample_region
 from xsurvey.timing.visibility import attitude_exposure, pointed_exposure
 from xsurvey.units import EnergyBand, SkyPosition
 

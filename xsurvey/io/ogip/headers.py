@@ -24,10 +24,15 @@ def add_keywords(header: fits.Header, groups: Sequence[Mapping[str, Any]]) -> No
     ----------
     header : astropy.io.fits.Header
     groups : sequence of mappings
-        A value may be a pair of value and comment.
+        A value may be a pair of value and comment; those of HISTORY and COMMENT are lists of
+        lines.
     """
     for group in groups:
         for name, entry in group.items():
+            if name in ("HISTORY", "COMMENT"):
+                for line in [entry] if isinstance(entry, str) else entry:
+                    header[name] = plain_ascii(line)
+                continue
             value, comment = entry if isinstance(entry, tuple) else (entry, "")
             if name in header or not _NAME.fullmatch(name):
                 continue

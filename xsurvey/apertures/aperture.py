@@ -1,4 +1,4 @@
-"""Where in an event list the counts of a light curve are taken: source and background regions."""
+"""Where in an event list the counts of a source are taken: its region and a background region."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from astropy.coordinates import SkyCoord
 from pydantic import Field, model_validator
 from regions import CircleAnnulusSkyRegion, CircleSkyRegion
 
+from xsurvey.apertures.region_samples import RegionSamples, sample_region
 from xsurvey.attitude import separations, unit_vectors
 from xsurvey.errors import InputError
 from xsurvey.events import EventList
@@ -17,7 +18,6 @@ from xsurvey.missions import get_mission
 from xsurvey.parameters import StepParameters
 from xsurvey.psf import PointSpreadFunction
 from xsurvey.regions import RegionSet, region_set
-from xsurvey.timing.region_samples import RegionSamples, sample_region
 from xsurvey.units import Angle, Position, SkyPosition
 
 _INNER, _OUTER = 1.5, 5.0
@@ -27,7 +27,7 @@ _FARTHEST = 60.0  # deg from the field's centre; projections end at 90
 
 
 class ApertureParameters(StepParameters):
-    """Where the counts of a light curve are taken, unless region files say so."""
+    """Where the counts of a source are taken, unless region files say so."""
 
     position: Position | None = Field(
         default=None, description="Centre of the source, RA,DEC in degrees or sexagesimal."
@@ -57,7 +57,7 @@ class ApertureParameters(StepParameters):
 
 @dataclass(frozen=True)
 class Aperture:
-    """The regions of a light curve, in the event list's sky pixels.
+    """The regions of a source and its background, in the event list's sky pixels.
 
     Attributes
     ----------

@@ -8,13 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from regions import CircleAnnulusPixelRegion, CirclePixelRegion, PixCoord
 
+from xsurvey.apertures.aperture import ApertureParameters, aperture_of_regions, circular_aperture
+from xsurvey.apertures.region_samples import sample_region
 from xsurvey.errors import InputError
 from xsurvey.missions import open_events
 from xsurvey.pipelines.light_curve_file import observation_light_curve
 from xsurvey.regions import RegionSet, read_region_file
-from xsurvey.timing.aperture import ApertureParameters, aperture_of_regions, circular_aperture
 from xsurvey.timing.parameters import LightCurveParameters
-from xsurvey.timing.region_samples import sample_region
 
 from ..mission_files import DEC, RA, erosita_columns, small_table, write_erosita, write_ixpe
 

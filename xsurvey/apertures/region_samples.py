@@ -43,8 +43,14 @@ class RegionSamples:
         return self.x[chosen], self.y[chosen]
 
 
-def sample_region(region: RegionSet) -> RegionSamples:
+def sample_region(region: RegionSet, enough: int = _ENOUGH) -> RegionSamples:
     """Fill each shape of a region with points, finer where it is thin.
+
+    Parameters
+    ----------
+    region : RegionSet
+    enough : int
+        Smallest number of points in a shape, as far as the finest grid allows.
 
     Raises
     ------
@@ -55,7 +61,7 @@ def sample_region(region: RegionSet) -> RegionSamples:
         raise InputError(region.name, "only excludes", "add a region to take counts from")
     parts = []
     for number, shape in enumerate(region.include):
-        x, y = _points(shape)
+        x, y = _points(shape, enough)
         # what lies in a shape before this one has been counted there
         kept = ~_in_any(region.include[:number], x, y) & ~_in_any(region.exclude, x, y)
         weight = np.full(len(x), float(shape.area) / len(x))
@@ -66,7 +72,7 @@ def sample_region(region: RegionSet) -> RegionSamples:
     return RegionSamples(x, y, weight)
 
 
-def _points(shape: PixelRegion) -> tuple[np.ndarray, np.ndarray]:
+def _points(shape: PixelRegion, enough: int) -> tuple[np.ndarray, np.ndarray]:
     """Return points inside of a shape, 1-based; for one that no grid meets, its centre."""
     box = shape.bounding_box
     side = max(box.ixmax - box.ixmin, box.iymax - box.iymin)
@@ -77,7 +83,7 @@ def _points(shape: PixelRegion) -> tuple[np.ndarray, np.ndarray]:
         y = np.arange(box.iymin - 0.5 + step / 2, box.iymax - 0.5, step)
         columns, rows = (a.ravel() for a in np.meshgrid(x, y))
         inside = shape.contains(PixCoord(columns, rows))
-        if inside.sum() >= _ENOUGH or number >= _LARGEST:
+        if inside.sum() >= enough or number >= _LARGEST:
             break
         number *= 2
     if not inside.any():
