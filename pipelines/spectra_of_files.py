@@ -106,11 +106,11 @@ def datasets_of(
     ]  # fmt: skip
 
 
-def _each(paths: Sequence[Path], count: int, name: str) -> list[Path | None]:
+def _each(paths: Sequence[Path], count: int, name: str) -> Sequence[Path | None]:
     if not paths:
         return [None] * count
     if len(paths) == 1:
-        return list(paths) * count
+        return [paths[0]] * count
     if len(paths) != count:
         raise ParameterError(
             name, f"{len(paths)} are given for {count} spectra", "give one, or one for each"

@@ -16,8 +16,8 @@ from xsurvey.inference.chains import Chains
 from xsurvey.inference.diagnostics import summary as chain_summary
 from xsurvey.inference.ensemble import sample_ensembles
 from xsurvey.inference.mcmc_parameters import MCMCParameters
-from xsurvey.io.ogip.types import PhaSpectrum
 from xsurvey.io.atomic import atomic_output
+from xsurvey.io.ogip.types import PhaSpectrum
 from xsurvey.pipelines.spectra_of_files import (
     ReadSpectrum,
     SpectrumFiles,

@@ -1,5 +1,6 @@
 """``xsurvey spectrum fit``."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
 from xsurvey.spectra.models.settings import ModelSettings
 
 
-def _companion(name: str, text: str) -> Any:
+def _companion(name: str, text: str) -> Callable[[Callable], Callable]:
     return click.option(
         f"--{name}", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
         help=f"{text} 'none' for none. Repeat for several spectra, in their order.",
@@ -86,8 +87,8 @@ def _lines(summary: dict[str, Any]) -> list[str]:
     lines = [f"{summary['model']['expression']}: {statistic['name']} = {statistic['value']:.4f} "
              f"for {statistic['dof']} degrees of freedom"]  # fmt: skip
     if goodness and goodness["p_value"] is not None:
-        lines[0] += f" (expected {goodness['expected']:.1f} +- " \
-                    f"{goodness['standard_deviation']:.1f}, p = {goodness['p_value']:.2g})"  # fmt: skip
+        spread = f"{goodness['expected']:.1f} +- {goodness['standard_deviation']:.1f}"
+        lines[0] += f" (expected {spread}, p = {goodness['p_value']:.2g})"
     width = max(len(name) for name in summary["parameters"])
     for name, p in summary["parameters"].items():
         lines.append(f"{name:<{width}}  {_value(p)}")

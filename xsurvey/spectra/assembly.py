@@ -90,8 +90,9 @@ def assemble(
     notes = tuple(b.note for b, _ in backgrounds)
     if areas:
         notes += (
-            f"cross-calibration: ln of each instrument's area has a prior of {parameters.area_sigma:g}"
-            f" (constant) and {parameters.area_smooth_sigma:g} ({parameters.area_order} smooth terms)",
+            "cross-calibration: Gaussian priors on ln of each instrument's area, "
+            f"{parameters.area_sigma:g} (constant) and {parameters.area_smooth_sigma:g} "
+            f"({parameters.area_order} smooth terms)",
         )
     return Assembly(SpectralLikelihood(members, rows), columns, notes)
 

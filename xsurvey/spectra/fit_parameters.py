@@ -40,8 +40,8 @@ class SpectrumFitParameters(StepParameters):
     )
     background_model: str | None = Field(
         default=None,
-        description="Model the background's counts too, in detector channels, fitted jointly: shapes "
-        "(powerlaw, brokenpowerlaw, exponential, gaussian) joined by +, or pca:FILE for trained "
+        description="Model the background's counts too, in detector channels, fitted jointly: "
+        "shapes (powerlaw, brokenpowerlaw, exponential, gaussian) joined by +, or pca:FILE for trained "
         "principal components. cstat only.",
     )
     cross_calibration: bool = Field(
@@ -124,7 +124,8 @@ class FluxParameters(StepParameters):
 
     flux_band: tuple[Band, ...] = Field(
         default=(),
-        description="Energies of a flux, in keV; repeat for several. Those of the fit if not given.",
+        description="Energies of a flux, in keV; repeat for several. Those of the fit if not "
+        "given.",
     )
     luminosity_redshift: float | None = Field(
         default=None, gt=0, lt=20,

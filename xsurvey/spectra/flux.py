@@ -1,7 +1,7 @@
-"""Energy fluxes of fitted models in bands, as functions of the parameters.
+r"""Energy fluxes of fitted models in bands, as functions of the parameters.
 
 Unabsorbed fluxes are those with every column density ``nH`` of multiplicative components at
-zero. Luminosities are :math:`4\\pi D_L^2 F` with the unabsorbed flux F in the observed band that
+zero. Luminosities are :math:`4\pi D_L^2 F` with the unabsorbed flux F in the observed band that
 is the given one in the source's frame.
 """
 
@@ -32,7 +32,7 @@ _UNIT = "erg / (s cm2)"
 
 @dataclass(frozen=True)
 class BandFlux:
-    """The flux of a model in a band.
+    r"""The flux of a model in a band.
 
     Attributes
     ----------
@@ -40,7 +40,7 @@ class BandFlux:
         keV, as observed.
     unabsorbed : bool
     factor : float
-        1, or :math:`4\\pi D_L^2` for a luminosity.
+        1, or :math:`4\pi D_L^2` for a luminosity.
     unit : str
     frame : EnergyBand
         The band as it was asked for: of a luminosity in the source's frame.
@@ -234,7 +234,7 @@ def flux_functions(
     expression: Expression, settings: ModelSettings, bands: Sequence[EnergyBand],
     redshift: float | None, distance: float | None, span: tuple[float, float] | None,
 ) -> list[dict[str, BandFlux]]:  # fmt: skip
-    """Return for each band the functions ``absorbed``, ``unabsorbed`` and, if wanted, luminosity."""
+    """Return the functions of each band: absorbed, unabsorbed and, where known, luminosity."""
     rows = []
     for band in bands:
         row = {

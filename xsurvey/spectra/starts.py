@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import qmc
 
+from xsurvey.spectra.dataset import Dataset
 from xsurvey.spectra.likelihood import SpectralLikelihood
 
 _DECADES_DOWN, _DECADES_UP = 2.0, 1.0
@@ -44,11 +45,11 @@ def scaled_norms(likelihood: SpectralLikelihood, theta: np.ndarray) -> np.ndarra
     return np.clip(scaled, *parameters.bounds)
 
 
-def _background(dataset: object) -> np.ndarray:
-    background = dataset.background  # type: ignore[attr-defined]
+def _background(dataset: Dataset) -> np.ndarray:
+    background = dataset.background
     if background is None:
         return np.zeros(1)
-    return dataset.background_scale * background.counts  # type: ignore[attr-defined,no-any-return]
+    return dataset.background_scale * background.counts
 
 
 def candidates(likelihood: SpectralLikelihood, theta: np.ndarray, count: int) -> np.ndarray:

@@ -137,8 +137,8 @@ class XspecLibrary:
         if settings is self._settings or settings == self._settings:
             return
         self._settings = None  # whatever goes wrong, the next call begins anew
-        self._set_name("SOLR", settings.abundances, "abundances")
-        self._set_name("XSCT", settings.cross_sections, "cross_sections")
+        self._set_name("SOLR", settings.abund, "abund")
+        self._set_name("XSCT", settings.xsect, "xsect")
         self._set_cosmology(settings)
         self._atomdb = None
         self._settings = settings

@@ -18,11 +18,11 @@ _ELEMENTS = "elts"  # the line of element names in the file of abundances
 class ModelSettings(StepParameters):
     """Settings that all models of a fit share."""
 
-    abundances: str = Field(
+    abund: str = Field(
         default="angr",
         description="Abundance table, by XSPEC's name: angr, wilm, aspl, lodd, grsa, lpgp, ...",
     )
-    cross_sections: str = Field(
+    xsect: str = Field(
         default="vern", description="Photoelectric cross-sections: vern, bcmc or obcm."
     )
     atomdb: str = Field(
@@ -47,13 +47,13 @@ class ModelSettings(StepParameters):
         default=0.73, ge=0, le=10, description="Omega_Lambda of those models."
     )
 
-    @field_validator("abundances", "cross_sections")
+    @field_validator("abund", "xsect")
     @classmethod
     def _known_name(cls, value: str, info: object) -> str:
         kind = str(getattr(info, "field_name", ""))
-        known = abundance_tables() if kind == "abundances" else cross_section_tables()
+        known = abundance_tables() if kind == "abund" else cross_section_tables()
         if value not in known:
-            raise ValueError(f"XSPEC has no {kind.replace('_', ' ')} {value!r}; "
+            raise ValueError(f"{kind}: XSPEC has no table {value!r}; "
                              f"use one of {', '.join(known)}")  # fmt: skip
         return value
 

@@ -68,7 +68,7 @@ class PlasmaTable:
         self._abundances = PLASMAS[definition.name]
         prefix = find_atomdb(settings)
         origin = {
-            **_origin(definition, settings.abundances), "redshift": float(redshift),
+            **_origin(definition, settings.abund), "redshift": float(redshift),
             "atomdb": [fingerprint(path) for path in atomdb_files(prefix)],
         }  # fmt: skip
         arrays = stored_table(origin, edges, lambda: _plasma(definition, edges, redshift, settings))
@@ -123,8 +123,8 @@ class AbsorptionTable:
         settings: ModelSettings,
     ) -> None:
         origin = {
-            **_origin(definition, settings.abundances), "redshift": float(redshift),
-            "cross_sections": settings.cross_sections,
+            **_origin(definition, settings.abund), "redshift": float(redshift),
+            "cross_sections": settings.xsect,
         }  # fmt: skip
         arrays = stored_table(
             origin, edges, lambda: _absorption(definition, edges, redshift, settings)
