@@ -8,6 +8,8 @@ from typing import Protocol
 
 import numpy as np
 
+from xsurvey.inference.prior_set import PriorSet
+from xsurvey.inference.priors import Uniform
 from xsurvey.spectra.background_models.base import BackgroundModel
 from xsurvey.spectra.background_models.joint import ModelledBackground
 from xsurvey.spectra.dataset import Dataset
@@ -80,6 +82,8 @@ class SpectralLikelihood:
     ----------
     members : tuple of Member
     parameters : ParameterSet
+    priors : PriorSet
+        Of the free parameters: flat between their limits where none is given.
     bins : int
         Of all statistics together.
     """
@@ -88,12 +92,8 @@ class SpectralLikelihood:
         self.members = tuple(members)
         self.parameters = parameters
         self.bins = sum(m.statistic.bins for m in self.members)
-        self._priors = [
-            (place, prior)
-            for place, i in enumerate(parameters.free)
-            if (prior := parameters.parameters[i].prior) is not None
-        ]
-        self._bounds = parameters.bounds
+        free = [parameters.parameters[i] for i in parameters.free]
+        self.priors = PriorSet([p.prior or Uniform(*p.limits) for p in free])
         self._has_links = any(p.link is not None for p in parameters.parameters)
         sizes = [m.statistic.bins for m in self.members]
         ends = np.cumsum(sizes)
@@ -136,30 +136,14 @@ class SpectralLikelihood:
         """Return the statistic, shape (b,), for free parameters (b, k)."""
         return self.total(self.evaluate(theta))
 
-    def log_prior(self, theta: np.ndarray) -> np.ndarray:
-        """Return the log density of the priors, shape (b,); flat ones count nothing."""
-        low, high = self._bounds
-        inside = np.all((theta >= low) & (theta <= high), axis=1)
-        value = np.where(inside, 0.0, -np.inf)
-        for place, prior in self._priors:
-            value = value + prior.log_density(theta[:, place])
-        return value
-
     def penalty(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return -2 ln of the priors, (b,), with first and second derivatives, (b, k) each."""
-        value = np.zeros(len(theta))
-        gradient, curvature = np.zeros(theta.shape), np.zeros(theta.shape)
-        for place, prior in self._priors:
-            own, first, second = prior.penalty(theta[:, place])
-            value += own
-            gradient[:, place] += first
-            curvature[:, place] += second
-        return value, gradient, curvature
+        return self.priors.penalty(theta)
 
     def log_probability(self, theta: np.ndarray) -> np.ndarray:
         """Return the log of the posterior, up to a constant: shape (b,) for theta (b, k)."""
         theta = np.atleast_2d(theta)
-        value = self.log_prior(theta)
+        value = self.priors.log_density(theta)
         possible = np.isfinite(value)
         if possible.any():
             value[possible] -= 0.5 * self.statistic(theta[possible])
