@@ -16,6 +16,7 @@ from xsurvey.spectra.dataset import Dataset
 from xsurvey.spectra.effective_area_nuisance import EffectiveAreaNuisance
 from xsurvey.spectra.parameter_set import ParameterSet
 from xsurvey.spectra.statistics.base import Statistic
+from xsurvey.spectra.statistics.cash import CStat
 
 
 class FluxModel(Protocol):
@@ -52,6 +53,16 @@ class Member:
     area_columns: np.ndarray | None = None
     background: BackgroundModel | None = None
     background_columns: np.ndarray | None = None
+
+    @property
+    def poisson_counts(self) -> np.ndarray | None:
+        """The counts that cstat is of, shape (bins,); None for other statistics."""
+        if isinstance(self.statistic, CStat):
+            return self.dataset.counts
+        if isinstance(self.statistic, ModelledBackground):
+            assert self.dataset.background is not None
+            return np.concatenate((self.dataset.counts, self.dataset.background.counts))
+        return None
 
     def flux(self, full: np.ndarray) -> np.ndarray:
         """Return the photons that the response is applied to, shape (b, n)."""
@@ -148,6 +159,13 @@ class SpectralLikelihood:
         if possible.any():
             value[possible] -= 0.5 * self.statistic(theta[possible])
         return value
+
+    @property
+    def poisson_counts(self) -> np.ndarray | None:
+        """All counts, shape (M,), where every statistic is cstat of them; else None."""
+        found = [m.poisson_counts for m in self.members]
+        known = [counts for counts in found if counts is not None]
+        return np.concatenate(known) if len(known) == len(found) else None
 
     def expected_by_member(self, theta: np.ndarray) -> list[np.ndarray]:
         """Return the expected counts of each spectrum, each of shape (b, m_i)."""

@@ -14,7 +14,6 @@ from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested import Evidence, NestedParameters, nested_sampling
 from xsurvey.spectra.fit import Fit
 from xsurvey.spectra.likelihood import SpectralLikelihood
-from xsurvey.spectra.statistics.cash import CStat
 from xsurvey.spectra.statistics.predictive import posterior_predictive
 
 _DRAWS = 1000
@@ -102,8 +101,8 @@ def predictive_check(fit: Fit, chains: Chains, seed: int = 0) -> dict[str, Any] 
         ``p_value``: part of the simulated spectra whose cstat is at least that of the data, each
         under its own draw; ``draws``. None for statistics that are not of Poisson counts alone.
     """
-    members = fit.likelihood.members
-    if not all(isinstance(m.statistic, CStat) for m in members):
+    counts = fit.likelihood.poisson_counts
+    if counts is None:
         return None
     samples = chains.samples
     chosen = samples[:: max(len(samples) // _DRAWS, 1)]
@@ -111,6 +110,5 @@ def predictive_check(fit: Fit, chains: Chains, seed: int = 0) -> dict[str, Any] 
     possible = np.isfinite(model).all(axis=1)
     if not possible.any():
         return None
-    counts = np.concatenate([m.dataset.counts for m in members])
     found = posterior_predictive(model[possible], counts, np.random.default_rng(seed))
     return {"p_value": found.p_value, "draws": int(possible.sum())}
