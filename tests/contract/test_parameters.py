@@ -16,6 +16,8 @@ from xsurvey.cli.simulate import simulate_command
 from xsurvey.config_template import write_template
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.imaging.parameters import ImageParameters
+from xsurvey.inference.mcmc_parameters import MCMCParameters
+from xsurvey.inference.nested import NestedParameters
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
@@ -31,7 +33,7 @@ STEPS = {
     m.__name__: m
     for m in (
         SimulationParameters, LightCurveParameters, VariabilityParameters, ApertureParameters,
-        SelectionParameters, FetchParameters,
+        SelectionParameters, FetchParameters, MCMCParameters, NestedParameters,
     )
 }  # fmt: skip
 
