@@ -124,6 +124,9 @@ def test_power_laws_are_the_librarys(evaluator: Make) -> None:
     rows = random_rows(closed, 200, 4, powerlaw__PhoIndex=(-3, 10))
     rows = rows[np.abs(rows[:, 0] - 1) > 0.1]  # nearer, the library itself loses digits
     np.testing.assert_allclose(closed(rows), library(rows), rtol=1e-12)
+    shifted, of_library = (evaluator("zpowerlw", backend=b) for b in ("tables", "library"))
+    row = np.array([1.7, 0.6, 2.0])
+    np.testing.assert_allclose(shifted(row), of_library(row), rtol=1e-12)
     flat = np.array([[1.0, 2.0], [1.0 + 1e-5, 2.0]])
     np.testing.assert_allclose(closed(flat)[0], 2 * np.diff(np.log(closed.edges)), rtol=1e-14)
     np.testing.assert_allclose(closed(flat), library(flat), rtol=1e-8)
