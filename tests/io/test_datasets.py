@@ -184,7 +184,7 @@ def test_one_file_is_a_path_and_several_are_a_folder() -> None:
 
 def test_names(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XSURVEY_DATA", str(tmp_path))
-    assert set(DATASETS) == {"msh15-52", "atomdb"}
+    assert {"msh15-52", "atomdb"} <= set(DATASETS)
     assert resolve("a.fits") == Path("a.fits")
     with pytest.raises(MissingDataError, match="run `xsurvey data install atomdb`"):
         resolve("data:atomdb")
@@ -201,7 +201,7 @@ def test_atomdb_is_listed(
     assert "not installed (104 MB)" in out
     assert "non-profit" in out
     names = [d["name"] for d in json.loads((tmp_path / "l.json").read_text())["datasets"]]
-    assert names == ["msh15-52", "atomdb"]
+    assert {"msh15-52", "atomdb"} <= set(names)
     status, out, _ = call("doctor")
     assert "run `xsurvey data install atomdb`" in out
 
