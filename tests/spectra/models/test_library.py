@@ -293,9 +293,8 @@ def test_missing_atomdb_is_an_error_not_zeros(
 ) -> None:
     monkeypatch.setenv("XSURVEY_DATA", str(tmp_path))
     monkeypatch.delenv("ATOMDB", raising=False)
-    fresh = ModelSettings(hubble_constant=70.5)  # not what the library was set to before
     with pytest.raises(MissingDataError, match="run `xsurvey data install atomdb`"):
-        evaluate("apec", 1.0, 1.0, 0.0, settings=fresh)
+        evaluate("apec", 1.0, 1.0, 0.0)
 
 
 def test_damaged_atomdb_is_an_error_not_zeros(tmp_path: Path) -> None:
