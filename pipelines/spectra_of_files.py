@@ -90,7 +90,12 @@ def read_spectra(files: SpectrumFiles, parameters: SpectrumFitParameters) -> lis
 
 def uses_background(parameters: SpectrumFitParameters) -> bool:
     """Tell whether a fit uses the background's counts."""
-    return parameters.stat == "wstat" or parameters.subtract or parameters.group.startswith("bmin")
+    return (
+        parameters.stat == "wstat"
+        or parameters.subtract
+        or parameters.background_model is not None
+        or parameters.group.startswith("bmin")
+    )
 
 
 def datasets_of(
@@ -131,7 +136,7 @@ def _read(
         )  # fmt: skip
     matrix_path = _companion(spectrum, rmf, "RESPFILE")
     if matrix_path is None:
-        raise InputError(path, "names no response (RESPFILE)", "give the RMF with --rmf")
+        raise InputError(path, "has no response", "give the RMF with --rmf")
     matrix = read_rmf(matrix_path)
     area_path = None
     if not (matrix.includes_area and arf is None):

@@ -72,8 +72,9 @@ def fit_command(
             raise ParameterError(option, "needs a chain", "give --mcmc too")
     check_outputs([plot, corner, chain, json_path], files.given())
     result = fit_spectrum_files(
-        files, fitting, settings, flux, sampling if mcmc else None, seed=seed, chain_file=chain
-    )
+        files, fitting, settings, flux, sampling if mcmc else None, seed=seed, chain_file=chain,
+        outputs=[plot, corner, json_path],
+    )  # fmt: skip
     draw(result, plot, corner)
     for line in _lines(result.summary):
         click.echo(line)

@@ -60,12 +60,16 @@ class Member:
             flux = flux * self.area.factor(full[:, self.area_columns], centre)
         return flux
 
+    def source(self, full: np.ndarray) -> np.ndarray:
+        """Return the expected counts of the source alone, shape (b, m)."""
+        return self.dataset.folding.fold(self.flux(full))
+
     def expected(self, full: np.ndarray) -> np.ndarray:
         """Return expected counts for all parameters (b, p): (b, m), then those of the background.
 
         Rows of parameters at which the model has no value are NaN.
         """
-        counts = self.dataset.folding.fold(self.flux(full))
+        counts = self.source(full)
         if self.background is None:
             return counts
         assert isinstance(self.statistic, ModelledBackground)
@@ -112,6 +116,11 @@ class SpectralLikelihood:
         if self._has_links:
             model[~self.parameters.inside(full)] = np.nan
         return model
+
+    def source_counts(self, theta: np.ndarray) -> np.ndarray:
+        """Return the expected counts of the source in all spectra together, shape (b,)."""
+        full = self.parameters.expand(np.atleast_2d(theta))
+        return np.sum([m.source(full).sum(axis=1) for m in self.members], axis=0)
 
     def total(self, model: np.ndarray) -> np.ndarray:
         """Return the statistic, shape (b,); infinite where the model has no value."""
@@ -165,7 +174,7 @@ class SpectralLikelihood:
             value[possible] -= 0.5 * self.statistic(theta[possible])
         return value
 
-    def expected_by_member(self, theta: np.ndarray) -> list[np.ndarray]:
-        """Return the expected counts of each spectrum, each of shape (b, m_i)."""
-        model = self.evaluate(theta)
-        return [model[:, s] for s in self._slices]
+    def source_by_member(self, theta: np.ndarray) -> list[np.ndarray]:
+        """Return the expected counts of the source in each spectrum, each of shape (b, m_i)."""
+        full = self.parameters.expand(np.atleast_2d(theta))
+        return [member.source(full) for member in self.members]
