@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -113,7 +113,9 @@ def fit_spectrum_files(
     )  # fmt: skip
     chains = None
     if sampling is not None:
-        chains = _sample(fit, sampling, seed, chain_file, _problem(spectra, parameters, settings))
+        how = assembly.likelihood.members[0].model.description  # type: ignore[attr-defined]
+        problem = _problem(spectra, parameters, settings, how)
+        chains = _sample(fit, sampling, seed, chain_file, problem)
     result = SpectrumFit(spectra, expression, settings, assembly, fit, chains, {})
     return replace(result, summary=_summary(result, parameters, flux))
 
@@ -145,8 +147,9 @@ def _sample(
 
 
 def _problem(
-    spectra: Sequence[ReadSpectrum], parameters: SpectrumFitParameters, settings: ModelSettings
-) -> str:
+    spectra: Sequence[ReadSpectrum], parameters: SpectrumFitParameters, settings: ModelSettings,
+    evaluated_by: Mapping[str, str],
+) -> str:  # fmt: skip
     """Return a key of all that decides the posterior: data, responses, model, settings."""
     key = hashlib.sha256()
     for path in (p for s in spectra for p in s.paths):
@@ -155,6 +158,7 @@ def _problem(
         key.update(f"{row}".encode())
     key.update(json.dumps(parameters.normalised(), sort_keys=True).encode())
     key.update(settings.key.encode())
+    key.update(json.dumps(dict(evaluated_by), sort_keys=True).encode())
     return key.hexdigest()
 
 
