@@ -14,8 +14,8 @@ import numpy as np
 from xsurvey.errors import ParameterError
 from xsurvey.inference.chains import Chains
 from xsurvey.inference.diagnostics import summary as chain_summary
-from xsurvey.inference.ensemble import sample_ensembles
 from xsurvey.inference.mcmc_parameters import MCMCParameters
+from xsurvey.inference.nested import Evidence, NestedParameters
 from xsurvey.io.atomic import atomic_output, check_outputs
 from xsurvey.io.ogip.pha import split_selection
 from xsurvey.io.ogip.types import PhaSpectrum
@@ -38,6 +38,8 @@ from xsurvey.spectra.goodness import goodness_record
 from xsurvey.spectra.likelihood import Member
 from xsurvey.spectra.models.expression import Expression, parse_expression
 from xsurvey.spectra.models.settings import ModelSettings
+from xsurvey.spectra.posterior import evidence_of, predictive_check, sample_posterior
+from xsurvey.spectra.simulated_goodness import simulate_goodness
 from xsurvey.spectra.statistic_of import statistic_notes
 from xsurvey.units import EnergyBand
 
@@ -70,7 +72,8 @@ class SpectrumFit:
 def fit_spectrum_files(
     files: SpectrumFiles, parameters: SpectrumFitParameters, settings: ModelSettings,
     flux: FluxParameters, sampling: MCMCParameters | None = None, *, seed: int = 0,
-    chain_file: Path | None = None, outputs: Sequence[Path | None] = (),
+    chain_file: Path | None = None, nested: NestedParameters | None = None,
+    outputs: Sequence[Path | None] = (),
 ) -> SpectrumFit:  # fmt: skip
     """Fit a model to spectra.
 
@@ -84,6 +87,8 @@ def fit_spectrum_files(
         Of the sampling.
     chain_file : path, optional
         HDF5 file of the chain, from which an interrupted run goes on.
+    nested : NestedParameters, optional
+        Compute the evidence too.
     outputs : sequence of path or None
         What the caller will write: none of it may be a file that the fit reads.
 
@@ -115,9 +120,25 @@ def fit_spectrum_files(
     if sampling is not None:
         how = assembly.likelihood.members[0].model.description  # type: ignore[attr-defined]
         problem = _problem(spectra, parameters, settings, how)
-        chains = _sample(fit, sampling, seed, chain_file, problem)
+        chains = sample_posterior(fit, sampling, seed, chain_file, problem)
     result = SpectrumFit(spectra, expression, settings, assembly, fit, chains, {})
-    return replace(result, summary=_summary(result, parameters, flux))
+    summary = _summary(result, parameters, flux)
+    if parameters.goodness_trials:
+        summary["goodness"] = simulate_goodness(fit, parameters.goodness_trials, seed)
+    if chains is not None:
+        summary["posterior_predictive"] = predictive_check(fit, chains, seed)
+    if nested is not None:
+        summary["evidence"] = _evidence_record(evidence_of(assembly.likelihood, nested, seed))
+    return replace(result, summary=summary)
+
+
+def _evidence_record(evidence: Evidence) -> dict[str, Any]:
+    return {
+        "log_evidence": evidence.log_evidence, "error": evidence.log_evidence_error,
+        "information": evidence.information, "evaluations": evidence.evaluations,
+        "converged": evidence.converged, "seed": evidence.seed,
+        "parameters": evidence.summary(), "notes": list(evidence.warnings),
+    }  # fmt: skip
 
 
 def mixes_energies(expression: Expression) -> bool:
@@ -128,22 +149,6 @@ def mixes_energies(expression: Expression) -> bool:
 def instrument_of(spectrum: PhaSpectrum) -> str:
     """Return telescope, instrument and filter: spectra of one share their cross-calibration."""
     return " ".join(str(spectrum.header.get(k, "")) for k in ("TELESCOP", "INSTRUME", "FILTER"))
-
-
-def _sample(
-    fit: Fit, sampling: MCMCParameters, seed: int, chain_file: Path | None, problem: str
-) -> Chains:
-    likelihood = fit.likelihood
-    if not len(fit.theta):
-        raise ParameterError("mcmc", "no parameter is free", "thaw one, or leave out --mcmc")
-    parameters = likelihood.parameters
-    norms = np.array([parameters.parameters[i].is_norm for i in parameters.free])
-    size = np.where(norms & (fit.theta > 0), fit.theta, np.maximum(parameters.steps, 1e-3))
-    scale = fit.minimum.spread(0.3 * size)
-    return sample_ensembles(
-        likelihood.log_probability, fit.theta, scale, parameters.free_names, sampling,
-        seed, chain_file, problem_key=problem,
-    )  # fmt: skip
 
 
 def _problem(

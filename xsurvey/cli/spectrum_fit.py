@@ -8,6 +8,7 @@ import click
 
 from xsurvey.cli.options import json_option, step_options, write_json
 from xsurvey.inference.mcmc_parameters import MCMCParameters
+from xsurvey.inference.nested import NestedParameters
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
 from xsurvey.spectra.models.settings import ModelSettings
 
@@ -31,17 +32,23 @@ def _companion(name: str, text: str) -> Callable[[Callable], Callable]:
     "--chain", type=click.Path(path_type=Path), metavar="FILE",
     help="Chain to write (HDF5), from which an interrupted run goes on.",
 )  # fmt: skip
+@click.option(
+    "--nested", is_flag=True,
+    help="Compute the evidence by nested sampling; every free parameter needs a --prior.",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
               help="Draw data, folded model and residuals (PNG).")  # fmt: skip
 @click.option("--corner", type=click.Path(path_type=Path), metavar="FILE",
               help="Draw the posterior of a chain (PNG).")  # fmt: skip
-@step_options(SpectrumFitParameters, ModelSettings, FluxParameters, MCMCParameters)
+@step_options(
+    SpectrumFitParameters, ModelSettings, FluxParameters, MCMCParameters, NestedParameters
+)
 @json_option
 def fit_command(
     spectra: tuple[Path, ...], background: tuple[Path, ...], arf: tuple[Path, ...],
-    rmf: tuple[Path, ...], mcmc: bool, chain: Path | None, seed: int, plot: Path | None,
-    corner: Path | None, parameters: tuple[Any, ...], json_path: Path | None,
+    rmf: tuple[Path, ...], mcmc: bool, nested: bool, chain: Path | None, seed: int,
+    plot: Path | None, corner: Path | None, parameters: tuple[Any, ...], json_path: Path | None,
 ) -> None:  # fmt: skip
     """Fit a model to spectra (OGIP PHA files).
 
@@ -65,7 +72,7 @@ def fit_command(
     from xsurvey.pipelines.spectra_of_files import SpectrumFiles
     from xsurvey.pipelines.spectrum_fit import draw, fit_spectrum_files
 
-    fitting, settings, flux, sampling = parameters
+    fitting, settings, flux, sampling, nested_sampling = parameters
     files = SpectrumFiles(spectra, background, arf, rmf)
     for option, path in (("--chain", chain), ("--corner", corner)):
         if path is not None and not mcmc:
@@ -73,6 +80,7 @@ def fit_command(
     check_outputs([plot, corner, chain, json_path], files.given())
     result = fit_spectrum_files(
         files, fitting, settings, flux, sampling if mcmc else None, seed=seed, chain_file=chain,
+        nested=nested_sampling if nested else None,
         outputs=[plot, corner, json_path],
     )  # fmt: skip
     draw(result, plot, corner)
@@ -99,6 +107,10 @@ def _lines(summary: dict[str, Any]) -> list[str]:
         lines.append(f"  unabsorbed: {_value(row['unabsorbed'])}")
         if "luminosity" in row:
             lines.append(f"  luminosity: {_value(row['luminosity'])}")
+    if (check := summary.get("posterior_predictive")) is not None:
+        lines.append(f"posterior predictive: p = {check['p_value']:.2g} of {check['draws']} draws")
+    if (found := summary.get("evidence")) is not None:
+        lines.append(f"ln(evidence) = {found['log_evidence']:.3f} +- {found['error']:.3f}")
     return lines
 
 

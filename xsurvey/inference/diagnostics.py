@@ -124,7 +124,12 @@ def summary(chains: Chains) -> dict[str, dict[str, Any]]:
 
 
 def _thinned(chain: np.ndarray) -> np.ndarray:
-    """Leave out steps that are a twentieth of the autocorrelation time apart, or closer."""
+    """Leave out steps that are a twentieth of the autocorrelation time apart, or closer.
+
+    Of a chain that is too short to be judged nothing is left that differs.
+    """
+    if len(chain) < _FEWEST_STEPS:
+        return np.zeros((_FEWEST_STEPS, *chain.shape[1:]))
     times = autocorrelation_time(chain)
     if not np.all(np.isfinite(times)):
         return chain
@@ -144,8 +149,6 @@ def _along_walkers(chain: np.ndarray) -> np.ndarray:
 
 
 def _each(chains: np.ndarray, function: Any) -> np.ndarray:
-    if chains.shape[-1] < _FEWEST_STEPS:
-        return np.full(len(chains), np.nan)
     with np.errstate(all="ignore"):
         return np.array([float(function(x)) if np.ptp(x) > 0 else np.nan for x in chains])
 

@@ -8,12 +8,15 @@ from typing import Protocol
 
 import numpy as np
 
+from xsurvey.inference.prior_set import PriorSet
+from xsurvey.inference.priors import Uniform
 from xsurvey.spectra.background_models.base import BackgroundModel
 from xsurvey.spectra.background_models.joint import ModelledBackground
 from xsurvey.spectra.dataset import Dataset
 from xsurvey.spectra.effective_area_nuisance import EffectiveAreaNuisance
 from xsurvey.spectra.parameter_set import ParameterSet
 from xsurvey.spectra.statistics.base import Statistic
+from xsurvey.spectra.statistics.cash import CStat
 
 
 class FluxModel(Protocol):
@@ -51,6 +54,16 @@ class Member:
     background: BackgroundModel | None = None
     background_columns: np.ndarray | None = None
 
+    @property
+    def poisson_counts(self) -> np.ndarray | None:
+        """The counts that cstat is of, shape (bins,); None for other statistics."""
+        if isinstance(self.statistic, CStat):
+            return self.dataset.counts
+        if isinstance(self.statistic, ModelledBackground):
+            assert self.dataset.background is not None
+            return np.concatenate((self.dataset.counts, self.dataset.background.counts))
+        return None
+
     def flux(self, full: np.ndarray) -> np.ndarray:
         """Return the photons that the response is applied to, shape (b, n)."""
         flux = self.model(full[:, self.columns])
@@ -84,6 +97,8 @@ class SpectralLikelihood:
     ----------
     members : tuple of Member
     parameters : ParameterSet
+    priors : PriorSet
+        Of the free parameters: flat between their limits where none is given.
     bins : int
         Of all statistics together.
     """
@@ -92,12 +107,8 @@ class SpectralLikelihood:
         self.members = tuple(members)
         self.parameters = parameters
         self.bins = sum(m.statistic.bins for m in self.members)
-        self._priors = [
-            (place, prior)
-            for place, i in enumerate(parameters.free)
-            if (prior := parameters.parameters[i].prior) is not None
-        ]
-        self._bounds = parameters.bounds
+        free = [parameters.parameters[i] for i in parameters.free]
+        self.priors = PriorSet([p.prior or Uniform(*p.limits) for p in free])
         self._has_links = any(p.link is not None for p in parameters.parameters)
         sizes = [m.statistic.bins for m in self.members]
         ends = np.cumsum(sizes)
@@ -145,30 +156,14 @@ class SpectralLikelihood:
         """Return the statistic, shape (b,), for free parameters (b, k)."""
         return self.total(self.evaluate(theta))
 
-    def log_prior(self, theta: np.ndarray) -> np.ndarray:
-        """Return the log density of the priors, shape (b,); flat ones count nothing."""
-        low, high = self._bounds
-        inside = np.all((theta >= low) & (theta <= high), axis=1)
-        value = np.where(inside, 0.0, -np.inf)
-        for place, prior in self._priors:
-            value = value + prior.log_density(theta[:, place])
-        return value
-
     def penalty(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return -2 ln of the priors, (b,), with first and second derivatives, (b, k) each."""
-        value = np.zeros(len(theta))
-        gradient, curvature = np.zeros(theta.shape), np.zeros(theta.shape)
-        for place, prior in self._priors:
-            own, first, second = prior.penalty(theta[:, place])
-            value += own
-            gradient[:, place] += first
-            curvature[:, place] += second
-        return value, gradient, curvature
+        return self.priors.penalty(theta)
 
     def log_probability(self, theta: np.ndarray) -> np.ndarray:
         """Return the log of the posterior, up to a constant: shape (b,) for theta (b, k)."""
         theta = np.atleast_2d(theta)
-        value = self.log_prior(theta)
+        value = self.priors.log_density(theta)
         possible = np.isfinite(value)
         if possible.any():
             value[possible] -= 0.5 * self.statistic(theta[possible])
@@ -178,3 +173,10 @@ class SpectralLikelihood:
         """Return the expected counts of the source in each spectrum, each of shape (b, m_i)."""
         full = self.parameters.expand(np.atleast_2d(theta))
         return [member.source(full) for member in self.members]
+
+    @property
+    def poisson_counts(self) -> np.ndarray | None:
+        """All counts, shape (M,), where every statistic is cstat of them; else None."""
+        found = [m.poisson_counts for m in self.members]
+        known = [counts for counts in found if counts is not None]
+        return np.concatenate(known) if len(known) == len(found) else None

@@ -58,14 +58,14 @@ class PowerLaw:
 
 
 class Constant:
-    """XSPEC's ``constant``: a factor."""
+    """XSPEC's ``constant``: a factor, in single precision as there."""
 
     def __init__(self, edges: np.ndarray) -> None:
         del edges  # the same at all energies
 
     def __call__(self, rows: np.ndarray) -> np.ndarray:
         """Return the factors, shape (b, 1), of rows (b, 1)."""
-        return rows.copy()
+        return rows.astype(np.float32).astype(np.float64)
 
 
 ClosedForm = Callable[[np.ndarray], np.ndarray]

@@ -10,6 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from xsurvey.errors import ParameterError
+from xsurvey.spectra.models.atomdb import find_atomdb
 from xsurvey.spectra.models.closed_forms import CLOSED_FORMS, ClosedForm
 from xsurvey.spectra.models.definitions import ModelDefinition
 from xsurvey.spectra.models.library import xspec_library
@@ -207,6 +208,8 @@ def component_evaluator(
     if backend != "library" and _has_table(definition.name, settings):
         names = [definition.parameters[place].name.lower() for place in places]
         if "redshift" not in names:
+            if table is PlasmaTable:
+                find_atomdb(settings)  # better now than at the first evaluation
             library = partial(LibraryModel, definition, edges, settings)
             fallback = None if backend == "tables" else library
             return TableModel(table, definition, edges, settings, fallback)

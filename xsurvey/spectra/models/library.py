@@ -44,6 +44,7 @@ class XspecLibrary:
     def __init__(self) -> None:
         self._lock = threading.RLock()
         self._functions: dict[str, Callable[..., None]] = {}
+        self._talkative: set[str] = set()
         self._settings: ModelSettings | None = None
         self._atomdb: bytes | None = None
         with self._lock, quiet_output():
@@ -124,12 +125,15 @@ class XspecLibrary:
         self, definition: ModelDefinition, edges: np.ndarray, values: np.ndarray, flux: np.ndarray
     ) -> None:
         function = self._functions.get(definition.symbol)
-        if function is not None:
+        if function is not None and definition.symbol not in self._talkative:
             function(edges, values, flux, definition.initial)
             return
-        function = _function(self._library, definition)
-        with quiet_output():  # many announce themselves at their first call
+        if function is None:
+            function = _function(self._library, definition)
+        with quiet_output() as written:  # some announce themselves, some tell all they do
             function(edges, values, flux, definition.initial)
+            if written():
+                self._talkative.add(definition.symbol)
         self._functions[definition.symbol] = function
 
     def _set(self, settings: ModelSettings) -> None:

@@ -5,17 +5,24 @@ from __future__ import annotations
 import ctypes
 import os
 import sys
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 _FLUSH = ctypes.PyDLL(None).fflush if os.name == "posix" else None
 
 
 @contextmanager
-def quiet_output() -> Iterator[None]:
-    """Send what C, C++ and Fortran code writes to descriptor 1 to nowhere, for a while.
+def quiet_output() -> Iterator[Callable[[], int]]:
+    """Keep what C, C++ and Fortran code writes from descriptor 1, for a while.
 
-    Restored even after an error. Output of Python's that is waiting is written before.
+    Restored even after an error. Output of Python's that is waiting is written before. What
+    other threads write meanwhile is lost with it: only for calls that do write.
+
+    Yields
+    ------
+    callable
+        Returns how many bytes were kept away so far.
     """
     if sys.stdout is not None:
         with suppress(OSError, ValueError):  # a closed pipe is the caller's affair
@@ -24,17 +31,21 @@ def quiet_output() -> Iterator[None]:
     try:
         saved = os.dup(1)
     except OSError:  # the process has no standard output
-        yield
+        yield lambda: 0
         return
-    nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(nowhere, 1)
-        yield
+        with tempfile.TemporaryFile() as aside:
+            os.dup2(aside.fileno(), 1)
+            yield lambda: _size(aside.fileno())
     finally:
         _flush_c()
         os.dup2(saved, 1)
         os.close(saved)
-        os.close(nowhere)
+
+
+def _size(descriptor: int) -> int:
+    _flush_c()
+    return os.fstat(descriptor).st_size
 
 
 def _flush_c() -> None:
