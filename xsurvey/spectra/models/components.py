@@ -15,6 +15,7 @@ from xsurvey.spectra.models.atomdb import find_atomdb
 from xsurvey.spectra.models.closed_forms import CLOSED_FORMS, ClosedForm
 from xsurvey.spectra.models.definitions import ModelDefinition
 from xsurvey.spectra.models.library import xspec_library
+from xsurvey.spectra.models.python_models import PYTHON, PythonEvaluator
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.spectra.models.tables import (
     ABSORPTION,
@@ -201,6 +202,8 @@ def component_evaluator(
     MissingDataError
         The library or data of the model are not installed.
     """
+    if definition.symbol.startswith(PYTHON):
+        return PythonEvaluator(definition, edges)
     places = [place for place in free if 0 <= place < len(definition.parameters)]
     if backend != "library" and definition.name in CLOSED_FORMS:
         return ClosedFormModel(definition, CLOSED_FORMS[definition.name](edges))
