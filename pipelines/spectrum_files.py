@@ -84,7 +84,7 @@ def spectra_of_files(
     if (where.position is None) == (inputs.region is None):
         both = where.position is not None
         raise ParameterError(
-            "region", "is given as well as a position" if both else "and position are not given",
+            "region", "is given as well as a position" if both else "is not given, nor is a position",
             "give one of them",
         )  # fmt: skip
     observations = _observations(paths)
