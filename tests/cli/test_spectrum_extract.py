@@ -215,7 +215,7 @@ BAD = {
     "no area": ((*AT, "--arf", "REGION"), "not a FITS file"),
     "map of another kind": ((*AT, "--exposure", "REGION"), "not a FITS"),
     "detectors": ((*AT, "--detectors", "TM8"), "--detectors: Chandra has no 'TM8'"),
-    "radius alone": (("--region", "REGION", "--radius", "3arcsec"), "--radius: is given without a position"),
+    "radius alone": (("--region", "REGION", "--radius", "3arcsec"), "--radius: is given"),
     "an inner radius inside": ((*AT, "--radius", "9arcsec", "--background-inner", "5arcsec"),
                                "does not lie around"),
 }  # fmt: skip

@@ -58,7 +58,7 @@ def test_a_piece_of_cen_a(shared_data: Path) -> None:
     columns = events.columns(["x", "y", "pi"])
     inside = where.contains(columns["x"], columns["y"])
     number = columns["pi"][inside].astype(int)
-    assert inside.sum() > 1000
+    assert inside.sum() > 400
     assert np.array_equal(found.source.counts, np.bincount(number, minlength=1025)[1:])
     assert found.source.exposure == pytest.approx(5124.66, abs=1)
 
