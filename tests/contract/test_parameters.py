@@ -18,6 +18,8 @@ from xsurvey.cli.spectrum_extract import extract_command
 from xsurvey.config_template import write_template
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.imaging.parameters import ImageParameters
+from xsurvey.inference.mcmc_parameters import MCMCParameters
+from xsurvey.inference.nested import NestedParameters
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
@@ -33,7 +35,8 @@ STEPS = {
     m.__name__: m
     for m in (
         SimulationParameters, LightCurveParameters, VariabilityParameters, ApertureParameters,
-        SelectionParameters, FetchParameters, ExtractionParameters,
+        SelectionParameters, FetchParameters, ExtractionParameters, MCMCParameters,
+        NestedParameters,
     )
 }  # fmt: skip
 

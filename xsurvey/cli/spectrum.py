@@ -3,6 +3,7 @@
 import click
 
 from xsurvey.cli.spectrum_extract import extract_command
+from xsurvey.cli.spectrum_fit import fit_command
 
 
 @click.group("spectrum")
@@ -14,3 +15,4 @@ def spectrum_command() -> None:
 
 
 spectrum_command.add_command(extract_command)
+spectrum_command.add_command(fit_command)

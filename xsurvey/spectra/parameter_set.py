@@ -1,0 +1,292 @@
+"""The parameters of a fit: start values, limits, which are free, which follow others."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from xsurvey.errors import ParameterError, nearest
+from xsurvey.inference.priors import Prior, parse_prior
+from xsurvey.spectra.links import Link, parse_link
+
+
+@dataclass(frozen=True)
+class FitParameter:
+    """One parameter.
+
+    Attributes
+    ----------
+    name : str
+        ``component.parameter``; of a second and further data set, where it is not tied to the
+        first one's, with its number before: ``2:powerlaw.norm``.
+    value : float
+        Where the fit starts, or stays if frozen.
+    minimum, maximum : float
+        Hard limits.
+    step : float
+        A change that matters, for differences and starts.
+    link : Link or None
+        What it follows.
+    prior : Prior or None
+        None: flat between the limits.
+    is_norm : bool
+        Whether the model is proportional to it.
+    """
+
+    name: str
+    value: float
+    minimum: float
+    maximum: float
+    unit: str = ""
+    frozen: bool = False
+    step: float = 0.01
+    link: Link | None = None
+    prior: Prior | None = None
+    is_norm: bool = False
+
+    @property
+    def free(self) -> bool:
+        """Whether the fit changes it by itself."""
+        return not self.frozen and self.link is None
+
+    @property
+    def limits(self) -> tuple[float, float]:
+        """The hard limits, cut to where the prior is above zero."""
+        if self.prior is None:
+            return self.minimum, self.maximum
+        return max(self.minimum, self.prior.low), min(self.maximum, self.prior.high)
+
+
+class ParameterSet:
+    """All parameters of a fit, in order; immutable.
+
+    Attributes
+    ----------
+    parameters : tuple of FitParameter
+    free : ndarray of int
+        Columns of those that are fitted.
+    """
+
+    def __init__(self, parameters: Iterable[FitParameter]) -> None:
+        self.parameters = tuple(parameters)
+        self.free = np.array([i for i, p in enumerate(self.parameters) if p.free], dtype=int)
+        self.values = np.array([p.value for p in self.parameters])
+        self._links = self._in_order()
+
+    def __len__(self) -> int:
+        return len(self.parameters)
+
+    @property
+    def free_names(self) -> list[str]:
+        """Names of the fitted parameters."""
+        return [self.parameters[i].name for i in self.free]
+
+    @property
+    def start(self) -> np.ndarray:
+        """Start values of the fitted parameters, shape (k,)."""
+        return self.values[self.free]
+
+    @property
+    def bounds(self) -> tuple[np.ndarray, np.ndarray]:
+        """Lower and upper limits of the fitted parameters, hard ones and priors', (k,) each."""
+        limits = np.array([self.parameters[i].limits for i in self.free]).reshape(-1, 2)
+        return limits[:, 0], limits[:, 1]
+
+    @property
+    def steps(self) -> np.ndarray:
+        """Changes that matter, shape (k,)."""
+        return np.array([self.parameters[i].step for i in self.free])
+
+    def index(self, name: str) -> int:
+        """Return the column of a parameter; the case of letters does not matter.
+
+        Raises
+        ------
+        ParameterError
+            There is none of that name.
+        """
+        names = [p.name for p in self.parameters]
+        wanted = name.strip().lower().removeprefix("1:")
+        for number, known in enumerate(names):
+            if known.lower() == wanted:
+                return number
+        raise ParameterError(name.strip() or "parameter", "no parameter of the model has that name",
+                             nearest(name, names))  # fmt: skip
+
+    def expand(self, theta: np.ndarray) -> np.ndarray:
+        """Return all parameters.
+
+        Parameters
+        ----------
+        theta : ndarray, shape (b, k)
+            The fitted ones.
+
+        Returns
+        -------
+        ndarray, shape (b, p)
+        """
+        full = np.empty((len(theta), len(self.values)))
+        full[:] = self.values
+        full[:, self.free] = theta
+        for column, link in self._links:
+            full[:, column] = link.evaluate(full)
+        return full
+
+    def inside(self, full: np.ndarray) -> np.ndarray:
+        """Tell which rows of all parameters (b, p) are within the hard limits, links' too."""
+        low = np.array([p.minimum for p in self.parameters])
+        high = np.array([p.maximum for p in self.parameters])
+        with np.errstate(invalid="ignore"):
+            return np.all((full >= low) & (full <= high), axis=1)
+
+    def change(self, name: str, **fields: object) -> ParameterSet:
+        """Return a set in which one parameter has other fields.
+
+        Raises
+        ------
+        ParameterError
+            Unknown name, or a value that is not within the limits.
+        """
+        column = self.index(name)
+        changed = replace(self.parameters[column], **fields)  # type: ignore[arg-type]
+        low, high = changed.limits
+        if not (low <= changed.value <= high):
+            raise ParameterError(
+                changed.name, f"{changed.value:g} is not within its limits {low:g} to {high:g}",
+                "give another value",
+            )  # fmt: skip
+        rows = list(self.parameters)
+        rows[column] = changed
+        return ParameterSet(rows)
+
+    def with_values(self, theta: np.ndarray) -> ParameterSet:
+        """Return a set that starts at other values of the fitted parameters, shape (k,)."""
+        full = self.expand(np.asarray(theta, float)[None, :])[0]
+        return ParameterSet(
+            replace(p, value=float(v)) for p, v in zip(self.parameters, full, strict=True)
+        )
+
+    def _in_order(self) -> list[tuple[int, Link]]:
+        """Return the links so that each comes after those that it follows."""
+        waiting = {i: p.link for i, p in enumerate(self.parameters) if p.link is not None}
+        ordered: list[tuple[int, Link]] = []
+        while waiting:
+            ready = [i for i, link in waiting.items() if not set(link.sources) & set(waiting)]
+            if not ready:
+                names = ", ".join(self.parameters[i].name for i in waiting)
+                raise ParameterError("link", f"{names} follow each other in a circle", "cut it")
+            ordered.extend((i, waiting.pop(i)) for i in ready)
+        return ordered
+
+
+def apply_settings(
+    parameters: ParameterSet, *, values: Iterable[str] = (), freeze: Iterable[str] = (),
+    thaw: Iterable[str] = (), links: Iterable[str] = (), limits: Iterable[str] = (),
+    priors: Iterable[str] = (),
+) -> ParameterSet:  # fmt: skip
+    """Apply what a user says of parameters, in the forms of the command line.
+
+    Parameters
+    ----------
+    values : iterable of str
+        ``comp.par=1.2``: start values.
+    freeze : iterable of str
+        ``comp.par`` or ``comp.par=1.2``.
+    thaw : iterable of str
+    links : iterable of str
+        ``comp.par=expression``.
+    limits : iterable of str
+        ``comp.par=low,high``: hard limits in place of XSPEC's.
+    priors : iterable of str
+        ``comp.par=normal:1,0.1``.
+
+    Raises
+    ------
+    ParameterError
+        Unknown parameters, values that are no numbers or outside of the limits, circles of links.
+    """
+    for text in limits:
+        name, given = _assignment(text, "limits")
+        low, high = _pair(given, name)
+        value = parameters.parameters[parameters.index(name)].value
+        parameters = parameters.change(
+            name, minimum=low, maximum=high, value=min(max(value, low), high)
+        )
+    for text in values:
+        name, given = _assignment(text, "set")
+        parameters = parameters.change(name, value=_number(given, name))
+    for text in freeze:
+        name, _, given = text.partition("=")
+        fields: dict[str, object] = {"frozen": True}
+        if given or "=" in text:
+            fields["value"] = _number(given, name)
+        parameters = parameters.change(name, **fields)
+    for text in thaw:
+        parameters = parameters.change(text, frozen=False)
+    for text in links:
+        name, given = _assignment(text, "link")
+        link = parse_link(given, parameters.index, "link")
+        parameters = parameters.change(name, link=link, frozen=False)
+    for text in priors:
+        parameters = _with_prior(parameters, *_assignment(text, "prior"))
+    return _linked_values(parameters)
+
+
+def _with_prior(parameters: ParameterSet, name: str, text: str) -> ParameterSet:
+    """Return the set with a prior; a start value outside of it is moved to its middle."""
+    old = parameters.parameters[parameters.index(name)]
+    try:
+        prior = parse_prior(text).truncated(old.minimum, old.maximum)
+    except ValueError as error:
+        raise ParameterError("prior", f"{name}: {error}", "correct it") from None
+    value = old.value
+    if not prior.low <= value <= prior.high:
+        value = float(prior.transform(np.array([0.5]))[0])
+    return parameters.change(name, prior=prior, value=value)
+
+
+def _linked_values(parameters: ParameterSet) -> ParameterSet:
+    """Check that links give values within the limits at the start."""
+    full = parameters.expand(parameters.start[None, :])[0]
+    for p, value in zip(parameters.parameters, full, strict=True):
+        if p.link is not None and not (p.minimum <= value <= p.maximum):
+            raise ParameterError(
+                "link", f"{p.name} = {p.link.text} is {value:g}, outside of its limits "
+                f"{p.minimum:g} to {p.maximum:g}", "give other start values or another link",
+            )  # fmt: skip
+    return parameters
+
+
+def _assignment(text: str, subject: str) -> tuple[str, str]:
+    name, sign, given = text.partition("=")
+    if not sign or not name.strip() or not given.strip():
+        raise ParameterError(
+            subject, f"'{text}' is not of the form component.parameter=value", "write it so"
+        )
+    return name.strip(), given.strip()
+
+
+def _number(text: str, name: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise ParameterError(name.strip(), f"'{text.strip()}' is not a number", "give a number")
+    return value
+
+
+def _pair(text: str, name: str) -> tuple[float, float]:
+    parts = text.split(",")
+    low, high = (_number(p, name) for p in parts) if len(parts) == 2 else (1.0, 0.0)
+    if not low < high:
+        raise ParameterError(name, f"'{text}' is not low,high", "give two increasing numbers")
+    return low, high
+
+
+def values_of(parameters: ParameterSet) -> Mapping[str, float]:
+    """Return the values by name."""
+    return {p.name: float(v) for p, v in zip(parameters.parameters, parameters.values, strict=True)}

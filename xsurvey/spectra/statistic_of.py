@@ -1,0 +1,47 @@
+"""The statistic that a user names, for one spectrum."""
+
+from __future__ import annotations
+
+from xsurvey.errors import InputError
+from xsurvey.spectra.dataset import Dataset
+from xsurvey.spectra.statistics.base import Statistic
+from xsurvey.spectra.statistics.cash import CStat
+from xsurvey.spectra.statistics.chi2 import ChiSquare
+from xsurvey.spectra.statistics.wstat import WStat
+
+
+def make_statistic(dataset: Dataset, name: str, variance: str, subtract: bool) -> Statistic:
+    """Return the statistic of a spectrum.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    name : {'cstat', 'wstat', 'chi2'}
+    variance : {'data', 'gehrels', 'model'}
+        Of chi2; errors that the file gives go before.
+    subtract : bool
+        Whether chi2 subtracts the background.
+
+    Raises
+    ------
+    InputError
+        The statistic needs a background that there is not.
+    """
+    background = dataset.background
+    if name == "cstat":
+        return CStat(dataset.counts)
+    if (name == "wstat" or subtract) and background is None:
+        raise InputError(dataset.name, "has no background", "give it with --background")
+    if name == "wstat":
+        assert background is not None
+        return WStat(dataset.counts, background.counts, dataset.time, background.time)
+    subtracted = background if subtract else None
+    return ChiSquare(
+        dataset.counts,
+        subtracted.counts if subtracted is not None else None,
+        dataset.background_scale if subtracted is not None else 1.0,
+        variance if dataset.statistical_error is None else "given",  # type: ignore[arg-type]
+        error=dataset.statistical_error,
+        background_error=subtracted.error if subtracted is not None else None,
+        systematic=0.0 if dataset.systematic_error is None else dataset.systematic_error,
+    )  # fmt: skip
