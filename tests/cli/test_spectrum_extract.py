@@ -259,6 +259,14 @@ def test_outputs_spare_inputs(event_file: Path, area: Path, tmp_path: Path, call
     assert "is the name of a response" in err
 
 
+def test_a_mission_without_responses(survey_pointing: Path, tmp_path: Path, call: Call) -> None:
+    status, _, err = call(
+        "spectrum", "extract", survey_pointing, "-o", tmp_path / "s.pha", "--position", "150.0,2.2"
+    )
+    assert status == 2
+    assert "error: --rmf: the channels of erosita are known from a response matrix only" in err
+
+
 def test_missions_are_not_mixed(
     event_file: Path, survey_pointing: Path, tmp_path: Path, call: Call
 ) -> None:

@@ -67,8 +67,10 @@ def extract_spectrum(
     ------
     InputError
         A region is empty or was never exposed, or a response does not belong to the events.
+    ParameterError
+        Responses are neither given nor known.
     MissingDataError
-        Responses are neither given nor known, or not installed.
+        Those of the mission are not installed.
     """
     parameters = parameters or ExtractionParameters()
     given = responses or GivenResponses()
