@@ -279,6 +279,40 @@ def test_responses_that_do_not_fit(pointing: Pointing, survey_pointing: Path) ->
         extract_spectrum(events, at, responses=GivenResponses(rmf=matrix()))
 
 
+def test_channels_that_energies_cannot_tell(survey_pointing: Path) -> None:
+    events = open_events(survey_pointing)
+    good = matrix()
+    turned = replace(good, channel_low=good.channel_low[::-1], channel_high=good.channel_high[::-1])
+    with pytest.raises(InputError, match="energies do not ascend"):
+        extract_spectrum(
+            events, sky_circle(events, 150.0, 2.2, 60),
+            responses=GivenResponses(rmf=turned, without_arf=True),
+        )  # fmt: skip
+
+
+def test_few_events_tell_no_footprint(tmp_path: Path) -> None:
+    events = open_events(write_erosita(tmp_path / "e.fits", erosita_columns(30)))
+    found = extract_spectrum(
+        events, sky_circle(events, RA, DEC, 300),
+        responses=GivenResponses(rmf=matrix(), without_arf=True),
+    )  # fmt: skip
+    assert found.source.backscal[0] == pytest.approx(np.pi * (300 / 3600) ** 2, rel=1e-3)
+    assert "too few events for a footprint: all was seen" in found.warnings
+
+
+def test_no_good_time(pointing: Pointing) -> None:
+    observation, path = pointing
+    events = open_events(path)
+    none = {
+        n: replace(own, start=own.start[:0], stop=own.stop[:0]) for n, own in events.gti.items()
+    }
+    with pytest.raises(InputError, match=r"was never exposed|has no good time"):
+        extract_spectrum(
+            replace(events, gti=none), region(circle(observation, 200, 200, 20)),
+            responses=flat_responses(),
+        )  # fmt: skip
+
+
 def test_an_area_of_other_modules(survey_pointing: Path) -> None:
     from xsurvey.missions import select_detectors
 

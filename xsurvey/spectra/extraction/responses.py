@@ -110,7 +110,7 @@ def spectral_channels(mission: Mission, given: GivenResponses) -> ChannelGrid:
     Raises
     ------
     InputError
-        The matrix is of a detector with other channels.
+        The matrix is of a detector with other channels, or its energies do not tell channels.
     ParameterError
         The mission's channels are known from a matrix only, and none is given.
     """
@@ -130,6 +130,10 @@ def spectral_channels(mission: Mission, given: GivenResponses) -> ChannelGrid:
                 rmf.path, f"has {_range(rmf.channels)}, but the events' are {_range(own.numbers)}",
                 f"give a response matrix of {mission.name}",
             )  # fmt: skip
+    if mission.channel_column is None and np.any(np.diff(rmf.channel_low) <= 0):
+        raise InputError(
+            rmf.path, "has channels whose energies do not ascend", "give another response matrix"
+        )
     return ChannelGrid(rmf.channels, rmf.channel_low, rmf.channel_high)
 
 
