@@ -38,6 +38,7 @@ from xsurvey.spectra.likelihood import Member
 from xsurvey.spectra.models.expression import Expression, parse_expression
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.spectra.posterior import evidence_of, predictive_check, sample_posterior
+from xsurvey.spectra.simulated_goodness import simulate_goodness
 from xsurvey.units import EnergyBand
 
 
@@ -112,6 +113,8 @@ def fit_spectrum_files(
         chains = sample_posterior(fit, sampling, seed, chain_file, problem)
     result = SpectrumFit(spectra, expression, settings, assembly, fit, chains, {})
     summary = _summary(result, parameters, flux)
+    if parameters.goodness_trials:
+        summary["goodness"] = simulate_goodness(fit, parameters.goodness_trials, seed)
     if chains is not None:
         summary["posterior_predictive"] = predictive_check(fit, chains, seed)
     if nested is not None:

@@ -123,7 +123,7 @@ def fit_spectra(
 
 
 def _minimum(likelihood: SpectralLikelihood, starts: np.ndarray) -> Minimum:
-    scale = _scale(likelihood, starts[0])
+    scale = typical_changes(likelihood, starts[0])
     return minimise_from(
         likelihood, starts, likelihood.parameters.bounds, scale, likelihood.penalty
     )[0]
@@ -141,8 +141,8 @@ def _nothing_free(likelihood: SpectralLikelihood, confidence: float) -> Fit:
     return Fit(likelihood, theta, statistic, minimum, {}, confidence)
 
 
-def _scale(likelihood: SpectralLikelihood, theta: np.ndarray) -> np.ndarray:
-    """Return sizes by which parameters change."""
+def typical_changes(likelihood: SpectralLikelihood, theta: np.ndarray) -> np.ndarray:
+    """Return by how much the free parameters change in a fit, shape (k,)."""
     steps = likelihood.parameters.steps
     norms = [likelihood.parameters.parameters[i].is_norm for i in likelihood.parameters.free]
     size = np.abs(theta)
@@ -154,7 +154,7 @@ def _all_intervals(
 ) -> tuple[dict[int, Interval], np.ndarray | None]:
     """Return the intervals, or where one of them met a better fit."""
     bounds = likelihood.parameters.bounds
-    scale = _scale(likelihood, best.best)
+    scale = typical_changes(likelihood, best.best)
     found = {}
     for index in range(len(best.best)):
         interval, better = _interval(likelihood, best, index, bounds, scale, delta)
@@ -212,7 +212,7 @@ def flux_interval(
     value = float(flux(fit.values[None, :])[0])
     if not len(theta):
         return value, Interval(value, value), "fixed"
-    bounds, scale = likelihood.parameters.bounds, _scale(likelihood, theta)
+    bounds, scale = likelihood.parameters.bounds, typical_changes(likelihood, theta)
     sigma = _flux_sigma(fit, flux, bounds, scale)
     index = _leading_norm(fit, flux, value)
     if index is None:

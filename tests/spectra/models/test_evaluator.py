@@ -85,7 +85,7 @@ def test_absorption_has_the_numbers_of_the_library(evaluator: Make, text: str) -
 
 def test_settings_reach_the_tables(evaluator: Make) -> None:
     row = None
-    for settings in (ModelSettings(), ModelSettings(abundances="wilm")):
+    for settings in (ModelSettings(), ModelSettings(abund="wilm")):
         tables, library = (evaluator("tbabs*po", settings=settings, backend=b)
                            for b in ("tables", "library"))  # fmt: skip
         row = defaults(tables)

@@ -75,21 +75,21 @@ def test_convolutions_act_on_what_they_are_given() -> None:
 # TBabs at 0.5 keV with nH = 1e21, as XSPEC 12.15 gives it
 @pytest.mark.parametrize(("table", "value"), [("angr", 0.487), ("wilm", 0.533), ("aspl", 0.547)])
 def test_abundance_tables(table: str, value: float) -> None:
-    assert transmission(ModelSettings(abundances=table)) == pytest.approx(value, abs=6e-4)
+    assert transmission(ModelSettings(abund=table)) == pytest.approx(value, abs=6e-4)
     assert transmission(SETTINGS) == pytest.approx(0.487, abs=6e-4)  # and back again
 
 
 def test_every_table_that_is_named_is_taken() -> None:
     for table in abundance_tables():
-        transmission(ModelSettings(abundances=table))
-    values = {t: evaluate("phabs", 1.0, settings=ModelSettings(cross_sections=t))
+        transmission(ModelSettings(abund=table))
+    values = {t: evaluate("phabs", 1.0, settings=ModelSettings(xsect=t))
               for t in cross_section_tables()}  # fmt: skip
     assert set(values) == {"vern", "bcmc", "obcm"}
     assert not np.array_equal(values["vern"], values["bcmc"])
 
 
 def test_names_that_the_library_refuses_are_errors() -> None:
-    for field in ("abundances", "cross_sections"):
+    for field in ("abund", "xsect"):
         settings = SETTINGS.model_copy(update={field: "nosuch"})  # past the validation
         with pytest.raises(ParameterError, match=f"{field}: the XSPEC library does not take"):
             transmission(settings)
@@ -97,10 +97,10 @@ def test_names_that_the_library_refuses_are_errors() -> None:
 
 
 def test_settings_are_validated() -> None:
-    with pytest.raises(ParameterError, match=r"models\.abundances: .*no abundances 'nosuch'.*angr"):
-        ModelSettings.read({"abundances": "nosuch"}, "models")
-    with pytest.raises(ParameterError, match="cross sections 'x'"):
-        ModelSettings.read({"cross_sections": "x"}, "models")
+    with pytest.raises(ParameterError, match=r"models\.abund: .*no table 'nosuch'.*angr"):
+        ModelSettings.read({"abund": "nosuch"}, "models")
+    with pytest.raises(ParameterError, match="no table 'x'"):
+        ModelSettings.read({"xsect": "x"}, "models")
     with pytest.raises(ParameterError, match="atomdb"):
         ModelSettings.read({"atomdb": "../../etc"}, "models")
     assert ModelSettings(hubble_constant=71).key != SETTINGS.key == ModelSettings().key
@@ -171,7 +171,7 @@ for name in ("tbabs", "powerlaw", "phabs", "jet", "zxipab", "qsosed", "grbjet"):
     row = np.array([p.default for p in model.shape_parameters])
     for table in ("angr", "wilm"):
         try:
-            xspec_library().evaluate(model, edges, row, ModelSettings(abundances=table))
+            xspec_library().evaluate(model, edges, row, ModelSettings(abund=table))
         except Exception as error:
             print(type(error).__name__, file=sys.stderr)
 print("after")
@@ -207,12 +207,12 @@ def test_output_is_restored_after_an_error(capfd: pytest.CaptureFixture[str]) ->
 
 def test_threads_with_settings_of_their_own_do_not_mix() -> None:
     tables = ("angr", "wilm", "aspl", "lodd")
-    expected = {t: transmission(ModelSettings(abundances=t)) for t in tables}
+    expected = {t: transmission(ModelSettings(abund=t)) for t in tables}
     wrong: list[str] = []
 
     def work(table: str) -> None:
         for _ in range(40):
-            if transmission(ModelSettings(abundances=table)) != expected[table]:
+            if transmission(ModelSettings(abund=table)) != expected[table]:
                 wrong.append(table)
 
     threads = [threading.Thread(target=work, args=(t,)) for t in tables]

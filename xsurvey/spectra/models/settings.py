@@ -53,7 +53,7 @@ class ModelSettings(StepParameters):
         kind = str(getattr(info, "field_name", ""))
         known = abundance_tables() if kind == "abund" else cross_section_tables()
         if value not in known:
-            raise ValueError(f"{kind}: XSPEC has no table {value!r}; "
+            raise ValueError(f"XSPEC has no table {value!r}; "
                              f"use one of {', '.join(known)}")  # fmt: skip
         return value
 
