@@ -82,11 +82,9 @@ def spectra_of_files(
         As `extract_spectrum` and `merge_spectra`, or no place, or two, are given.
     """
     if (where.position is None) == (inputs.region is None):
-        both = where.position is not None
-        raise ParameterError(
-            "region", "is given as well as a position" if both else "and position are not given",
-            "give one of them",
-        )  # fmt: skip
+        both = "is given as well as a position"
+        cause = both if inputs.region is not None else "is not given, nor is a position"
+        raise ParameterError("region", cause, "give one of them")
     observations = _observations(paths)
     if len(observations) > 1 and inputs.exposure is not None:
         raise ParameterError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,8 @@ from xsurvey.inference.chains import Chains
 from xsurvey.inference.diagnostics import summary as chain_summary
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested import Evidence, NestedParameters
-from xsurvey.io.atomic import atomic_output
+from xsurvey.io.atomic import atomic_output, check_outputs
+from xsurvey.io.ogip.pha import split_selection
 from xsurvey.io.ogip.types import PhaSpectrum
 from xsurvey.pipelines.spectra_of_files import (
     ReadSpectrum,
@@ -38,6 +39,8 @@ from xsurvey.spectra.likelihood import Member
 from xsurvey.spectra.models.expression import Expression, parse_expression
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.spectra.posterior import evidence_of, predictive_check, sample_posterior
+from xsurvey.spectra.simulated_goodness import simulate_goodness
+from xsurvey.spectra.statistic_of import statistic_notes
 from xsurvey.units import EnergyBand
 
 
@@ -70,6 +73,7 @@ def fit_spectrum_files(
     files: SpectrumFiles, parameters: SpectrumFitParameters, settings: ModelSettings,
     flux: FluxParameters, sampling: MCMCParameters | None = None, *, seed: int = 0,
     chain_file: Path | None = None, nested: NestedParameters | None = None,
+    outputs: Sequence[Path | None] = (),
 ) -> SpectrumFit:  # fmt: skip
     """Fit a model to spectra.
 
@@ -85,9 +89,13 @@ def fit_spectrum_files(
         HDF5 file of the chain, from which an interrupted run goes on.
     nested : NestedParameters, optional
         Compute the evidence too.
+    outputs : sequence of path or None
+        What the caller will write: none of it may be a file that the fit reads.
 
     Raises
     ------
+    OutputError
+        An output cannot be written, or is an input.
     InputError
         A file cannot be used, or the model cannot give such data.
     ParameterError
@@ -99,6 +107,8 @@ def fit_spectrum_files(
         raise ParameterError("model", "is required", "give a model, such as 'tbabs*powerlaw'")
     expression = parse_expression(parameters.model)
     spectra = read_spectra(files, parameters)
+    read = [split_selection(path)[0] for s in spectra for path in s.paths]
+    check_outputs([*outputs, chain_file], read)
     datasets = datasets_of(spectra, parameters, mixes_energies(expression))
     instruments = [instrument_of(s.spectrum) for s in spectra]
     assembly = assemble(expression, settings, datasets, parameters, instruments)
@@ -108,10 +118,13 @@ def fit_spectrum_files(
     )  # fmt: skip
     chains = None
     if sampling is not None:
-        problem = _problem(spectra, parameters, settings)
+        how = assembly.likelihood.members[0].model.description  # type: ignore[attr-defined]
+        problem = _problem(spectra, parameters, settings, how)
         chains = sample_posterior(fit, sampling, seed, chain_file, problem)
     result = SpectrumFit(spectra, expression, settings, assembly, fit, chains, {})
     summary = _summary(result, parameters, flux)
+    if parameters.goodness_trials:
+        summary["goodness"] = simulate_goodness(fit, parameters.goodness_trials, seed)
     if chains is not None:
         summary["posterior_predictive"] = predictive_check(fit, chains, seed)
     if nested is not None:
@@ -139,15 +152,18 @@ def instrument_of(spectrum: PhaSpectrum) -> str:
 
 
 def _problem(
-    spectra: Sequence[ReadSpectrum], parameters: SpectrumFitParameters, settings: ModelSettings
-) -> str:
+    spectra: Sequence[ReadSpectrum], parameters: SpectrumFitParameters, settings: ModelSettings,
+    evaluated_by: Mapping[str, str],
+) -> str:  # fmt: skip
     """Return a key of all that decides the posterior: data, responses, model, settings."""
     key = hashlib.sha256()
     for path in (p for s in spectra for p in s.paths):
-        key.update(Path(str(path).partition("{")[0]).read_bytes())
-        key.update(str(path).rpartition("{")[2].encode())
+        file, row = split_selection(path)
+        key.update(file.read_bytes())
+        key.update(f"{row}".encode())
     key.update(json.dumps(parameters.normalised(), sort_keys=True).encode())
     key.update(settings.key.encode())
+    key.update(json.dumps(dict(evaluated_by), sort_keys=True).encode())
     return key.hexdigest()
 
 
@@ -166,9 +182,15 @@ def _summary(
         result.expression, result.settings, bands, _redshift(result, flux), flux.distance,
         span if mixes_energies(result.expression) else None,
     )  # fmt: skip
-    rows = fluxes(fit, functions, result.assembly.columns[0], parameters.confidence, chains)
+    rows = fluxes(
+        fit, functions, result.assembly.columns[0], parameters.confidence, chains,
+        parameters.intervals,
+    )  # fmt: skip
     notes = [n for s in result.spectra for n in s.notes] + list(result.assembly.notes)
-    notes += [n for m in members for n in m.dataset.notes]
+    for member in members:
+        notes += [*member.dataset.notes, *statistic_notes(member.dataset, member.statistic)]
+    if parameters.untie:
+        notes.append(f"fluxes are those of the first spectrum, {members[0].dataset.name}")
     notes += list(fit.notes) + (list(chains.warnings) if chains is not None else [])
     summary: dict[str, Any] = {
         "statistic": {
@@ -229,16 +251,11 @@ def _data_record(dataset: Dataset, read: ReadSpectrum) -> dict[str, Any]:
 
 def draw(result: SpectrumFit, plot: Path | None, corner: Path | None) -> None:
     """Write the figures that were asked for (PNG)."""
-    members = result.fit.likelihood.members
+    likelihood = result.fit.likelihood
     if plot is not None:
-        models = [
-            expected[0, : len(m.dataset.counts)]
-            for m, expected in zip(
-                members, result.fit.likelihood.expected_by_member(result.fit.theta[None, :]),
-                strict=True,
-            )
-        ]  # fmt: skip
-        figure = spectrum_figure([m.dataset for m in members], models, result.expression.text)
+        models = [m[0] for m in likelihood.source_by_member(result.fit.theta[None, :])]
+        datasets = [member.dataset for member in likelihood.members]
+        figure = spectrum_figure(datasets, models, result.expression.text)
         with atomic_output(plot) as temporary:
             temporary.write_bytes(png_bytes(figure))
     if corner is not None and result.chains is not None:

@@ -28,7 +28,7 @@ def list_command(json_path: Path | None) -> None:
         state = (
             f"installed: {dataset.path}"
             if installed
-            else f"not installed ({dataset.size / 1e6:.0f} MB)"
+            else f"not installed ({max(dataset.size / 1e6, 0.1):.2g} MB)"
         )
         click.echo(f"{dataset.name}\n    {dataset.description}\n    {state}\n    {dataset.terms}")
         entries.append({"name": dataset.name, "installed": installed, "path": str(dataset.path)})

@@ -81,6 +81,7 @@ def fit_command(
     result = fit_spectrum_files(
         files, fitting, settings, flux, sampling if mcmc else None, seed=seed, chain_file=chain,
         nested=nested_sampling if nested else None,
+        outputs=[plot, corner, json_path],
     )  # fmt: skip
     draw(result, plot, corner)
     for line in _lines(result.summary):

@@ -158,7 +158,7 @@ def draw_residuals(
     _prepare(axes)
     axes.axhline(0, color=STAMP_COLOUR, linewidth=1.0)
     _points(axes, bins, bins.residual, np.ones(len(bins.residual)), colour, None)
-    axes.set_ylabel("(data - model) / error")
+    axes.set_ylabel("residual / error")
     axes.set_xlabel("Energy (keV)")
     return axes
 

@@ -73,12 +73,16 @@ class Member:
             flux = flux * self.area.factor(full[:, self.area_columns], centre)
         return flux
 
+    def source(self, full: np.ndarray) -> np.ndarray:
+        """Return the expected counts of the source alone, shape (b, m)."""
+        return self.dataset.folding.fold(self.flux(full))
+
     def expected(self, full: np.ndarray) -> np.ndarray:
         """Return expected counts for all parameters (b, p): (b, m), then those of the background.
 
         Rows of parameters at which the model has no value are NaN.
         """
-        counts = self.dataset.folding.fold(self.flux(full))
+        counts = self.source(full)
         if self.background is None:
             return counts
         assert isinstance(self.statistic, ModelledBackground)
@@ -124,6 +128,11 @@ class SpectralLikelihood:
             model[~self.parameters.inside(full)] = np.nan
         return model
 
+    def source_counts(self, theta: np.ndarray) -> np.ndarray:
+        """Return the expected counts of the source in all spectra together, shape (b,)."""
+        full = self.parameters.expand(np.atleast_2d(theta))
+        return np.sum([m.source(full).sum(axis=1) for m in self.members], axis=0)
+
     def total(self, model: np.ndarray) -> np.ndarray:
         """Return the statistic, shape (b,); infinite where the model has no value."""
         parts = [
@@ -160,14 +169,14 @@ class SpectralLikelihood:
             value[possible] -= 0.5 * self.statistic(theta[possible])
         return value
 
+    def source_by_member(self, theta: np.ndarray) -> list[np.ndarray]:
+        """Return the expected counts of the source in each spectrum, each of shape (b, m_i)."""
+        full = self.parameters.expand(np.atleast_2d(theta))
+        return [member.source(full) for member in self.members]
+
     @property
     def poisson_counts(self) -> np.ndarray | None:
         """All counts, shape (M,), where every statistic is cstat of them; else None."""
         found = [m.poisson_counts for m in self.members]
         known = [counts for counts in found if counts is not None]
         return np.concatenate(known) if len(known) == len(found) else None
-
-    def expected_by_member(self, theta: np.ndarray) -> list[np.ndarray]:
-        """Return the expected counts of each spectrum, each of shape (b, m_i)."""
-        model = self.evaluate(theta)
-        return [model[:, s] for s in self._slices]

@@ -55,7 +55,7 @@ class ModelSettings(StepParameters):
             return value
         known = abundance_tables() if kind == "abund" else cross_section_tables()
         if value not in known:
-            raise ValueError(f"{kind}: XSPEC has no table {value!r}; "
+            raise ValueError(f"XSPEC has no table {value!r}; "
                              f"use one of {', '.join(known)}")  # fmt: skip
         return value
 
