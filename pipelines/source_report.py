@@ -15,7 +15,7 @@ from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.products import record_products
 from xsurvey.engine.provenance import versions
 from xsurvey.io.atomic import atomic_output, remove_leftovers
-from xsurvey.pipelines.spectra_products import publish_spectra, spectra_of_target
+from xsurvey.pipelines.spectra_products import publish_spectra, spectra_are_there, spectra_of_target
 from xsurvey.report import ReportData, TargetReport, write_report
 
 _PUBLISHED = "published.json"
@@ -32,6 +32,7 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     report = config.output / "report.html"
     worked = any(outcome.status == "done" for outcome in result.outcomes.values())
     there = marker.exists() and catalog.is_dir() and report.is_file()
+    there = there and spectra_are_there(config, plan, result)
     if there and not worked and marker.read_text() == state:
         return
     marker.unlink(missing_ok=True)

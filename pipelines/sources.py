@@ -35,7 +35,7 @@ from xsurvey.pipelines.base import Pipeline
 from xsurvey.pipelines.observations import ObservationInput, observations
 from xsurvey.pipelines.source_products import write_catalog
 from xsurvey.pipelines.source_report import publish
-from xsurvey.pipelines.spectra_parameters import SpectraParameters, SpectralFitParameters
+from xsurvey.pipelines.spectra_parameters import SpectralFitParameters, SpectraParameters
 from xsurvey.pipelines.spectra_plan import (
     check_responses_are_used,
     sections_of,
@@ -188,9 +188,7 @@ def plan_sources(config: Config) -> Plan:
         measured.append(photometry.output("measured.json"))
         if spectra.wanted:
             files = _only(observation, "exposure", "arf", "rmf")
-            fits.append(
-                spectral_fit_task(config, observation, measured[-1], files, versions)
-            )
+            fits.append(spectral_fit_task(config, observation, measured[-1], files, versions))
     joined: dict[str, list[OutputOf]] = {"measured": measured}
     if spectra.sources:
         joined["fits"] = [task.output("fits") for task in fits]

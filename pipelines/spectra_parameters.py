@@ -39,8 +39,8 @@ class SpectralRegion(StepParameters):
     )  # fmt: skip
     model: str | None = Field(
         default=None,
-        description="Model, in XSPEC's names; that of spectral_fits, with its set, freeze and thaw, "
-        "if not given.",
+        description="Model, in XSPEC's names; that of spectral_fits, with its set, freeze and "
+        "thaw, if not given.",
     )
     set: tuple[str, ...] = _as_in_fits("set")
     freeze: tuple[str, ...] = _as_in_fits("freeze")
@@ -147,6 +147,11 @@ class SpectralFitParameters(StepParameters):
     thaw: tuple[str, ...] = _as_in_fits("thaw")
     limits: tuple[str, ...] = _as_in_fits("limits")
     starts: int = _as_in_fits("starts")
+    goodness_trials: int = Field(
+        default=100, ge=0, le=100_000,
+        description="Spectra to simulate from each best fit and to fit again, which tells whether "
+        "the model can have given the data; 0 for none.",
+    )  # fmt: skip
 
     @field_validator("flux_band")
     @classmethod

@@ -11,14 +11,14 @@ from xsurvey.engine.plan import OutputOf
 from xsurvey.errors import ParameterError, XSurveyError
 from xsurvey.missions import Mission
 from xsurvey.pipelines.observations import ObservationInput
-from xsurvey.pipelines.spectra_parameters import SpectraParameters, SpectralFitParameters
+from xsurvey.pipelines.spectra_parameters import SpectralFitParameters, SpectraParameters
 from xsurvey.pipelines.spectra_stage import SPECTRA
 from xsurvey.pipelines.spectral_fits_stage import SPECTRAL_FITS, parameters_for
 from xsurvey.spectra.assembly import model_parameters
 from xsurvey.spectra.fit_parameters import SpectrumFitParameters
 from xsurvey.spectra.models.atomdb import atomdb_files, find_atomdb
 from xsurvey.spectra.models.expression import Expression, parse_expression
-from xsurvey.spectra.models.installation import fingerprint, installation
+from xsurvey.spectra.models.installation import content_hash, installation
 from xsurvey.spectra.models.model_data import require_data, uses_atomdb
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.spectra.models.table_store import TABLE_FORMAT
@@ -81,7 +81,7 @@ def _checked_parameters(
 
 def _atomdb_version(settings: ModelSettings) -> str:
     prefix = find_atomdb(settings)
-    files = "-".join(fingerprint(path)[:8] for path in atomdb_files(prefix))
+    files = "-".join(content_hash(path)[:8] for path in atomdb_files(prefix))
     return f"{settings.atomdb} {files}"
 
 

@@ -28,7 +28,7 @@ def publish_spectra(config: Config, plan: Plan, result: RunResult) -> None:
     """Bring the spectra of a run below its output folder; those of an earlier one go away."""
     folder = config.output / FOLDER
     remove_leftovers(folder)
-    done = [t for t in plan.tasks if t.stage.name == "spectral_fits" and result.outcomes[t.id].good]
+    done = _done(plan, result)
     if not done:
         _remove_earlier(folder, result)
         return
@@ -39,6 +39,16 @@ def publish_spectra(config: Config, plan: Plan, result: RunResult) -> None:
     record_products(result.store, {
         folder / folder_name(task.target): [result.outcomes[task.id].key or ""] for task in done
     })  # fmt: skip
+
+
+def _done(plan: Plan, result: RunResult) -> list[Task]:
+    return [t for t in plan.tasks if t.stage.name == "spectral_fits" and result.outcomes[t.id].good]
+
+
+def spectra_are_there(config: Config, plan: Plan, result: RunResult) -> bool:
+    """Tell whether the folder of every target with spectra exists."""
+    folder = config.output / FOLDER
+    return all((folder / folder_name(task.target)).is_dir() for task in _done(plan, result))
 
 
 def _remove_earlier(folder: Path, result: RunResult) -> None:
@@ -75,10 +85,7 @@ def folder_name(target: str) -> str:
 
 def spectra_of_target(plan: Plan, result: RunResult, target: str) -> list[SpectrumReport]:
     """Return what the report shows of a target: regions, then sources, the brightest first."""
-    found = [
-        t for t in plan.tasks
-        if t.stage.name == "spectral_fits" and t.target == target and result.outcomes[t.id].good
-    ]  # fmt: skip
+    found = [task for task in _done(plan, result) if task.target == target]
     if not found:
         return []
     fits = result.path(found[0], "fits")

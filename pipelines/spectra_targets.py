@@ -15,7 +15,7 @@ from xsurvey.apertures.aperture import ApertureParameters, circular_aperture
 from xsurvey.detection.parameters import PhotometryParameters
 from xsurvey.detection.photometry import SourceFlag
 from xsurvey.events import EventList
-from xsurvey.pipelines.spectra_parameters import SpectraParameters, SpectralRegion
+from xsurvey.pipelines.spectra_parameters import SpectralRegion, SpectraParameters
 from xsurvey.regions import RegionSet, region_set
 from xsurvey.units import SkyPosition
 
@@ -111,10 +111,10 @@ class SpectrumApertures:
 
     def _of_region(self, name: str) -> tuple[RegionSet, RegionSet]:
         shape = self.spectra.regions[name]
-        where = ApertureParameters(
-            position=shape.position, radius=_arcsec(shape.radius),
-            background_inner=_arcsec(shape.background_inner),
-            background_outer=_arcsec(shape.background_outer),
+        where = _aperture_parameters(
+            position=shape.position, radius=shape.radius,
+            background_inner=shape.background_inner,
+            background_outer=shape.background_outer,
         )  # fmt: skip
         aperture = circular_aperture(self.events, where)
         assert aperture.source is not None
@@ -134,9 +134,9 @@ class SpectrumApertures:
     def _of_source(self, target: SpectrumTarget) -> tuple[RegionSet, RegionSet]:
         radius = float(target.row["psf_radius"])
         inner, outer = (float(r) for r in self.photometry.annulus(np.array(radius)))
-        where = ApertureParameters(
-            position=target.position, radius=_arcsec(radius), background_inner=_arcsec(inner),
-            background_outer=_arcsec(outer),
+        where = _aperture_parameters(
+            position=target.position, radius=radius, background_inner=inner,
+            background_outer=outer,
         )  # fmt: skip
         aperture = circular_aperture(self.events, where)
         assert aperture.source is not None
@@ -172,5 +172,14 @@ def _circle_set(events: EventList, circles: Sequence[tuple[SkyPosition, float]])
     return region_set(shapes, events.wcs, "sources")
 
 
-def _arcsec(angle: float | None) -> str | None:
-    return None if angle is None else f"{angle!r}arcsec"
+def _aperture_parameters(
+    position: SkyPosition, radius: float, background_inner: float | None,
+    background_outer: float | None,
+) -> ApertureParameters:  # fmt: skip
+    radii = {
+        "radius": radius, "background_inner": background_inner,
+        "background_outer": background_outer,
+    }  # fmt: skip
+    # angles are read with their units
+    written = {name: f"{value!r}arcsec" for name, value in radii.items() if value is not None}
+    return ApertureParameters.model_validate({"position": position, **written})

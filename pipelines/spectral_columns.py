@@ -14,6 +14,9 @@ from xsurvey.pipelines.spectral_fits_stage import FITTED
 CATALOG_PART = "spectra"
 """The part of the schema ``sources`` that has these columns."""
 
+POOR_FIT = 3.0
+"""Standard deviations by which the statistic is above what the model gives, flagged beyond."""
+
 _CM2_PER_COLUMN = 1e22
 _COLUMNS = {"photon_index": ("phoindex", 1.0), "column_density": ("nh", _CM2_PER_COLUMN)}
 """Column: parameter of the models, factor to the unit of the column."""
@@ -61,6 +64,8 @@ def _flags(found: Mapping[str, Any]) -> int:
         flags |= SourceFlag.RESPONSE_APPROXIMATE
     fit = found.get("fit") if found["status"] == FITTED else None
     if fit is not None:
+        if (_goodness(fit) or 0.0) > POOR_FIT:
+            flags |= SourceFlag.SPECTRUM_POOR_FIT
         chosen = [_the_one(fit["parameters"], ending) for ending, _ in _COLUMNS.values()]
         if any(r and (r.get("lower_at_limit") or r.get("upper_at_limit")) for r in chosen):
             flags |= SourceFlag.SPECTRUM_AT_LIMIT
@@ -77,6 +82,7 @@ def spectral_columns(found: Mapping[str, Any]) -> dict[str, Any]:
         "spectral_model": found["model"], "spectral_confidence": fit["confidence"],
         "spectral_band": f"{flux['energy_min']:g}-{flux['energy_max']:g} keV",
         "spectral_statistic": fit["statistic"]["value"], "spectral_dof": fit["statistic"]["dof"],
+        "spectral_excess": _goodness(fit),
     }  # fmt: skip
     columns |= _interval("flux_unabsorbed", flux, 1.0)
     for name, (ending, factor) in _COLUMNS.items():
@@ -84,6 +90,11 @@ def spectral_columns(found: Mapping[str, Any]) -> dict[str, Any]:
         if record is not None:
             columns |= _interval(name, record, factor)
     return columns
+
+
+def _goodness(fit: Mapping[str, Any]) -> float | None:
+    sigma = (fit.get("goodness") or {}).get("sigma")
+    return None if sigma is None else float(sigma)
 
 
 def _the_one(parameters: Mapping[str, Any], ending: str) -> Mapping[str, Any] | None:

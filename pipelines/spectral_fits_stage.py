@@ -14,11 +14,12 @@ from xsurvey.engine.provenance import json_value
 from xsurvey.errors import InputError
 from xsurvey.io.ogip.pha import read_single_pha
 from xsurvey.pipelines.spectra_of_files import SpectrumFiles
-from xsurvey.pipelines.spectra_parameters import SpectraParameters, SpectralFitParameters
+from xsurvey.pipelines.spectra_parameters import SpectralFitParameters, SpectraParameters
 from xsurvey.pipelines.spectra_stage import EXTRACTED, FAILED, INDEX, count_states
 from xsurvey.pipelines.spectrum_fit import SpectrumFit, draw, fit_spectrum_files
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
 from xsurvey.spectra.models.settings import ModelSettings
+from xsurvey.spectra.simulated_goodness import simulate_goodness
 
 FITTED = "fitted"
 FITS = "fits.json"
@@ -42,7 +43,7 @@ def run_spectral_fits(context: TaskContext) -> dict[str, Any]:
         line = {**entry, "model": parameters.model}
         if entry["status"] == EXTRACTED:
             (output / entry["name"]).mkdir()
-            line |= _fit(folder, entry["name"], parameters, settings, fitting, output)
+            line |= _fit(folder, entry["name"], parameters, settings, fitting, output, context.seed)
         entries.append(line)
     result = json_value({"target": index["target"], "fits": entries})
     (output / FITS).write_text(json.dumps(result, allow_nan=False, indent=1) + "\n")
@@ -65,7 +66,7 @@ def parameters_for(
 
 def _fit(
     folder: Path, name: str, parameters: SpectrumFitParameters, settings: ModelSettings,
-    fitting: SpectralFitParameters, output: Path,
+    fitting: SpectralFitParameters, output: Path, seed: int,
 ) -> dict[str, Any]:  # fmt: skip
     """Fit one spectrum, write what came out, and return it."""
     path = folder / name / f"{name}.pha"
@@ -79,12 +80,16 @@ def _fit(
     except InputError as error:
         return {"status": FAILED, "cause": f"{Path(error.subject).name} {error.cause}"}
     draw(fit, output / name / "fit.png", None)
+    cause = why_useless(fit)
     summary = {
         **fit.summary, "group": parameters.group, "confidence": parameters.confidence,
     }  # fmt: skip
+    if fitting.goodness_trials and not cause:
+        # a seed of its own, whatever else is fitted
+        own = np.random.SeedSequence([seed, *name.encode()]).generate_state(1)
+        summary["goodness"] = simulate_goodness(fit.fit, fitting.goodness_trials, int(own[0]))
     text = json.dumps(json_value(summary), indent=1, allow_nan=False)
     (output / name / "fit.json").write_text(text + "\n")
-    cause = why_useless(fit)
     if cause:
         return {"status": FAILED, "cause": cause}
     return {"status": FITTED, "fit": summary}

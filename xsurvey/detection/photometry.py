@@ -41,6 +41,7 @@ class SourceFlag(IntFlag):
     SPECTRUM_FAILED = 256
     RESPONSE_APPROXIMATE = 512
     SPECTRUM_AT_LIMIT = 1024
+    SPECTRUM_POOR_FIT = 2048
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,11 @@ from typing import Any
 
 from xsurvey.errors import InputError
 from xsurvey.report.data import SpectrumReport
-from xsurvey.report.numbers import DASH, MINUS, Value, decimals_of, en_dashes, fixed, plain
+from xsurvey.report.numbers import DASH, MINUS, TIMES, Value, decimals_of, en_dashes, fixed, plain
 from xsurvey.report.plate import data_uri
 
 _ROWS = 300
+_POOR = 3.0  # as the flag spectrum_poor_fit
 _UNITS = {"10^22": "10²² cm⁻²", "cm^-3": "cm⁻³", "Angstrom": "Å"}
 _STATUS = {"failed": "failed", "piled_up": "piled up"}
 
@@ -34,6 +35,8 @@ class SpectrumRow:
     statistic : str
     problem : str
         Empty where there is a fit.
+    poor : str
+        By how much the statistic is too large, where the model does not describe the spectrum.
     """
 
     label: str
@@ -42,8 +45,8 @@ class SpectrumRow:
     counts: Value
     parameters: list[tuple[str, Value, str]]
     flux: Value
-    flux_band: str
     statistic: str
+    poor: str
     problem: str
     cause: str
     approximate: bool
@@ -72,6 +75,8 @@ class SpectraPage:
     pictures : list of SpectrumPicture
     confidence : str
         Of all intervals, ``68.27%``; empty where there is no fit.
+    flux_band : str
+        Of all fluxes.
     approximate : list of str
         In what responses are approximate.
     """
@@ -80,6 +85,7 @@ class SpectraPage:
     total: int
     pictures: list[SpectrumPicture]
     confidence: str
+    flux_band: str
     approximate: list[str]
 
 
@@ -93,14 +99,17 @@ def spectra_page(spectra: Sequence[SpectrumReport], figures: int) -> SpectraPage
     """
     if not spectra:
         return None
-    confidences = [f"{100 * s.fit['confidence']:.4g}%" for s in spectra if s.fit is not None]
+    fits = [s.fit for s in spectra if s.fit is not None]
+    confidences = [f"{100 * fit['confidence']:.4g}%" for fit in fits]
+    bands = [fit["flux"]["unabsorbed"] for fit in fits]
+    energies = [en_dashes(f"{b['energy_min']:g}-{b['energy_max']:g} keV") for b in bands]
     drawn = [(s, s.figure) for s in spectra if s.figure is not None][:figures]
     approximate = {t for s in spectra if s.approximate for t in s.responses.values()
                    if "(approximate: " in t}  # fmt: skip
     return SpectraPage(
         [_row(s) for s in spectra[:_ROWS]], len(spectra),
         [_picture(s, figure) for s, figure in drawn],
-        next(iter(confidences), ""),
+        next(iter(confidences), ""), next(iter(energies), ""),
         sorted({t.partition("(approximate: ")[2].removesuffix(")") for t in approximate}),
     )  # fmt: skip
 
@@ -111,21 +120,20 @@ def _label(spectrum: SpectrumReport) -> str:
 
 def _row(spectrum: SpectrumReport) -> SpectrumRow:
     fit = spectrum.fit
-    parameters, flux, band, statistic = [], Value(DASH), "", ""
+    parameters, flux, statistic, poor = [], Value(DASH), "", ""
     if fit is not None:
         parameters = [
             (name.rpartition(".")[2] if _unique(name, fit) else name, interval(p, 1.0),
              _UNITS.get(p["unit"], p["unit"]))
             for name, p in fit["parameters"].items() if not p["frozen"] and "link" not in p
         ]  # fmt: skip
-        unabsorbed = fit["flux"]["unabsorbed"]
-        flux = interval(unabsorbed, 1e12)
-        band = en_dashes(f"{unabsorbed['energy_min']:g}-{unabsorbed['energy_max']:g} keV")
+        flux = interval(fit["flux"]["unabsorbed"], 1e12)
         statistic = _statistic(fit)
+        poor = _poor(fit)
     counts = plain(math.nan if spectrum.net_counts is None else spectrum.net_counts, 0)
     return SpectrumRow(
-        _label(spectrum), spectrum.number, spectrum.model, counts, parameters, flux, band,
-        statistic, _STATUS.get(spectrum.status, ""), spectrum.cause, spectrum.approximate,
+        _label(spectrum), spectrum.number, spectrum.model, counts, parameters, flux,
+        statistic, poor, _STATUS.get(spectrum.status, ""), spectrum.cause, spectrum.approximate,
     )  # fmt: skip
 
 
@@ -139,6 +147,11 @@ def _statistic(fit: Mapping[str, Any]) -> str:
     return f"{found['name']} {found['value']:.1f} / {found['dof']}"
 
 
+def _poor(fit: Mapping[str, Any]) -> str:
+    sigma = (fit.get("goodness") or {}).get("sigma")
+    return f"{sigma:.1f} sigma too large" if sigma is not None and sigma > _POOR else ""
+
+
 def interval(record: Mapping[str, Any], factor: float) -> Value:
     """Return a value with its errors, of small ones with a power of ten."""
     value = factor * float(record["value"])
@@ -150,7 +163,7 @@ def interval(record: Mapping[str, Any], factor: float) -> Value:
     if value != 0 and not 1e-3 <= abs(value) < 1e5:
         power = math.floor(math.log10(abs(value)))
     value, low, high = (v / 10.0**power for v in (value, low, high))
-    tail = f" × 10{_raised(power)}" if power else ""
+    tail = f" {TIMES} 10{_raised(power)}" if power else ""
     up, down = high - value, value - low
     if not (math.isfinite(up) and math.isfinite(down)):
         return Value(fixed(value, 3) + tail, sort=value * 10.0**power)
