@@ -80,7 +80,7 @@ def folder_name(target: str) -> str:
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", target).strip("._-")
     if plain == target and len(plain) <= 100:
         return plain
-    return f"{plain[:80]}-{hashlib.sha256(target.encode()).hexdigest()[:6]}"
+    return f"{plain[:80] or 'target'}-{hashlib.sha256(target.encode()).hexdigest()[:6]}"
 
 
 def spectra_of_target(plan: Plan, result: RunResult, target: str) -> list[SpectrumReport]:

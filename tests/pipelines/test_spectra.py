@@ -2,9 +2,11 @@
 
 import contextlib
 import json
+import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,17 +17,20 @@ from astropy.table import Table
 from xsurvey.catalogs import open_catalog
 from xsurvey.cli import main as cli
 from xsurvey.detection.photometry import SourceFlag
+from xsurvey.engine import Store
 from xsurvey.io.ogip.types import AncillaryResponse
 from xsurvey.io.ogip.write_responses import write_arf, write_rmf
 from xsurvey.missions import get_mission
+from xsurvey.pipelines.spectra_products import folder_name, publish_spectra
 from xsurvey.spectra.extraction.gaussian_response import gaussian_matrix
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 INDEX = 2.3
 AREA = 100.0
-POINT, PILED_UP, FAINT = (150.05, 2.22), (149.96, 2.24), (150.02, 2.13)
+POINT, PILED_UP, FAINT = (150.05, 2.22), (150.005, 2.203), (150.02, 2.13)
 SPECTRA = """
+image: {pixel_size: 2arcsec}
 spectra:
   sources: true
   min_counts: 100
@@ -112,11 +117,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory, inputs: dict[str, Path]) 
 
 
 @pytest.fixture
-def copy(tmp_path: Path, finished: Path) -> Iterator[Path]:
+def copy(tmp_path: Path, finished: Path) -> Path:
     """A copy of it, to go on from."""
-    target = tmp_path / "copy"
-    subprocess.run(["cp", "-a", str(finished), str(target)], check=True)
-    yield target
+    return shutil.copytree(finished, tmp_path / "copy")
 
 
 def test_the_photon_index_of_a_source_is_found(finished: Path) -> None:
@@ -228,7 +231,7 @@ def test_a_second_run_does_nothing(copy: Path) -> None:
 
 def test_lost_spectra_are_published_again(copy: Path) -> None:
     (folder,) = (copy / "out" / "spectra").iterdir()
-    subprocess.run(["rm", "-r", str(copy / "out" / "spectra")], check=True)
+    shutil.rmtree(copy / "out" / "spectra")
     assert run(copy) == 0
     assert (folder / "blob" / "blob.pha").is_file()
 
@@ -251,7 +254,7 @@ def test_another_region_repeats_the_extraction(copy: Path, inputs: dict[str, Pat
 
 
 def test_without_the_sections_there_are_no_spectra(copy: Path, inputs: dict[str, Path]) -> None:
-    write_config(copy, {"events": inputs["events"]}, "")
+    write_config(copy, {"events": inputs["events"]}, "image: {pixel_size: 2arcsec}")
     assert run(copy) == 0
     assert set(statuses(copy)) == {"image", "detect", "photometry", "catalog"}
     table = open_catalog(copy / "out").query()
@@ -260,22 +263,27 @@ def test_without_the_sections_there_are_no_spectra(copy: Path, inputs: dict[str,
     assert 'id="t1-spectra"' not in (copy / "out" / "report.html").read_text()
 
 
-def test_a_folder_of_that_name_that_is_not_ours_stays(
-    tmp_path: Path, inputs: dict[str, Path]
-) -> None:
-    write_config(tmp_path, {"events": inputs["events"]}, "")
-    (tmp_path / "out" / "spectra").mkdir(parents=True)
-    (tmp_path / "out" / "spectra" / "mine.txt").write_text("precious")
-    assert run(tmp_path) == 0
-    assert (tmp_path / "out" / "spectra" / "mine.txt").read_text() == "precious"
+def test_a_folder_of_that_name_that_is_not_ours_stays(tmp_path: Path) -> None:
+    (tmp_path / "spectra").mkdir()
+    (tmp_path / "spectra" / "mine.txt").write_text("precious")
+    publish_spectra(
+        SimpleNamespace(output=tmp_path), SimpleNamespace(tasks=()),
+        SimpleNamespace(store=Store(tmp_path)),
+    )  # fmt: skip
+    assert (tmp_path / "spectra" / "mine.txt").read_text() == "precious"
 
 
-def test_workers_change_nothing(
-    tmp_path: Path, finished: Path, inputs: dict[str, Path], run_command: Run
-) -> None:
-    write_config(tmp_path, inputs, with_model("powerlaw"))
-    done = run_command("run", "config.yaml", "--workers", 2, cwd=tmp_path)
+def test_workers_change_nothing(copy: Path, finished: Path, run_command: Run) -> None:
+    again = {"spectra", "spectral_fits", "catalog"}
+    tasks = json.loads((copy / "out" / "run.json").read_text())["tasks"]
+    for task in tasks:
+        if task["stage"] in again:
+            shutil.rmtree(copy / "out" / task["folder"])
+    for name in ("spectra", "catalog"):
+        shutil.rmtree(copy / "out" / name)
+    done = run_command("run", "config.yaml", "--workers", 2, cwd=copy)
     assert done.returncode == 0, done.stderr
+    assert {stage for stage, status in statuses(copy).items() if status == "done"} == again
     files = [
         p.relative_to(finished / "out")
         for name in ("spectra", "catalog")
@@ -284,7 +292,7 @@ def test_workers_change_nothing(
     ]
     assert len(files) > 12
     for name in files:
-        assert (tmp_path / "out" / name).read_bytes() == (finished / "out" / name).read_bytes()
+        assert (copy / "out" / name).read_bytes() == (finished / "out" / name).read_bytes()
 
 
 def test_a_band_without_channels_fails_and_is_flagged(
@@ -387,3 +395,13 @@ def test_responses_of_no_use_are_refused(
     write_config(tmp_path, inputs, "")
     assert run(tmp_path, "check", "--output", "out") != 0
     assert "inputs.0.arf: is given, but no spectra are asked for" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["..", "", "a/b", "a b", ".hidden", "x" * 300, "-rf"])
+def test_targets_have_folders_of_their_own(name: str) -> None:
+    found = folder_name(name)
+    assert Path(found).name == found
+    assert not found.startswith((".", "-"))
+    assert len(found) < 120
+    assert found != folder_name(f"{name}_")
+    assert folder_name("acis_754") == "acis_754"

@@ -100,9 +100,11 @@ def target_page(target: TargetReport, index: int, targets: int) -> TargetPage:
     known: dict[str, Any] = {
         "anchor": f"t{index + 1}", "name": target.name, "title": target.title,
         "facts": target.facts, "warnings": target.warnings, "table": table, "marginal": marginal,
+        "spectra": spectra_page(target.spectra, 0),
     }  # fmt: skip
     try:
-        return TargetPage(**known, **_pictures(target, known["anchor"], detail_for(targets, index)))
+        pictures = _pictures(target, known["anchor"], detail_for(targets, index))
+        return TargetPage(**{**known, **pictures})
     except XSurveyError as error:
         return TargetPage(**known, problem=str(error))
 
