@@ -90,7 +90,12 @@ def read_spectra(files: SpectrumFiles, parameters: SpectrumFitParameters) -> lis
 
 def uses_background(parameters: SpectrumFitParameters) -> bool:
     """Tell whether a fit uses the background's counts."""
-    return parameters.stat == "wstat" or parameters.subtract or parameters.group.startswith("bmin")
+    return (
+        parameters.stat == "wstat"
+        or parameters.subtract
+        or parameters.background_model is not None
+        or parameters.group.startswith("bmin")
+    )
 
 
 def datasets_of(
