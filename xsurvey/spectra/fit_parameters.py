@@ -41,8 +41,8 @@ class SpectrumFitParameters(StepParameters):
     background_model: str | None = Field(
         default=None,
         description="Model the background's counts too, in detector channels, fitted jointly: "
-        "shapes (powerlaw, brokenpowerlaw, exponential, gaussian) joined by +, or pca:FILE for trained "
-        "principal components. cstat only.",
+        "shapes (powerlaw, brokenpowerlaw, exponential, gaussian) joined by +, or pca:FILE for "
+        "trained principal components. cstat only.",
     )
     cross_calibration: bool = Field(
         default=False,
