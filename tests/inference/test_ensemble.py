@@ -105,6 +105,18 @@ def test_bounds_are_kept() -> None:
     assert chains.samples.mean() == pytest.approx(np.sqrt(2 / np.pi), abs=0.05)
 
 
+def test_a_start_at_bounds_is_possible() -> None:
+    def corner(x: np.ndarray) -> np.ndarray:
+        return np.where(np.all(x >= 0, axis=1), gaussian(x), -np.inf)
+
+    # centres of ensembles would all lie beyond one or other of the bounds for most seeds
+    for seed in range(5):
+        chains = sample_ensembles(
+            corner, np.zeros(3), np.ones(3), NAMES, MCMCParameters(**SHORT), seed=seed
+        )
+        assert chains.chain.min() >= 0
+
+
 def test_nan_is_impossible_counted_and_reported() -> None:
     def holed(x: np.ndarray) -> np.ndarray:
         value = gaussian(x)
