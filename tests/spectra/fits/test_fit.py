@@ -16,7 +16,15 @@ from xsurvey.spectra.goodness import goodness_record
 from xsurvey.spectra.profile import Held, profile_statistic
 from xsurvey.spectra.starts import candidates, choose_starts, scaled_norms
 
-from .conftest import BACKGROUND, POWER_LAW, assembled, drawn, expected_counts, likelihood_of, make_pha
+from .conftest import (
+    BACKGROUND,
+    POWER_LAW,
+    assembled,
+    drawn,
+    expected_counts,
+    likelihood_of,
+    make_pha,
+)
 
 
 def interval(fit: Fit, name: str) -> tuple[float, float]:
