@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,10 @@ from xsurvey.spectra.statistics.cash import CStat
 
 class FluxModel(Protocol):
     """Photons in energy bins; `xsurvey.spectra.models.evaluator.ModelEvaluator` is one."""
+
+    @property
+    def description(self) -> Mapping[str, str]:
+        """How each component is evaluated."""
 
     def __call__(self, parameters: np.ndarray) -> np.ndarray:
         """Return photon / cm2 / s, shape (b, n), for parameters of shape (b, p)."""
