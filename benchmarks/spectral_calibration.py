@@ -34,7 +34,7 @@ from xsurvey.spectra.likelihood import SpectralLikelihood
 from xsurvey.spectra.models.expression import parse_expression
 from xsurvey.spectra.models.settings import ModelSettings
 
-SPECTRA = 400  # of each cell
+SPECTRA = 380  # of each cell
 COUNTS = (10, 10_000)
 EXPOSURE = (1e3, 1e5)  # s, log-uniform
 REGION = (3.0, 15.0)  # area of the background region over that of the source, uniform

@@ -61,6 +61,7 @@ def start_walkers(
     k, total = len(start), ensembles * walkers
     centre = _centres(ensembles, walkers, k, generator)
     positions, log_probability = np.empty((total, k)), np.full(total, -np.inf)
+    offset = np.empty((total, k))
     for attempt in range(_ROUNDS):
         missing = np.flatnonzero(~np.isfinite(log_probability))
         if not len(missing):
@@ -68,8 +69,12 @@ def start_walkers(
         shrink = max(_SMALLEST_SHRINK, 0.8 ** max(0, attempt - _SAME_CENTRES))
         if attempt > _SAME_CENTRES:
             centre = _centres(ensembles, walkers, k, generator)
-        offset = centre[missing] + generator.standard_normal((len(missing), k))
-        positions[missing] = start + shrink * offset @ root.T
+        offset[missing] = centre[missing] + generator.standard_normal((len(missing), k))
+        found = np.flatnonzero(np.isfinite(log_probability))
+        if attempt > _SAME_CENTRES and len(found):
+            side = np.sign(offset[generator.choice(found, len(missing))])
+            offset[missing] = side * np.abs(offset[missing])
+        positions[missing] = start + shrink * offset[missing] @ root.T
         log_probability[missing] = target(positions[missing])
     if np.isfinite(log_probability).all():
         return positions, log_probability
