@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from xsurvey.engine.hashes import file_sha256
+from xsurvey.engine.provenance import versions
 from xsurvey.errors import ParameterError
 from xsurvey.inference.chains import Chains
 from xsurvey.io.atomic import check_outputs
@@ -29,6 +31,7 @@ from xsurvey.spectra.flux import flux_functions
 from xsurvey.spectra.goodness import goodness_record
 from xsurvey.spectra.likelihood import Member
 from xsurvey.spectra.models.expression import Expression, parse_expression
+from xsurvey.spectra.models.installation import installation
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.spectra.simulated_goodness import simulate_goodness
 from xsurvey.spectra.statistic_of import statistic_notes
@@ -104,10 +107,20 @@ def fit_spectrum_files(
         intervals=parameters.intervals and intervals, starts=parameters.starts,
     )  # fmt: skip
     result = SpectrumFit(spectra, expression, parameters, settings, flux, assembly, fit, {})
-    summary = _summary(result, intervals)
+    summary = _summary(result, intervals) | {"provenance": _provenance(result, read, seed)}
     if parameters.goodness_trials:
         summary["goodness"] = simulate_goodness(fit, parameters.goodness_trials, seed)
     return replace(result, summary=summary)
+
+
+def _provenance(result: SpectrumFit, read: Sequence[Path], seed: int) -> dict[str, Any]:
+    """Return what the result rests on: inputs by their hashes, versions, parameters, seed."""
+    sections = (result.parameters, result.settings, result.flux)
+    return {
+        "inputs": {path.name: file_sha256(path) for path in dict.fromkeys(read)},
+        "versions": dict(versions()), "model_library": installation().version, "seed": seed,
+        "parameters": {type(s).__name__: s.normalised() for s in sections},
+    }  # fmt: skip
 
 
 def mixes_energies(expression: Expression) -> bool:
