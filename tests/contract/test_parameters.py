@@ -20,7 +20,7 @@ from xsurvey.config_template import write_template
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.inference.mcmc_parameters import MCMCParameters
-from xsurvey.inference.nested import NestedParameters
+from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline

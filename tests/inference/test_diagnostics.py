@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from emcee.autocorr import integrated_time
 from scipy import stats
 
 from xsurvey.inference.chains import Chains
@@ -34,6 +35,13 @@ def test_autocorrelation_time_and_effective_size(phi: float) -> None:
     bulk, _ = effective_sizes(chain)
     assert bulk[0] == pytest.approx(chain.size / expected, rel=0.1)
     assert mean_errors(chain)[0] == pytest.approx(np.sqrt(expected / chain.size), rel=0.1)
+
+
+@pytest.mark.parametrize(("phi", "steps"), [(0.0, 50), (0.7, 301), (0.95, 1000), (0.99, 100)])
+def test_autocorrelation_time_is_that_of_emcee(phi: float, steps: int) -> None:
+    chain = autoregressive(phi, steps)
+    expected = max(integrated_time(chain.reshape(steps, -1, 1), tol=0, quiet=True)[0], 1)
+    assert autocorrelation_time(chain)[0] == pytest.approx(expected, rel=1e-9)
 
 
 def test_r_hat_of_ensembles_that_agree_and_that_do_not() -> None:

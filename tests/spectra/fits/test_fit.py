@@ -16,7 +16,15 @@ from xsurvey.spectra.goodness import goodness_record
 from xsurvey.spectra.profile import Held, profile_statistic
 from xsurvey.spectra.starts import candidates, choose_starts, scaled_norms
 
-from .conftest import BACKGROUND, POWER_LAW, assembled, drawn, expected_counts, likelihood_of, make_pha
+from .conftest import (
+    BACKGROUND,
+    POWER_LAW,
+    assembled,
+    drawn,
+    expected_counts,
+    likelihood_of,
+    make_pha,
+)
 
 
 def interval(fit: Fit, name: str) -> tuple[float, float]:
@@ -34,12 +42,15 @@ def test_a_norm_alone_is_counts_over_expectation(counts: int, index: float) -> N
     fit = fit_spectra(likelihood, starts=1)
     best = counts / per_norm.sum()
     assert fit.theta[0] == pytest.approx(best, rel=1e-6)
+
     # the statistic rises as 2 (m - N ln m): its ends solve that
     def rise(ratio: float) -> float:
         return 2 * counts * (ratio - 1 - np.log(ratio)) - profile_delta(0.6827)
 
     ends = optimize.brentq(rise, 1e-9, 1), optimize.brentq(rise, 1, 100)
-    assert interval(fit, "powerlaw.norm") == pytest.approx((ends[0] * best, ends[1] * best), rel=2e-3)
+    assert interval(fit, "powerlaw.norm") == pytest.approx(
+        (ends[0] * best, ends[1] * best), rel=2e-3
+    )
 
 
 def test_no_counts_give_a_limit() -> None:
@@ -223,7 +234,9 @@ def test_goodness() -> None:
     assert bad is not None
     assert bad["p_value"] < 1e-6
     source, back = drawn("powerlaw", POWER_LAW), drawn("powerlaw", BACKGROUND, backscal=4.0)
-    chi2 = fit_spectra(assembled("powerlaw", [source], [back], stat="chi2", rule="min20").likelihood)
+    chi2 = fit_spectra(
+        assembled("powerlaw", [source], [back], stat="chi2", rule="min20").likelihood
+    )
     record = goodness_record(chi2)
     assert record is not None
     assert record["expected"] == chi2.likelihood.degrees_of_freedom

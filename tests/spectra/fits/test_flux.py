@@ -143,9 +143,7 @@ def test_flux_interval_is_that_of_a_scan() -> None:
 
 
 def test_flux_of_several_norms() -> None:
-    fit = fitted(
-        "powerlaw+powerlaw", freeze=("powerlaw.PhoIndex=1.8", "powerlaw_2.PhoIndex=-2")
-    )
+    fit = fitted("powerlaw+powerlaw", freeze=("powerlaw.PhoIndex=1.8", "powerlaw_2.PhoIndex=-2"))
     value, lower, upper, method = interval_of(fit, "powerlaw+powerlaw")
     assert method == "profile"
     assert lower < value < upper

@@ -65,9 +65,7 @@ def test_inside_looks_at_links_too(parameters: ParameterSet) -> None:
 
 
 def test_links_follow_links_in_order(parameters: ParameterSet) -> None:
-    rows = apply_settings(
-        parameters, links=["apec.kT=2*pow.PhoIndex", "pow.PhoIndex=apec.norm+1"]
-    )
+    rows = apply_settings(parameters, links=["apec.kT=2*pow.PhoIndex", "pow.PhoIndex=apec.norm+1"])
     full = rows.expand(np.array([[0.1, 3.0, 1.0]]))[0]
     assert full[rows.index("pow.PhoIndex")] == 4
     assert full[rows.index("apec.kT")] == 8

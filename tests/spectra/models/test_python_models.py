@@ -116,9 +116,7 @@ def test_wrong_functions_are_told(
 
 
 def test_values_that_are_not_finite(evaluator: Callable[..., ModelEvaluator]) -> None:
-    register_model(
-        PythonModel("nothing", (), lambda e, r: np.full((len(r), e.size - 1), np.nan))
-    )
+    register_model(PythonModel("nothing", (), lambda e, r: np.full((len(r), e.size - 1), np.nan)))
     model = evaluator("nothing")
     assert np.isnan(model(np.array([[1.0]]))).all()
     with pytest.raises(ParameterError, match="not finite"):

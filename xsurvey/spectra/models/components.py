@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -83,9 +84,11 @@ class LibraryModel:
         if found is None:
             found = self._recent[key] = self._tried(row, None)
             if len(self._recent) > _REMEMBERED:
-                self._recent.popitem(last=False)
+                with suppress(KeyError):
+                    self._recent.popitem(last=False)
         else:
-            self._recent.move_to_end(key)
+            with suppress(KeyError):  # another thread may have dropped it
+                self._recent.move_to_end(key)
         return found
 
     def _tried(self, row: np.ndarray, argument: np.ndarray | None) -> np.ndarray:
