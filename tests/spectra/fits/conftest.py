@@ -112,8 +112,10 @@ def likelihood_of(text: str, *spectra: PhaSpectrum, **settings: object) -> Spect
 
 
 POWER_LAW = (1.8, 0.02)
-"""Index and norm of the spectra in `files`: about 2000 counts."""
+"""Index and norm of a bright source."""
 BACKGROUND = (0.5, 0.02)
+FAINT, FAINT_BACKGROUND = (1.8, 0.004), (0.5, 0.0004)
+"""Those of the spectra in `files`: 2500 counts, and bins without counts in both."""
 
 
 @pytest.fixture
@@ -124,12 +126,12 @@ def files(tmp_path: Path) -> Callable[..., Path]:
     """
     write_rmf(tmp_path / "made.rmf", make_rmf())
     write_arf(tmp_path / "made.arf", make_arf())
-    background = drawn("powerlaw", BACKGROUND, 2, backscal=4.0)
+    background = drawn("powerlaw", FAINT_BACKGROUND, 2, backscal=4.0)
     write_pha(tmp_path / "back.pha", background)
 
     def make(name: str = "source.pha", **fields: object) -> Path:
-        source = expected_counts("powerlaw", POWER_LAW)
-        below = expected_counts("powerlaw", BACKGROUND) / 4
+        source = expected_counts("powerlaw", FAINT)
+        below = expected_counts("powerlaw", FAINT_BACKGROUND) / 4
         counts = np.random.default_rng(3).poisson(source + below)
         given = {
             "counts": counts, "background_file": "back.pha", "response_file": "made.rmf",
