@@ -6,7 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,28 +14,39 @@ from typing import Any
 _LIBRARIES = ("xsurvey", "numpy", "scipy", "astropy", "boost-histogram")
 
 
-def benchmark(run: Callable[[int, float], dict[str, Any]], seed: int) -> None:
+def benchmark(
+    run: Callable[..., dict[str, Any]], seed: int, libraries: Sequence[str] = (),
+    options: Mapping[str, str] | None = None,
+) -> None:  # fmt: skip
     """Run a benchmark from the command line.
 
     Parameters
     ----------
     run : callable
-        ``run(seed, fraction)`` returns what was measured.
+        ``run(seed, fraction)`` returns what was measured; with options as further arguments, None
+        where they are not given.
     seed : int
         The seed of the committed result, fixed before it was run.
+    libraries : sequence of str
+        Further ones whose versions are recorded.
+    options : mapping of str to str
+        Further options of the command, and what they are.
     """
     parser = argparse.ArgumentParser(description=run.__doc__)
     parser.add_argument("--seed", type=int, default=seed)
     parser.add_argument("--fraction", type=float, default=1.0, help="of the full number of trials")
     parser.add_argument("--json", type=Path, help="write the result there")
+    for name, meaning in (options or {}).items():
+        parser.add_argument(f"--{name}", help=meaning)
     arguments = parser.parse_args()
+    further = [getattr(arguments, name) for name in options or {}]
     result = {
         "date": datetime.date.today().isoformat(),
         "seed": arguments.seed,
         "fraction": arguments.fraction,
         "python": platform.python_version(),
-        "versions": {name: importlib.metadata.version(name) for name in _LIBRARIES},
-        **run(arguments.seed, arguments.fraction),
+        "versions": {name: importlib.metadata.version(name) for name in (*_LIBRARIES, *libraries)},
+        **run(arguments.seed, arguments.fraction, *further),
     }
     text = json.dumps(result, indent=1)
     print(text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from xsurvey.apertures.aperture import (
     aperture_of_regions,
     circular_aperture,
 )
+from xsurvey.engine.hashes import file_sha256
 from xsurvey.errors import InputError, ParameterError, printable
 from xsurvey.events import EventList
 from xsurvey.imaging.sky_image import SkyImage, read_exposure_map
@@ -225,11 +225,7 @@ def write_spectra(
 
 
 def _provenance(inputs: Sequence[Path], parameters: Sequence[StepParameters]) -> list[str]:
-    lines = []
-    for path in inputs:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        lines.append(f"input {path.name} sha256 {digest}")
+    lines = [f"input {path.name} sha256 {file_sha256(path)}" for path in inputs]
     return lines + [
         f"{key} = {value}" for section in parameters for key, value in section.normalised().items()
     ]

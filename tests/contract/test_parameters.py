@@ -16,17 +16,20 @@ from xsurvey.cli.lightcurve import lightcurve_command
 from xsurvey.cli.options import option_name, step_options
 from xsurvey.cli.simulate import simulate_command
 from xsurvey.cli.spectrum_extract import extract_command
+from xsurvey.cli.spectrum_fit import fit_command
 from xsurvey.config_template import write_template
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.inference.mcmc_parameters import MCMCParameters
-from xsurvey.inference.nested import NestedParameters
+from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
 from xsurvey.pipelines.spectra_parameters import SpectralRegion
 from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.spectra.extraction.parameters import ExtractionParameters
+from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
+from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameters
 
 STEPS = {
@@ -38,7 +41,7 @@ STEPS = {
     for m in (
         SimulationParameters, LightCurveParameters, VariabilityParameters, ApertureParameters,
         SelectionParameters, FetchParameters, ExtractionParameters, MCMCParameters,
-        NestedParameters,
+        NestedParameters, SpectrumFitParameters, FluxParameters, ModelSettings,
     )
 }  # fmt: skip
 
@@ -55,6 +58,10 @@ COMMANDS = [
     ),
     (fetch_command, (FetchParameters,)),
     (extract_command, (ExtractionParameters, ApertureParameters, SelectionParameters)),
+    (
+        fit_command,
+        (SpectrumFitParameters, ModelSettings, FluxParameters, MCMCParameters, NestedParameters),
+    ),
 ]
 
 

@@ -105,6 +105,19 @@ def test_bounds_are_kept() -> None:
     assert chains.samples.mean() == pytest.approx(np.sqrt(2 / np.pi), abs=0.05)
 
 
+@pytest.mark.parametrize("k", [1, 3, 6])
+def test_a_start_at_bounds_is_possible(k: int) -> None:
+    def corner(x: np.ndarray) -> np.ndarray:
+        return np.where(np.all(x >= 0, axis=1), -0.5 * np.sum(x**2, axis=1), -np.inf)
+
+    # half of the centres of ensembles lie beyond a bound, nearly all of them beyond one of six
+    for seed in range(5):
+        chains = sample_ensembles(
+            corner, np.zeros(k), np.ones(k), "abcdef"[:k], MCMCParameters(**SHORT), seed=seed
+        )
+        assert chains.chain.min() >= 0
+
+
 def test_nan_is_impossible_counted_and_reported() -> None:
     def holed(x: np.ndarray) -> np.ndarray:
         value = gaussian(x)

@@ -28,7 +28,7 @@ def list_command(json_path: Path | None) -> None:
         state = (
             f"installed: {dataset.path}"
             if installed
-            else f"not installed ({max(dataset.size / 1e6, 0.1):.2g} MB)"
+            else f"not installed ({_megabytes(dataset.size)} MB)"
         )
         click.echo(f"{dataset.name}\n    {dataset.description}\n    {state}\n    {dataset.terms}")
         entries.append({"name": dataset.name, "installed": installed, "path": str(dataset.path)})
@@ -50,3 +50,8 @@ def install_command(name: str) -> None:
     known = is_installed(dataset)
     path = install(dataset)
     click.echo(f"{path}: {'already installed' if known else 'installed'}, checksum verified")
+
+
+def _megabytes(size: int) -> str:
+    value = size / 1e6
+    return f"{value:.0f}" if value >= 1 else f"{value:.1g}"

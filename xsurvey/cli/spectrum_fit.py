@@ -8,7 +8,7 @@ import click
 
 from xsurvey.cli.options import json_option, step_options, write_json
 from xsurvey.inference.mcmc_parameters import MCMCParameters
-from xsurvey.inference.nested import NestedParameters
+from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
 from xsurvey.spectra.models.settings import ModelSettings
 
@@ -70,25 +70,47 @@ def fit_command(
     from xsurvey.errors import ParameterError, printable
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.spectra_of_files import SpectrumFiles
-    from xsurvey.pipelines.spectrum_fit import draw, fit_spectrum_files
+    from xsurvey.pipelines.spectrum_fit import fit_spectrum_files
 
     fitting, settings, flux, sampling, nested_sampling = parameters
     files = SpectrumFiles(spectra, background, arf, rmf)
     for option, path in (("--chain", chain), ("--corner", corner)):
         if path is not None and not mcmc:
             raise ParameterError(option, "needs a chain", "give --mcmc too")
-    check_outputs([plot, corner, chain, json_path], files.given())
+    outputs = [plot, corner, chain, json_path]
+    check_outputs(outputs, files.given())
     result = fit_spectrum_files(
-        files, fitting, settings, flux, sampling if mcmc else None, seed=seed, chain_file=chain,
-        nested=nested_sampling if nested else None,
-        outputs=[plot, corner, json_path],
-    )  # fmt: skip
-    draw(result, plot, corner)
+        files, fitting, settings, flux, seed=seed, outputs=outputs, intervals=not mcmc
+    )
+    if mcmc:
+        from xsurvey.pipelines.spectrum_posterior import with_posterior
+
+        result, chains = with_posterior(result, sampling, seed=seed, chain_file=chain)
+        if corner is not None:
+            from xsurvey.report.chain_axes import corner_figure
+
+            _save(corner_figure(chains), corner)
+    if nested:
+        from xsurvey.pipelines.spectrum_posterior import with_evidence
+
+        result = with_evidence(result, nested_sampling, seed)
+    if plot is not None:
+        from xsurvey.report.spectrum_axes import fit_figure
+
+        _save(fit_figure(result.fit, result.expression.text), plot)
     for line in _lines(result.summary):
         click.echo(line)
     for note in result.summary["notes"]:
         click.echo(f"xsurvey: note: {printable(note)}", err=True)
     write_json(json_path, result.summary)
+
+
+def _save(figure: Any, path: Path) -> None:
+    from xsurvey.io.atomic import atomic_output
+    from xsurvey.report.plate import png_bytes
+
+    with atomic_output(path) as temporary:
+        temporary.write_bytes(png_bytes(figure))
 
 
 def _lines(summary: dict[str, Any]) -> list[str]:

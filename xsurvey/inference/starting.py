@@ -16,6 +16,7 @@ DISPERSION = 2.0
 """Sigmas by which the centres of ensembles scatter about the start."""
 
 _ROUNDS = 60
+_SAME_CENTRES = 5  # rounds
 _SMALLEST_SHRINK = 1e-4
 _LOST = 1e-9
 
@@ -58,15 +59,22 @@ def start_walkers(
             "start", "the posterior is zero there", "start inside the bounds of all priors"
         )
     k, total = len(start), ensembles * walkers
-    centre = np.repeat(DISPERSION * generator.standard_normal((ensembles, k)), walkers, axis=0)
+    centre = _centres(ensembles, walkers, k, generator)
     positions, log_probability = np.empty((total, k)), np.full(total, -np.inf)
+    offset = np.empty((total, k))
     for attempt in range(_ROUNDS):
         missing = np.flatnonzero(~np.isfinite(log_probability))
         if not len(missing):
             return positions, log_probability
-        shrink = max(_SMALLEST_SHRINK, 0.8 ** max(0, attempt - 5))
-        offset = centre[missing] + generator.standard_normal((len(missing), k))
-        positions[missing] = start + shrink * offset @ root.T
+        shrink = max(_SMALLEST_SHRINK, 0.8 ** max(0, attempt - _SAME_CENTRES))
+        if attempt > _SAME_CENTRES:
+            centre = _centres(ensembles, walkers, k, generator)
+        offset[missing] = centre[missing] + generator.standard_normal((len(missing), k))
+        found = np.flatnonzero(np.isfinite(log_probability))
+        if attempt > _SAME_CENTRES and len(found):
+            side = np.sign(offset[generator.choice(found, len(missing))])
+            offset[missing] = side * np.abs(offset[missing])
+        positions[missing] = start + shrink * offset[missing] @ root.T
         log_probability[missing] = target(positions[missing])
     if np.isfinite(log_probability).all():
         return positions, log_probability
@@ -123,6 +131,13 @@ def relocate_lost(
             moved += int(good.sum())
             lost = lost[~good]
     return positions, log_probability, moved
+
+
+def _centres(
+    ensembles: int, walkers: int, k: int, generator: np.random.Generator
+) -> np.ndarray:  # fmt: skip
+    """Return the centre of its ensemble for each walker, shape (ensembles * walkers, k)."""
+    return np.repeat(DISPERSION * generator.standard_normal((ensembles, k)), walkers, axis=0)
 
 
 def _root(scale: np.ndarray, k: int) -> np.ndarray:

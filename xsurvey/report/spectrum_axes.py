@@ -20,6 +20,7 @@ from xsurvey.report.plate import (
     new_figure,
 )
 from xsurvey.spectra.dataset import Dataset
+from xsurvey.spectra.fit import Fit
 
 _WIDTH, _HEIGHT = 9.0, 6.0
 _COUNTS_A_POINT = 15.0
@@ -233,6 +234,13 @@ def spectrum_figure(
     upper.set_title(title, loc="left", color=INK, size=TEXT_SIZE)
     upper.legend(frameon=False, labelcolor=INK, fontsize=TEXT_SIZE - 2)
     return figure
+
+
+def fit_figure(fit: Fit, title: str = "") -> Figure:
+    """Return the figure of all spectra of a fit with the folded models at its best."""
+    likelihood = fit.likelihood
+    models = [m[0] for m in likelihood.source_by_member(fit.theta[None, :])]
+    return spectrum_figure([m.dataset for m in likelihood.members], models, title)
 
 
 def _prepare(axes: Axes) -> None:

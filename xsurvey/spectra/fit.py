@@ -98,10 +98,7 @@ def fit_spectra(
     parameters = likelihood.parameters
     begin = choose_starts(likelihood, starts)
     if not np.isfinite(likelihood.statistic(begin)).any():
-        raise InputError(
-            "model", "predicts no counts that could give these data at the start values",
-            "give other start values (--set), or another model",
-        )  # fmt: skip
+        raise _impossible(likelihood, begin[:1])
     if not len(parameters.free):
         return _nothing_free(likelihood, confidence)
     best = _minimum(likelihood, begin)
@@ -126,6 +123,20 @@ def fit_spectra(
         notes.append(f"at a limit: {', '.join(names[best.at_bounds])}")
     statistic = float(likelihood.statistic(best.best[None, :])[0])
     return Fit(likelihood, best.best, statistic, best, found, confidence, tuple(notes))
+
+
+def _impossible(likelihood: SpectralLikelihood, theta: np.ndarray) -> InputError:
+    """Return the error that tells where data and model contradict each other."""
+    for dataset, low, high, counts in likelihood.impossible_groups(theta):
+        return InputError(
+            dataset.name, f"has {counts:g} counts at {low:.3g}-{high:.3g} keV, where the model "
+            "gives none through the response", "narrow the energies (--energy), or change the "
+            "model or its start values (--set)",
+        )  # fmt: skip
+    return InputError(
+        "model", "predicts no counts that could give these data at the start values",
+        "give other start values (--set), or another model",
+    )  # fmt: skip
 
 
 def _minimum(likelihood: SpectralLikelihood, starts: np.ndarray) -> Minimum:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -21,6 +21,10 @@ from xsurvey.spectra.statistics.cash import CStat
 
 class FluxModel(Protocol):
     """Photons in energy bins; `xsurvey.spectra.models.evaluator.ModelEvaluator` is one."""
+
+    @property
+    def description(self) -> Mapping[str, str]:
+        """How each component is evaluated."""
 
     def __call__(self, parameters: np.ndarray) -> np.ndarray:
         """Return photon / cm2 / s, shape (b, n), for parameters of shape (b, p)."""
@@ -151,6 +155,29 @@ class SpectralLikelihood:
             return parts[0]
         first, second = zip(*parts, strict=True)
         return np.concatenate(first, axis=1), np.concatenate(second, axis=1)
+
+    def impossible_groups(
+        self, theta: np.ndarray
+    ) -> Iterator[tuple[Dataset, float, float, float]]:
+        """Yield spectra with some groups whose counts the model cannot give, at theta (1, k).
+
+        Yields
+        ------
+        dataset : Dataset
+        low, high : float
+            Energies that such groups span, keV.
+        counts : float
+            In them.
+        """
+        model = self.evaluate(theta)
+        for member, part in zip(self.members, self._slices, strict=True):
+            own = model[:, part]
+            groups = len(member.dataset.counts)
+            never = ~np.isfinite(member.statistic.terms(own)[0, :groups]) & (own[0, :groups] == 0)
+            if never.any() and not never.all():
+                dataset = member.dataset
+                low, high = dataset.energy_low[never].min(), dataset.energy_high[never].max()
+                yield dataset, float(low), float(high), float(dataset.counts[never].sum())
 
     def statistic(self, theta: np.ndarray) -> np.ndarray:
         """Return the statistic, shape (b,), for free parameters (b, k)."""

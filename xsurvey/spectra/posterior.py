@@ -11,7 +11,8 @@ from xsurvey.errors import ParameterError
 from xsurvey.inference.chains import Chains
 from xsurvey.inference.ensemble import sample_ensembles
 from xsurvey.inference.mcmc_parameters import MCMCParameters
-from xsurvey.inference.nested import Evidence, NestedParameters, nested_sampling
+from xsurvey.inference.nested import Evidence, nested_sampling
+from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.spectra.fit import Fit
 from xsurvey.spectra.likelihood import SpectralLikelihood
 from xsurvey.spectra.statistics.predictive import posterior_predictive

@@ -1,0 +1,124 @@
+"""Joint fits of two instruments with wrong effective areas, with the nuisance for it and without.
+
+An absorbed power law is seen by two simulated instruments of 5000 to 50 000 counts each. The areas
+by which the counts are drawn differ from those that the fits are given: by factors drawn from the
+fit's own priors (intervals should then hold the truth at their nominal rate), or by 10 % in one of
+them, constant or rising smoothly from -10 to +10 %, which are single cases of what priors allow.
+"""
+
+from typing import Any
+
+import numpy as np
+
+from benchmarks.command import benchmark, in_parallel, trials
+from benchmarks.simulated_spectra import CHANNELS, ENERGIES, response, source_rate, spectrum
+from xsurvey.spectra.assembly import assemble
+from xsurvey.spectra.dataset import Dataset, make_dataset
+from xsurvey.spectra.effective_area_nuisance import EffectiveAreaNuisance
+from xsurvey.spectra.fit import fit_spectra
+from xsurvey.spectra.fit_parameters import SpectrumFitParameters
+from xsurvey.spectra.models.expression import parse_expression
+from xsurvey.spectra.models.settings import ModelSettings
+
+REALISATIONS = 300  # of each error of the areas
+ERROR = 0.1
+MODEL = "tbabs*powerlaw"
+RANGES = {"tbabs.nH": (0.05, 1.0), "powerlaw.PhoIndex": (1.2, 2.8)}  # uniform
+NORM = 1e-3
+COUNTS = (5e3, 5e4)  # expected in each spectrum, log-uniform
+SOFTER = (0.0, 0.4)  # the two instruments' areas
+CONFIDENCES = (0.6827, 0.90)
+ERRORS = ("none", "drawn from the priors", "constant", "smooth")
+WAYS = {"with_nuisance": True, "without": False}
+NAMES = (*RANGES, "powerlaw.norm")
+_CENTRES = 0.5 * (ENERGIES[1:] + ENERGIES[:-1])
+
+
+def run(seed: int, fraction: float) -> dict[str, Any]:
+    """Measure the coverage of joint fits of two spectra whose effective areas are wrong."""
+    number = trials(REALISATIONS, fraction)
+    seeds = np.random.SeedSequence(seed).generate_state(len(ERRORS) * number, np.uint64)
+    tasks = [(ERRORS[i // number], int(s)) for i, s in enumerate(seeds)]
+    found = np.array(in_parallel(trial, tasks)).reshape(len(ERRORS), number, len(WAYS),
+                                                        len(CONFIDENCES), len(NAMES))  # fmt: skip
+    return {
+        "realisations": number, "model": MODEL, "ranges": RANGES, "counts": COUNTS,
+        "error_of_area": ERROR, "priors": _settings(True).normalised(),
+        "coverage": {
+            error: {way: _shares(part[:, i]) for i, way in enumerate(WAYS)}
+            for error, part in zip(ERRORS, found, strict=True)
+        },
+    }  # fmt: skip
+
+
+def trial(error: str, seed: int) -> np.ndarray:
+    """Return whether intervals hold the truth, shape (way, confidence, parameter)."""
+    generator = np.random.default_rng(seed)
+    truth = {name: float(generator.uniform(*ends)) for name, ends in RANGES.items()}
+    truth["powerlaw.norm"] = NORM
+    datasets = _spectra(truth, wrong_areas(error, generator), generator)
+    wanted = np.array([truth[name] for name in NAMES])
+    return np.array(
+        [
+            [_inside(datasets, nuisance, c, wanted) for c in CONFIDENCES]
+            for nuisance in WAYS.values()
+        ]
+    )
+
+
+def wrong_areas(error: str, generator: np.random.Generator) -> np.ndarray:
+    """Return the factor of the true area over the one that the fit has, shape (2, energies)."""
+    if error == "drawn from the priors":
+        nuisance = EffectiveAreaNuisance((CHANNELS[0], CHANNELS[-1]))
+        drawn = nuisance.sigmas * generator.standard_normal((2, len(nuisance.sigmas)))
+        return nuisance.factor(drawn, _CENTRES)
+    sign = generator.choice([-1.0, 1.0])
+    size = {"none": 0.0, "constant": ERROR, "smooth": ERROR}[error]
+    # a step of some width, which is not among the nuisance's polynomials
+    shape = np.tanh(np.log(_CENTRES / 2) / 0.7) if error == "smooth" else np.ones(len(_CENTRES))
+    return np.exp(sign * size * np.stack([np.zeros(len(_CENTRES)), shape]))
+
+
+def _spectra(
+    truth: dict[str, float], areas: np.ndarray, generator: np.random.Generator
+) -> list[Dataset]:
+    result = []
+    for softer, area in zip(SOFTER, areas, strict=True):
+        rate = source_rate(MODEL, truth, area, softer)
+        exposure = float(np.exp(generator.uniform(*np.log(COUNTS))) / rate.sum())
+        counts = generator.poisson(exposure * rate)
+        result.append(make_dataset(spectrum(counts, exposure, 1.0), response(softer), rule="opt"))
+    return result
+
+
+def _settings(nuisance: bool) -> SpectrumFitParameters:
+    return SpectrumFitParameters(model=MODEL, stat="cstat", cross_calibration=nuisance)
+
+
+def _inside(
+    datasets: list[Dataset], nuisance: bool, confidence: float, truth: np.ndarray
+) -> np.ndarray:
+    """Return whether the profile intervals of the source's parameters hold the truth."""
+    assembly = assemble(
+        parse_expression(MODEL), ModelSettings(), datasets, _settings(nuisance), ["first", "second"]
+    )
+    fit = fit_spectra(assembly.likelihood, confidence=confidence)
+    pairs = [(fit.intervals[i].lower, fit.intervals[i].upper) for i in range(len(NAMES))]
+    low, high = np.array(pairs).T
+    return np.asarray((truth >= low) & (truth <= high))
+
+
+def _shares(inside: np.ndarray) -> dict[str, Any]:
+    """Return shares and binomial errors from (realisation, confidence, parameter)."""
+    result: dict[str, Any] = {}
+    for j, name in enumerate(NAMES):
+        result[name] = {}
+        for i, confidence in enumerate(CONFIDENCES):
+            share = float(inside[:, i, j].mean())
+            error = float(np.sqrt(share * (1 - share) / len(inside)))
+            result[name][f"{confidence:g}"] = {"share": share, "error": error}
+    return result
+
+
+if __name__ == "__main__":
+    benchmark(run, seed=20261125, libraries=("xspectrampoline",))
