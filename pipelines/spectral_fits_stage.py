@@ -16,10 +16,11 @@ from xsurvey.io.ogip.pha import read_single_pha
 from xsurvey.pipelines.spectra_of_files import SpectrumFiles
 from xsurvey.pipelines.spectra_parameters import SpectralFitParameters, SpectraParameters
 from xsurvey.pipelines.spectra_stage import EXTRACTED, FAILED, INDEX, count_states
-from xsurvey.pipelines.spectrum_fit import SpectrumFit, draw, fit_spectrum_files
+from xsurvey.pipelines.spectrum_fit import SpectrumFit, fit_spectrum_files
+from xsurvey.report.plate import png_bytes
+from xsurvey.report.spectrum_axes import fit_figure
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
 from xsurvey.spectra.models.settings import ModelSettings
-from xsurvey.spectra.simulated_goodness import simulate_goodness
 
 FITTED = "fitted"
 FITS = "fits.json"
@@ -58,7 +59,10 @@ def parameters_for(
     region = spectra.regions.get(name)
     if region is not None and region.model is not None:
         own = {key: getattr(region, key) for key in ("model", "set", "freeze", "thaw")}
-    shared = ("model", "stat", "group", "confidence", "set", "freeze", "thaw", "limits", "starts")
+    shared = (
+        "model", "stat", "group", "confidence", "set", "freeze", "thaw", "limits", "starts",
+        "goodness_trials",
+    )  # fmt: skip
     values = {key: getattr(fitting, key) for key in shared}
     energy = () if fitting.energy is None else (fitting.energy,)
     return SpectrumFitParameters.model_validate({**values, **own, "energy": energy})
@@ -73,21 +77,21 @@ def _fit(
     bands = () if fitting.flux_band is None else (fitting.flux_band,)
     if parameters.group.startswith("bmin") and not _background_counts(path):
         parameters = parameters.model_copy(update={"group": "none"})
+    # a seed of its own, whatever else is fitted
+    own = np.random.SeedSequence([seed, *name.encode()]).generate_state(1)
     try:
         fit = fit_spectrum_files(
-            SpectrumFiles([path]), parameters, settings, FluxParameters(flux_band=bands)
-        )
+            SpectrumFiles([path]), parameters, settings, FluxParameters(flux_band=bands),
+            seed=int(own[0]),
+        )  # fmt: skip
     except InputError as error:
         return {"status": FAILED, "cause": f"{Path(error.subject).name} {error.cause}"}
-    draw(fit, output / name / "fit.png", None)
+    figure = fit_figure(fit.fit, fit.expression.text)
+    (output / name / "fit.png").write_bytes(png_bytes(figure))
     cause = why_useless(fit)
     summary = {
         **fit.summary, "group": parameters.group, "confidence": parameters.confidence,
     }  # fmt: skip
-    if fitting.goodness_trials and not cause:
-        # a seed of its own, whatever else is fitted
-        own = np.random.SeedSequence([seed, *name.encode()]).generate_state(1)
-        summary["goodness"] = simulate_goodness(fit.fit, fitting.goodness_trials, int(own[0]))
     text = json.dumps(json_value(summary), indent=1, allow_nan=False)
     (output / name / "fit.json").write_text(text + "\n")
     if cause:

@@ -295,9 +295,7 @@ def test_workers_change_nothing(copy: Path, finished: Path, run_command: Run) ->
         assert (copy / "out" / name).read_bytes() == (finished / "out" / name).read_bytes()
 
 
-def test_a_band_without_channels_fails_and_is_flagged(
-    copy: Path, inputs: dict[str, Path]
-) -> None:
+def test_a_band_without_channels_fails_and_is_flagged(copy: Path, inputs: dict[str, Path]) -> None:
     text = with_model("powerlaw").replace("{model: powerlaw,", "{model: powerlaw, energy: 30-40,")
     write_config(copy, inputs, text)
     assert run(copy) == 0
