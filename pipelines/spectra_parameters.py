@@ -22,12 +22,17 @@ def _as_in_fits(name: str) -> Any:
 
 
 class SpectralRegion(StepParameters):
-    """A circle or an annulus on the sky, with an annulus around it for the background."""
+    """A circle or an annulus on the sky, with an annulus, or a circle elsewhere, of background."""
 
     position: Position = Field(description="Centre, RA,DEC in degrees or sexagesimal.")
     radius: Angle = Field(gt=0, description="Radius, the outer one of an annulus.")
     inner_radius: Angle | None = Field(
         default=None, gt=0, description="What is nearer to the centre is left out."
+    )
+    background_position: Position | None = Field(
+        default=None,
+        description="Centre of a background elsewhere, a circle of background_outer; around the "
+        "region if not given.",
     )
     background_inner: Angle | None = Field(
         default=None, gt=0,
@@ -35,7 +40,7 @@ class SpectralRegion(StepParameters):
     )  # fmt: skip
     background_outer: Angle | None = Field(
         default=None, gt=0,
-        description="Outer radius of the background annulus; 5 radii if not given.",
+        description="Outer radius of the background; 5 radii if not given.",
     )  # fmt: skip
     model: str | None = Field(
         default=None,
@@ -50,15 +55,23 @@ class SpectralRegion(StepParameters):
     def _has_an_area(self) -> SpectralRegion:
         if self.inner_radius is not None and self.inner_radius >= self.radius:
             raise ValueError("inner_radius is not smaller than radius")
+        if self.background_position is not None:
+            if self.background_outer is None or self.background_inner is not None:
+                raise ValueError("background_position needs background_outer, the radius of a "
+                                 "circle, and no background_inner")  # fmt: skip
+        else:
+            self._check_annulus()
+        for name in ("set", "freeze", "thaw"):
+            if getattr(self, name) and self.model is None:
+                raise ValueError(f"{name} is given without a model")
+        return self
+
+    def _check_annulus(self) -> None:
         if self.background_inner is not None and self.background_inner < self.radius:
             raise ValueError("background_inner is smaller than radius")
         inner = self.background_inner or self.radius
         if self.background_outer is not None and self.background_outer <= inner:
             raise ValueError(f"background_outer is not larger than {inner:g} arcsec")
-        for name in ("set", "freeze", "thaw"):
-            if getattr(self, name) and self.model is None:
-                raise ValueError(f"{name} is given without a model")
-        return self
 
     def shape_alone(self) -> SpectralRegion:
         """Return it without its model, as the extraction sees it."""

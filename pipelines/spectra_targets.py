@@ -111,20 +111,27 @@ class SpectrumApertures:
 
     def _of_region(self, name: str) -> tuple[RegionSet, RegionSet]:
         shape = self.spectra.regions[name]
+        elsewhere = shape.background_position
         where = _aperture_parameters(
-            position=shape.position, radius=shape.radius,
-            background_inner=shape.background_inner,
-            background_outer=shape.background_outer,
+            shape.position, shape.radius, shape.background_inner,
+            None if elsewhere else shape.background_outer,
         )  # fmt: skip
         aperture = circular_aperture(self.events, where)
-        assert aperture.source is not None
-        assert aperture.background is not None
-        mask = None
-        if self.spectra.exclude_sources:
-            points = [r for r in self.rows if not r["flag"] & SourceFlag.EXTENDED]
-            mask = self._circles(points, self.spectra.exclude_radius, aperture.background)
-        source = aperture.source.without(self._inner(shape))
-        return source.without(mask), aperture.background.without(mask)
+        source, background = aperture.source, aperture.background
+        assert source is not None
+        assert background is not None
+        if elsewhere is not None and shape.background_outer is not None:
+            background = _circle_set(
+                self.events, [(elsewhere, shape.background_outer)], "background circle"
+            )
+        source, background = self._without_points(source), self._without_points(background)
+        return source.without(self._inner(shape)), background
+
+    def _without_points(self, region: RegionSet) -> RegionSet:
+        if not self.spectra.exclude_sources:
+            return region
+        points = [row for row in self.rows if not row["flag"] & SourceFlag.EXTENDED]
+        return region.without(self._circles(points, self.spectra.exclude_radius, region))
 
     def _inner(self, shape: SpectralRegion) -> RegionSet | None:
         if shape.inner_radius is None:
@@ -149,27 +156,30 @@ class SpectrumApertures:
     def _circles(
         self, rows: Sequence[Mapping[str, Any]], radii: float, around: RegionSet
     ) -> RegionSet | None:
-        """Return circles about sources, of those that may reach into an annulus or its hole."""
-        annulus = around.include[0]
-        assert isinstance(annulus, CircleAnnulusPixelRegion)
+        """Return circles about sources, of those that may reach into a circle or an annulus."""
+        shape = around.include[0]
+        annulus = isinstance(shape, CircleAnnulusPixelRegion)
+        outer = shape.outer_radius if annulus else shape.radius
         circles = []
         for row in rows:
             place = SkyPosition(row["ra"], row["dec"])
             radius = radii * float(row["psf_radius"])
             x, y = (float(v) for v in self.events.wcs.all_world2pix(*place, 0))
-            distance = np.hypot(x - annulus.center.x, y - annulus.center.y)
+            distance = np.hypot(x - shape.center.x, y - shape.center.y)
             # scales of the sky's projection differ over a field by far less than a tenth
-            if distance < 1.1 * (annulus.outer_radius + radius / self.events.pixel_size):
+            if distance < 1.1 * (outer + radius / self.events.pixel_size):
                 circles.append((place, radius))
         return _circle_set(self.events, circles) if circles else None
 
 
-def _circle_set(events: EventList, circles: Sequence[tuple[SkyPosition, float]]) -> RegionSet:
+def _circle_set(
+    events: EventList, circles: Sequence[tuple[SkyPosition, float]], name: str = "sources"
+) -> RegionSet:
     shapes = [
         CircleSkyRegion(SkyCoord(p.ra, p.dec, unit="deg", frame="icrs"), r * u.arcsec)
         for p, r in circles
     ]
-    return region_set(shapes, events.wcs, "sources")
+    return region_set(shapes, events.wcs, name)
 
 
 def _aperture_parameters(

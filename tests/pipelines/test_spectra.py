@@ -353,6 +353,8 @@ def test_missing_responses_fail_the_spectra_and_not_the_catalog(
         ("radius: 30arcsec", "radius: 30arcsec\n      inner_radius: 40arcsec",
          ["spectra.regions.blob", "inner_radius is not smaller"]),
         ("radius: 30arcsec", "radius: 300arcsec", ["background_inner is smaller"]),
+        ("background_inner: 60", "background_position: '150,2'\n      background_inner: 60",
+         ["spectra.regions.blob", "no background_inner"]),
         ("radius: 30arcsec", "radius: 30", ["spectra.regions.blob.radius"]),
         ("      radius: 30arcsec", "      radious: 30arcsec\n      radius: 1arcsec",
          ["spectra.regions.blob.radious", "did you mean 'radius'"]),

@@ -57,6 +57,21 @@ def test_an_annulus_without_point_sources(events: EventList) -> None:
     assert not sees(events, background, 0, 80)
 
 
+def test_a_background_elsewhere(events: EventList) -> None:
+    shape = {**SHAPE, "background_position": f"{RA},{DEC - 300 / 3600}",
+             "background_outer": "40arcsec"}  # fmt: skip
+    del shape["background_inner"]
+    made = apertures(events, source(30, 0), source(10, -300), regions={"r": shape})
+    region, background = made.of(SpectrumTarget("r", "region", SkyPosition(RA, DEC)))
+    assert sees(events, background, 0, -300)
+    assert sees(events, background, 0, -338)
+    assert not sees(events, background, 0, -342)
+    assert not sees(events, background, 10, -297)
+    assert not sees(events, background, 0, 120)
+    assert not sees(events, region, 30, 0)
+    assert sees(events, region, -30, 0)
+
+
 def test_sources_can_stay(events: EventList) -> None:
     made = apertures(events, source(30, 0), exclude_sources=False)
     region, _ = made.of(SpectrumTarget("r", "region", SkyPosition(RA, DEC)))
