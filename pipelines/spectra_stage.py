@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from xsurvey.detection.parameters import PhotometryParameters
 from xsurvey.engine import Stage, TaskContext
-from xsurvey.errors import InputError, XSurveyError
+from xsurvey.errors import InputError, MissingDataError, XSurveyError
 from xsurvey.events import EventList
 from xsurvey.imaging.sky_image import SkyImage, read_exposure_map
 from xsurvey.missions import get_mission
@@ -27,6 +28,8 @@ from xsurvey.spectra.extraction.responses import read_given
 
 EXTRACTED, FAILED = "extracted", "failed"
 INDEX = "index.json"
+_OPTION = re.compile(r"--(arf|rmf)( \(none leaves it out\))?")
+"""As remedies for users of commands name what a config has among its inputs."""
 
 
 def run_spectra(context: TaskContext) -> dict[str, Any]:
@@ -53,7 +56,11 @@ def run_spectra(context: TaskContext) -> dict[str, Any]:
     folder = context.folder / "spectra"
     folder.mkdir()
     targets = list(spectrum_targets(measured, parameters))
-    entries = [extraction.entry(target, folder) for target in targets]
+    try:
+        entries = [extraction.entry(target, folder) for target in targets]
+    except MissingDataError as error:
+        remedy = _OPTION.sub(r"\1 in the entry under inputs", error.remedy)
+        raise MissingDataError(error.subject, error.cause, remedy) from None
     index = {"target": context.target, "spectra": entries}
     (folder / INDEX).write_text(json.dumps(index))
     return count_states(entries)

@@ -330,7 +330,10 @@ def test_missing_responses_fail_the_spectra_and_not_the_catalog(
     monkeypatch.setenv("XSURVEY_DATA", str(tmp_path / "none"))
     write_config(copy, {"events": inputs["events"]}, with_model("powerlaw"))
     assert run(copy) == 3
-    assert "xsurvey data install chandra-acis-i-arf" in capfd.readouterr().err
+    told = capfd.readouterr().err
+    assert "xsurvey data install chandra-acis-i-arf" in told
+    assert "or give arf in the entry under inputs" in told
+    assert "--arf" not in told
     assert statuses(copy)["spectra"] == "failed"
     assert statuses(copy)["catalog"] == "done"
     row = row_near(only_table(copy / "out"), POINT)
