@@ -146,10 +146,10 @@ class SpectralFitParameters(StepParameters):
         description="Energies to fit; the mission's first detection band if not given.",
     )
     group: str = Field(
-        default="bmin1", pattern=r"^(none|opt|b?min[1-9]\d*)$",
+        default="auto", pattern=r"^(auto|none|opt|b?min[1-9]\d*)$",
         description="How channels are grouped: none, opt (optimal for the resolution and the "
-        "counts), minN (N source counts) or bminN (N background counts). Where the background has "
-        "no counts at all, bminN leaves channels single.",
+        "counts), minN (N source counts), bminN (N background counts), or auto: bmin5 for wstat "
+        "where the background's area is less than 10 times the source's, else none.",
     )  # fmt: skip
     flux_band: Band | None = Field(
         default=None, description="Energies of the fluxes; those of the fit if not given."

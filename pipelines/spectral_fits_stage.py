@@ -24,6 +24,9 @@ from xsurvey.spectra.models.settings import ModelSettings
 
 FITTED = "fitted"
 FITS = "fits.json"
+AUTO = "auto"
+WIDE = 10.0
+"""Areas of background over source from which W-stat needs no groups."""
 
 
 def run_spectral_fits(context: TaskContext) -> dict[str, Any]:
@@ -54,7 +57,7 @@ def run_spectral_fits(context: TaskContext) -> dict[str, Any]:
 def parameters_for(
     name: str, spectra: SpectraParameters, fitting: SpectralFitParameters
 ) -> SpectrumFitParameters:
-    """Return how a region, or a source, of some name is fitted."""
+    """Return how a region, or a source, of some name is fitted; ``auto`` groups are none yet."""
     own: Mapping[str, Any] = {}
     region = spectra.regions.get(name)
     if region is not None and region.model is not None:
@@ -65,6 +68,8 @@ def parameters_for(
     )  # fmt: skip
     values = {key: getattr(fitting, key) for key in shared}
     energy = () if fitting.energy is None else (fitting.energy,)
+    if fitting.group == AUTO:
+        values["group"] = "none"
     return SpectrumFitParameters.model_validate({**values, **own, "energy": energy})
 
 
@@ -75,8 +80,9 @@ def _fit(
     """Fit one spectrum, write what came out, and return it."""
     path = folder / name / f"{name}.pha"
     bands = () if fitting.flux_band is None else (fitting.flux_band,)
-    if parameters.group.startswith("bmin") and not _background_counts(path):
-        parameters = parameters.model_copy(update={"group": "none"})
+    if fitting.group == AUTO:
+        group = chosen_group(path, parameters.stat)
+        parameters = parameters.model_copy(update={"group": group})
     # a seed of its own, whatever else is fitted
     own = np.random.SeedSequence([seed, *name.encode()]).generate_state(1)
     try:
@@ -99,8 +105,18 @@ def _fit(
     return {"status": FITTED, "fit": summary}
 
 
-def _background_counts(path: Path) -> float:
-    return float(read_single_pha(path.with_name(f"{path.stem}_bkg.pha")).counts.sum())
+def chosen_group(path: Path, statistic: str) -> str:
+    """Return how the channels of a spectrum are grouped where the user leaves it open.
+
+    W-stat is biased where background bins are empty, unless the background's area is many times
+    the source's: docs/spectra/pipeline.md has the numbers.
+    """
+    if statistic != "wstat":
+        return "none"
+    source = read_single_pha(path)
+    background = read_single_pha(path.with_name(f"{path.stem}_bkg.pha"))
+    areas = [float(s.exposure * s.backscal.mean()) for s in (source, background)]
+    return "none" if areas[1] >= WIDE * areas[0] else "bmin5"
 
 
 def why_useless(fit: SpectrumFit) -> str:

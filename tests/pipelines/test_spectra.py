@@ -18,10 +18,12 @@ from xsurvey.catalogs import open_catalog
 from xsurvey.cli import main as cli
 from xsurvey.detection.photometry import SourceFlag
 from xsurvey.engine import Store
-from xsurvey.io.ogip.types import AncillaryResponse
+from xsurvey.io.ogip.types import AncillaryResponse, PhaSpectrum
+from xsurvey.io.ogip.write_pha import write_pha
 from xsurvey.io.ogip.write_responses import write_arf, write_rmf
 from xsurvey.missions import get_mission
 from xsurvey.pipelines.spectra_products import folder_name, publish_spectra
+from xsurvey.pipelines.spectral_fits_stage import chosen_group
 from xsurvey.spectra.extraction.gaussian_response import gaussian_matrix
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -200,7 +202,7 @@ def test_files_can_be_fitted_by_the_command(finished: Path, tmp_path: Path) -> N
     told = tmp_path / "fit.json"
     with pytest.raises(SystemExit) as ended:
         cli.main(["spectrum", "fit", str(spectrum), "--model", "powerlaw", "--stat", "wstat",
-                  "--energy", "0.5-7", "--group", "bmin1", "--json", str(told)])  # fmt: skip
+                  "--energy", "0.5-7", "--group", "none", "--json", str(told)])  # fmt: skip
     assert not ended.value.code
     own = json.loads(told.read_text())["parameters"]
     assert own == fit_of(finished / "out", "blob")["parameters"]
@@ -398,6 +400,22 @@ def test_responses_of_no_use_are_refused(
     write_config(tmp_path, inputs, "")
     assert run(tmp_path, "check", "--output", "out") != 0
     assert "inputs.0.arf: is given, but no spectra are asked for" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize(("area", "statistic", "group"), [
+    (9.9, "wstat", "bmin5"), (10.0, "wstat", "none"), (0.3, "cstat", "none"),
+])  # fmt: skip
+def test_the_group_depends_on_the_background_area(
+    tmp_path: Path, area: float, statistic: str, group: str
+) -> None:
+    for name, backscal, exposure in (("a.pha", 2.0, 50.0), ("a_bkg.pha", area, 100.0)):
+        write_pha(tmp_path / name, PhaSpectrum(
+            path=Path(), channels=np.arange(1, 9), first_channel=1, detector_channels=8,
+            counts=np.ones(8, int), exposure=exposure, backscal=np.full(8, backscal),
+            areascal=np.ones(8), systematic_error=np.zeros(8), quality=np.zeros(8, int),
+            grouping=np.zeros(8, int),
+        ))  # fmt: skip
+    assert chosen_group(tmp_path / "a.pha", statistic) == group
 
 
 @pytest.mark.parametrize("name", ["..", "", "a/b", "a b", ".hidden", "x" * 300, "-rf"])
