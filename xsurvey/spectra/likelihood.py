@@ -157,7 +157,7 @@ class SpectralLikelihood:
         return np.concatenate(first, axis=1), np.concatenate(second, axis=1)
 
     def impossible_groups(self, theta: np.ndarray) -> Iterator[tuple[Dataset, float, float, float]]:
-        """Yield spectra with groups whose counts the model cannot give, at theta (1, k).
+        """Yield spectra with some groups whose counts the model cannot give, at theta (1, k).
 
         Yields
         ------
@@ -172,7 +172,7 @@ class SpectralLikelihood:
             own = model[:, part]
             groups = len(member.dataset.counts)
             never = ~np.isfinite(member.statistic.terms(own)[0, :groups]) & (own[0, :groups] == 0)
-            if never.any():
+            if never.any() and not never.all():
                 dataset = member.dataset
                 low, high = dataset.energy_low[never].min(), dataset.energy_high[never].max()
                 yield dataset, float(low), float(high), float(dataset.counts[never].sum())

@@ -118,7 +118,7 @@ def test_nothing_free_is_the_statistic_of_the_model() -> None:
     impossible = likelihood_of(
         "powerlaw", source, freeze=("powerlaw.PhoIndex=1.8", "powerlaw.norm=0")
     )
-    with pytest.raises(InputError, match="where the model gives none"):
+    with pytest.raises(InputError, match="predicts no counts"):
         fit_spectra(impossible)
 
 
