@@ -58,6 +58,15 @@ def test_what_a_user_can_say(parameters: ParameterSet) -> None:
     assert parameters.free_names[0] == "tbabs.nH"  # the set itself stays as it was
 
 
+def test_other_starts(parameters: ParameterSet) -> None:
+    rows = apply_settings(parameters, links=["pow.PhoIndex=2*apec.kT"]).with_values(
+        np.array([0.1, 1.5, 2.0, 3.0])
+    )
+    assert rows.start.tolist() == [0.1, 1.5, 2.0, 3.0]
+    assert of(rows, "pow.PhoIndex").value == 3.0
+    assert of(rows, "pow.PhoIndex").link is not None
+
+
 def test_inside_looks_at_links_too(parameters: ParameterSet) -> None:
     rows = apply_settings(parameters, links=["tbabs.nH=pow.PhoIndex-0.5"])
     full = rows.expand(np.array([[1.0, 1.0, 1.0, 1.0], [1.0, 1.0, 0.2, 1.0]]))
