@@ -153,6 +153,24 @@ def test_fluxes_and_luminosities(fit: Callable) -> None:
     assert nearer["flux"]["luminosity"]["value"] < 1e-2 * soft["luminosity"]["value"]
 
 
+def test_bands_from_zero_are_those_of_the_channels(fit: Callable) -> None:
+    result, _, _ = fit("--energy", "0-2")
+    assert (result["flux"]["energy_min"], result["flux"]["energy_max"]) == (0.3, 2)
+
+
+def test_luminosities_of_fitted_redshifts_say_so(fit: Callable) -> None:
+    options = ("--freeze", "zbbody.norm=0", "--freeze", "zbbody.kT", "--set", "zbbody.Redshift=0.1")
+    held, _, errors = fit(*options, "--freeze", "zbbody.Redshift", model="powerlaw+zbbody")
+    assert "luminosity" in held["flux"]
+    assert "best redshift" not in errors
+    free, _, errors = fit(
+        "--set", "zbbody.Redshift=0.1", "--thaw", "zbbody.Redshift", "--no-intervals", "--limits",
+        "zbbody.Redshift=0.05,0.2", "--freeze", "zbbody.kT", model="powerlaw+zbbody",
+    )  # fmt: skip
+    assert "luminosity" in free["flux"]
+    assert "luminosities are for the best redshift" in errors
+
+
 def test_several_spectra(fit: Callable, files: Files, tmp_path: Path) -> None:
     one = files("one.pha", header={"TELESCOP": "A"})
     other = files("two.pha", counts=drawn("powerlaw", (1.8, 0.04), 8).counts,
