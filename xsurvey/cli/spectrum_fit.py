@@ -64,7 +64,7 @@ def fit_command(
     Examples:
       xsurvey spectrum fit source.pha --model 'tbabs*powerlaw' --stat wstat --energy 0.5-7
       xsurvey spectrum fit a.pha b.pha --model 'constant*tbabs*apec' --untie constant.factor \\
-          --thaw 2:constant.factor --freeze tbabs.nH=0.05 --abund wilm --energy 0.5-7
+          --freeze constant.factor=1 --freeze tbabs.nH=0.05 --abund wilm --energy 0.5-7
       xsurvey spectrum fit source.pha --model powerlaw --mcmc --chain chain.h5 --corner corner.png
     """
     from xsurvey.errors import ParameterError, printable
