@@ -138,7 +138,12 @@ def flux_rows(
 ) -> list[dict[str, Any]]:
     """Return the fluxes of a fit in the bands that were asked for, or else in that of the fit."""
     members = result.fit.likelihood.members
-    bands = result.flux.flux_band or result.parameters.energy or (_whole(members),)
+    whole = _whole(members)
+    bands = result.flux.flux_band or [
+        # --energy 0-7 is for channels; photons have an energy
+        EnergyBand(band.minimum if band.minimum > 0 else whole.minimum, band.maximum)
+        for band in result.parameters.energy or (whole,)
+    ]
     span = (
         min(float(m.dataset.folding.edges[0]) for m in members),
         max(float(m.dataset.folding.edges[-1]) for m in members),
@@ -162,6 +167,8 @@ def _summary(result: SpectrumFit, intervals: bool) -> dict[str, Any]:
         notes += [*member.dataset.notes, *statistic_notes(member.dataset, member.statistic)]
     if parameters.untie:
         notes.append(f"fluxes are those of the first spectrum, {members[0].dataset.name}")
+    if "luminosity" in rows[0] and result.flux.luminosity_redshift is None:
+        notes += _redshift_notes(result)
     return {
         "statistic": {
             "name": parameters.stat, "value": fit.statistic,
@@ -200,6 +207,16 @@ def _redshift(result: SpectrumFit) -> float | None:
         if p.name.lower().endswith(".redshift") and value > 0
     }  # fmt: skip
     return found.pop() if len(found) == 1 else None
+
+
+def _redshift_notes(result: SpectrumFit) -> list[str]:
+    """Tell that a fitted redshift is held for luminosities."""
+    free = {name.lower() for name in result.fit.likelihood.parameters.free_names}
+    fitted = [n for n in free if n.endswith(".redshift")]
+    if not fitted or result.flux.distance is not None:
+        return []
+    return [f"luminosities are for the best redshift, {_redshift(result):.6g}: their intervals do "
+            "not have its uncertainty"]  # fmt: skip
 
 
 def _data_record(dataset: Dataset, read: ReadSpectrum) -> dict[str, Any]:

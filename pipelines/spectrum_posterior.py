@@ -19,7 +19,11 @@ from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.io.ogip.pha import split_selection
 from xsurvey.pipelines.spectrum_fit import SpectrumFit, evaluated_by, flux_rows
 from xsurvey.spectra.fit_result import sampled_parameters
+from xsurvey.spectra.joint_background import pca_file
 from xsurvey.spectra.posterior import evidence_of, predictive_check, sample_posterior
+
+_OF_THE_FIT_ALONE = ("confidence", "intervals", "starts", "goodness_trials")
+"""Parameters that do not change the posterior: a chain goes on with others of these."""
 
 
 def with_posterior(
@@ -80,11 +84,17 @@ def with_evidence(result: SpectrumFit, parameters: NestedParameters, seed: int =
 def _problem(result: SpectrumFit) -> str:
     """Return a key of all that decides the posterior: data, responses, model, settings."""
     key = hashlib.sha256()
+    chosen = result.parameters.normalised()
+    for name in _OF_THE_FIT_ALONE:
+        del chosen[name]
+    components = pca_file(result.parameters.background_model)
+    if components is not None:
+        key.update(components.read_bytes())
     for path in (p for s in result.spectra for p in s.paths):
         file, row = split_selection(path)
         key.update(file.read_bytes())
         key.update(f"{row}".encode())
-    key.update(json.dumps(result.parameters.normalised(), sort_keys=True).encode())
+    key.update(json.dumps(chosen, sort_keys=True).encode())
     key.update(result.settings.key.encode())
     key.update(json.dumps(dict(evaluated_by(result)), sort_keys=True).encode())
     return key.hexdigest()

@@ -64,7 +64,7 @@ def fit_command(
     Examples:
       xsurvey spectrum fit source.pha --model 'tbabs*powerlaw' --stat wstat --energy 0.5-7
       xsurvey spectrum fit a.pha b.pha --model 'constant*tbabs*apec' --untie constant.factor \\
-          --thaw constant.factor --freeze tbabs.nH=0.05 --abund wilm --energy 0.5-7
+          --freeze constant.factor=1 --freeze tbabs.nH=0.05 --abund wilm --energy 0.5-7
       xsurvey spectrum fit source.pha --model powerlaw --mcmc --chain chain.h5 --corner corner.png
     """
     from xsurvey.errors import ParameterError, printable
@@ -82,6 +82,10 @@ def fit_command(
     result = fit_spectrum_files(
         files, fitting, settings, flux, seed=seed, outputs=outputs, intervals=not mcmc
     )
+    if nested:  # first: it refuses at once what has no priors
+        from xsurvey.pipelines.spectrum_posterior import with_evidence
+
+        result = with_evidence(result, nested_sampling, seed)
     if mcmc:
         from xsurvey.pipelines.spectrum_posterior import with_posterior
 
@@ -89,11 +93,7 @@ def fit_command(
         if corner is not None:
             from xsurvey.report.chain_axes import corner_figure
 
-            _save(corner_figure(chains), corner)
-    if nested:
-        from xsurvey.pipelines.spectrum_posterior import with_evidence
-
-        result = with_evidence(result, nested_sampling, seed)
+            _save(corner_figure(chains, result.fit.theta), corner)
     if plot is not None:
         from xsurvey.report.spectrum_axes import fit_figure
 

@@ -39,6 +39,8 @@ class BackgroundCounts:
         Counts before grouping, in all channels.
     channel_scale : ndarray, shape (c,)
         Source counts that a background count in a channel stands for.
+    channels : ndarray of int, shape (c,)
+        Their numbers.
     """
 
     name: str
@@ -48,6 +50,7 @@ class BackgroundCounts:
     error: np.ndarray
     channel_counts: np.ndarray
     channel_scale: np.ndarray
+    channels: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -281,7 +284,7 @@ def _background_counts(
     scale = np.divide(_channel_time(spectrum), there, out=np.zeros(len(there)), where=there > 0)
     return BackgroundCounts(
         background.path.name, counts, _time(background, grouping), background.exposure,
-        np.sqrt(variance), background.counts, scale,
+        np.sqrt(variance), background.counts, scale, background.channels,
     )  # fmt: skip
 
 

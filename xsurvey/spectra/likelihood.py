@@ -156,9 +156,7 @@ class SpectralLikelihood:
         first, second = zip(*parts, strict=True)
         return np.concatenate(first, axis=1), np.concatenate(second, axis=1)
 
-    def impossible_groups(
-        self, theta: np.ndarray
-    ) -> Iterator[tuple[Dataset, float, float, float]]:
+    def impossible_groups(self, theta: np.ndarray) -> Iterator[tuple[Dataset, float, float, float]]:
         """Yield spectra with some groups whose counts the model cannot give, at theta (1, k).
 
         Yields

@@ -169,6 +169,13 @@ class ParameterSet:
         rows[column] = changed
         return ParameterSet(rows)
 
+    def with_values(self, theta: np.ndarray) -> ParameterSet:
+        """Return a set that starts at other values of the fitted parameters, shape (k,)."""
+        full = self.expand(np.asarray(theta, float)[None, :])[0]
+        return ParameterSet(
+            replace(p, value=float(v)) for p, v in zip(self.parameters, full, strict=True)
+        )
+
     def _in_order(self) -> list[tuple[int, Link]]:
         """Return the links so that each comes after those that it follows."""
         waiting = {i: p.link for i, p in enumerate(self.parameters) if p.link is not None}

@@ -153,6 +153,24 @@ def test_fluxes_and_luminosities(fit: Callable) -> None:
     assert nearer["flux"]["luminosity"]["value"] < 1e-2 * soft["luminosity"]["value"]
 
 
+def test_bands_from_zero_are_those_of_the_channels(fit: Callable) -> None:
+    result, _, _ = fit("--energy", "0-2")
+    assert (result["flux"]["energy_min"], result["flux"]["energy_max"]) == (0.3, 2)
+
+
+def test_luminosities_of_fitted_redshifts_say_so(fit: Callable) -> None:
+    options = ("--freeze", "zbbody.norm=0", "--freeze", "zbbody.kT", "--set", "zbbody.Redshift=0.1")
+    held, _, errors = fit(*options, "--freeze", "zbbody.Redshift", model="powerlaw+zbbody")
+    assert "luminosity" in held["flux"]
+    assert "best redshift" not in errors
+    free, _, errors = fit(
+        "--set", "zbbody.Redshift=0.1", "--thaw", "zbbody.Redshift", "--no-intervals", "--limits",
+        "zbbody.Redshift=0.05,0.2", "--freeze", "zbbody.kT", model="powerlaw+zbbody",
+    )  # fmt: skip
+    assert "luminosity" in free["flux"]
+    assert "luminosities are for the best redshift" in errors
+
+
 def test_several_spectra(fit: Callable, files: Files, tmp_path: Path) -> None:
     one = files("one.pha", header={"TELESCOP": "A"})
     other = files("two.pha", counts=drawn("powerlaw", (1.8, 0.04), 8).counts,
@@ -212,9 +230,51 @@ def test_chain(fit: Callable, tmp_path: Path) -> None:
     # a finished chain is read again; another seed makes another
     again, _, _ = fit(*settings, *files)
     assert again["parameters"] == result["parameters"]
+    wider, _, _ = fit(*settings, *files, "--confidence", "0.95")
+    assert wider["diagnostics"] == result["diagnostics"]
+    assert wider["parameters"]["powerlaw.norm"]["upper"] > record["upper"]
     fresh, _, _ = fit(*settings)
     assert fresh["parameters"] == result["parameters"]
     assert "posterior predictive" in text
+
+
+def test_chains_of_other_problems_are_refused(
+    fit: Callable, call: Call, files: Files, tmp_path: Path
+) -> None:
+    settings = ("--mcmc", "--max-steps", "100", "--min-steps", "50", "--chain", tmp_path / "c.h5")
+    fit(*settings)
+    before = (tmp_path / "c.h5").read_bytes()
+    for other in (
+        ("--energy", "1-7"),
+        ("--group", "min3"),
+        ("--prior", "powerlaw.norm=uniform:0,1"),
+    ):
+        status, _, errors = call(
+            "spectrum", "fit", files(), "--model", "powerlaw", *settings, *other
+        )
+        assert status == 2
+        assert "c.h5" in errors.splitlines()[-1]
+    assert (tmp_path / "c.h5").read_bytes() == before
+
+
+def test_evidence(fit: Callable, call: Call, files: Files, tmp_path: Path) -> None:
+    priors = ("--prior", "powerlaw.PhoIndex=uniform:1,3", "--prior",
+              "powerlaw.norm=loguniform:1e-4,1e-1")  # fmt: skip
+    result, text, _ = fit("--nested", "--mcmc", "--max-steps", "100", "--min-steps", "50", *priors)
+    evidence = result["evidence"]
+    assert "ln(evidence)" in text
+    # Laplace's approximation: the best likelihood times the posterior's share of the prior
+    low, high = (result["parameters"]["powerlaw.norm"][end] for end in ("lower", "upper"))
+    width = result["parameters"]["powerlaw.PhoIndex"]
+    sigmas = (width["upper"] - width["lower"]) / 2 / 2 * np.log(high / low) / 2 / np.log(1e3)
+    laplace = -result["statistic"]["value"] / 2 + np.log(2 * np.pi * sigmas)
+    assert evidence["log_evidence"] == pytest.approx(laplace, abs=1)  # but for the correlation
+    # what has no prior is refused before anything is sampled or written
+    status, _, errors = call("spectrum", "fit", files(), "--model", "powerlaw", "--nested",
+                             "--mcmc", "--corner", tmp_path / "c.png")  # fmt: skip
+    assert status == 2
+    assert "has no prior" in errors
+    assert not (tmp_path / "c.png").exists()
 
 
 def test_python_models(fit: Callable, monkeypatch: pytest.MonkeyPatch) -> None:

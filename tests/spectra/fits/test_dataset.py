@@ -165,5 +165,5 @@ def test_a_background_of_other_channels_is_refused() -> None:
 
 def test_a_response_of_other_channels_is_refused() -> None:
     response = build_response(make_rmf(channels=CHANNELS[:100]), make_arf())
-    with pytest.raises(InputError, match="made.rmf"):
+    with pytest.raises(InputError, match=r"made\.rmf"):
         make_dataset(make_pha(COUNTS), response)

@@ -1,5 +1,7 @@
 """Likelihoods of joint fits: sums of their parts, with backgrounds, areas, links and priors."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from scipy.stats import norm, poisson
@@ -7,6 +9,8 @@ from scipy.stats import norm, poisson
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.inference.priors import Normal
 from xsurvey.spectra.background_models.joint import ModelledBackground
+from xsurvey.spectra.background_models.pca import train_pca
+from xsurvey.spectra.fit import fit_spectra
 from xsurvey.spectra.statistic_of import make_statistic, statistic_notes
 from xsurvey.spectra.statistics.cash import CStat
 
@@ -102,6 +106,27 @@ def test_modelled_background() -> None:
     assert channels.sum() == pytest.approx(back.counts.sum(), rel=0.02)
     assert likelihood.source_counts(start) == pytest.approx([alone.sum()])
     assert likelihood.source_by_member(start)[0][0] == pytest.approx(alone)
+
+
+def test_trained_background(tmp_path: Path) -> None:
+    rng = np.random.default_rng(6)
+    shape = expected_counts("powerlaw", BACKGROUND)
+    tilt = np.linspace(-1, 1, 120)
+    training = [rng.poisson(4 * shape * (1 + s * tilt)) for s in rng.normal(0, 0.2, 30)]
+    numbers = np.arange(1, 121)
+    path = tmp_path / "trained.fits"
+    train_pca(np.array(training), 3, channels=numbers).save(path)
+    back = make_pha(rng.poisson(shape), backscal=4.0)
+    source = make_pha(rng.poisson(expected_counts("powerlaw", POWER_LAW) + shape / 4))
+    assembly = assembled("powerlaw", [source], [back], background_model=f"pca:{path}")
+    assert "least AIC" in assembly.notes[0]
+    fit = fit_spectra(assembly.likelihood)
+    found = fit.intervals[1]
+    width = found.upper - found.lower
+    assert found.lower - width < POWER_LAW[1] < found.upper + width
+    train_pca(np.array(training), 3, channels=numbers - 1).save(path)
+    with pytest.raises(InputError, match="other channels than the background components"):
+        assembled("powerlaw", [source], [back], background_model=f"pca:{path}")
 
 
 def test_backgrounds_that_cannot_be_modelled() -> None:

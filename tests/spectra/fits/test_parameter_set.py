@@ -27,8 +27,8 @@ def test_start_is_that_of_xspec(parameters: ParameterSet) -> None:
     ]  # fmt: skip
     assert of(parameters, "apec.Abundanc").frozen
     assert parameters.start.tolist() == [1, 1, 1, 1, 1]
-    assert [p.is_norm for p in parameters.parameters] == [p.name.endswith("norm")
-                                                          for p in parameters.parameters]  # fmt: skip
+    names = [p.name for p in parameters.parameters if p.is_norm]
+    assert names == ["apec.norm", "pow.norm"]
 
 
 def test_names_in_any_case_and_in_full(parameters: ParameterSet) -> None:
@@ -56,6 +56,15 @@ def test_what_a_user_can_say(parameters: ParameterSet) -> None:
     assert full[:, rows.index("apec.norm")].tolist() == [7, 8]
     assert full[:, rows.index("pow.norm")].tolist() == [1, 1]
     assert parameters.free_names[0] == "tbabs.nH"  # the set itself stays as it was
+
+
+def test_other_starts(parameters: ParameterSet) -> None:
+    rows = apply_settings(parameters, links=["pow.PhoIndex=2*apec.kT"]).with_values(
+        np.array([0.1, 1.5, 2.0, 3.0])
+    )
+    assert rows.start.tolist() == [0.1, 1.5, 2.0, 3.0]
+    assert of(rows, "pow.PhoIndex").value == 3.0
+    assert of(rows, "pow.PhoIndex").link is not None
 
 
 def test_inside_looks_at_links_too(parameters: ParameterSet) -> None:

@@ -13,7 +13,8 @@ import pytest
 from xsurvey.io.datasets import get_dataset, is_installed
 
 ROWS = [
-    (("--stat", "chi2", "--subtract", "--group", "file"), 35.3560, 39, (0.03931, 2.0266, 1.9615e-4)),
+    (("--stat", "chi2", "--subtract", "--group", "file"), 35.3560, 39,
+     (0.03931, 2.0266, 1.9615e-4)),
     (("--stat", "wstat", "--group", "file"), 35.8741, 39, (0.04636, 2.0422, 2.1163e-4)),
     (("--stat", "cstat"), 496.8035, 443, (0.02258, 1.9272, 1.9596e-4)),
     (("--stat", "wstat"), 497.0431, 443, (0.02769, 1.9625, 1.977e-4)),
