@@ -124,7 +124,8 @@ def make_dataset(
         How channels are grouped: ``none``, ``file``, ``opt``, ``minN`` (source counts) or ``bminN``
         (background counts).
     bands : sequence of EnergyBand
-        Groups that overlap one of them are kept; all if there is none.
+        Groups that overlap one of them are kept; all if there is none. Groups of the file may
+        reach beyond them, others are made of the channels that overlap them.
     background : PhaSpectrum, optional
         Of the same channels.
     whole_range : bool
@@ -145,13 +146,16 @@ def make_dataset(
         background = _same_channels(spectrum, background)
         notes += [f"{background.path.name}: {warning}" for warning in background.warnings]
     good = _good(spectrum, rule, background)
+    # groups that are made here end at the edges of the bands
+    usable = good if rule == "file" else good & _overlapping(low, high, bands)
     try:
-        made = _grouped(rule, spectrum, background, response, positions, good)
+        made = _grouped(rule, spectrum, background, response, positions, usable)
     except ValueError as refused:
         raise InputError(spectrum.path, str(refused), f"do without --group {rule}") from None
     grouping = _noticed(made, low, high, bands)
     if not len(grouping):
-        raise _nothing_left(spectrum, rule, bands, good, made, (low.min(), high.max()))
+        span = (low.min(), high.max())
+        raise _nothing_left(spectrum, rule, bands, good, usable, made, span)
     weight = spectrum.exposure * spectrum.areascal
     folding = FoldingMatrix(response, positions, grouping, weight, whole_range)
     error = spectrum.statistical_error
@@ -179,12 +183,12 @@ def make_dataset(
 
 def _nothing_left(
     spectrum: PhaSpectrum, rule: str, bands: Sequence[EnergyBand], good: np.ndarray,
-    grouping: Grouping, span: tuple[float, float],
+    usable: np.ndarray, grouping: Grouping, span: tuple[float, float],
 ) -> InputError:  # fmt: skip
     """Return the error that says why there is no group to fit."""
     if not good.any():
         cause, remedy = "has no good channel", "look at QUALITY of spectrum and background"
-    elif not len(grouping):
+    elif usable.any() and not len(grouping):
         cause, remedy = f"makes no group by '{rule}'", "group by fewer counts, or by 'none'"
     else:
         shown = " ".join(str(b) for b in bands)
@@ -251,11 +255,16 @@ def _grouped(
 def _noticed(
     grouping: Grouping, low: np.ndarray, high: np.ndarray, bands: Sequence[EnergyBand]
 ) -> Grouping:
-    if not bands:
-        return grouping
-    kept = [groups.notice(grouping, low, high, *band).first for band in bands]
-    inside = np.isin(grouping.first, np.concatenate(kept))
+    inside = _overlapping(*groups.group_energies(grouping, low, high), bands)
     return Grouping(grouping.first[inside], grouping.last[inside])
+
+
+def _overlapping(low: np.ndarray, high: np.ndarray, bands: Sequence[EnergyBand]) -> np.ndarray:
+    """Tell which energies overlap a band; all do if there is none."""
+    kept = np.full(len(low), not bands)
+    for band in bands:
+        kept |= (high > band.minimum) & (low < band.maximum)
+    return kept
 
 
 def _time(spectrum: PhaSpectrum, grouping: Grouping) -> np.ndarray:

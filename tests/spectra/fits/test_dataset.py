@@ -72,6 +72,17 @@ def test_groups_by_counts() -> None:
     assert optimal.counts.sum() == COUNTS.sum()
 
 
+@pytest.mark.parametrize("rule", ["none", "min10", "bmin2", "opt"])
+def test_groups_that_are_made_end_at_the_edges_of_the_band(rule: str) -> None:
+    source, back = make_pha(COUNTS), make_pha(np.arange(NUMBER) % 3)
+    data = dataset_of(source, rule=rule, background=back, bands=(EnergyBand(1.0, 2.0),))
+    low, high = CHANNELS[:-1], CHANNELS[1:]
+    inside = (high > 1) & (low < 2)
+    assert data.energy_low[0] == low[inside][0]
+    assert data.energy_high[-1] == high[inside][-1]
+    assert data.counts.sum() == COUNTS[inside].sum()
+
+
 def test_scales_of_the_background() -> None:
     areascal = np.linspace(0.5, 1, NUMBER)
     source = make_pha(COUNTS, backscal=0.2, areascal=areascal, exposure=100.0)

@@ -51,6 +51,8 @@ class ModelSettings(StepParameters):
     @classmethod
     def _known_name(cls, value: str, info: object) -> str:
         kind = str(getattr(info, "field_name", ""))
+        if value == cls.model_fields[kind].default:  # which needs no installed XSPEC to be known
+            return value
         known = abundance_tables() if kind == "abund" else cross_section_tables()
         if value not in known:
             raise ValueError(f"XSPEC has no table {value!r}; "
