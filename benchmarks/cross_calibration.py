@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmarks.command import benchmark, in_parallel, trials
 from benchmarks.simulated_spectra import CHANNELS, ENERGIES, response, source_rate, spectrum
+from xsurvey.inference.profile import profile_delta, profile_interval
 from xsurvey.spectra.assembly import assemble
 from xsurvey.spectra.dataset import Dataset, make_dataset
 from xsurvey.spectra.effective_area_nuisance import EffectiveAreaNuisance
@@ -20,8 +21,9 @@ from xsurvey.spectra.fit import fit_spectra
 from xsurvey.spectra.fit_parameters import SpectrumFitParameters
 from xsurvey.spectra.models.expression import parse_expression
 from xsurvey.spectra.models.settings import ModelSettings
+from xsurvey.spectra.profile import profile_statistic
 
-REALISATIONS = 250  # of each error of the areas
+REALISATIONS = 200  # of each error of the areas
 MODEL = "tbabs*powerlaw"
 RANGES = {"tbabs.nH": (0.05, 1.0), "powerlaw.PhoIndex": (1.2, 2.8)}  # uniform
 NORM = 1e-3
@@ -65,7 +67,7 @@ def trial(error: str, seed: int) -> np.ndarray:
     truth["powerlaw.norm"] = NORM
     datasets = _spectra(truth, wrong_areas(error, generator), generator)
     wanted = np.array([truth[name] for name in NAMES])
-    return np.array([[_inside(datasets, way, c, wanted) for c in CONFIDENCES] for way in WAYS])
+    return np.array([_inside(datasets, way, wanted) for way in WAYS])
 
 
 def wrong_areas(error: str, generator: np.random.Generator) -> np.ndarray:
@@ -97,15 +99,27 @@ def _settings(way: str) -> SpectrumFitParameters:
     return SpectrumFitParameters(model=MODEL, stat="cstat", **WAYS[way])
 
 
-def _inside(datasets: list[Dataset], way: str, confidence: float, truth: np.ndarray) -> np.ndarray:
-    """Return whether the profile intervals of the source's parameters hold the truth."""
-    assembly = assemble(
+def _inside(datasets: list[Dataset], way: str, truth: np.ndarray) -> np.ndarray:
+    """Return whether profile intervals hold the truth, shape (confidence, parameter).
+
+    They are those of `fit_spectra`, of the source's parameters only.
+    """
+    likelihood = assemble(
         parse_expression(MODEL), ModelSettings(), datasets, _settings(way), ["first", "second"]
-    )
-    fit = fit_spectra(assembly.likelihood, confidence=confidence)
-    pairs = [(fit.intervals[i].lower, fit.intervals[i].upper) for i in range(len(NAMES))]
-    low, high = np.array(pairs).T
-    return np.asarray((truth >= low) & (truth <= high))
+    ).likelihood
+    best = fit_spectra(likelihood, intervals=False).minimum
+    bounds, sigma = likelihood.parameters.bounds, np.sqrt(np.diag(best.covariance))
+    inside = np.empty((len(CONFIDENCES), len(NAMES)), bool)
+    for j in range(len(NAMES)):
+        profile = profile_statistic(likelihood, best, j, bounds, sigma)
+        for i, confidence in enumerate(CONFIDENCES):
+            found = profile_interval(
+                lambda value, profile=profile: profile(value)[0], float(best.best[j]),
+                best.statistic, float(sigma[j]), (float(bounds[0][j]), float(bounds[1][j])),
+                profile_delta(confidence),
+            )  # fmt: skip
+            inside[i, j] = found.lower <= truth[j] <= found.upper
+    return inside
 
 
 def _shares(inside: np.ndarray) -> dict[str, Any]:
