@@ -108,7 +108,8 @@ def _inside(datasets: list[Dataset], way: str, truth: np.ndarray) -> np.ndarray:
         parse_expression(MODEL), ModelSettings(), datasets, _settings(way), ["first", "second"]
     ).likelihood
     best = fit_spectra(likelihood, intervals=False).minimum
-    bounds, sigma = likelihood.parameters.bounds, np.sqrt(np.diag(best.covariance))
+    bounds = likelihood.parameters.bounds
+    sigma = np.sqrt(np.diag(best.spread(likelihood.parameters.steps)))  # where searches begin
     inside = np.empty((len(CONFIDENCES), len(NAMES)), bool)
     for j in range(len(NAMES)):
         profile = profile_statistic(likelihood, best, j, bounds, sigma)
