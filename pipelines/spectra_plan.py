@@ -20,6 +20,7 @@ from xsurvey.spectra.models.atomdb import atomdb_files, find_atomdb
 from xsurvey.spectra.models.expression import Expression, parse_expression
 from xsurvey.spectra.models.installation import content_hash, installation
 from xsurvey.spectra.models.model_data import require_data, uses_atomdb
+from xsurvey.spectra.models.python_models import python_models
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.spectra.models.table_store import TABLE_FORMAT
 from xsurvey.spectra.parameter_set import ParameterSet, apply_settings
@@ -52,6 +53,9 @@ def spectral_versions(config: Config) -> dict[str, str]:
             require_data(component.definition, values)
             if uses_atomdb(component.definition, values):
                 uses["atomdb"] = _atomdb_version(settings)
+            own = python_models().get(component.definition.name.lower())
+            if own is not None:
+                uses[f"model {own.name}"] = own.version
     return uses | {"models": installation().version, "tables": str(TABLE_FORMAT)}
 
 

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from benchmarks.cross_calibration import ERRORS, trial, wrong_areas
+from benchmarks.cross_calibration import trial, wrong_areas
 
 
 def test_errors_of_areas() -> None:
     generator = np.random.default_rng(1)
     assert np.all(wrong_areas("none", generator) == 1)
-    constant = wrong_areas("constant", generator)
+    constant = wrong_areas("constant 10 %", generator)
     assert np.all(constant[0] == 1)
     assert np.allclose(np.abs(np.log(constant[1])), 0.1)
-    smooth = np.log(wrong_areas("smooth", generator))
+    smooth = np.log(wrong_areas("smooth +-10 %", generator))
     assert np.all(smooth[0] == 0)
     assert smooth[1].min() == pytest.approx(-0.1, abs=0.005)
     assert smooth[1].max() == pytest.approx(0.1, abs=0.005)
@@ -25,7 +25,7 @@ def test_errors_of_areas() -> None:
 
 @pytest.mark.usefixtures("library")
 def test_a_realisation() -> None:
-    inside = trial(ERRORS[2], 3)
-    assert inside.shape == (2, 2, 3)
+    inside = trial("constant 10 %", 3)
+    assert inside.shape == (3, 2, 3)
     # ways by confidences by parameters: 90 % intervals hold those of 68 %
     assert np.all(inside[:, 1] >= inside[:, 0])
