@@ -21,7 +21,7 @@ from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.io.ogip.arf import read_arf
 from xsurvey.io.ogip.rmf import read_rmf
 from xsurvey.io.ogip.types import PhaSpectrum
-from xsurvey.pipelines.spectra_of_files import SpectrumFiles, datasets_of, read_spectra
+from xsurvey.pipelines.spectra.reading import SpectrumFiles, datasets_of, read_spectra
 from xsurvey.spectra.assembly import assemble
 from xsurvey.spectra.dataset import make_dataset
 from xsurvey.spectra.fit import fit_spectra

@@ -15,7 +15,7 @@ from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.products import record_products
 from xsurvey.engine.provenance import versions
 from xsurvey.io.atomic import atomic_output, remove_leftovers
-from xsurvey.pipelines.spectra_products import publish_spectra, spectra_are_there, spectra_of_target
+from xsurvey.pipelines.spectra.products import publish_spectra, spectra_are_there, spectra_of_target
 from xsurvey.report import ReportData, TargetReport, write_report
 
 _PUBLISHED = "published.json"

@@ -35,16 +35,16 @@ from xsurvey.pipelines.base import Pipeline
 from xsurvey.pipelines.observations import ObservationInput, observations
 from xsurvey.pipelines.source_products import write_catalog
 from xsurvey.pipelines.source_report import publish
-from xsurvey.pipelines.spectra_parameters import SpectralFitParameters, SpectraParameters
-from xsurvey.pipelines.spectra_plan import (
+from xsurvey.pipelines.spectra.columns import CATALOG_PART, with_spectra
+from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
+from xsurvey.pipelines.spectra.fits_stage import FITS, SPECTRAL_FITS
+from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
+from xsurvey.pipelines.spectra.plan import (
     check_responses_are_used,
     sections_of,
     spectral_fit_task,
     spectral_versions,
 )
-from xsurvey.pipelines.spectra_stage import SPECTRA
-from xsurvey.pipelines.spectral_columns import CATALOG_PART, with_spectra
-from xsurvey.pipelines.spectral_fits_stage import FITS, SPECTRAL_FITS
 from xsurvey.regions import read_region_file
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.units import EnergyBand
@@ -154,7 +154,7 @@ CATALOG = Stage(
     parameters={"catalog": CatalogParameters, "spectra": SpectraParameters},
     helpers=(
         "xsurvey.catalogs", "xsurvey.pipelines.source_products",
-        "xsurvey.pipelines.spectral_columns",
+        "xsurvey.pipelines.spectra.columns",
     ),
     needs_all=False,
 )  # fmt: skip

@@ -25,7 +25,7 @@ from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
-from xsurvey.pipelines.spectra_parameters import SpectralRegion
+from xsurvey.pipelines.spectra.parameters import SpectralRegion
 from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.spectra.extraction.parameters import ExtractionParameters
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters

@@ -22,8 +22,8 @@ from xsurvey.io.ogip.types import AncillaryResponse, PhaSpectrum
 from xsurvey.io.ogip.write_pha import write_pha
 from xsurvey.io.ogip.write_responses import write_arf, write_rmf
 from xsurvey.missions import get_mission
-from xsurvey.pipelines.spectra_products import folder_name, publish_spectra
-from xsurvey.pipelines.spectral_fits_stage import chosen_group
+from xsurvey.pipelines.spectra.fits_stage import chosen_group
+from xsurvey.pipelines.spectra.products import folder_name, publish_spectra
 from xsurvey.spectra.extraction.gaussian_response import gaussian_matrix
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -7,8 +7,8 @@ import numpy as np
 from xsurvey.detection.parameters import PhotometryParameters
 from xsurvey.detection.photometry import SourceFlag
 from xsurvey.events import EventList
-from xsurvey.pipelines.spectra_parameters import SpectraParameters
-from xsurvey.pipelines.spectra_targets import (
+from xsurvey.pipelines.spectra.parameters import SpectraParameters
+from xsurvey.pipelines.spectra.targets import (
     SpectrumApertures,
     SpectrumTarget,
     spectrum_targets,

@@ -8,9 +8,9 @@ import pytest
 
 from xsurvey.detection.photometry import SourceFlag
 from xsurvey.pipelines.source_products import source_table
-from xsurvey.pipelines.spectra_parameters import SpectraParameters
-from xsurvey.pipelines.spectral_columns import CATALOG_PART, spectral_columns, with_spectra
-from xsurvey.pipelines.spectral_fits_stage import why_useless
+from xsurvey.pipelines.spectra.columns import CATALOG_PART, spectral_columns, with_spectra
+from xsurvey.pipelines.spectra.fits_stage import why_useless
+from xsurvey.pipelines.spectra.parameters import SpectraParameters
 
 SOURCES = SpectraParameters(sources=True, min_counts=100)
 

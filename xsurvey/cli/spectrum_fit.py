@@ -69,8 +69,8 @@ def fit_command(
     """
     from xsurvey.errors import ParameterError, printable
     from xsurvey.io.atomic import check_outputs
-    from xsurvey.pipelines.spectra_of_files import SpectrumFiles
-    from xsurvey.pipelines.spectrum_fit import fit_spectrum_files
+    from xsurvey.pipelines.spectra.fit_files import fit_spectrum_files
+    from xsurvey.pipelines.spectra.reading import SpectrumFiles
 
     fitting, settings, flux, sampling, nested_sampling = parameters
     files = SpectrumFiles(spectra, background, arf, rmf)
@@ -83,11 +83,11 @@ def fit_command(
         files, fitting, settings, flux, seed=seed, outputs=outputs, intervals=not mcmc
     )
     if nested:  # first: it refuses at once what has no priors
-        from xsurvey.pipelines.spectrum_posterior import with_evidence
+        from xsurvey.pipelines.spectra.posterior import with_evidence
 
         result = with_evidence(result, nested_sampling, seed)
     if mcmc:
-        from xsurvey.pipelines.spectrum_posterior import with_posterior
+        from xsurvey.pipelines.spectra.posterior import with_posterior
 
         result, chains = with_posterior(result, sampling, seed=seed, chain_file=chain)
         if corner is not None:

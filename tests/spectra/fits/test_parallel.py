@@ -9,8 +9,8 @@ import pytest
 from distributed import Client, LocalCluster
 
 from xsurvey.io.ogip.write_pha import write_pha
-from xsurvey.pipelines.spectra_of_files import SpectrumFiles
-from xsurvey.pipelines.spectrum_fit import fit_spectrum_files
+from xsurvey.pipelines.spectra.fit_files import fit_spectrum_files
+from xsurvey.pipelines.spectra.reading import SpectrumFiles
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
 from xsurvey.spectra.models.evaluator import ModelEvaluator
 from xsurvey.spectra.models.expression import parse_expression

@@ -15,7 +15,7 @@ from xsurvey.apertures.aperture import ApertureParameters, circular_aperture
 from xsurvey.detection.parameters import PhotometryParameters
 from xsurvey.detection.photometry import SourceFlag
 from xsurvey.events import EventList
-from xsurvey.pipelines.spectra_parameters import SpectralRegion, SpectraParameters
+from xsurvey.pipelines.spectra.parameters import SpectralRegion, SpectraParameters
 from xsurvey.regions import RegionSet, region_set
 from xsurvey.units import SkyPosition
 

@@ -1,7 +1,7 @@
 """Posteriors and evidences of fits of files: what ``--mcmc`` and ``--nested`` add.
 
-Apart from `xsurvey.pipelines.spectrum_fit`, since samplers and their diagnostics take longer to
-import than most fits take.
+Apart from `xsurvey.pipelines.spectra.fit_files`, since samplers and their diagnostics take longer
+to import than most fits take.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from xsurvey.inference.diagnostics import summary as chain_summary
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.io.ogip.pha import split_selection
-from xsurvey.pipelines.spectrum_fit import SpectrumFit, evaluated_by, flux_rows
+from xsurvey.pipelines.spectra.fit_files import SpectrumFit, evaluated_by, flux_rows
 from xsurvey.spectra.fit_result import sampled_parameters
 from xsurvey.spectra.joint_background import pca_file
 from xsurvey.spectra.posterior import evidence_of, predictive_check, sample_posterior

@@ -11,9 +11,9 @@ from xsurvey.engine.plan import OutputOf
 from xsurvey.errors import ParameterError, XSurveyError
 from xsurvey.missions import Mission
 from xsurvey.pipelines.observations import ObservationInput
-from xsurvey.pipelines.spectra_parameters import SpectralFitParameters, SpectraParameters
-from xsurvey.pipelines.spectra_stage import SPECTRA
-from xsurvey.pipelines.spectral_fits_stage import SPECTRAL_FITS, parameters_for
+from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
+from xsurvey.pipelines.spectra.fits_stage import SPECTRAL_FITS, parameters_for
+from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
 from xsurvey.spectra.assembly import model_parameters
 from xsurvey.spectra.fit_parameters import SpectrumFitParameters
 from xsurvey.spectra.models.atomdb import atomdb_files, find_atomdb

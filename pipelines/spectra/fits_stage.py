@@ -13,10 +13,10 @@ from xsurvey.engine import Stage, TaskContext
 from xsurvey.engine.provenance import json_value
 from xsurvey.errors import InputError
 from xsurvey.io.ogip.pha import read_single_pha
-from xsurvey.pipelines.spectra_of_files import SpectrumFiles
-from xsurvey.pipelines.spectra_parameters import SpectralFitParameters, SpectraParameters
-from xsurvey.pipelines.spectra_stage import EXTRACTED, FAILED, INDEX, count_states
-from xsurvey.pipelines.spectrum_fit import SpectrumFit, fit_spectrum_files
+from xsurvey.pipelines.spectra.extraction_stage import EXTRACTED, FAILED, INDEX, count_states
+from xsurvey.pipelines.spectra.fit_files import SpectrumFit, fit_spectrum_files
+from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
+from xsurvey.pipelines.spectra.reading import SpectrumFiles
 from xsurvey.report.plate import png_bytes
 from xsurvey.report.spectrum_axes import fit_figure
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
@@ -148,8 +148,8 @@ SPECTRAL_FITS = Stage(
         "spectral_models": ModelSettings,
     },
     helpers=(
-        "xsurvey.inference", "xsurvey.io.ogip", "xsurvey.pipelines.spectra_of_files",
-        "xsurvey.pipelines.spectrum_fit", "xsurvey.report.plate", "xsurvey.report.spectrum_axes",
-        "xsurvey.spectra",
+        "xsurvey.inference", "xsurvey.io.ogip", "xsurvey.pipelines.spectra.reading",
+        "xsurvey.pipelines.spectra.fit_files", "xsurvey.report.plate",
+        "xsurvey.report.spectrum_axes", "xsurvey.spectra",
     ),
 )  # fmt: skip

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from xsurvey.detection.photometry import SourceFlag
-from xsurvey.pipelines.spectra_parameters import SpectraParameters
-from xsurvey.pipelines.spectra_stage import FAILED
-from xsurvey.pipelines.spectra_targets import SOURCE, has_counts
-from xsurvey.pipelines.spectral_fits_stage import FITTED
+from xsurvey.pipelines.spectra.extraction_stage import FAILED
+from xsurvey.pipelines.spectra.fits_stage import FITTED
+from xsurvey.pipelines.spectra.parameters import SpectraParameters
+from xsurvey.pipelines.spectra.targets import SOURCE, has_counts
 
 CATALOG_PART = "spectra"
 """The part of the schema ``sources`` that has these columns."""

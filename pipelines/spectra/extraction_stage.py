@@ -15,14 +15,14 @@ from xsurvey.events import EventList
 from xsurvey.imaging.sky_image import SkyImage, read_exposure_map
 from xsurvey.missions import get_mission
 from xsurvey.missions.selection import SelectionParameters, open_selected
-from xsurvey.pipelines.spectra_parameters import SpectraParameters
-from xsurvey.pipelines.spectra_targets import (
+from xsurvey.pipelines.spectra.extraction_files import spectrum_summary, write_spectra
+from xsurvey.pipelines.spectra.parameters import SpectraParameters
+from xsurvey.pipelines.spectra.targets import (
     PILED_UP,
     SpectrumApertures,
     SpectrumTarget,
     spectrum_targets,
 )
-from xsurvey.pipelines.spectrum_files import spectrum_summary, write_spectra
 from xsurvey.spectra.extraction import ExtractionParameters, GivenResponses, extract_spectrum
 from xsurvey.spectra.extraction.responses import read_given
 
@@ -130,8 +130,8 @@ SPECTRA = Stage(
         "xsurvey.apertures", "xsurvey.attitude", "xsurvey.events", "xsurvey.good_times",
         "xsurvey.imaging.attitude_exposure", "xsurvey.imaging.exposure",
         "xsurvey.imaging.seen_sky", "xsurvey.io.fits_file", "xsurvey.io.ogip",
-        "xsurvey.io.table_wcs", "xsurvey.missions", "xsurvey.pipelines.spectra_targets",
-        "xsurvey.pipelines.spectrum_files", "xsurvey.psf", "xsurvey.regions",
+        "xsurvey.io.table_wcs", "xsurvey.missions", "xsurvey.pipelines.spectra.targets",
+        "xsurvey.pipelines.spectra.extraction_files", "xsurvey.psf", "xsurvey.regions",
         "xsurvey.spectra.extraction",
     ),
 )  # fmt: skip

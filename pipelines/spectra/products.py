@@ -15,8 +15,8 @@ from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.products import read_products, record_products
 from xsurvey.io.atomic import atomic_output, remove_leftovers
-from xsurvey.pipelines.spectra_targets import REGION
-from xsurvey.pipelines.spectral_fits_stage import FITS
+from xsurvey.pipelines.spectra.fits_stage import FITS
+from xsurvey.pipelines.spectra.targets import REGION
 from xsurvey.report.data import SpectrumReport
 
 FOLDER = "spectra"

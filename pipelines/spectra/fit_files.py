@@ -16,7 +16,7 @@ from xsurvey.inference.chains import Chains
 from xsurvey.io.atomic import check_outputs
 from xsurvey.io.ogip.pha import split_selection
 from xsurvey.io.ogip.types import PhaSpectrum
-from xsurvey.pipelines.spectra_of_files import (
+from xsurvey.pipelines.spectra.reading import (
     ReadSpectrum,
     SpectrumFiles,
     datasets_of,
