@@ -6,7 +6,8 @@ texts.
 """
 
 import typing
-from typing import Any, Self
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
@@ -19,6 +20,10 @@ class StepParameters(BaseModel):
     model_config = ConfigDict(
         extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False
     )
+
+    # of models with many fields: the title in a command's help, from a field on; otherwise the
+    # first line of the model's docstring is that of all
+    titles: ClassVar[Mapping[str, str]] = {}
 
     @model_validator(mode="before")
     @classmethod

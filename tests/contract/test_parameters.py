@@ -1,6 +1,7 @@
 """One definition, three ways in: YAML, command line and Python agree for every step."""
 
 import inspect
+import re
 import typing
 
 import click
@@ -154,3 +155,25 @@ def test_options_are_written_once() -> None:
         source = inspect.getsource(inspect.getmodule(command.callback))  # type: ignore[arg-type]
         declared = {n for n in names if f'"{n}"' in source}
         assert declared == set()
+
+
+def test_options_of_a_step_stand_below_its_title() -> None:
+    help_text = fit_command.get_help(click.Context(fit_command, info_name="fit"))
+    blocks = dict(re.findall(r"^(\S[^\n]*):\n((?:  [^\n]*\n?|\n)+)", help_text, re.MULTILINE))
+    listed = {title: re.findall(r"^  (?:-\w, )?(--[\w-]+)", text, re.MULTILINE)
+              for title, text in blocks.items()}  # fmt: skip
+    once = [option for options in listed.values() for option in options]
+    assert sorted(once) == sorted(
+        [p.opts[-1] for p in options_of(fit_command).values()] + ["--help"]
+    )
+    assert {"--plot", "--json", "--help"} < set(listed["Options"])
+    assert listed["Model and parameters"][:2] == ["--model", "--set"]
+    assert "--cross-calibration" not in listed["Model and parameters"]
+    assert listed["How evidences are computed"] == [
+        option_name(name) for name in NestedParameters.model_fields
+    ]
+
+
+@pytest.mark.parametrize("model", STEPS.values(), ids=STEPS.keys())
+def test_titles_begin_at_fields(model: type[StepParameters]) -> None:
+    assert set(model.titles) <= set(model.model_fields)

@@ -6,13 +6,13 @@ from typing import Any
 import click
 
 from xsurvey.cli.inputs import exposure_option, region_option
-from xsurvey.cli.options import json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, json_option, step_options, write_json
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.missions.selection import SelectionParameters
 
 
-@click.command()
+@click.command(cls=StepCommand)
 @click.argument(
     "source", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="EVENTS...|IMAGE"
 )

@@ -7,12 +7,12 @@ import click
 
 from xsurvey.apertures.aperture import ApertureParameters
 from xsurvey.cli.inputs import region_option
-from xsurvey.cli.options import json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, json_option, step_options, write_json
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameters
 
 
-@click.command()
+@click.command(cls=StepCommand)
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE..."
 )

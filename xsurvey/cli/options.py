@@ -25,6 +25,30 @@ _METAVARS = {
 }  # fmt: skip
 
 
+class StepOption(click.Option):
+    """An option of a field, and the title below which :class:`StepCommand` lists it."""
+
+    def __init__(self, *args: Any, title: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.title = title
+
+
+class StepCommand(click.Command):
+    """A command whose help lists the options of each step below a title of their own."""
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the command's own options first, then those of its steps in their order."""
+        sections: dict[str, list[tuple[str, str]]] = {"Options": []}
+        for parameter in self.get_params(ctx):
+            record = parameter.get_help_record(ctx)
+            if record is not None and isinstance(parameter, click.Option):
+                title = parameter.title if isinstance(parameter, StepOption) else "Options"
+                sections.setdefault(title, []).append(record)
+        for title, records in sections.items():
+            with formatter.section(title):
+                formatter.write_dl(records)
+
+
 def option_name(field_name: str) -> str:
     """Return the option of a field: ``pixel_size`` becomes ``--pixel-size``."""
     return "--" + field_name.replace("_", "-")
@@ -38,6 +62,7 @@ def step_options(*models: type[StepParameters]) -> Callable[[Callable], Callable
     are left to the models' defaults.
     """
     fields = {name: field for model in models for name, field in model.model_fields.items()}
+    titles = {name: title for model in models for name, title in _titles(model)}
 
     def decorate(function: Callable) -> Callable:
         @functools.wraps(function)
@@ -53,7 +78,7 @@ def step_options(*models: type[StepParameters]) -> Callable[[Callable], Callable
 
         decorated: Callable = with_parameters
         for name, field in reversed(fields.items()):
-            decorated = _option(name, field)(decorated)
+            decorated = _option(name, field, titles[name])(decorated)
         return decorated
 
     return decorate
@@ -84,7 +109,15 @@ def errors_name_options() -> Iterator[None]:
         raise ParameterError(subject, cause, error.remedy) from None
 
 
-def _option(name: str, field: FieldInfo) -> Callable[[Callable], Callable]:
+def _titles(model: type[StepParameters]) -> Iterator[tuple[str, str]]:
+    """Yield the fields of a model with the titles of their options."""
+    title = " ".join((model.__doc__ or "").split("\n\n")[0].split()).rstrip(".")
+    for name in model.model_fields:
+        title = model.titles.get(name, title)
+        yield name, title
+
+
+def _option(name: str, field: FieldInfo, title: str) -> Callable[[Callable], Callable]:
     kind, repeated = _inner_type(field.annotation)
     text = field.description or ""
     shown = _default_text(field)
@@ -92,9 +125,12 @@ def _option(name: str, field: FieldInfo) -> Callable[[Callable], Callable]:
         text = f"{text}  [default: {shown}]"
     if kind is bool:
         flag = option_name(name)
-        return click.option(f"{flag}/--no-{flag[2:]}", name, default=None, help=text)
+        return click.option(
+            f"{flag}/--no-{flag[2:]}", name, default=None, help=text, cls=StepOption, title=title
+        )
     return click.option(
         option_name(name), name, multiple=repeated, default=None, help=text,
+        cls=StepOption, title=title,
         # a value with a unit is read by the model, not by click
         type=click.STRING if (metavar := _metavar(kind, field)) else _click_type(kind),
         metavar=metavar,

@@ -7,14 +7,14 @@ import click
 
 from xsurvey.apertures.aperture import ApertureParameters
 from xsurvey.cli.inputs import events_argument, exposure_option
-from xsurvey.cli.options import json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, json_option, step_options, write_json
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.spectra.extraction.parameters import ExtractionParameters
 
 _FILE = click.Path(path_type=Path)
 
 
-@click.command("extract")
+@click.command("extract", cls=StepCommand)
 @events_argument
 @click.option(
     "-o", "--output", required=True, type=_FILE, metavar="FILE",

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from xsurvey.cli.options import json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, json_option, step_options, write_json
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
@@ -20,7 +20,7 @@ def _companion(name: str, text: str) -> Callable[[Callable], Callable]:
     )  # fmt: skip
 
 
-@click.command("fit")
+@click.command("fit", cls=StepCommand)
 @click.argument(
     "spectra", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHA..."
 )
@@ -42,7 +42,7 @@ def _companion(name: str, text: str) -> Callable[[Callable], Callable]:
 @click.option("--corner", type=click.Path(path_type=Path), metavar="FILE",
               help="Draw the posterior of a chain (PNG).")  # fmt: skip
 @step_options(
-    SpectrumFitParameters, ModelSettings, FluxParameters, MCMCParameters, NestedParameters
+    SpectrumFitParameters, FluxParameters, ModelSettings, MCMCParameters, NestedParameters
 )
 @json_option
 def fit_command(
@@ -52,27 +52,33 @@ def fit_command(
 ) -> None:  # fmt: skip
     """Fit a model to spectra (OGIP PHA files).
 
-    The model is written in XSPEC's names. Its parameters start, and are frozen or free, as XSPEC
-    has them; --set, --freeze, --thaw and --link change that. Several spectra are fitted together:
-    their parameters are the same, but for those of --untie. Backgrounds and responses are looked up
-    where the spectrum's keywords say. A row of a TYPE II file is chosen by 'file.pha{3}'.
+    The model is written in XSPEC's names, or those of models of your own. Its parameters start, and
+    are frozen or free, as XSPEC has them; --set, --freeze, --thaw and --link change that. Several
+    spectra are fitted together: their parameters are the same, but for those of --untie.
+    Backgrounds and responses are looked up where the spectrum's keywords say. A row of a TYPE II
+    file is chosen by 'file.pha{3}'.
+
+    The statistic is the one that is asked for. cstat, the default, does not use the background
+    spectrum; --stat wstat or --background-model do.
 
     Intervals are of one parameter at a time, by profile likelihood, or of the posterior with
-    --mcmc. The statistic never changes in silence: cstat fits the source file alone.
+    --mcmc. Most fits need the first three groups of options below, the last two are for --mcmc and
+    --nested.
 
     \b
     Examples:
       xsurvey spectrum fit source.pha --model 'tbabs*powerlaw' --stat wstat --energy 0.5-7
       xsurvey spectrum fit a.pha b.pha --model 'constant*tbabs*apec' --untie constant.factor \\
           --freeze constant.factor=1 --freeze tbabs.nH=0.05 --abund wilm --energy 0.5-7
-      xsurvey spectrum fit source.pha --model powerlaw --mcmc --chain chain.h5 --corner corner.png
+      xsurvey spectrum fit source.pha --model powerlaw --energy 0.5-7 --mcmc --chain chain.h5 \\
+          --corner corner.png
     """
     from xsurvey.errors import ParameterError, printable
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.spectra.fit_files import fit_spectrum_files
     from xsurvey.pipelines.spectra.reading import SpectrumFiles
 
-    fitting, settings, flux, sampling, nested_sampling = parameters
+    fitting, flux, settings, sampling, nested_sampling = parameters
     files = SpectrumFiles(spectra, background, arf, rmf)
     for option, path in (("--chain", chain), ("--corner", corner)):
         if path is not None and not mcmc:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -13,17 +14,56 @@ from xsurvey.units import Band
 class SpectrumFitParameters(StepParameters):
     """How spectra are fitted."""
 
+    titles: ClassVar[Mapping[str, str]] = {
+        "model": "Model and parameters",
+        "stat": "Statistic, energies and background",
+        "confidence": "Fit and intervals",
+        "cross_calibration": "Cross-calibration",
+    }
+
     model: str | None = Field(
         default=None,
         description="Model, in XSPEC's names: 'tbabs*(apec+powerlaw)'. One for all spectra.",
     )
+    set: tuple[str, ...] = Field(
+        default=(),
+        description="Start value, of a frozen parameter its value: component.parameter=value. "
+        "Repeat for several, as the options below.",
+    )
+    freeze: tuple[str, ...] = Field(
+        default=(),
+        description="Freeze a parameter: component.parameter, or component.parameter=value.",
+    )
+    thaw: tuple[str, ...] = Field(
+        default=(), description="Fit a parameter that XSPEC freezes: component.parameter."
+    )
+    limits: tuple[str, ...] = Field(
+        default=(), description="Hard limits: component.parameter=low,high."
+    )
+    link: tuple[str, ...] = Field(
+        default=(),
+        description="Let a parameter follow others: component.parameter=arithmetic of parameters, "
+        "such as apec_2.kT=2*apec.kT.",
+    )
+    untie: tuple[str, ...] = Field(
+        default=(),
+        description="Parameter that each spectrum has for itself; of the second it is called "
+        "2:component.parameter. Other parameters are the same in all.",
+    )
+    prior: tuple[str, ...] = Field(
+        default=(),
+        description="Prior: component.parameter=normal:mean,sigma, uniform:low,high, "
+        "loguniform:low,high or lognormal:median,sigma. Flat between the limits if not given.",
+    )
     stat: Literal["cstat", "wstat", "chi2"] = Field(
         default="cstat",
         description="Statistic. cstat: Poisson, the source file alone; wstat: Poisson, with the "
-        "background's counts profiled out; chi2: Gaussian.",
+        "background's counts profiled out (what XSPEC's cstat does where there is a background); "
+        "chi2: Gaussian.",
     )
     chi2_variance: Literal["data", "gehrels", "model"] = Field(
-        default="data", description="What the variance of chi2 is taken from."
+        default="data",
+        description="What the variances of chi2 are taken from, if not from the file.",
     )
     subtract: bool = Field(
         default=False, description="Subtract the background's counts; chi2 only."
@@ -44,49 +84,6 @@ class SpectrumFitParameters(StepParameters):
         "shapes (powerlaw, brokenpowerlaw, exponential, gaussian) joined by +, or pca:FILE for "
         "trained principal components. cstat only.",
     )
-    cross_calibration: bool = Field(
-        default=False,
-        description="Let the effective area of each instrument be wrong by a constant and a smooth "
-        "function of energy, with Gaussian priors.",
-    )
-    area_sigma: float = Field(
-        default=0.1,
-        gt=0,
-        le=1,
-        description="Standard deviation of the constant, in ln of the area.",
-    )
-    area_smooth_sigma: float = Field(
-        default=0.05, gt=0, le=1,
-        description="Standard deviation of each smooth term, in ln of the area.",
-    )  # fmt: skip
-    area_order: int = Field(
-        default=2, ge=0, le=6, description="Number of smooth terms: Legendre polynomials of ln E."
-    )
-    set: tuple[str, ...] = Field(
-        default=(), description="Start value: component.parameter=value. Repeat for several."
-    )
-    freeze: tuple[str, ...] = Field(
-        default=(), description="Hold a parameter: component.parameter, or with =value."
-    )
-    thaw: tuple[str, ...] = Field(default=(), description="Fit a parameter that XSPEC freezes.")
-    limits: tuple[str, ...] = Field(
-        default=(), description="Hard limits: component.parameter=low,high."
-    )
-    link: tuple[str, ...] = Field(
-        default=(),
-        description="Let a parameter follow others: component.parameter=arithmetic of parameters, "
-        "such as apec_2.kT=2*apec.kT.",
-    )
-    untie: tuple[str, ...] = Field(
-        default=(),
-        description="Parameter that each spectrum has for itself; of the second it is called "
-        "2:component.parameter. Other parameters are the same in all.",
-    )
-    prior: tuple[str, ...] = Field(
-        default=(),
-        description="Prior: component.parameter=normal:mean,sigma, uniform:low,high, "
-        "loguniform:low,high or lognormal:median,sigma. Flat between the limits if not given.",
-    )
     confidence: float = Field(
         default=0.6827, gt=0, lt=1,
         description="Confidence of the intervals of parameters and fluxes: 0.6827 (statistic + 1) "
@@ -105,6 +102,24 @@ class SpectrumFitParameters(StepParameters):
         description="From how many places the fit starts: the start values and the best of many "
         "others spread around them.",
     )  # fmt: skip
+    cross_calibration: bool = Field(
+        default=False,
+        description="Let the effective area of each instrument be wrong by a constant and a smooth "
+        "function of energy, with Gaussian priors.",
+    )
+    area_sigma: float = Field(
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Standard deviation of the constant, in ln of the area.",
+    )
+    area_smooth_sigma: float = Field(
+        default=0.05, gt=0, le=1,
+        description="Standard deviation of each smooth term, in ln of the area.",
+    )  # fmt: skip
+    area_order: int = Field(
+        default=2, ge=0, le=6, description="Number of smooth terms: Legendre polynomials of ln E."
+    )
 
     @field_validator("model")
     @classmethod

@@ -16,7 +16,7 @@ _ELEMENTS = "elts"  # the line of element names in the file of abundances
 
 
 class ModelSettings(StepParameters):
-    """Settings that all models of a fit share."""
+    """Abundances, cross-sections, atomic data and cosmology of all models."""
 
     abund: str = Field(
         default="angr",
