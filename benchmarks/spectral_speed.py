@@ -21,7 +21,7 @@ from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.io.ogip.arf import read_arf
 from xsurvey.io.ogip.rmf import read_rmf
 from xsurvey.io.ogip.types import PhaSpectrum
-from xsurvey.pipelines.spectra_of_files import SpectrumFiles, datasets_of, read_spectra
+from xsurvey.pipelines.spectra.reading import SpectrumFiles, datasets_of, read_spectra
 from xsurvey.spectra.assembly import assemble
 from xsurvey.spectra.dataset import make_dataset
 from xsurvey.spectra.fit import fit_spectra
@@ -126,9 +126,10 @@ def make_problem(folder: Path, band: tuple[float, float], seed: int) -> Problem:
     rmf, arf = (next(p for p in sorted(folder.iterdir()) if kind in p.name.lower())
                 for kind in ("rmf", "arf"))  # fmt: skip
     response = build_response(read_rmf(rmf), read_arf(arf))
-    n = len(response.channels)
+    channels = response.redistribution.channels
+    n = len(channels)
     empty = PhaSpectrum(
-        path=rmf, channels=response.channels, first_channel=int(response.channels[0]),
+        path=rmf, channels=channels, first_channel=int(channels[0]),
         detector_channels=n, counts=np.zeros(n), exposure=EXPOSURE, backscal=np.ones(n),
         areascal=np.ones(n),
     )  # fmt: skip

@@ -1,7 +1,7 @@
 """From the rows a pipeline measured to a typed table with units and meanings."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ def build_table(
     schema: TableSchema | str,
     bands: Mapping[str, str],
     hardness: Mapping[str, str] | None = None,
+    parts: Collection[str] = (),
 ) -> Table:
     """Return the table that a schema describes, filled from ``rows``.
 
@@ -30,7 +31,7 @@ def build_table(
         missing text becomes empty.
     schema : TableSchema or str
         A schema, or its name.
-    bands, hardness : mapping
+    bands, hardness, parts
         As in `TableSchema.expand`.
 
     Returns
@@ -48,7 +49,7 @@ def build_table(
     """
     if isinstance(schema, str):
         schema = load_schema(schema)
-    columns = schema.expand(bands, hardness)
+    columns = schema.expand(bands, hardness, parts)
     _check_keys(rows, {column.name for column in columns})
     table = Table(meta={"SCHEMA": f"{schema.name} {schema.version}"})
     for column in columns:

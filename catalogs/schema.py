@@ -1,7 +1,7 @@
 """Table schemas: YAML files that say what every column of a catalog is."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Literal, Self
@@ -23,7 +23,10 @@ class _Frozen(BaseModel):
 
 
 class ColumnSchema(_Frozen):
-    """One column: its name, type, unit (astropy), UCD1+ and meaning."""
+    """One column: its name, type, unit (astropy), UCD1+ and meaning.
+
+    Columns of a ``part`` are in tables that have this part.
+    """
 
     name: str
     dtype: Literal["str", "bool", "int32", "int64", "float32", "float64"]
@@ -34,6 +37,7 @@ class ColumnSchema(_Frozen):
     per_band: bool = False
     per_hardness: bool = False
     flags: bool = False
+    part: str | None = None
 
     @field_validator("unit")
     @classmethod
@@ -110,8 +114,9 @@ class TableSchema(_Frozen):
         return {flag.name: bit for bit, flag in self.flags.items()}
 
     def expand(
-        self, bands: Mapping[str, str], hardness: Mapping[str, str] | None = None
-    ) -> tuple[ColumnSchema, ...]:
+        self, bands: Mapping[str, str], hardness: Mapping[str, str] | None = None,
+        parts: Collection[str] = (),
+    ) -> tuple[ColumnSchema, ...]:  # fmt: skip
         """Return the columns of a table with these bands.
 
         Parameters
@@ -121,6 +126,8 @@ class TableSchema(_Frozen):
             The columns of one band stay together, bands follow in the given order.
         hardness : mapping, optional
             Name of a hardness ratio (``hs``) to its description (``2-7 over 0.5-1.2 keV``).
+        parts : collection of str, optional
+            Of the columns that not every table has, those that this one does.
 
         Raises
         ------
@@ -133,7 +140,8 @@ class TableSchema(_Frozen):
                     "bands", f"'{name}' cannot be part of a column name", "use letters and digits"
                 )
         expanded: list[ColumnSchema] = []
-        for group in _runs(self.columns):
+        there = [c for c in self.columns if c.part is None or c.part in parts]
+        for group in _runs(there):
             if group[0].per_band:
                 repeats, placeholder = bands, "{band}"
             elif group[0].per_hardness:
@@ -152,7 +160,7 @@ class TableSchema(_Frozen):
         return column.model_copy(update={"description": f"{column.description}: {bits}"})
 
 
-def _runs(columns: tuple[ColumnSchema, ...]) -> list[list[ColumnSchema]]:
+def _runs(columns: Sequence[ColumnSchema]) -> list[list[ColumnSchema]]:
     """Split into runs of neighbours that are repeated in the same way."""
     runs: list[list[ColumnSchema]] = []
     for column in columns:

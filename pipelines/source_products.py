@@ -1,6 +1,6 @@
 """The catalog of the sources pipeline, and its files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from xsurvey.errors import InputError, plain_ascii, printable
 CATALOG_NAME = "sources"
 
 
-def source_table(measured: Sequence[Mapping[str, Any]], acronym: str) -> Table:
+def source_table(
+    measured: Sequence[Mapping[str, Any]], acronym: str, parts: Collection[str] = ()
+) -> Table:
     """Join the rows of several observations into one table.
 
     Parameters
@@ -24,6 +26,8 @@ def source_table(measured: Sequence[Mapping[str, Any]], acronym: str) -> Table:
         with it.
     acronym : str
         Prefix of the IAU designations.
+    parts : collection of str
+        Of the schema, beside what all catalogs have.
     """
     rows = [
         {**_plain(row), "source_id": source_id(one["target"], number)}
@@ -39,7 +43,7 @@ def source_table(measured: Sequence[Mapping[str, Any]], acronym: str) -> Table:
         _check_meanings(bands, one["bands"], one["target"])
         bands |= one["bands"]
         hardness |= one["hardness"]
-    return build_table(rows, "sources", bands, hardness)
+    return build_table(rows, "sources", bands, hardness, parts)
 
 
 def _check_meanings(known: Mapping[str, str], new: Mapping[str, str], target: str) -> None:
@@ -68,9 +72,11 @@ def source_id(target: str, number: int) -> str:
     return f"{target}_{number:04d}"
 
 
-def write_catalog(folder: Path, measured: Sequence[Mapping[str, Any]], acronym: str) -> int:
+def write_catalog(
+    folder: Path, measured: Sequence[Mapping[str, Any]], acronym: str, parts: Collection[str] = ()
+) -> int:
     """Write the catalog as FITS, HATS and a DS9 region file; return the number of sources."""
-    table = source_table(measured, acronym)
+    table = source_table(measured, acronym, parts)
     header = {"CREATOR": f"xsurvey {__version__}"}
     write_fits(table, folder / "sources.fits", header)
     write_hats(table, folder / "hats", CATALOG_NAME, header)

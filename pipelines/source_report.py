@@ -15,6 +15,7 @@ from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.products import record_products
 from xsurvey.engine.provenance import versions
 from xsurvey.io.atomic import atomic_output, remove_leftovers
+from xsurvey.pipelines.spectra.products import publish_spectra, spectra_are_there, spectra_of_target
 from xsurvey.report import ReportData, TargetReport, write_report
 
 _PUBLISHED = "published.json"
@@ -31,11 +32,13 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     report = config.output / "report.html"
     worked = any(outcome.status == "done" for outcome in result.outcomes.values())
     there = marker.exists() and catalog.is_dir() and report.is_file()
+    there = there and spectra_are_there(config, plan, result)
     if there and not worked and marker.read_text() == state:
         return
     marker.unlink(missing_ok=True)
     for path in (catalog, report, marker):
         remove_leftovers(path)
+    publish_spectra(config, plan, result)
     table = _publish_catalog(plan, result, catalog)
     joined = [o.key or "" for o in result.outcomes.values() if o.good and o.id.stage == "catalog"]
     record_products(result.store, {catalog: joined})
@@ -124,4 +127,5 @@ def _target_report(task: Task, plan: Plan, result: RunResult, table: Table | Non
         facts=[tuple(pair) for pair in summary["facts"]], warnings=summary["warnings"],
         counts=field / f"counts_{band}.fits", exposure=field / f"exposure_{band}.fits",
         background=found / f"background_{band}.fits", sources=rows,
+        spectra=spectra_of_target(plan, result, name),
     )  # fmt: skip

@@ -1,6 +1,8 @@
 """Pipeline ``sources``: event files to a source catalog and a report.
 
     events -> image -> detect -> photometry -> catalog -> report
+                                     |            ^
+                                     +-> spectra -> spectral_fits
 
 Each observation is a target of its own; the catalog joins those that succeeded.
 """
@@ -19,6 +21,7 @@ from xsurvey.detection.found_store import read_found, write_found
 from xsurvey.detection.measure import measure_sources, measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.engine import Plan, Stage, Task, TaskContext
+from xsurvey.engine.plan import OutputOf
 from xsurvey.errors import ParameterError, nearest
 from xsurvey.events import EventList
 from xsurvey.imaging.field import band_label, field_from_events
@@ -32,7 +35,18 @@ from xsurvey.pipelines.base import Pipeline
 from xsurvey.pipelines.observations import ObservationInput, observations
 from xsurvey.pipelines.source_products import write_catalog
 from xsurvey.pipelines.source_report import publish
+from xsurvey.pipelines.spectra.columns import CATALOG_PART, with_spectra
+from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
+from xsurvey.pipelines.spectra.fits_stage import FITS, SPECTRAL_FITS
+from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
+from xsurvey.pipelines.spectra.plan import (
+    check_responses_are_used,
+    sections_of,
+    spectral_fit_task,
+    spectral_versions,
+)
 from xsurvey.regions import read_region_file
+from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.units import EnergyBand
 
 
@@ -97,8 +111,15 @@ def run_photometry(context: TaskContext) -> dict[str, Any]:
 def run_catalog(context: TaskContext) -> dict[str, Any]:
     """Join the measurements into the catalog."""
     measured = [json.loads(p.read_text()) for p in context.paths("measured")]
+    parts = []
+    spectra = context.section(SpectraParameters)
+    if spectra.sources:
+        found = [json.loads((p / FITS).read_text()) for p in context.paths("fits")]
+        fits = {one["target"]: one for one in found}
+        measured = [with_spectra(one, fits.get(one["target"]), spectra) for one in measured]
+        parts.append(CATALOG_PART)
     acronym = context.section(CatalogParameters).acronym
-    return {"sources": write_catalog(context.folder, measured, acronym)}
+    return {"sources": write_catalog(context.folder, measured, acronym, parts)}
 
 
 _READING = (
@@ -128,15 +149,26 @@ PHOTOMETRY = Stage(
     helpers=("xsurvey.detection", "xsurvey.inference.poisson_rate", "xsurvey.psf", *_READING),
 )  # fmt: skip
 CATALOG = Stage(
-    "catalog", "3", run_catalog, outputs=("sources.fits", "hats", "sources.reg"),
-    inputs=("measured",), parameters={"catalog": CatalogParameters},
-    helpers=("xsurvey.catalogs", "xsurvey.pipelines.source_products"), needs_all=False,
+    "catalog", "4", run_catalog, outputs=("sources.fits", "hats", "sources.reg"),
+    inputs=("measured",), optional_inputs=("fits",),
+    parameters={"catalog": CatalogParameters, "spectra": SpectraParameters},
+    helpers=(
+        "xsurvey.catalogs", "xsurvey.pipelines.source_products",
+        "xsurvey.pipelines.spectra.columns",
+    ),
+    needs_all=False,
 )  # fmt: skip
 
 
 def plan_sources(config: Config) -> Plan:
-    """Plan the image, detection and photometry of each observation, and one catalog."""
-    measured = []
+    """Plan the image, detection and photometry of each observation, and one catalog.
+
+    Where spectra are asked for, they are extracted and fitted after the photometry.
+    """
+    measured, fits = [], []
+    spectra = sections_of(config)[0]
+    check_responses_are_used(config)
+    versions = spectral_versions(config) if spectra.wanted else {}
     found = observations(config)
     _check_detectors(config, found)
     _check_band_labels(config, found)
@@ -154,8 +186,16 @@ def plan_sources(config: Config) -> Plan:
             {"events": events, "field": field, "found": detect.output("found")}, config.sections,
         )  # fmt: skip
         measured.append(photometry.output("measured.json"))
-    catalog = Task(CATALOG, "all", {"measured": measured}, config.sections)
-    return Plan([catalog], config.seed)
+        if spectra.wanted:
+            files = _only(observation, "exposure", "arf", "rmf")
+            fits.append(spectral_fit_task(config, observation, measured[-1], files, versions))
+    joined: dict[str, list[OutputOf]] = {"measured": measured}
+    if spectra.sources:
+        joined["fits"] = [task.output("fits") for task in fits]
+    # regions have no part in the catalog
+    of_sources = spectra.model_copy(update={"regions": {}})
+    catalog = Task(CATALOG, "all", joined, {**config.sections, "spectra": of_sources})
+    return Plan([catalog, *fits], config.seed)
 
 
 def _check_band_labels(config: Config, found: Sequence[ObservationInput]) -> None:
@@ -243,10 +283,11 @@ SOURCES = Pipeline(
     sections={
         "selection": SelectionParameters, "image": ImageParameters,
         "detection": DetectionParameters, "photometry": PhotometryParameters,
-        "catalog": CatalogParameters,
+        "spectra": SpectraParameters, "spectral_fits": SpectralFitParameters,
+        "spectral_models": ModelSettings, "catalog": CatalogParameters,
     },
-    stages=(IMAGE, DETECT, PHOTOMETRY, CATALOG),
-    kinds=("exposure", "background", "region"),
+    stages=(IMAGE, DETECT, PHOTOMETRY, SPECTRA, SPECTRAL_FITS, CATALOG),
+    kinds=("exposure", "background", "region", "arf", "rmf"),
     plan=plan_sources,
     publish=publish,
     example_inputs=("data:msh15-52",),

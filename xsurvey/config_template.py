@@ -100,10 +100,25 @@ def _field(name: str, field: FieldInfo, indent: str) -> Iterator[str]:
         yield from _section(name, type(default), indent)
         return
     yield from _comment(_explained(field), indent)
+    yield from _entries(field.annotation, indent)
     if field.is_required() or default is PydanticUndefined:
         yield f"{indent}# {name}:    (required)"
     else:
         yield f"{indent}{name}: {_flow(_plain_default(field, default))}"
+
+
+def _entries(annotation: Any, indent: str) -> Iterator[str]:
+    """Yield, as comments, what each entry of a mapping from names to models holds."""
+    arguments = typing.get_args(annotation)
+    if not (typing.get_origin(annotation) is dict and hasattr(arguments[1], "model_fields")):
+        return
+    yield f"{indent}# NAME:"
+    for name, field in arguments[1].model_fields.items():
+        text = f"{name}: {_explained(field)}" + (" (required)" if field.is_required() else "")
+        yield from textwrap.wrap(
+            text, _WIDTH, initial_indent=f"{indent}#   ", subsequent_indent=f"{indent}#     ",
+            break_on_hyphens=False,
+        )  # fmt: skip
 
 
 def _plain_default(field: FieldInfo, default: Any) -> Any:

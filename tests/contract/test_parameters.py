@@ -1,6 +1,7 @@
 """One definition, three ways in: YAML, command line and Python agree for every step."""
 
 import inspect
+import typing
 
 import click
 import pytest
@@ -15,14 +16,20 @@ from xsurvey.cli.lightcurve import lightcurve_command
 from xsurvey.cli.options import option_name, step_options
 from xsurvey.cli.simulate import simulate_command
 from xsurvey.cli.spectrum_extract import extract_command
+from xsurvey.cli.spectrum_fit import fit_command
 from xsurvey.config_template import write_template
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.imaging.parameters import ImageParameters
+from xsurvey.inference.mcmc_parameters import MCMCParameters
+from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
+from xsurvey.pipelines.spectra.parameters import SpectralRegion
 from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.spectra.extraction.parameters import ExtractionParameters
+from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
+from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameters
 
 STEPS = {
@@ -33,7 +40,8 @@ STEPS = {
     m.__name__: m
     for m in (
         SimulationParameters, LightCurveParameters, VariabilityParameters, ApertureParameters,
-        SelectionParameters, FetchParameters, ExtractionParameters,
+        SelectionParameters, FetchParameters, ExtractionParameters, MCMCParameters,
+        NestedParameters, SpectrumFitParameters, FluxParameters, ModelSettings,
     )
 }  # fmt: skip
 
@@ -50,6 +58,10 @@ COMMANDS = [
     ),
     (fetch_command, (FetchParameters,)),
     (extract_command, (ExtractionParameters, ApertureParameters, SelectionParameters)),
+    (
+        fit_command,
+        (SpectrumFitParameters, ModelSettings, FluxParameters, MCMCParameters, NestedParameters),
+    ),
 ]
 
 
@@ -68,8 +80,24 @@ def command_for(model: type[StepParameters]) -> click.Command:
 
 @pytest.mark.parametrize("model", STEPS.values(), ids=STEPS.keys())
 def test_every_field_is_described(model: type[StepParameters]) -> None:
-    for name, field in model.model_fields.items():
-        assert field.description, f"{model.__name__}.{name} has no description"
+    for inner in models_in(model):
+        for name, field in inner.model_fields.items():
+            assert field.description, f"{inner.__name__}.{name} has no description"
+
+
+def models_in(model: type[StepParameters]) -> list[type[StepParameters]]:
+    """Return a model and those of the entries of its mappings."""
+    kinds = [a for f in model.model_fields.values() for a in typing.get_args(f.annotation)]
+    inner = [k for k in kinds if isinstance(k, type) and issubclass(k, StepParameters)]
+    return [model, *(found for kind in inner for found in models_in(kind))]
+
+
+def test_models_of_named_entries_are_explained_in_the_template() -> None:
+    sections = get_pipeline("sources").sections
+    assert SpectralRegion in models_in(sections["spectra"])
+    flat = " ".join(write_template("sources", sections, ["x.fits"]).replace("#", " ").split())
+    for name, field in SpectralRegion.model_fields.items():
+        assert f"{name}: {' '.join(str(field.description).split())}" in flat
 
 
 @pytest.mark.parametrize("model", STEPS.values(), ids=STEPS.keys())

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from xsurvey.cli.main import COMMANDS, LazyGroup
+from xsurvey.cli.main import COMMANDS, xsurvey
 from xsurvey.missions import missions
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -56,7 +56,7 @@ def test_files_hold_one_idea() -> None:
 
 
 def test_help_lines_are_those_of_the_commands() -> None:
-    group = LazyGroup()
+    group = xsurvey
     for name in COMMANDS:
         command = group.get_command(None, name)  # type: ignore[arg-type]
         assert command is not None

@@ -125,3 +125,34 @@ def test_other_versions_are_told(tmp_path: Path) -> None:
 def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(OutputError, match="does not exist"):
         sample(tmp_path / "none" / "chain.h5")
+
+
+FULL = """
+import resource, signal, sys
+import numpy as np
+from xsurvey.inference.ensemble import sample_ensembles
+from xsurvey.inference.mcmc_parameters import MCMCParameters
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))
+try:
+    sample_ensembles(
+        lambda x: -0.5 * (x**2).sum(axis=1), np.zeros(2), np.ones(2), ("a", "b"),
+        MCMCParameters(max_steps=400, min_steps=400), 3, sys.argv[1],
+    )
+except Exception as error:
+    print(type(error).__name__, error)
+"""
+
+
+def test_a_full_disk_is_said_and_the_last_checkpoint_stays(tmp_path: Path) -> None:
+    path = tmp_path / "chain.h5"
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, str(path)],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}, check=False,
+        capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout.startswith("OutputError"), done.stdout + done.stderr
+    assert "cannot be written (File too large)" in done.stdout
+    assert list(tmp_path.iterdir()) == [path]
+    assert read_chains(path).steps == 100

@@ -82,6 +82,16 @@ def test_a_typical_fit_takes_few_batches() -> None:
     assert found.evaluations < 20
 
 
+def test_models_in_single_precision() -> None:
+    exact = spectrum([0.3, 1.7, 500.0])
+    rounded = Counts(exact.counts, lambda t: absorbed(t).astype(np.float32).astype(float))
+    best = minimise(exact, np.array([0.1, 1.0, 1.0]), BOUNDS, SCALE)
+    found = minimise(rounded, np.array([0.1, 1.0, 1.0]), BOUNDS, SCALE)
+    assert found.converged
+    assert np.all(np.abs(found.best - best.best) < 0.02 * best.sigma)
+    assert found.sigma == pytest.approx(best.sigma, rel=1e-2)
+
+
 def test_covariance_is_that_of_many_data_sets() -> None:
     best = np.array([
         minimise(spectrum([0.5, 1.7, 20.0], seed), np.array([0.5, 1.7, 20.0]), BOUNDS, SCALE).best

@@ -5,7 +5,8 @@ import pytest
 from scipy import special, stats
 
 from xsurvey.errors import ParameterError
-from xsurvey.inference.nested import NestedParameters, nested_sampling
+from xsurvey.inference.nested import nested_sampling
+from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.inference.prior_set import PriorSet
 from xsurvey.inference.priors import Normal, Uniform
 

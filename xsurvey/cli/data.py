@@ -28,7 +28,7 @@ def list_command(json_path: Path | None) -> None:
         state = (
             f"installed: {dataset.path}"
             if installed
-            else f"not installed ({dataset.size / 1e6:.0f} MB)"
+            else f"not installed ({_megabytes(dataset.size)} MB)"
         )
         click.echo(f"{dataset.name}\n    {dataset.description}\n    {state}\n    {dataset.terms}")
         entries.append({"name": dataset.name, "installed": installed, "path": str(dataset.path)})
@@ -36,17 +36,23 @@ def list_command(json_path: Path | None) -> None:
 
 
 @data_command.command("install")
-@click.argument("name")
-def install_command(name: str) -> None:
-    """Install a data set; its checksum is verified, and a good copy is not fetched again.
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+def install_command(names: tuple[str, ...]) -> None:
+    """Install data sets; checksums are verified, and a good copy is not fetched again.
 
     \b
-    Example:
+    Examples:
       xsurvey data install msh15-52
+      xsurvey data install atomdb 3c273
     """
     from xsurvey.io.datasets import get_dataset, install, is_installed
 
-    dataset = get_dataset(name)
-    known = is_installed(dataset)
-    path = install(dataset)
-    click.echo(f"{path}: {'already installed' if known else 'installed'}, checksum verified")
+    for dataset in [get_dataset(name) for name in names]:
+        known = is_installed(dataset)
+        path = install(dataset)
+        click.echo(f"{path}: {'already installed' if known else 'installed'}, checksum verified")
+
+
+def _megabytes(size: int) -> str:
+    value = size / 1e6
+    return f"{value:.0f}" if value >= 1 else f"{value:.1g}"

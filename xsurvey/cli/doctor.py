@@ -47,7 +47,7 @@ def doctor_command(online: bool, json_path: Path | None) -> None:
     click.echo(f"\ndata in {data_directory()}")
     states = {name: is_installed(dataset) for name, dataset in DATASETS.items()}
     for name, good in states.items():
-        click.echo(f"  {name:<16}{'installed' if good else f'run `xsurvey data install {name}`'}")
+        click.echo(f"  {name:<20}{'installed' if good else f'run `xsurvey data install {name}`'}")
     archives, proxies = _archives(online)
     write_json(json_path, {
         "xsurvey": __version__, "python": platform.python_version(), "libraries": found,

@@ -1,26 +1,18 @@
 """The ``xsurvey`` command: its table of commands, and the one place that prints errors."""
 
 import errno
-import importlib
 import logging
 import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import click
 
-from xsurvey.errors import XSurveyError, nearest, printable
+from xsurvey.cli.lazy_group import CommandEntry, LazyGroup
+from xsurvey.errors import XSurveyError, printable
 
 EXIT_BUG, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
-
-
-class CommandEntry(NamedTuple):
-    """Where a command lives, and its line in ``xsurvey --help`` (so nothing is imported)."""
-
-    module: str
-    summary: str
 
 
 COMMANDS = {
@@ -36,31 +28,10 @@ COMMANDS = {
     "image": CommandEntry("xsurvey.cli.image", "Make a counts image and its exposure map."),
     "detect": CommandEntry("xsurvey.cli.detect", "Find and measure sources."),
     "lightcurve": CommandEntry("xsurvey.cli.lightcurve", "Bin a light curve, test if it varies."),
-    "spectrum": CommandEntry("xsurvey.cli.spectrum", "Extract spectra and their responses."),
+    "spectrum": CommandEntry("xsurvey.cli.spectrum", "Extract and fit spectra."),
     "simulate": CommandEntry("xsurvey.cli.simulate", "Write a simulated event file."),
     "catalog": CommandEntry("xsurvey.cli.catalog", "Query, match and export catalogs."),
 }
-
-
-class LazyGroup(click.Group):
-    """A group whose commands are imported when they are called."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the command names in the order of the table."""
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import and return a command; an unknown name gets the nearest known ones."""
-        if cmd_name not in COMMANDS:
-            raise click.UsageError(f"no command '{cmd_name}'; {nearest(cmd_name, COMMANDS)}")
-        module = importlib.import_module(COMMANDS[cmd_name].module)
-        command: click.Command = getattr(module, f"{cmd_name}_command")
-        return command
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the table of commands without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, entry.summary) for name, entry in COMMANDS.items()])
 
 
 def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
@@ -73,6 +44,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
 
 @click.group(
     cls=LazyGroup,
+    entries=COMMANDS,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     epilog="Start with `xsurvey info EVENTS`, or `xsurvey init sources > my.yaml` and "
     "`xsurvey run my.yaml`. Each command explains itself: `xsurvey detect --help`.",

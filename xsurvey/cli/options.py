@@ -147,6 +147,8 @@ def _default_text(field: FieldInfo) -> str:
         kind = typing.Annotated[kind, metadata]
     adapter: TypeAdapter[Any] = TypeAdapter(kind)
     value = adapter.dump_python(field.default, mode="json")
+    if value == {}:
+        return ""
     if isinstance(value, list):
         return ", ".join(str(v) for v in value)
     return str(value)

@@ -2,17 +2,19 @@
 
 import click
 
-from xsurvey.cli.spectrum_extract import extract_command
-from xsurvey.cli.spectrum_fit import fit_command
+from xsurvey.cli.lazy_group import CommandEntry, LazyGroup
+
+COMMANDS = {
+    "extract": CommandEntry(
+        "xsurvey.cli.spectrum_extract", "Extract spectra and their responses from event files."
+    ),
+    "fit": CommandEntry("xsurvey.cli.spectrum_fit", "Fit models to spectra."),
+}
 
 
-@click.group("spectrum")
+@click.group("spectrum", cls=LazyGroup, entries=COMMANDS)
 def spectrum_command() -> None:
-    """Extract spectra from event files.
+    """Extract and fit spectra.
 
     Spectra and responses are OGIP files, which XSPEC and Sherpa open.
     """
-
-
-spectrum_command.add_command(extract_command)
-spectrum_command.add_command(fit_command)

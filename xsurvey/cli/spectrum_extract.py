@@ -71,7 +71,7 @@ def extract_command(
     """
     from xsurvey.errors import printable
     from xsurvey.io.atomic import check_outputs
-    from xsurvey.pipelines.spectrum_files import (
+    from xsurvey.pipelines.spectra.extraction_files import (
         SpectrumInputs,
         product_paths,
         spectra_of_files,

@@ -8,6 +8,7 @@ import click
 
 from xsurvey.cli.options import json_option, step_options, write_json
 from xsurvey.inference.mcmc_parameters import MCMCParameters
+from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
 from xsurvey.spectra.models.settings import ModelSettings
 
@@ -31,17 +32,23 @@ def _companion(name: str, text: str) -> Callable[[Callable], Callable]:
     "--chain", type=click.Path(path_type=Path), metavar="FILE",
     help="Chain to write (HDF5), from which an interrupted run goes on.",
 )  # fmt: skip
+@click.option(
+    "--nested", is_flag=True,
+    help="Compute the evidence by nested sampling; every free parameter needs a --prior.",
+)  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
               help="Draw data, folded model and residuals (PNG).")  # fmt: skip
 @click.option("--corner", type=click.Path(path_type=Path), metavar="FILE",
               help="Draw the posterior of a chain (PNG).")  # fmt: skip
-@step_options(SpectrumFitParameters, ModelSettings, FluxParameters, MCMCParameters)
+@step_options(
+    SpectrumFitParameters, ModelSettings, FluxParameters, MCMCParameters, NestedParameters
+)
 @json_option
 def fit_command(
     spectra: tuple[Path, ...], background: tuple[Path, ...], arf: tuple[Path, ...],
-    rmf: tuple[Path, ...], mcmc: bool, chain: Path | None, seed: int, plot: Path | None,
-    corner: Path | None, parameters: tuple[Any, ...], json_path: Path | None,
+    rmf: tuple[Path, ...], mcmc: bool, nested: bool, chain: Path | None, seed: int,
+    plot: Path | None, corner: Path | None, parameters: tuple[Any, ...], json_path: Path | None,
 ) -> None:  # fmt: skip
     """Fit a model to spectra (OGIP PHA files).
 
@@ -57,29 +64,53 @@ def fit_command(
     Examples:
       xsurvey spectrum fit source.pha --model 'tbabs*powerlaw' --stat wstat --energy 0.5-7
       xsurvey spectrum fit a.pha b.pha --model 'constant*tbabs*apec' --untie constant.factor \\
-          --thaw constant.factor --freeze tbabs.nH=0.05 --abund wilm --energy 0.5-7
+          --freeze constant.factor=1 --freeze tbabs.nH=0.05 --abund wilm --energy 0.5-7
       xsurvey spectrum fit source.pha --model powerlaw --mcmc --chain chain.h5 --corner corner.png
     """
     from xsurvey.errors import ParameterError, printable
     from xsurvey.io.atomic import check_outputs
-    from xsurvey.pipelines.spectra_of_files import SpectrumFiles
-    from xsurvey.pipelines.spectrum_fit import draw, fit_spectrum_files
+    from xsurvey.pipelines.spectra.fit_files import fit_spectrum_files
+    from xsurvey.pipelines.spectra.reading import SpectrumFiles
 
-    fitting, settings, flux, sampling = parameters
+    fitting, settings, flux, sampling, nested_sampling = parameters
     files = SpectrumFiles(spectra, background, arf, rmf)
     for option, path in (("--chain", chain), ("--corner", corner)):
         if path is not None and not mcmc:
             raise ParameterError(option, "needs a chain", "give --mcmc too")
-    check_outputs([plot, corner, chain, json_path], files.given())
+    outputs = [plot, corner, chain, json_path]
+    check_outputs(outputs, files.given())
     result = fit_spectrum_files(
-        files, fitting, settings, flux, sampling if mcmc else None, seed=seed, chain_file=chain
+        files, fitting, settings, flux, seed=seed, outputs=outputs, intervals=not mcmc
     )
-    draw(result, plot, corner)
+    if nested:  # first: it refuses at once what has no priors
+        from xsurvey.pipelines.spectra.posterior import with_evidence
+
+        result = with_evidence(result, nested_sampling, seed)
+    if mcmc:
+        from xsurvey.pipelines.spectra.posterior import with_posterior
+
+        result, chains = with_posterior(result, sampling, seed=seed, chain_file=chain)
+        if corner is not None:
+            from xsurvey.report.chain_axes import corner_figure
+
+            _save(corner_figure(chains, result.fit.theta), corner)
+    if plot is not None:
+        from xsurvey.report.spectrum_axes import fit_figure
+
+        _save(fit_figure(result.fit, result.expression.text), plot)
     for line in _lines(result.summary):
         click.echo(line)
     for note in result.summary["notes"]:
         click.echo(f"xsurvey: note: {printable(note)}", err=True)
     write_json(json_path, result.summary)
+
+
+def _save(figure: Any, path: Path) -> None:
+    from xsurvey.io.atomic import atomic_output
+    from xsurvey.report.plate import png_bytes
+
+    with atomic_output(path) as temporary:
+        temporary.write_bytes(png_bytes(figure))
 
 
 def _lines(summary: dict[str, Any]) -> list[str]:
@@ -98,6 +129,10 @@ def _lines(summary: dict[str, Any]) -> list[str]:
         lines.append(f"  unabsorbed: {_value(row['unabsorbed'])}")
         if "luminosity" in row:
             lines.append(f"  luminosity: {_value(row['luminosity'])}")
+    if (check := summary.get("posterior_predictive")) is not None:
+        lines.append(f"posterior predictive: p = {check['p_value']:.2g} of {check['draws']} draws")
+    if (found := summary.get("evidence")) is not None:
+        lines.append(f"ln(evidence) = {found['log_evidence']:.3f} +- {found['error']:.3f}")
     return lines
 
 

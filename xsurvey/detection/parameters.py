@@ -1,5 +1,6 @@
 """Parameters of detection and photometry."""
 
+import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from xsurvey.missions import Mission
@@ -98,6 +99,12 @@ class PhotometryParameters(StepParameters):
         if self.aperture_fraction is not None:
             return self.aperture_fraction
         return mission.aperture_fraction if mission else _APERTURE_FRACTION
+
+    def annulus(self, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the radii of the background annulus of apertures of some radii, in arcsec."""
+        inner = self.annulus_inner * radius
+        outer = np.maximum(self.annulus_outer * radius, self.annulus_minimum)
+        return inner, np.maximum(outer, 1.5 * inner)
 
     @model_validator(mode="after")
     def _annulus_has_a_width(self) -> "PhotometryParameters":

@@ -38,6 +38,10 @@ class SourceFlag(IntFlag):
     EXTENDED_EMISSION = 32
     BACKGROUND_FROM_MAP = 64
     EXTENDED = 128
+    SPECTRUM_FAILED = 256
+    RESPONSE_APPROXIMATE = 512
+    SPECTRUM_AT_LIMIT = 1024
+    SPECTRUM_POOR_FIT = 2048
 
 
 @dataclass(frozen=True)
@@ -112,9 +116,7 @@ def apertures_for(
         psf if psf is not None and not wide else g for g, wide in zip(fitted, extended, strict=True)
     ]
     radius = _each(lambda p, t: p.radius(fraction, t), shapes, off_axis)
-    inner = parameters.annulus_inner * radius
-    outer = np.maximum(parameters.annulus_outer * radius, parameters.annulus_minimum)
-    outer = np.maximum(outer, 1.5 * inner)
+    inner, outer = parameters.annulus(radius)
     inner_outer = zip(shapes, off_axis, inner, outer, strict=True)
     annulus_fraction = np.array([
         float(p.encircled_fraction(o, t) - p.encircled_fraction(i, t)) for p, t, i, o in inner_outer

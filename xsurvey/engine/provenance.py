@@ -13,7 +13,8 @@ from xsurvey.engine.plan import OutputOf, Task
 
 _PACKAGES = (
     "xsurvey", "numpy", "scipy", "astropy", "photutils", "regions", "boost-histogram",
-    "cdshealpix", "pyarrow", "pydantic", "dask", "distributed", "xspectrampoline", "ixpeobssim",
+    "cdshealpix", "pyarrow", "pydantic", "dask", "distributed", "xspectrampoline", "emcee",
+    "dynesty", "ixpeobssim",
 )  # fmt: skip
 
 

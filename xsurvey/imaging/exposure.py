@@ -24,6 +24,8 @@ APPROXIMATE = "APPROX"
 _SAMPLE = 200_000
 _LARGEST_DITHER = 60.0  # arcsec; a larger scatter means that the map is no affine one
 _FEWEST_EVENTS = 50
+_CELL = 16.0  # arcsec: as far as dither moves
+_BRIGHT = 1.5  # times the median number of events in a cell
 
 
 def approximate_exposure(
@@ -81,12 +83,12 @@ def livetime_of_footprints(events: EventList, grid: ImageGrid) -> np.ndarray:
         Over all events.
     """
     mission = get_mission(events.observation.mission)
-    return _footprint(events, grid, mission, events.detector_livetime)
+    return _footprint(events, grid, mission, events.detector_livetime, balanced=True)
 
 
 def _footprint(
     events: EventList, grid: ImageGrid, mission: Mission, weight: Callable[[int], float],
-    hulls: bool = False,
+    hulls: bool = False, balanced: bool = False,
 ) -> np.ndarray:  # fmt: skip
     """Return the sum of the detectors' footprints times their weights, of coaligned ones the mean.
 
@@ -97,7 +99,7 @@ def _footprint(
     layout = None if hulls else mission.detector_columns
     parts = _by_detector(events, layout)
     for detector, columns in parts.items():
-        total += weight(detector) * _detector_footprint(columns, grid, layout)
+        total += weight(detector) * _detector_footprint(columns, grid, layout, balanced)
     if not events.coaligned:
         return total
     level = float(np.mean([weight(number) for number in events.gti]))
@@ -156,18 +158,20 @@ def _by_detector(
 
 
 def _detector_footprint(
-    columns: dict[str, np.ndarray], grid: ImageGrid, layout: DetectorColumns | None
-) -> np.ndarray:
+    columns: dict[str, np.ndarray], grid: ImageGrid, layout: DetectorColumns | None,
+    balanced: bool = False,
+) -> np.ndarray:  # fmt: skip
     if layout is not None and layout.x in columns and len(columns["x"]) >= _FEWEST_EVENTS:
-        footprint = _dithered_footprint(columns, grid, layout)
+        footprint = _dithered_footprint(columns, grid, layout, balanced)
         if footprint is not None:
             return footprint
     return _hull_footprint(columns["x"], columns["y"], grid)
 
 
 def _dithered_footprint(
-    columns: dict[str, np.ndarray], grid: ImageGrid, layout: DetectorColumns
-) -> np.ndarray | None:
+    columns: dict[str, np.ndarray], grid: ImageGrid, layout: DetectorColumns,
+    balanced: bool = False,
+) -> np.ndarray | None:  # fmt: skip
     place = np.column_stack([columns[layout.x], columns[layout.y], np.ones(len(columns["x"]))])
     place = place.astype(float)
     sky = np.column_stack([columns["x"], columns["y"]]).astype(float)
@@ -175,7 +179,10 @@ def _dithered_footprint(
     place, sky = place[known], sky[known]
     if len(place) < _FEWEST_EVENTS:
         return None
-    solution, _, rank, _ = np.linalg.lstsq(place, sky, rcond=None)
+    weight = _balance(sky * (grid.pixel_size / grid.sky_pixels)) if balanced else np.ones(len(sky))
+    solution, _, rank, _ = np.linalg.lstsq(
+        place * weight[:, None], sky * weight[:, None], rcond=None
+    )
     scatter = (sky - place @ solution) / grid.sky_pixels
     if rank < 3 or np.abs(np.linalg.det(solution[:2])) < 1e-6:
         return None
@@ -188,6 +195,27 @@ def _dithered_footprint(
     smeared = signal.fftconvolve(static, dither / dither.sum(), mode="same")
     smeared[smeared < 1e-3] = 0.0
     return np.minimum(smeared, 1.0)
+
+
+def _balance(place: np.ndarray) -> np.ndarray:
+    """Return weights of events that keep bright sources from deciding a fit, shape (n,).
+
+    A point source stays where it is on the sky while it moves over the detector: in a fit of sky
+    on detector coordinates it pulls the scale towards zero.
+
+    Parameters
+    ----------
+    place : ndarray, shape (n, 2)
+        Arcsec.
+    """
+    cell = np.floor(place / _CELL).astype(np.int64)
+    cell -= cell.min(axis=0)
+    _, which, number = np.unique(
+        cell[:, 1] * (cell[:, 0].max() + 1) + cell[:, 0], return_inverse=True, return_counts=True
+    )
+    most = _BRIGHT * float(np.median(number))
+    # residuals are multiplied by the root of an event's weight
+    return np.asarray(np.sqrt(np.minimum(1.0, most / number[which])))
 
 
 def _inside_detector(solution: np.ndarray, grid: ImageGrid, layout: DetectorColumns) -> np.ndarray:

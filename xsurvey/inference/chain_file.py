@@ -15,6 +15,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -62,7 +65,11 @@ def write_chains(path: str | os.PathLike[str], chains: Chains, state: SamplerSta
     OutputError
         The file cannot be written.
     """
-    with atomic_output(path) as temporary, h5py.File(temporary, "w") as file:
+    with (
+        atomic_output(path) as temporary,
+        _system_errors(),
+        h5py.File(temporary, "w", locking=False) as file,
+    ):
         for name in ("chain", "log_probability", "accepted"):
             file.create_dataset(name, data=getattr(chains, name))
         file.attrs["format"], file.attrs["format_version"] = FORMAT, FORMAT_VERSION
@@ -82,6 +89,18 @@ def write_chains(path: str | os.PathLike[str], chains: Chains, state: SamplerSta
         group.create_dataset("random_key", data=np.asarray(key, np.uint32))
         group.attrs["random_position"], group.attrs["random_has_gauss"] = position, has_gauss
         group.attrs["random_gauss"] = gauss
+
+
+@contextmanager
+def _system_errors() -> Iterator[None]:
+    """Give errors of the system their number and kind; HDF5 has it in the text only."""
+    try:
+        yield
+    except (RuntimeError, OSError) as error:
+        number = re.search(r"errno = (\d+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from error
 
 
 def read_chains(path: str | os.PathLike[str]) -> Chains:
@@ -108,7 +127,7 @@ def read_checkpoint(
     if not Path(path).is_file():
         raise InputError(path, "there is no such file", "give the file of a chain")
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             if file.attrs.get("format") != FORMAT:
                 raise InputError(path, "holds no chains", "give a file that the sampler has made")
             if file.attrs["format_version"] != FORMAT_VERSION:

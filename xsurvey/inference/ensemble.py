@@ -181,7 +181,9 @@ class _Run:
             _LOG.debug("%d steps: %s", at, "; ".join(verdict.failures) or "converged")
             if path is not None and at != checks[-1] and not verdict.converged:
                 write_chains(path, self.result(verdict), self.state)
-        result = self.result(self.judge(complete=True))
+        if verdict is None or "r_hat" not in verdict.diagnostics:
+            verdict = self.judge(complete=True)
+        result = self.result(verdict)
         if path is not None:
             write_chains(path, result, self.state)
         return result

@@ -13,6 +13,7 @@ from xsurvey.inference.statistic_target import Target
 
 _LADDER = np.array([0.0, 0.1, 1.0, 10.0, 100.0])
 _FIRST_DAMPING, _LARGEST_DAMPING, _SMALLEST_DAMPING = 1e-2, 1e7, 1e-7
+_NEAR = 1e-2
 _POOR, _POOR_STEPS = 1e-3, 6
 _SIMPLEX, _SMALLER, _POLISHES, _KINK_TOLERANCE = 0.3, 0.3, 5, 1e-4
 _PROBES, _SHORTFALL = (-3.0, -1.0, 1.0, 3.0), 0.4
@@ -45,6 +46,10 @@ class Search:
     tolerance: float
     max_iterations: int
     damping: float = _FIRST_DAMPING
+    central: bool = False
+    """Whether derivatives are from differences to both sides."""
+    known: tuple[np.ndarray, np.ndarray, np.ndarray] | None = None
+    """Where these derivatives were taken last, and what they are."""
     iterations: int = 0
     converged: bool = False
     message: str = ""
@@ -57,12 +62,17 @@ class Search:
             gradient, hessian = self.differentiate()
             step = bounded_step(gradient, hessian, 0.0, *self.room)
             expected = expected_decrease(gradient, hessian, step)
-            if expected < self.tolerance:
+            if expected < self.tolerance and self.central:
                 self.converged, self.message = True, "converged"
                 return
-            decrease = self.advance(gradient, hessian)
+            decrease = 0.0 if expected < self.tolerance else self.advance(gradient, hessian)
             poor = poor + 1 if decrease < _POOR * expected else 0
             if decrease > self.tolerance and poor < _POOR_STEPS:
+                self.central |= expected < _NEAR
+                continue
+            if not self.central:
+                # differences to one side are off where models bend
+                self.central, poor = True, 0
                 continue
             # the quadratic form promises what the statistic does not keep
             if polishes == _POLISHES:
@@ -80,9 +90,14 @@ class Search:
         """Largest steps down and up that the bounds allow."""
         return self.target.lower - self.theta, self.target.upper - self.theta
 
-    def differentiate(self, central: bool = False) -> tuple[np.ndarray, np.ndarray]:
+    def differentiate(self) -> tuple[np.ndarray, np.ndarray]:
         """Return gradient and Fisher matrix, and take the widths from the latter."""
-        gradient, hessian = self.target.derivatives(self.theta, self.model, self.widths, central)
+        if self.central and self.known is not None and np.array_equal(self.known[0], self.theta):
+            return self.known[1:]
+        gradient, hessian = self.target.derivatives(
+            self.theta, self.model, self.widths, self.central
+        )
+        self.known = (self.theta, gradient, hessian) if self.central else None
         diagonal = np.diag(hessian)
         with np.errstate(all="ignore"):
             widths = np.sqrt(2 / diagonal)
@@ -161,6 +176,7 @@ class Search:
         bool
             Whether something lower was found.
         """
+        self.central = True
         gradient, hessian = self.differentiate()
         covariance, _, _ = self.covariance(gradient, hessian)
         known = np.flatnonzero(np.isfinite(np.diag(covariance)))
@@ -179,7 +195,7 @@ class Search:
             return False
         other = replace(
             self, theta=places[best], model=models[best], total=float(totals[best]),
-            damping=_FIRST_DAMPING, converged=False,
+            damping=_FIRST_DAMPING, converged=False, central=False,
         )  # fmt: skip
         other.run()
         self.iterations = other.iterations
@@ -202,7 +218,8 @@ class Search:
 
     def result(self) -> Minimum:
         """Return what was found; the covariance is from differences to both sides."""
-        gradient, hessian = self.differentiate(central=True)
+        self.central = True
+        gradient, hessian = self.differentiate()
         covariance, free, undetermined = self.covariance(gradient, hessian)
         return Minimum(
             best=self.theta, statistic=self.total, covariance=covariance, gradient=gradient,

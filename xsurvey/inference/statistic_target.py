@@ -10,7 +10,7 @@ import numpy as np
 Penalty = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray, np.ndarray]]
 """What priors add: (b, k) to values (b,), gradients (b, k) and curvatures (b, k)."""
 
-_FORWARD, _CENTRAL = 1e-3, 3e-2
+_FORWARD, _CENTRAL = 1e-2, 3e-2
 # of a standard deviation: far above the models' rounding, below where they bend
 _ROUNDING = 1e-9
 

@@ -265,6 +265,10 @@ class Mission(ABC):
         """
         return None
 
+    def responses_version(self) -> str:
+        """Return what tells versions of `response_files` apart, for the keys of results."""
+        return ""
+
     def area_includes(self, header: Mapping[str, Any], columns: Sequence[str]) -> frozenset[str]:
         """Tell what an effective area of the user's already includes.
 

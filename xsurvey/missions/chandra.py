@@ -14,7 +14,7 @@ import numpy as np
 from astropy.wcs import WCS
 
 from xsurvey.events import EventList, GoodTimeIntervals, Observation
-from xsurvey.io.datasets import resolve
+from xsurvey.io.datasets import DATASETS, resolve
 from xsurvey.io.fits_file import FitsFile, Table
 from xsurvey.missions.base import Detector, DetectorColumns, Mission, SimulatedFacts
 from xsurvey.missions.reading import (
@@ -184,6 +184,11 @@ class Chandra(Mission):
             (resolve(f"data:chandra-{name}-arf"),),
             approximate=f"area of {name.upper()} near the aim point in {year}, whatever the date",
         )
+
+    def responses_version(self) -> str:
+        """Return the hashes of the areas in the registry of datasets."""
+        files = [DATASETS[f"chandra-{name}-arf"].files[0] for name in ("acis-i", "acis-s")]
+        return " ".join(file.sha256[:16] for file in files)
 
     def area_includes(self, header: Mapping[str, Any], columns: Sequence[str]) -> frozenset[str]:
         """Tell by the tool that wrote it: CIAO's make areas for a place or a region."""

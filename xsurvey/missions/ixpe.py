@@ -19,7 +19,7 @@ from xsurvey.events import EventList, GoodTimeIntervals, Observation
 from xsurvey.io.fits_file import FitsFile, Table, open_fits
 from xsurvey.io.table_wcs import wcs_from_columns
 from xsurvey.missions.base import Detector, Mission, SimulationRequest
-from xsurvey.missions.ixpe_responses import response_files
+from xsurvey.missions.ixpe_responses import package_version, response_files
 from xsurvey.missions.ixpe_simulation import UNITS, recorded_counts, simulate_units
 from xsurvey.missions.reading import (
     TableSource,
@@ -164,6 +164,10 @@ class Ixpe(Mission):
         simulated = open_fits(events.observation.path).find("MONTE_CARLO")
         named = header_text(simulated[0], "IRFNAME") if simulated else ""
         return response_files(list(events.gti), events.observation.date(start), named)
+
+    def responses_version(self) -> str:
+        """Return the version of the package that has the pseudo-CALDB, empty without it."""
+        return package_version()
 
     def detectors(self) -> Sequence[Detector]:
         """Return three squares of 12.9' that lie on each other."""

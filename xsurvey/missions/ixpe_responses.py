@@ -5,6 +5,7 @@ The package is found without importing it, which would make folders in the user'
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import re
 from collections.abc import Sequence
@@ -31,6 +32,14 @@ def package_folder(remedy: str) -> Path:
     if spec is None or not spec.submodule_search_locations:
         raise MissingDataError("ixpeobssim", "is not installed", remedy)
     return Path(next(iter(spec.submodule_search_locations)))
+
+
+def package_version() -> str:
+    """Return the version of ixpeobssim, empty where it is not installed."""
+    try:
+        return importlib.metadata.version("ixpeobssim")
+    except importlib.metadata.PackageNotFoundError:
+        return ""
 
 
 def response_files(units: Sequence[int], date: str, named: str = "") -> ResponseFiles:

@@ -92,12 +92,15 @@ def corner_figure(chains: Chains, truths: np.ndarray | None = None) -> Figure:
     ]
     figure = corner.corner(
         samples, labels=list(chains.names), quantiles=(0.1587, 0.5, 0.8413), show_titles=True,
-        range=ranges, truths=truths, truth_color=STAMP_COLOUR, color=TRUE_COLOUR, title_fmt=".3g",
+        range=ranges, truths=truths if number > 1 else None, truth_color=STAMP_COLOUR,
+        color=TRUE_COLOUR, title_fmt=".3g",
         levels=(1 - np.exp(-0.5), 1 - np.exp(-2.0)), plot_datapoints=False, fill_contours=False,
         label_kwargs={"color": INK, "size": TEXT_SIZE},
         title_kwargs={"color": INK, "size": TEXT_SIZE - 2}, fig=new_figure(size, size),
         no_fill_contours=True, contour_kwargs={"colors": TRUE_COLOUR},
     )  # fmt: skip
+    if number == 1 and truths is not None:  # which corner itself cannot do
+        figure.axes[0].axvline(truths[0], color=STAMP_COLOUR)
     for axes in figure.axes:
         axes.set_facecolor(PLATE)
         axes.tick_params(colors=INK, labelsize=TEXT_SIZE - 3, which="both")

@@ -9,6 +9,49 @@ from astropy.table import Table
 
 
 @dataclass(frozen=True)
+class SpectrumReport:
+    """A spectrum that was fitted, or should have been.
+
+    Attributes
+    ----------
+    name : str
+        Of a region, or ``source_0001``.
+    number : int
+        Of a source, as its ``source_id`` ends; 0 for regions.
+    model : str
+    status : {'fitted', 'failed', 'piled_up'}
+    cause : str
+        Why there is no fit.
+    fit : mapping or None
+        As ``xsurvey spectrum fit --json`` writes it.
+    counts, net_counts, exposure, area : float or None
+        Of the region; s and deg2.
+    responses : mapping of str to str
+        A line on each response.
+    approximate : bool
+        Whether one of them is approximate.
+    notes : sequence of str
+    figure : path or None
+        PNG of the folded spectrum and its residuals.
+    """
+
+    name: str
+    number: int
+    model: str
+    status: str
+    cause: str
+    fit: Mapping[str, Any] | None = None
+    counts: float | None = None
+    net_counts: float | None = None
+    exposure: float | None = None
+    area: float | None = None
+    responses: Mapping[str, str] = field(default_factory=dict)
+    approximate: bool = False
+    notes: Sequence[str] = ()
+    figure: Path | None = None
+
+
+@dataclass(frozen=True)
 class TargetReport:
     """One observation or field of a run.
 
@@ -27,6 +70,8 @@ class TargetReport:
     sources : astropy.table.Table
         The rows of this target, in the columns of the schema ``sources``; any column but
         ``ra`` and ``dec`` may be absent.
+    spectra : sequence of SpectrumReport
+        Regions, then sources.
     """
 
     name: str
@@ -37,6 +82,7 @@ class TargetReport:
     exposure: Path
     background: Path
     sources: Table
+    spectra: Sequence[SpectrumReport] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
+TIMES = "\N{MULTIPLICATION SIGN}"
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from xsurvey.report.display import viewport
 from xsurvey.report.figures import field_figure, is_approximate, map_figure
 from xsurvey.report.numbers import DASH, duration_text, en_dashes
 from xsurvey.report.plate import DPI, data_uri, png_bytes
+from xsurvey.report.spectra import SpectraPage, spectra_page
 from xsurvey.report.table import SourceTable, is_marginal, source_table
 
 _ROWS = 3000
@@ -33,15 +34,16 @@ class Detail:
     field_width: float
     map_width: float
     cut_outs: int
+    spectra: int = 0
 
 
 def detail_for(targets: int, index: int) -> Detail:
     """Return how much of a target is shown, so that the page stays below about 15 MB."""
     if targets <= 4:
-        return Detail(12.0, 7.0, 60)
+        return Detail(12.0, 7.0, 60, 30)
     if targets <= 12:
-        return Detail(7.5, 4.5, 16)
-    return Detail(5.5, 0, 0) if index < 24 else Detail(0, 0, 0)
+        return Detail(7.5, 4.5, 16, 6)
+    return Detail(5.5, 0, 0, 1) if index < 24 else Detail(0, 0, 0)
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class TargetPage:
     field_image: Picture | None = None
     maps: list[Picture] = field(default_factory=list)
     cut_outs: list[Picture] = field(default_factory=list)
+    spectra: SpectraPage | None = None
 
     @property
     def cut_out_numbers(self) -> set[int]:
@@ -97,9 +100,11 @@ def target_page(target: TargetReport, index: int, targets: int) -> TargetPage:
     known: dict[str, Any] = {
         "anchor": f"t{index + 1}", "name": target.name, "title": target.title,
         "facts": target.facts, "warnings": target.warnings, "table": table, "marginal": marginal,
+        "spectra": spectra_page(target.spectra, 0),
     }  # fmt: skip
     try:
-        return TargetPage(**known, **_pictures(target, known["anchor"], detail_for(targets, index)))
+        pictures = _pictures(target, known["anchor"], detail_for(targets, index))
+        return TargetPage(**{**known, **pictures})
     except XSurveyError as error:
         return TargetPage(**known, problem=str(error))
 
@@ -124,6 +129,7 @@ def _pictures(target: TargetReport, anchor: str, detail: Detail) -> dict[str, An
             )
             for path, kind in ((target.exposure, "exposure"), (target.background, "background"))
         ]  # fmt: skip
+    shown["spectra"] = spectra_page(target.spectra, detail.spectra)
     shown["cut_outs"] = [
         Picture(
             data_uri(png_bytes_), f"Counts around source {number}", f"{side:.0f}″",

@@ -20,6 +20,7 @@ from xsurvey.report.plate import (
     new_figure,
 )
 from xsurvey.spectra.dataset import Dataset
+from xsurvey.spectra.fit import Fit
 
 _WIDTH, _HEIGHT = 9.0, 6.0
 _COUNTS_A_POINT = 15.0
@@ -55,7 +56,7 @@ class DisplayBins:
 def display_bins(
     dataset: Dataset, model: np.ndarray, counts_a_point: float = _COUNTS_A_POINT
 ) -> DisplayBins:
-    """Join neighbouring groups for display.
+    """Join neighbouring groups for display, in the order of their energies.
 
     Parameters
     ----------
@@ -65,13 +66,14 @@ def display_bins(
     counts_a_point : float
         Joined until there are so many.
     """
-    first = _joined(dataset, counts_a_point)
+    order = np.argsort(dataset.energy_low, kind="stable")
+    lows, highs = dataset.energy_low[order], dataset.energy_high[order]
+    first = _joined(lows, highs, dataset.counts[order], counts_a_point)
 
     def total(values: np.ndarray) -> np.ndarray:
-        return np.add.reduceat(values, first)
+        return np.add.reduceat(values[order], first)
 
-    ends = np.append(first[1:], len(dataset.counts)) - 1
-    low, high = dataset.energy_low[first], dataset.energy_high[ends]
+    low, high = lows[first], np.maximum.reduceat(highs, first)
     scale = dataset.exposure * np.maximum(high - low, 1e-12)
     counts, expected = total(dataset.counts), total(model)
     background = np.zeros(len(first))
@@ -83,24 +85,33 @@ def display_bins(
         data_variance = np.maximum(counts, 1.0)
         model_variance = np.maximum(expected + background, 1e-10) + variance
     else:
-        data_variance = model_variance = total(dataset.statistical_error**2)
+        data_variance = total(dataset.statistical_error**2)
+        model_variance = data_variance + variance
     return DisplayBins(
         low, high, (counts - background) / scale, np.sqrt(data_variance + variance) / scale,
         expected / scale, (counts - background - expected) / np.sqrt(model_variance),
     )  # fmt: skip
 
 
-def _joined(dataset: Dataset, counts_a_point: float) -> np.ndarray:
+def _joined(
+    low: np.ndarray, high: np.ndarray, counts: np.ndarray, counts_a_point: float
+) -> np.ndarray:
+    """Return the first group of each point."""
     first, held = [0], 0.0
-    for i in range(len(dataset.counts)):
-        low = dataset.energy_low[first[-1]]
-        apart = i > 0 and dataset.energy_low[i] > dataset.energy_high[i - 1] * (1 + 1e-6) + 1e-9
-        wide = dataset.energy_high[i] - low > _WIDEST * max(low, 1e-3)
-        if i > first[-1] and (held >= counts_a_point or wide or apart):
+    apart = _apart(low, high)
+    for i in range(1, len(counts)):
+        held += float(counts[i - 1])
+        begin = low[first[-1]]
+        wide = high[i] - begin > _WIDEST * max(begin, 1e-3)
+        if held >= counts_a_point or wide or apart[i - 1]:
             first.append(i)
             held = 0.0
-        held += float(dataset.counts[i])
     return np.array(first)
+
+
+def _apart(low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Tell after which bins there is a gap, shape (n - 1,)."""
+    return np.asarray(low[1:] > high[:-1] * (1 + 1e-6) + 1e-9)
 
 
 def draw_spectrum(
@@ -130,9 +141,7 @@ def draw_spectrum(
     positive = np.concatenate((bins.rate[bins.rate > 0], bins.model[bins.model > 0]))
     if len(positive):
         axes.set_yscale("log")
-        low, high = axes.get_ylim()
-        if axes.get_lines() and np.isfinite([low, high]).all():
-            axes.set_ylim(0.4 * float(np.percentile(positive, 1)), 2.5 * float(positive.max()))
+        axes.set_ylim(0.4 * float(np.percentile(positive, 1)), 2.5 * float(positive.max()))
     axes.set_ylabel("count s⁻¹ keV⁻¹")
     return axes
 
@@ -158,7 +167,7 @@ def draw_residuals(
     _prepare(axes)
     axes.axhline(0, color=STAMP_COLOUR, linewidth=1.0)
     _points(axes, bins, bins.residual, np.ones(len(bins.residual)), colour, None)
-    axes.set_ylabel("(data - model) / error")
+    axes.set_ylabel("residual / error")
     axes.set_xlabel("Energy (keV)")
     return axes
 
@@ -225,14 +234,24 @@ def spectrum_figure(
     figure = new_figure(_WIDTH, _HEIGHT)
     upper = figure.add_axes((0.1, 0.36, 0.87, 0.57))
     lower = figure.add_axes((0.1, 0.1, 0.87, 0.25), sharex=upper)
+    limits = []
     for number, (dataset, model) in enumerate(zip(datasets, models, strict=True)):
         colour = _COLOURS[number % len(_COLOURS)]
         draw_spectrum(upper, dataset, model, colour=colour)
         draw_residuals(lower, dataset, model, colour=colour)
+        limits.append(upper.get_ylim())
+    upper.set_ylim(min(low for low, _ in limits), max(high for _, high in limits))
     upper.tick_params(labelbottom=False, which="both")
     upper.set_title(title, loc="left", color=INK, size=TEXT_SIZE)
     upper.legend(frameon=False, labelcolor=INK, fontsize=TEXT_SIZE - 2)
     return figure
+
+
+def fit_figure(fit: Fit, title: str = "") -> Figure:
+    """Return the figure of all spectra of a fit with the folded models at its best."""
+    likelihood = fit.likelihood
+    models = [m[0] for m in likelihood.source_by_member(fit.theta[None, :])]
+    return spectrum_figure([m.dataset for m in likelihood.members], models, title)
 
 
 def _prepare(axes: Axes) -> None:
@@ -257,8 +276,8 @@ def _points(
 
 
 def _steps(axes: Axes, bins: DisplayBins, value: np.ndarray, colour: str) -> None:
-    apart = np.flatnonzero(bins.energy_low[1:] > bins.energy_high[:-1] * (1 + 1e-6) + 1e-9) + 1
-    for part in np.split(np.arange(len(value)), apart):
+    gaps = np.flatnonzero(_apart(bins.energy_low, bins.energy_high)) + 1
+    for part in np.split(np.arange(len(value)), gaps):
         edges = np.append(bins.energy_low[part], bins.energy_high[part[-1]])
         axes.stairs(
             value[part], edges, color=STAMP_COLOUR if colour == TRUE_COLOUR else colour,

@@ -14,7 +14,7 @@ from xsurvey.spectra.effective_area_nuisance import EffectiveAreaNuisance
 from xsurvey.spectra.fit_parameters import SpectrumFitParameters
 from xsurvey.spectra.joint_background import JointBackground, joint_background
 from xsurvey.spectra.likelihood import Member, SpectralLikelihood
-from xsurvey.spectra.models.definitions import ParameterDefinition
+from xsurvey.spectra.models.definitions import NORM, ParameterDefinition
 from xsurvey.spectra.models.evaluator import ModelEvaluator
 from xsurvey.spectra.models.expression import Expression
 from xsurvey.spectra.models.settings import ModelSettings
@@ -197,30 +197,45 @@ def model_parameters(
         raise ParameterError(
             "untie", "there is only one spectrum", "leave it out or give several spectra"
         )
-    rows = [_parameter(p.name, p.definition) for p in expression.parameters]
+    aliases = _aliases(expression)
+    rows = [
+        _parameter(p.name, p.definition, alias)
+        for p, alias in zip(expression.parameters, aliases, strict=True)
+    ]
     columns = [np.arange(len(rows))]
     for number in range(2, spectra + 1):
         own = columns[0].copy()
         for place in dict.fromkeys(loose):
             parameter = expression.parameters[place]
             own[place] = len(rows)
-            rows.append(_parameter(f"{number}:{parameter.name}", parameter.definition))
+            alias = f"{number}:{aliases[place]}" if aliases[place] else ""
+            rows.append(_parameter(f"{number}:{parameter.name}", parameter.definition, alias))
         columns.append(own)
     return ParameterSet(rows), columns
 
 
-def _parameter(name: str, definition: ParameterDefinition) -> FitParameter:
+def _aliases(expression: Expression) -> list[str]:
+    """Return the parameters' names with the whole name of their model, which may be shortened.
+
+    Empty where a model is there twice.
+    """
+    models = [component.definition.name for component in expression.components]
+    return [
+        f"{component.definition.name}.{parameter.name}"
+        if models.count(component.definition.name) == 1
+        else ""
+        for component in expression.components
+        for parameter in component.definition.parameters
+    ]
+
+
+def _parameter(name: str, definition: ParameterDefinition, alias: str) -> FitParameter:
     return FitParameter(
         name=name, value=definition.default, minimum=definition.hard_min,
         maximum=definition.hard_max, unit=definition.unit,
         frozen=definition.frozen or definition.switch, step=definition.delta,
-        is_norm=definition.name == "norm",
+        is_norm=definition == NORM, fittable=not definition.switch, alias=alias,
     )  # fmt: skip
-
-
-def component_of(parameter_name: str) -> str:
-    """Return the component of ``2:component.parameter``."""
-    return parameter_name.rpartition(":")[2].partition(".")[0]
 
 
 def absorbing_columns(expression: Expression) -> Sequence[int]:

@@ -9,10 +9,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from xsurvey.errors import InputError, ParameterError
+from xsurvey.io.ogip.energies import match_channels
 from xsurvey.io.ogip.types import PhaSpectrum
 from xsurvey.spectra import grouping as groups
 from xsurvey.spectra.grouping import Grouping
 from xsurvey.spectra.response import FoldingMatrix, Response
+from xsurvey.spectra.statistics.wstat import grouped_time, scaled_time
 from xsurvey.units import EnergyBand
 
 _BAD = (1, 5)
@@ -37,6 +39,8 @@ class BackgroundCounts:
         Counts before grouping, in all channels.
     channel_scale : ndarray, shape (c,)
         Source counts that a background count in a channel stands for.
+    channels : ndarray of int, shape (c,)
+        Their numbers.
     """
 
     name: str
@@ -46,6 +50,7 @@ class BackgroundCounts:
     error: np.ndarray
     channel_counts: np.ndarray
     channel_scale: np.ndarray
+    channels: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -119,7 +124,8 @@ def make_dataset(
         How channels are grouped: ``none``, ``file``, ``opt``, ``minN`` (source counts) or ``bminN``
         (background counts).
     bands : sequence of EnergyBand
-        Groups that overlap one of them are kept; all if there is none.
+        Groups that overlap one of them are kept; all if there is none. Groups of the file may
+        reach beyond them, others are made of the channels that overlap them.
     background : PhaSpectrum, optional
         Of the same channels.
     whole_range : bool
@@ -132,21 +138,24 @@ def make_dataset(
     ParameterError
         Unknown rule, or one that needs what is not there.
     """
-    positions = _positions(spectrum, response)
-    low, high = response.channel_low[positions], response.channel_high[positions]
-    notes = list(spectrum.warnings)
+    rmf = response.redistribution
+    positions = match_channels(spectrum, rmf)
+    low, high = rmf.channel_low[positions], rmf.channel_high[positions]
+    notes = [f"{spectrum.path.name}: {warning}" for warning in spectrum.warnings]
     if background is not None:
         background = _same_channels(spectrum, background)
-        notes.extend(background.warnings)
+        notes += [f"{background.path.name}: {warning}" for warning in background.warnings]
     good = _good(spectrum, rule, background)
-    grouping = _grouped(rule, spectrum, background, response, positions, good)
-    grouping = _noticed(grouping, low, high, bands)
-    if not len(grouping.first):
-        shown = " ".join(str(b) for b in bands) or "all"
-        raise InputError(
-            spectrum.path, f"no good channel is left ({shown} keV of {low.min():g}-{high.max():g})",
-            "widen the energy range",
-        )  # fmt: skip
+    # groups that are made here end at the edges of the bands
+    usable = good if rule == "file" else good & _overlapping(low, high, bands)
+    try:
+        made = _grouped(rule, spectrum, background, response, positions, usable)
+    except ValueError as refused:
+        raise InputError(spectrum.path, str(refused), f"do without --group {rule}") from None
+    grouping = _noticed(made, low, high, bands)
+    if not len(grouping):
+        span = (low.min(), high.max())
+        raise _nothing_left(spectrum, rule, bands, good, usable, made, span)
     weight = spectrum.exposure * spectrum.areascal
     folding = FoldingMatrix(response, positions, grouping, weight, whole_range)
     error = spectrum.statistical_error
@@ -172,24 +181,20 @@ def make_dataset(
     )  # fmt: skip
 
 
-def _positions(spectrum: PhaSpectrum, response: Response) -> np.ndarray:
-    order = np.argsort(response.channels, kind="stable")
-    known = response.channels[order]
-    found = np.searchsorted(known, spectrum.channels)
-    inside = found < len(known)
-    match = inside.copy()
-    match[inside] = known[found[inside]] == spectrum.channels[inside]
-    if not match.all():
-        raise InputError(
-            spectrum.path, f"has channels {_span(spectrum.channels)}, the response "
-            f"{_span(response.channels)}", "give the response of this detector",
-        )  # fmt: skip
-    if spectrum.detector_channels != len(response.channels):
-        raise InputError(
-            spectrum.path, f"is of a detector with {spectrum.detector_channels} channels, the "
-            f"response has {len(response.channels)}", "give the response of this detector",
-        )  # fmt: skip
-    return order[found]
+def _nothing_left(
+    spectrum: PhaSpectrum, rule: str, bands: Sequence[EnergyBand], good: np.ndarray,
+    usable: np.ndarray, grouping: Grouping, span: tuple[float, float],
+) -> InputError:  # fmt: skip
+    """Return the error that says why there is no group to fit."""
+    if not good.any():
+        cause, remedy = "has no good channel", "look at QUALITY of spectrum and background"
+    elif usable.any() and not len(grouping):
+        cause, remedy = f"makes no group by '{rule}'", "group by fewer counts, or by 'none'"
+    else:
+        shown = " ".join(str(b) for b in bands)
+        cause = f"has no good channel in {shown} keV (its channels are {span[0]:g}-{span[1]:g} keV)"
+        remedy = "give another energy range"
+    return InputError(spectrum.path, cause, remedy)
 
 
 def _span(channels: np.ndarray) -> str:
@@ -234,7 +239,8 @@ def _grouped(
             )
         return groups.group_by_file(spectrum.grouping, ~good)
     if rule == "opt":
-        width = response.channel_high - response.channel_low
+        rmf = response.redistribution
+        width = rmf.channel_high - rmf.channel_low
         fwhm = groups.fwhm_in_channels(response.matrix, width)[positions]
         return groups.group_optimal(spectrum.counts, fwhm, good)
     if match[2]:
@@ -249,18 +255,20 @@ def _grouped(
 def _noticed(
     grouping: Grouping, low: np.ndarray, high: np.ndarray, bands: Sequence[EnergyBand]
 ) -> Grouping:
-    if not bands:
-        return grouping
-    group_low, group_high = groups.group_energies(grouping, low, high)
-    kept = np.zeros(len(group_low), dtype=bool)
+    inside = _overlapping(*groups.group_energies(grouping, low, high), bands)
+    return Grouping(grouping.first[inside], grouping.last[inside])
+
+
+def _overlapping(low: np.ndarray, high: np.ndarray, bands: Sequence[EnergyBand]) -> np.ndarray:
+    """Tell which energies overlap a band; all do if there is none."""
+    kept = np.full(len(low), not bands)
     for band in bands:
-        kept |= (group_high > band.minimum) & (group_low < band.maximum)
-    return Grouping(grouping.first[kept], grouping.last[kept])
+        kept |= (high > band.minimum) & (low < band.maximum)
+    return kept
 
 
 def _time(spectrum: PhaSpectrum, grouping: Grouping) -> np.ndarray:
-    """Return exposure x AREASCAL x BACKSCAL of groups: the mean over their channels."""
-    return groups.sum_groups(_channel_time(spectrum), grouping) / (grouping.last - grouping.first)
+    return grouped_time(_channel_time(spectrum), grouping.first, grouping.last)
 
 
 def _background_counts(
@@ -271,12 +279,14 @@ def _background_counts(
     counts = groups.sum_groups(background.counts, grouping)
     given = background.statistical_error
     variance = counts if given is None else groups.sum_groups(given**2, grouping)
-    scale = _channel_time(spectrum) / _channel_time(background)
+    there = _channel_time(background)
+    # where the background's is zero the channel is bad, and in no group
+    scale = np.divide(_channel_time(spectrum), there, out=np.zeros(len(there)), where=there > 0)
     return BackgroundCounts(
         background.path.name, counts, _time(background, grouping), background.exposure,
-        np.sqrt(variance), background.counts, scale,
+        np.sqrt(variance), background.counts, scale, background.channels,
     )  # fmt: skip
 
 
 def _channel_time(spectrum: PhaSpectrum) -> np.ndarray:
-    return np.asarray(spectrum.exposure * spectrum.areascal * spectrum.backscal)
+    return scaled_time(spectrum.exposure, spectrum.backscal, spectrum.areascal)

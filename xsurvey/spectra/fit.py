@@ -97,13 +97,10 @@ def fit_spectra(
     """
     parameters = likelihood.parameters
     begin = choose_starts(likelihood, starts)
+    if not np.isfinite(likelihood.statistic(begin)).any():
+        raise _impossible(likelihood, begin[:1])
     if not len(parameters.free):
         return _nothing_free(likelihood, confidence)
-    if not np.isfinite(likelihood.statistic(begin)).any():
-        raise InputError(
-            "model", "predicts no counts that could give these data at the start values",
-            "give other start values (--set), or another model",
-        )  # fmt: skip
     best = _minimum(likelihood, begin)
     notes: list[str] = []
     found: dict[int, Interval] = {}
@@ -118,12 +115,32 @@ def fit_spectra(
             notes.append("intervals kept finding better fits: the best fit is not certain")
     if not best.converged:
         notes.append(f"the fit did not converge ({best.message})")
+    names = np.array(parameters.free_names)
+    if best.undetermined.any():
+        lost = ", ".join(names[best.undetermined])
+        notes.append(f"the data do not determine {lost}: freeze one of them, or give it a prior")
+    if best.at_bounds.any():
+        notes.append(f"at a limit: {', '.join(names[best.at_bounds])}")
     statistic = float(likelihood.statistic(best.best[None, :])[0])
     return Fit(likelihood, best.best, statistic, best, found, confidence, tuple(notes))
 
 
+def _impossible(likelihood: SpectralLikelihood, theta: np.ndarray) -> InputError:
+    """Return the error that tells where data and model contradict each other."""
+    for dataset, low, high, counts in likelihood.impossible_groups(theta):
+        return InputError(
+            dataset.name, f"has {counts:g} counts at {low:.3g}-{high:.3g} keV, where the model "
+            "gives none through the response", "narrow the energies (--energy), or change the "
+            "model or its start values (--set)",
+        )  # fmt: skip
+    return InputError(
+        "model", "predicts no counts that could give these data at the start values",
+        "give other start values (--set), or another model",
+    )  # fmt: skip
+
+
 def _minimum(likelihood: SpectralLikelihood, starts: np.ndarray) -> Minimum:
-    scale = _scale(likelihood, starts[0])
+    scale = typical_changes(likelihood, starts[0])
     return minimise_from(
         likelihood, starts, likelihood.parameters.bounds, scale, likelihood.penalty
     )[0]
@@ -141,8 +158,8 @@ def _nothing_free(likelihood: SpectralLikelihood, confidence: float) -> Fit:
     return Fit(likelihood, theta, statistic, minimum, {}, confidence)
 
 
-def _scale(likelihood: SpectralLikelihood, theta: np.ndarray) -> np.ndarray:
-    """Return sizes by which parameters change."""
+def typical_changes(likelihood: SpectralLikelihood, theta: np.ndarray) -> np.ndarray:
+    """Return by how much the free parameters change in a fit, shape (k,)."""
     steps = likelihood.parameters.steps
     norms = [likelihood.parameters.parameters[i].is_norm for i in likelihood.parameters.free]
     size = np.abs(theta)
@@ -154,7 +171,7 @@ def _all_intervals(
 ) -> tuple[dict[int, Interval], np.ndarray | None]:
     """Return the intervals, or where one of them met a better fit."""
     bounds = likelihood.parameters.bounds
-    scale = _scale(likelihood, best.best)
+    scale = typical_changes(likelihood, best.best)
     found = {}
     for index in range(len(best.best)):
         interval, better = _interval(likelihood, best, index, bounds, scale, delta)
@@ -212,13 +229,13 @@ def flux_interval(
     value = float(flux(fit.values[None, :])[0])
     if not len(theta):
         return value, Interval(value, value), "fixed"
-    bounds, scale = likelihood.parameters.bounds, _scale(likelihood, theta)
+    bounds, scale = likelihood.parameters.bounds, typical_changes(likelihood, theta)
     sigma = _flux_sigma(fit, flux, bounds, scale)
     index = _leading_norm(fit, flux, value)
-    if index is None:
-        half = sigma * np.sqrt(profile_delta(confidence))
-        return value, Interval(max(value - half, 0.0), value + half, value < half), "linear"
     reference = max(value, sigma)
+    linear = (value, _linear_interval(value, sigma, confidence), "linear")
+    if index is None or not reference > 0:
+        return linear
     objective = FluxObjective(
         likelihood, flux, index, (float(bounds[0][index]), float(bounds[1][index])), reference
     )
@@ -230,18 +247,21 @@ def flux_interval(
     minimum = replace(fit.minimum, best=start, covariance=covariance)
     found, better = _interval(objective, minimum, index, limits, sizes, profile_delta(confidence))
     if better is not None:
-        half = sigma * np.sqrt(profile_delta(confidence))
-        return value, Interval(max(value - half, 0.0), value + half, value < half), "linear"
+        return linear
     interval = replace(found, lower=found.lower * reference, upper=found.upper * reference)
     return value, interval, "profile"
 
 
+def _linear_interval(value: float, sigma: float, confidence: float) -> Interval:
+    """Return a flux's interval by linear propagation, cut at zero."""
+    half = sigma * float(np.sqrt(profile_delta(confidence)))
+    return Interval(max(value - half, 0.0), value + half, value < half)
+
+
 def _flux_sigma(
-    fit: Fit,
-    flux: Callable[[np.ndarray], np.ndarray],
-    bounds: tuple[np.ndarray, np.ndarray],
+    fit: Fit, flux: Callable[[np.ndarray], np.ndarray], bounds: tuple[np.ndarray, np.ndarray],
     scale: np.ndarray,
-) -> float:
+) -> float:  # fmt: skip
     gradient = gradient_of(flux, fit.theta, 1e-3 * scale, fit.likelihood.parameters.expand, bounds)
     variance = gradient @ np.nan_to_num(fit.minimum.covariance) @ gradient
     return float(np.sqrt(max(variance, 0.0)))

@@ -95,6 +95,11 @@ class SpectrumFitParameters(StepParameters):
     intervals: bool = Field(
         default=True, description="Find the parameters' intervals by profile likelihood."
     )
+    goodness_trials: int = Field(
+        default=0, ge=0, le=100_000,
+        description="Spectra to simulate from the best fit and to fit again, for the goodness; "
+        "none to take what is known of the statistic.",
+    )  # fmt: skip
     starts: int = Field(
         default=4, ge=1, le=1000,
         description="From how many places the fit starts: the start values and the best of many "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,7 +75,7 @@ def sampled_parameters(fit: Fit, chains: Chains, confidence: float) -> dict[str,
 
 def fluxes(
     fit: Fit, functions: Sequence[dict[str, BandFlux]], columns: np.ndarray, confidence: float,
-    chains: Chains | None = None,
+    chains: Chains | None = None, intervals: bool = True,
 ) -> list[dict[str, Any]]:  # fmt: skip
     """Return the fluxes of a fit in some bands.
 
@@ -89,6 +89,8 @@ def fluxes(
     confidence : float
     chains : Chains, optional
         Intervals are equal-tailed ones of the posterior where there is a chain.
+    intervals : bool
+        Whether to find them where there is no chain.
 
     Returns
     -------
@@ -99,33 +101,40 @@ def fluxes(
     rows = []
     for row in functions:
         records = {
-            name: _flux_record(fit, flux, columns, confidence, chains) for name, flux in row.items()
+            name: _flux_record(fit, flux, columns, confidence, chains, intervals)
+            for name, flux in row.items()
         }
         rows.append(records.pop("absorbed") | records)
     return rows
 
 
 def _flux_record(
-    fit: Fit, flux: BandFlux, columns: np.ndarray, confidence: float, chains: Chains | None
-) -> dict[str, Any]:
+    fit: Fit, flux: BandFlux, columns: np.ndarray, confidence: float, chains: Chains | None,
+    intervals: bool,
+) -> dict[str, Any]:  # fmt: skip
     def of_all(full: np.ndarray) -> np.ndarray:
         return flux(full[:, columns])
 
-    if chains is None:
-        value, interval, method = flux_interval(fit, of_all, confidence)
-    else:
+    interval, method = None, None
+    if chains is not None:
         value, interval = _sampled_flux(fit.likelihood, of_all, chains, confidence)
         method = "posterior"
+    elif intervals:
+        value, interval, method = flux_interval(fit, of_all, confidence)
+    else:
+        value = float(of_all(fit.values[None, :])[0])
     return {
-        "value": value, "lower": interval.lower, "upper": interval.upper,
-        "confidence": confidence, "unit": flux.unit, "energy_min": flux.frame.minimum,
-        "energy_max": flux.frame.maximum, "method": method,
+        "value": value, "lower": None if interval is None else interval.lower,
+        "upper": None if interval is None else interval.upper,
+        "confidence": None if interval is None else confidence, "unit": flux.unit,
+        "energy_min": flux.frame.minimum, "energy_max": flux.frame.maximum, "method": method,
     }  # fmt: skip
 
 
 def _sampled_flux(
-    likelihood: SpectralLikelihood, flux: Any, chains: Chains, confidence: float
-) -> tuple[float, Interval]:
+    likelihood: SpectralLikelihood, flux: Callable[[np.ndarray], np.ndarray], chains: Chains,
+    confidence: float,
+) -> tuple[float, Interval]:  # fmt: skip
     samples = chains.samples
     every = max(len(samples) // _FEW, 1)
     draws = flux(likelihood.parameters.expand(samples[::every]))

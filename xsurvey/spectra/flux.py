@@ -26,7 +26,8 @@ from xsurvey.units import EnergyBand
 ERG_PER_KEV = 1.602176634e-9
 """Exact, of the SI's elementary charge."""
 _BINS = 1000
-"""Of a band, logarithmic: the error of taking a bin's photons at its centre is below 1e-6."""
+"""Of a band, logarithmic. A bin's photons are taken at its centre: for 0.5-7 keV continua are off
+by less than 1e-6, and a narrow line by half a bin's width, 0.13 %."""
 _UNIT = "erg / (s cm2)"
 
 

@@ -8,7 +8,6 @@ import numpy as np
 from scipy.stats import chi2
 
 from xsurvey.spectra.fit import Fit
-from xsurvey.spectra.statistics.cash import CStat
 from xsurvey.spectra.statistics.chi2 import ChiSquare
 from xsurvey.spectra.statistics.goodness import goodness
 
@@ -30,8 +29,8 @@ def goodness_record(fit: Fit) -> dict[str, Any] | None:
     likelihood = fit.likelihood
     members = likelihood.members
     free = len(fit.theta)
-    if all(isinstance(m.statistic, CStat) for m in members):
-        counts = np.concatenate([m.dataset.counts for m in members])
+    counts = likelihood.poisson_counts
+    if counts is not None:
         model = likelihood.evaluate(fit.theta[None, :])[0]
         found = goodness(counts, model, free)
         return {

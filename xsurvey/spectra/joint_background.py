@@ -102,15 +102,19 @@ def joint_background(dataset: Dataset, text: str, number: int) -> JointBackgroun
     return JointBackground(model, statistic, rows, note)
 
 
+def pca_file(text: str | None) -> Path | None:
+    """Return the file of trained components that a background model names, if it does."""
+    return Path(text.removeprefix(_PCA)) if text and text.startswith(_PCA) else None
+
+
 def _fitted(
     dataset: Dataset, background: BackgroundCounts, text: str, used: np.ndarray
 ) -> tuple[BackgroundModel, np.ndarray, np.ndarray, str]:
     """Return the model, its best parameters, their deviations, and what to say of it."""
-    if text.startswith(_PCA):
-        path = Path(text.removeprefix(_PCA))
+    path = pca_file(text)
+    if path is not None:
         trained = PcaBackground.load(path)
-        if len(trained.mean) != len(background.channel_counts):
-            raise InputError(path, "was trained on other channels", "train it on this instrument")
+        trained.check_channels(background.channels, background.name)
         found = fit_pca(trained, background.channel_counts, used)
         note = (f"{background.name}: {found.model.components} principal components and "
                 f"{found.model.lines} lines (least AIC)")  # fmt: skip

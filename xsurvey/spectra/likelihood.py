@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
+from xsurvey.inference.prior_set import PriorSet
+from xsurvey.inference.priors import Uniform
 from xsurvey.spectra.background_models.base import BackgroundModel
 from xsurvey.spectra.background_models.joint import ModelledBackground
 from xsurvey.spectra.dataset import Dataset
 from xsurvey.spectra.effective_area_nuisance import EffectiveAreaNuisance
 from xsurvey.spectra.parameter_set import ParameterSet
 from xsurvey.spectra.statistics.base import Statistic
+from xsurvey.spectra.statistics.cash import CStat
 
 
 class FluxModel(Protocol):
     """Photons in energy bins; `xsurvey.spectra.models.evaluator.ModelEvaluator` is one."""
+
+    @property
+    def description(self) -> Mapping[str, str]:
+        """How each component is evaluated."""
 
     def __call__(self, parameters: np.ndarray) -> np.ndarray:
         """Return photon / cm2 / s, shape (b, n), for parameters of shape (b, p)."""
@@ -51,6 +58,16 @@ class Member:
     background: BackgroundModel | None = None
     background_columns: np.ndarray | None = None
 
+    @property
+    def poisson_counts(self) -> np.ndarray | None:
+        """The counts that cstat is of, shape (bins,); None for other statistics."""
+        if isinstance(self.statistic, CStat):
+            return self.dataset.counts
+        if isinstance(self.statistic, ModelledBackground):
+            assert self.dataset.background is not None
+            return np.concatenate((self.dataset.counts, self.dataset.background.counts))
+        return None
+
     def flux(self, full: np.ndarray) -> np.ndarray:
         """Return the photons that the response is applied to, shape (b, n)."""
         flux = self.model(full[:, self.columns])
@@ -60,12 +77,16 @@ class Member:
             flux = flux * self.area.factor(full[:, self.area_columns], centre)
         return flux
 
+    def source(self, full: np.ndarray) -> np.ndarray:
+        """Return the expected counts of the source alone, shape (b, m)."""
+        return self.dataset.folding.fold(self.flux(full))
+
     def expected(self, full: np.ndarray) -> np.ndarray:
         """Return expected counts for all parameters (b, p): (b, m), then those of the background.
 
         Rows of parameters at which the model has no value are NaN.
         """
-        counts = self.dataset.folding.fold(self.flux(full))
+        counts = self.source(full)
         if self.background is None:
             return counts
         assert isinstance(self.statistic, ModelledBackground)
@@ -80,6 +101,8 @@ class SpectralLikelihood:
     ----------
     members : tuple of Member
     parameters : ParameterSet
+    priors : PriorSet
+        Of the free parameters: flat between their limits where none is given.
     bins : int
         Of all statistics together.
     """
@@ -88,12 +111,8 @@ class SpectralLikelihood:
         self.members = tuple(members)
         self.parameters = parameters
         self.bins = sum(m.statistic.bins for m in self.members)
-        self._priors = [
-            (place, prior)
-            for place, i in enumerate(parameters.free)
-            if (prior := parameters.parameters[i].prior) is not None
-        ]
-        self._bounds = parameters.bounds
+        free = [parameters.parameters[i] for i in parameters.free]
+        self.priors = PriorSet([p.prior or Uniform(*p.limits) for p in free])
         self._has_links = any(p.link is not None for p in parameters.parameters)
         sizes = [m.statistic.bins for m in self.members]
         ends = np.cumsum(sizes)
@@ -112,6 +131,11 @@ class SpectralLikelihood:
         if self._has_links:
             model[~self.parameters.inside(full)] = np.nan
         return model
+
+    def source_counts(self, theta: np.ndarray) -> np.ndarray:
+        """Return the expected counts of the source in all spectra together, shape (b,)."""
+        full = self.parameters.expand(np.atleast_2d(theta))
+        return np.sum([m.source(full).sum(axis=1) for m in self.members], axis=0)
 
     def total(self, model: np.ndarray) -> np.ndarray:
         """Return the statistic, shape (b,); infinite where the model has no value."""
@@ -132,40 +156,52 @@ class SpectralLikelihood:
         first, second = zip(*parts, strict=True)
         return np.concatenate(first, axis=1), np.concatenate(second, axis=1)
 
+    def impossible_groups(self, theta: np.ndarray) -> Iterator[tuple[Dataset, float, float, float]]:
+        """Yield spectra with some groups whose counts the model cannot give, at theta (1, k).
+
+        Yields
+        ------
+        dataset : Dataset
+        low, high : float
+            Energies that such groups span, keV.
+        counts : float
+            In them.
+        """
+        model = self.evaluate(theta)
+        for member, part in zip(self.members, self._slices, strict=True):
+            own = model[:, part]
+            groups = len(member.dataset.counts)
+            never = ~np.isfinite(member.statistic.terms(own)[0, :groups]) & (own[0, :groups] == 0)
+            if never.any() and not never.all():
+                dataset = member.dataset
+                low, high = dataset.energy_low[never].min(), dataset.energy_high[never].max()
+                yield dataset, float(low), float(high), float(dataset.counts[never].sum())
+
     def statistic(self, theta: np.ndarray) -> np.ndarray:
         """Return the statistic, shape (b,), for free parameters (b, k)."""
         return self.total(self.evaluate(theta))
 
-    def log_prior(self, theta: np.ndarray) -> np.ndarray:
-        """Return the log density of the priors, shape (b,); flat ones count nothing."""
-        low, high = self._bounds
-        inside = np.all((theta >= low) & (theta <= high), axis=1)
-        value = np.where(inside, 0.0, -np.inf)
-        for place, prior in self._priors:
-            value = value + prior.log_density(theta[:, place])
-        return value
-
     def penalty(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return -2 ln of the priors, (b,), with first and second derivatives, (b, k) each."""
-        value = np.zeros(len(theta))
-        gradient, curvature = np.zeros(theta.shape), np.zeros(theta.shape)
-        for place, prior in self._priors:
-            own, first, second = prior.penalty(theta[:, place])
-            value += own
-            gradient[:, place] += first
-            curvature[:, place] += second
-        return value, gradient, curvature
+        return self.priors.penalty(theta)
 
     def log_probability(self, theta: np.ndarray) -> np.ndarray:
         """Return the log of the posterior, up to a constant: shape (b,) for theta (b, k)."""
         theta = np.atleast_2d(theta)
-        value = self.log_prior(theta)
+        value = self.priors.log_density(theta)
         possible = np.isfinite(value)
         if possible.any():
             value[possible] -= 0.5 * self.statistic(theta[possible])
         return value
 
-    def expected_by_member(self, theta: np.ndarray) -> list[np.ndarray]:
-        """Return the expected counts of each spectrum, each of shape (b, m_i)."""
-        model = self.evaluate(theta)
-        return [model[:, s] for s in self._slices]
+    def source_by_member(self, theta: np.ndarray) -> list[np.ndarray]:
+        """Return the expected counts of the source in each spectrum, each of shape (b, m_i)."""
+        full = self.parameters.expand(np.atleast_2d(theta))
+        return [member.source(full) for member in self.members]
+
+    @property
+    def poisson_counts(self) -> np.ndarray | None:
+        """All counts, shape (M,), where every statistic is cstat of them; else None."""
+        found = [m.poisson_counts for m in self.members]
+        known = [counts for counts in found if counts is not None]
+        return np.concatenate(known) if len(known) == len(found) else None

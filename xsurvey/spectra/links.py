@@ -17,6 +17,8 @@ _BINARY: dict[type[ast.operator], Callable] = {
     ast.Div: operator.truediv, ast.Pow: operator.pow,
 }  # fmt: skip
 _NAME = re.compile(r"(?:(\d+):)?([A-Za-z]\w*\.\w+)")
+_REST = re.compile(r"[0-9eE.+\-*/()\s]*")
+"""What may stand beside names of parameters: nothing that could be taken for our placeholders."""
 _LONGEST = 200
 
 
@@ -78,7 +80,7 @@ def parse_link(text: str, find: Callable[[str], int], subject: str) -> Link:
     error = ParameterError(
         subject, f"'{text}' is not arithmetic of parameters", "write for example apec.kT * 2"
     )
-    if len(text) > _LONGEST:
+    if len(text) > _LONGEST or not _REST.fullmatch(_NAME.sub("", text)):
         raise error
     try:
         tree = ast.parse(_NAME.sub(placeholder, text.strip()), mode="eval").body

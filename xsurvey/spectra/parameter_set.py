@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -34,6 +34,10 @@ class FitParameter:
         None: flat between the limits.
     is_norm : bool
         Whether the model is proportional to it.
+    fittable : bool
+        Whether it may vary: not a switch, which selects a method.
+    alias : str
+        Another name that is understood: with the whole name of the model.
     """
 
     name: str
@@ -46,6 +50,8 @@ class FitParameter:
     link: Link | None = None
     prior: Prior | None = None
     is_norm: bool = False
+    fittable: bool = True
+    alias: str = ""
 
     @property
     def free(self) -> bool:
@@ -110,9 +116,10 @@ class ParameterSet:
         """
         names = [p.name for p in self.parameters]
         wanted = name.strip().lower().removeprefix("1:")
-        for number, known in enumerate(names):
-            if known.lower() == wanted:
-                return number
+        for candidates in (names, [p.alias for p in self.parameters]):
+            for number, known in enumerate(candidates):
+                if known and known.lower() == wanted:
+                    return number
         raise ParameterError(name.strip() or "parameter", "no parameter of the model has that name",
                              nearest(name, names))  # fmt: skip
 
@@ -183,61 +190,91 @@ class ParameterSet:
 
 
 def apply_settings(
-    parameters: ParameterSet, *, values: Iterable[str] = (), freeze: Iterable[str] = (),
-    thaw: Iterable[str] = (), links: Iterable[str] = (), limits: Iterable[str] = (),
-    priors: Iterable[str] = (),
+    parameters: ParameterSet, *, values: Sequence[str] = (), freeze: Sequence[str] = (),
+    thaw: Sequence[str] = (), links: Sequence[str] = (), limits: Sequence[str] = (),
+    priors: Sequence[str] = (),
 ) -> ParameterSet:  # fmt: skip
     """Apply what a user says of parameters, in the forms of the command line.
 
     Parameters
     ----------
-    values : iterable of str
+    values : sequence of str
         ``comp.par=1.2``: start values.
-    freeze : iterable of str
+    freeze : sequence of str
         ``comp.par`` or ``comp.par=1.2``.
-    thaw : iterable of str
-    links : iterable of str
+    thaw : sequence of str
+    links : sequence of str
         ``comp.par=expression``.
-    limits : iterable of str
+    limits : sequence of str
         ``comp.par=low,high``: hard limits in place of XSPEC's.
-    priors : iterable of str
+    priors : sequence of str
         ``comp.par=normal:1,0.1``.
 
     Raises
     ------
     ParameterError
-        Unknown parameters, values that are no numbers or outside of the limits, circles of links.
+        Unknown parameters, values that are no numbers or outside of the limits, circles of links,
+        switches that are thawed, and what has no effect: values and priors of linked parameters,
+        priors of frozen ones.
     """
+    rows = parameters
     for text in limits:
-        name, given = _assignment(text, "limits")
-        low, high = _pair(given, name)
-        value = parameters.parameters[parameters.index(name)].value
-        parameters = parameters.change(
-            name, minimum=low, maximum=high, value=min(max(value, low), high)
-        )
+        rows = _with_limits(rows, *_assignment(text, "limits"))
     for text in values:
         name, given = _assignment(text, "set")
-        parameters = parameters.change(name, value=_number(given, name))
+        rows = rows.change(name, value=_number(given, name))
     for text in freeze:
-        name, _, given = text.partition("=")
+        name, sign, given = text.partition("=")
         fields: dict[str, object] = {"frozen": True}
-        if given or "=" in text:
+        if sign:
             fields["value"] = _number(given, name)
-        parameters = parameters.change(name, **fields)
+        rows = rows.change(name, **fields)
     for text in thaw:
-        parameters = parameters.change(text, frozen=False)
+        rows = _thawed(rows, text)
     for text in links:
         name, given = _assignment(text, "link")
-        link = parse_link(given, parameters.index, "link")
-        parameters = parameters.change(name, link=link, frozen=False)
+        rows = rows.change(name, link=parse_link(given, rows.index, "link"), frozen=False)
     for text in priors:
-        parameters = _with_prior(parameters, *_assignment(text, "prior"))
-    return _linked_values(parameters)
+        rows = _with_prior(rows, *_assignment(text, "prior"))
+    linked = {p.name for p in rows.parameters if p.link is not None}
+    for option, texts in (("set", values), ("freeze", freeze), ("thaw", thaw), ("prior", priors)):
+        for text in texts:
+            name = rows.parameters[rows.index(text.partition("=")[0])].name
+            if name in linked:
+                raise ParameterError(
+                    option, f"{name} is linked, and follows other parameters",
+                    "leave out one of the two",
+                )  # fmt: skip
+    return _linked_values(rows)
+
+
+def _thawed(parameters: ParameterSet, name: str) -> ParameterSet:
+    old = parameters.parameters[parameters.index(name)]
+    if not old.fittable:
+        raise ParameterError("thaw", f"{old.name} selects a method", "give it a value with --set")
+    return parameters.change(name, frozen=False)
+
+
+def _with_limits(parameters: ParameterSet, name: str, text: str) -> ParameterSet:
+    """Return the set with other limits; a start value outside of them is moved to the nearer.
+
+    Beyond XSPEC's hard limits models are not defined; they only are proportional to norms.
+    """
+    low, high = _pair(text, name)
+    old = parameters.parameters[parameters.index(name)]
+    if not old.is_norm and (low < old.minimum or high > old.maximum):
+        raise ParameterError(
+            "limits", f"{old.name} is defined from {old.minimum:g} to {old.maximum:g}, and not "
+            f"in all of {low:g} to {high:g}", "give limits within these",
+        )  # fmt: skip
+    return parameters.change(name, minimum=low, maximum=high, value=min(max(old.value, low), high))
 
 
 def _with_prior(parameters: ParameterSet, name: str, text: str) -> ParameterSet:
     """Return the set with a prior; a start value outside of it is moved to its middle."""
     old = parameters.parameters[parameters.index(name)]
+    if old.frozen:
+        raise ParameterError("prior", f"{old.name} is frozen", "thaw it, or leave the prior out")
     try:
         prior = parse_prior(text).truncated(old.minimum, old.maximum)
     except ValueError as error:
@@ -285,8 +322,3 @@ def _pair(text: str, name: str) -> tuple[float, float]:
     if not low < high:
         raise ParameterError(name, f"'{text}' is not low,high", "give two increasing numbers")
     return low, high
-
-
-def values_of(parameters: ParameterSet) -> Mapping[str, float]:
-    """Return the values by name."""
-    return {p.name: float(v) for p, v in zip(parameters.parameters, parameters.values, strict=True)}

@@ -12,13 +12,12 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from xsurvey.errors import InputError
+from xsurvey.io.ogip.energies import match_grids
 from xsurvey.io.ogip.types import AncillaryResponse, RedistributionMatrix
 from xsurvey.spectra.grouping import Grouping
 
 _DENSE_ABOVE = 0.15
 """Part of the matrix that is filled, above which the dense product is the faster one."""
-_GRID_TOLERANCE = 1e-4
-"""Largest difference of energies, in parts of a bin, of an ARF and an RMF of the same grid."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +30,16 @@ class Response:
         Energies of the model's bins, keV.
     matrix : csr_array, shape (n, c)
         cm2 times probability.
-    channels : ndarray of int, shape (c,)
-    channel_low, channel_high : ndarray, shape (c,)
-        keV.
     area : ndarray, shape (n,)
         Effective area, cm2: for plots and weights.
+    redistribution : RedistributionMatrix
+        As it was read: it knows the channels.
     """
 
     edges: np.ndarray
     matrix: csr_array
-    channels: np.ndarray
-    channel_low: np.ndarray
-    channel_high: np.ndarray
     area: np.ndarray
+    redistribution: RedistributionMatrix
 
 
 def build_response(rmf: RedistributionMatrix, arf: AncillaryResponse | None) -> Response:
@@ -52,19 +48,10 @@ def build_response(rmf: RedistributionMatrix, arf: AncillaryResponse | None) -> 
     Raises
     ------
     InputError
-        The energies of the two differ, bins do not adjoin, the matrix already includes the
-        effective area, or it does not and there is no ARF.
+        The energies of the two differ, the matrix already includes the effective area, or it does
+        not and there is no ARF.
     """
-    low, high = rmf.energy_low, rmf.energy_high
-    width = high - low
-    gaps = np.abs(low[1:] - high[:-1]) > _GRID_TOLERANCE * np.minimum(width[1:], width[:-1])
-    if gaps.any():
-        raise InputError(
-            rmf.path, f"has a gap in its energies at {high[:-1][gaps][0]:g} keV",
-            "give a response whose energy bins adjoin",
-        )  # fmt: skip
-    # the mean of two float32 readings of one edge: neither is the better one
-    edges = np.concatenate((low[:1], 0.5 * (low[1:] + high[:-1]), high[-1:]))
+    edges = np.append(rmf.energy_low, rmf.energy_high[-1])
     if rmf.includes_area:
         if arf is not None:
             raise InputError(
@@ -79,31 +66,10 @@ def build_response(rmf: RedistributionMatrix, arf: AncillaryResponse | None) -> 
                 rmf.path, "is a redistribution matrix and needs an effective area",
                 "give the ARF (--arf)",
             )  # fmt: skip
-        _check_same_grid(rmf, arf)
+        match_grids(arf, rmf)
         area = np.asarray(arf.effective_area, float)
         matrix = csr_array(rmf.matrix.multiply(area[:, None]))
-    return Response(edges, matrix, rmf.channels, rmf.channel_low, rmf.channel_high, area)
-
-
-def _check_same_grid(rmf: RedistributionMatrix, arf: AncillaryResponse) -> None:
-    same = len(rmf.energy_low) == len(arf.energy_low)
-    if same:
-        width = rmf.energy_high - rmf.energy_low
-        away = np.maximum(
-            np.abs(rmf.energy_low - arf.energy_low), np.abs(rmf.energy_high - arf.energy_high)
-        )
-        # the first edge is where zero was replaced, by this reader or by who wrote the file
-        away[0] = abs(rmf.energy_high[0] - arf.energy_high[0])
-        same = bool((away <= 0.05 * width).all())
-    if not same:
-        raise InputError(
-            arf.path, f"has other energy bins ({_grid(arf)}) than {rmf.path} ({_grid(rmf)})",
-            "give the ARF and the RMF that belong together",
-        )  # fmt: skip
-
-
-def _grid(file: AncillaryResponse | RedistributionMatrix) -> str:
-    return f"{len(file.energy_low)} of {file.energy_low[0]:g}-{file.energy_high[-1]:g} keV"
+    return Response(edges, matrix, area, rmf)
 
 
 class FoldingMatrix:
@@ -134,19 +100,25 @@ class FoldingMatrix:
             Factor of each channel: exposure times AREASCAL makes counts of rates.
         whole_range : bool
             Keep all energies, for models that mix them (convolutions).
+
+        Raises
+        ------
+        InputError
+            No photon reaches the groups.
         """
         columns = response.matrix[:, positions].multiply(
             np.broadcast_to(np.asarray(scale, float), (len(positions),))[None, :]
         )
-        summed = csr_array(columns) @ _summation(grouping, len(positions))
-        used = np.flatnonzero(np.diff(csr_array(summed).indptr))
+        summed = csr_array(csr_array(columns) @ _summation(grouping, len(positions)))
+        summed.eliminate_zeros()
+        used = np.flatnonzero(np.diff(summed.indptr))
         if not len(used):
             raise InputError(
                 "energy", "no photon reaches these channels through the response",
                 "widen the energy range or give the right response",
             )  # fmt: skip
         first, last = (0, summed.shape[0]) if whole_range else (int(used[0]), int(used[-1]) + 1)
-        cut = csr_array(summed)[first:last]
+        cut = summed[first:last]
         self.edges = np.ascontiguousarray(response.edges[first : last + 1])
         self.groups = cut.shape[1]
         self.is_dense = bool(cut.nnz > _DENSE_ABOVE * cut.shape[0] * cut.shape[1])
@@ -175,9 +147,8 @@ class FoldingMatrix:
 
 def _summation(grouping: Grouping, channels: int) -> csr_array:
     """Return the matrix that sums channels to groups, shape (channels, m)."""
-    sizes = grouping.last - grouping.first
-    rows = np.concatenate(
-        [np.arange(a, b) for a, b in zip(grouping.first, grouping.last, strict=True)]
-    ) if len(sizes) else np.empty(0, int)  # fmt: skip
-    columns = np.repeat(np.arange(len(sizes)), sizes)
-    return csr_array((np.ones(len(rows)), (rows, columns)), shape=(channels, len(sizes)))
+    group = grouping.members(channels)
+    rows = np.flatnonzero(group >= 0)
+    return csr_array(
+        (np.ones(len(rows)), (rows, group[rows])), shape=(channels, len(grouping.first))
+    )

@@ -36,7 +36,7 @@ def scaled_norms(likelihood: SpectralLikelihood, theta: np.ndarray) -> np.ndarra
     wanted = sum(
         float((m.dataset.counts - _background(m.dataset)).sum()) for m in likelihood.members
     )
-    model = likelihood.evaluate(theta).sum(axis=1)
+    model = likelihood.source_counts(theta)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = max(wanted, 1.0) / model
     ratio = np.where(np.isfinite(ratio) & (ratio > 0), ratio, 1.0)

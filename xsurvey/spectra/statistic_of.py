@@ -43,5 +43,32 @@ def make_statistic(dataset: Dataset, name: str, variance: str, subtract: bool) -
         variance if dataset.statistical_error is None else "given",  # type: ignore[arg-type]
         error=dataset.statistical_error,
         background_error=subtracted.error if subtracted is not None else None,
-        systematic=0.0 if dataset.systematic_error is None else dataset.systematic_error,
+        systematic=dataset.systematic_error,
     )  # fmt: skip
+
+
+def statistic_notes(dataset: Dataset, statistic: Statistic) -> list[str]:
+    """Return what a reader of the result must know of a statistic's use for these data.
+
+    Parameters
+    ----------
+    dataset : Dataset
+    statistic : Statistic
+        As `make_statistic` returns it.
+    """
+    notes = []
+    if isinstance(statistic, WStat) and statistic.empty_background_bins:
+        notes.append(
+            f"{dataset.name}: {statistic.empty_background_bins} of {statistic.bins} bins have no "
+            "background counts, where wstat is biased; --group bmin1 (better bmin5) mends that"
+        )
+    if isinstance(statistic, ChiSquare):
+        if dataset.statistical_error is not None:
+            notes.append(f"{dataset.name}: chi2 uses the errors that the file gives (STAT_ERR)")
+        elif statistic.zero_count_bins:
+            notes.append(
+                f"{dataset.name}: {statistic.zero_count_bins} of {statistic.bins} bins have no "
+                "counts, where chi2 has no right variance; group (--group min20), or use cstat or "
+                "wstat"
+            )
+    return notes

@@ -1,3 +1,6 @@
+import hashlib
+import os
+
 import pytest
 
 from xsurvey.errors import InputError, MissingDataError, ParameterError
@@ -7,7 +10,7 @@ from xsurvey.spectra.models.definitions import (
     model_definitions,
     parse_definitions,
 )
-from xsurvey.spectra.models.installation import installation
+from xsurvey.spectra.models.installation import content_hash, installation
 
 TEXT = """\
 plain          2   0.         1.e20           C_plain    add  0
@@ -113,3 +116,13 @@ def test_heasoft_has_its_models_beside_the_platform(
     monkeypatch.setenv("HEADAS", str(platform))
     assert list(model_definitions()) == ["plain", "odd", "wave"]
     assert installation().version == "6.99"
+
+
+def test_a_changed_file_has_another_hash(tmp_path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"x" * 1000)
+    first = content_hash(path)
+    assert first == content_hash(path) == hashlib.sha256(b"x" * 1000).hexdigest()
+    path.write_bytes(b"x" * 999 + b"y")
+    os.utime(path, ns=(1, 1))
+    assert content_hash(path) != first

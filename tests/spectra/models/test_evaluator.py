@@ -1,4 +1,6 @@
+import pickle
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -85,7 +87,7 @@ def test_absorption_has_the_numbers_of_the_library(evaluator: Make, text: str) -
 
 def test_settings_reach_the_tables(evaluator: Make) -> None:
     row = None
-    for settings in (ModelSettings(), ModelSettings(abundances="wilm")):
+    for settings in (ModelSettings(), ModelSettings(abund="wilm")):
         tables, library = (evaluator("tbabs*po", settings=settings, backend=b)
                            for b in ("tables", "library"))  # fmt: skip
         row = defaults(tables)
@@ -124,6 +126,9 @@ def test_power_laws_are_the_librarys(evaluator: Make) -> None:
     rows = random_rows(closed, 200, 4, powerlaw__PhoIndex=(-3, 10))
     rows = rows[np.abs(rows[:, 0] - 1) > 0.1]  # nearer, the library itself loses digits
     np.testing.assert_allclose(closed(rows), library(rows), rtol=1e-12)
+    shifted, of_library = (evaluator("zpowerlw", backend=b) for b in ("tables", "library"))
+    row = np.array([1.7, 0.6, 2.0])
+    np.testing.assert_allclose(shifted(row), of_library(row), rtol=1e-12)
     flat = np.array([[1.0, 2.0], [1.0 + 1e-5, 2.0]])
     np.testing.assert_allclose(closed(flat)[0], 2 * np.diff(np.log(closed.edges)), rtol=1e-14)
     np.testing.assert_allclose(closed(flat), library(flat), rtol=1e-8)
@@ -268,6 +273,24 @@ def test_results_are_the_callers_own(evaluator: Make) -> None:
         kept = first.copy()
         first[:] = -1
         np.testing.assert_array_equal(model(defaults(model)), kept)
+
+
+def test_evaluators_travel_to_other_processes(evaluator: Make) -> None:
+    model = evaluator("tbabs*(po+bbody)", settings=ModelSettings(abund="wilm"))
+    again = pickle.loads(pickle.dumps(model))
+    np.testing.assert_array_equal(again(defaults(model)), model(defaults(model)))
+    assert again.description == model.description
+
+
+def test_threads_may_share_an_evaluator(evaluator: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(components, "_REMEMBERED", 3)
+    model = evaluator("tbabs*bbody")
+    rows = np.tile(defaults(model), (40, 1))
+    rows[:, 1] = np.linspace(0.1, 3, 40)
+    expected = model(rows)
+    with ThreadPoolExecutor(4) as pool:
+        for flux in pool.map(lambda i: model(np.roll(rows, i, axis=0)), range(24)):
+            np.testing.assert_array_equal(np.sort(flux, axis=0), np.sort(expected, axis=0))
 
 
 def test_description_tells_how(evaluator: Make, atomdb: Path) -> None:

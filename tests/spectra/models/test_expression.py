@@ -73,7 +73,7 @@ def test_trees(text: str, tree: str) -> None:
         ("powerlaw apec", "character 10, 'apec': is not expected"),
         (
             "tbabs*pwerlaw",
-            "character 7, 'pwerlaw': XSPEC has no such model; did you mean 'powerlaw'",
+            "character 7, 'pwerlaw': there is no such model; did you mean 'powerlaw'",
         ),
         ("tb*powerlaw", "character 1, 'tb': is the beginning of several models"),
         ("cflux(apec)*phabs", "character 12, '\\*': follows the parentheses of a convolution"),

@@ -66,6 +66,7 @@ class ModelledBackground:
                 "check exposure, BACKSCAL and AREASCAL of both spectra",
             )  # fmt: skip
         self.ratio = r
+        self._groups = (source_groups, background_groups)
         self._to_source = _summing(source_groups, source.size)
         self._to_background = _summing(background_groups, other.size)
 
@@ -105,6 +106,13 @@ class ModelledBackground:
     def derivatives(self, model: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return gradient and curvature by what `expected` gives, shape (b, m + k) each."""
         return self._statistic.derivatives(model)
+
+    def redrawn(self, model: np.ndarray, generator: np.random.Generator) -> ModelledBackground:
+        """Return the statistic of counts drawn from what `expected` gives, shape (m + k,)."""
+        drawn = generator.poisson(model)
+        return ModelledBackground(
+            drawn[self.source], drawn[self.background], self.ratio, *self._groups
+        )
 
 
 def _summing(groups: Groups | None, bins: int) -> csr_array | None:

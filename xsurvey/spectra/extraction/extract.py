@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,8 +68,10 @@ def extract_spectrum(
     ------
     InputError
         A region is empty or was never exposed, or a response does not belong to the events.
+    ParameterError
+        Responses are neither given nor known.
     MissingDataError
-        Responses are neither given nor known, or not installed.
+        Those of the mission are not installed.
     """
     parameters = parameters or ExtractionParameters()
     given = responses or GivenResponses()
@@ -102,7 +105,7 @@ def extract_spectrum(
         None if background is None or behind is None
         else _spectrum(events, channels, counts.background, behind, background),
         _corrected(found, correction, parameters, seen.exposure), found.rmf, pileup, stamps,
-        _warnings(events, counts, seen, behind, found, pileup),
+        _warnings(events, counts, seen, behind, found, sky, pileup),
     )  # fmt: skip
 
 
@@ -131,7 +134,7 @@ def _spectrum(
         "DATE-OBS": observation.date(float(min(starts, default=np.nan))),
         "TSTART": float(min(starts, default=np.nan)), "TSTOP": float(max(stops, default=np.nan)),
         "EXPAREA": (seen.exposed_area, "deg2, of the region, exposed (BACKSCAL)"),
-        "REGION": str(region),
+        "REGION": Path(str(region)).name,
     }  # fmt: skip
     return PhaSpectrum(
         path=observation.path, channels=channels.numbers, first_channel=int(channels.numbers[0]),
@@ -196,9 +199,11 @@ def _stamps(
 
 def _warnings(
     events: EventList, counts: RegionCounts, seen: RegionExposure, behind: RegionExposure | None,
-    found: SpectralResponses, pileup: float,
+    found: SpectralResponses, sky: SeenSky, pileup: float,
 ) -> tuple[str, ...]:  # fmt: skip
     notes = [*events.observation.warnings, *found.warnings]
+    if sky.grid is None:
+        notes.append(sky.how)
     if counts.outside:
         notes.append(f"{counts.outside} events are in no channel and left out")
     if counts.shared:

@@ -140,7 +140,7 @@ def _mean_matrix(
     ])  # fmt: skip
     # where none has any area, a row is their plain mean
     weights = np.where(weights.sum(axis=0) > 0, weights, exposures[:, None])
-    weights /= weights.sum(axis=0)
+    weights = weights / weights.sum(axis=0)
     total: csr_array | None = None
     for weight, one in zip(weights, spectra, strict=True):
         assert one.rmf is not None

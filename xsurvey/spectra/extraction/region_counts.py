@@ -77,7 +77,7 @@ def count_regions(
         source += np.bincount(place[good], minlength=len(source))
         outside += int((~good).sum())
         kept.append(tuple(mine[name][good].astype(float) for name in ("x", "y", "energy")))  # type: ignore[arg-type]
-        detectors[0].update(mine["detector"].astype(int).tolist())
+        detectors[0].update(_numbers(mine))
         if background is not None:
             beside = background.contains(chunk["x"], chunk["y"])
             shared += int((inside & beside).sum())
@@ -85,7 +85,7 @@ def count_regions(
             place = _places(theirs, channels, column)
             around += np.bincount(place[place >= 0], minlength=len(source))
             outside += int((place < 0).sum())
-            detectors[1].update(theirs["detector"].astype(int).tolist())
+            detectors[1].update(_numbers(theirs))
     x, y, energy = (np.concatenate([k[i] for k in kept] or [np.empty(0)]) for i in range(3))
     return RegionCounts(source, around, outside, shared, x, y, energy, *detectors)
 
@@ -94,6 +94,11 @@ def _places(chunk: EventChunk, channels: ChannelGrid, column: str | None) -> np.
     if column is None:
         return channels.place_of_energies(chunk["energy"])
     return channels.place_of_numbers(chunk[column])
+
+
+def _numbers(chunk: EventChunk) -> dict[int, int]:
+    number, count = np.unique(chunk["detector"], return_counts=True)
+    return {int(n): int(c) for n, c in zip(number, count, strict=True)}
 
 
 def brightest_pileup(

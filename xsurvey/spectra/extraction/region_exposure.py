@@ -75,7 +75,7 @@ def region_exposure(
     Raises
     ------
     InputError
-        No part of it was ever seen.
+        No part of it was ever seen, or there is no good time.
     """
     places = sky.at(samples.x, samples.y)
     seen = places.livetime > 0
@@ -90,6 +90,10 @@ def region_exposure(
     exposure = integral / seen_area
     if not events.observation.scanning:
         exposure = _livetime(events, detectors)
+        if exposure <= 0:
+            raise InputError(
+                events.observation.path, "has no good time", "give a complete event file"
+            )
     return RegionExposure(
         exposure, integral / exposure * square, integral / exposure / seen_area,
         samples.area * square, samples, places,

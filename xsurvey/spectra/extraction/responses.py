@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from xsurvey.errors import InputError, MissingDataError
+from xsurvey.errors import InputError, MissingDataError, ParameterError
 from xsurvey.events import EventList
 from xsurvey.io.fits_file import open_fits
 from xsurvey.io.ogip.arf import read_arf
@@ -110,13 +110,13 @@ def spectral_channels(mission: Mission, given: GivenResponses) -> ChannelGrid:
     Raises
     ------
     InputError
-        The matrix is of a detector with other channels.
-    MissingDataError
+        The matrix is of a detector with other channels, or its energies do not tell channels.
+    ParameterError
         The mission's channels are known from a matrix only, and none is given.
     """
     if given.rmf is None:
         if mission.channels is None:
-            raise MissingDataError(
+            raise ParameterError(
                 "rmf", f"the channels of {mission.name} are known from a response matrix only",
                 "give one with --rmf",
             )  # fmt: skip
@@ -130,6 +130,10 @@ def spectral_channels(mission: Mission, given: GivenResponses) -> ChannelGrid:
                 rmf.path, f"has {_range(rmf.channels)}, but the events' are {_range(own.numbers)}",
                 f"give a response matrix of {mission.name}",
             )  # fmt: skip
+    if mission.channel_column is None and np.any(np.diff(rmf.channel_low) <= 0):
+        raise InputError(
+            rmf.path, "has channels whose energies do not ascend", "give another response matrix"
+        )
     return ChannelGrid(rmf.channels, rmf.channel_low, rmf.channel_high)
 
 
@@ -159,8 +163,10 @@ def spectral_responses(
 
     Raises
     ------
+    ParameterError
+        None are given, and the mission has none.
     MissingDataError
-        The mission has none, or they are not installed, and none are given.
+        Those of the mission are not installed.
     """
     wanted = (given.arf is None and not given.without_arf) or given.rmf is None
     full = given.rmf is not None and given.rmf.includes_area
@@ -208,7 +214,7 @@ def _mission_files(
             ) from None
         return None
     if needs_arf and files is None:
-        raise MissingDataError(
+        raise ParameterError(
             "arf", f"no effective area of {mission.name} is known here",
             "give one with --arf (none leaves it out)",
         )  # fmt: skip
@@ -233,7 +239,7 @@ def _gaussian(
         low, high = edges[:-1], edges[1:]
     fwhm = mission.energy_resolution((low + high) / 2, detectors)
     if fwhm is None:
-        raise MissingDataError(
+        raise ParameterError(
             "rmf", f"the energy resolution of {mission.name} is not known here",
             "give a response matrix with --rmf",
         )  # fmt: skip

@@ -57,6 +57,17 @@ class PowerLaw:
         return np.exp(exponent * self._log_low) * np.where(exponent == 0, self._log_width, width)
 
 
+class RedshiftedPowerLaw:
+    """XSPEC's ``zpowerlw``: a power law in the source's frame; rows are index and redshift."""
+
+    def __init__(self, edges: np.ndarray) -> None:
+        self._power_law = PowerLaw(edges)
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """Return photons/cm2/s for a norm of 1, shape (b, n), of rows (b, 2)."""
+        return self._power_law(rows[:, :1]) * (1 + rows[:, 1:]) ** -rows[:, :1]
+
+
 class Constant:
     """XSPEC's ``constant``: a factor, in single precision as there."""
 
@@ -70,5 +81,5 @@ class Constant:
 
 ClosedForm = Callable[[np.ndarray], np.ndarray]
 CLOSED_FORMS: Mapping[str, Callable[[np.ndarray], ClosedForm]] = {
-    "powerlaw": PowerLaw, "constant": Constant,
+    "powerlaw": PowerLaw, "zpowerlw": RedshiftedPowerLaw, "constant": Constant,
 }  # fmt: skip

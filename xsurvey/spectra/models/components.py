@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from functools import partial
 from typing import Protocol
 
@@ -14,6 +15,7 @@ from xsurvey.spectra.models.atomdb import find_atomdb
 from xsurvey.spectra.models.closed_forms import CLOSED_FORMS, ClosedForm
 from xsurvey.spectra.models.definitions import ModelDefinition
 from xsurvey.spectra.models.library import xspec_library
+from xsurvey.spectra.models.python_models import PYTHON, PythonEvaluator
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.spectra.models.tables import (
     ABSORPTION,
@@ -82,9 +84,11 @@ class LibraryModel:
         if found is None:
             found = self._recent[key] = self._tried(row, None)
             if len(self._recent) > _REMEMBERED:
-                self._recent.popitem(last=False)
+                with suppress(KeyError):
+                    self._recent.popitem(last=False)
         else:
-            self._recent.move_to_end(key)
+            with suppress(KeyError):  # another thread may have dropped it
+                self._recent.move_to_end(key)
         return found
 
     def _tried(self, row: np.ndarray, argument: np.ndarray | None) -> np.ndarray:
@@ -198,6 +202,8 @@ def component_evaluator(
     MissingDataError
         The library or data of the model are not installed.
     """
+    if definition.symbol.startswith(PYTHON):
+        return PythonEvaluator(definition, edges)
     places = [place for place in free if 0 <= place < len(definition.parameters)]
     if backend != "library" and definition.name in CLOSED_FORMS:
         return ClosedFormModel(definition, CLOSED_FORMS[definition.name](edges))

@@ -136,9 +136,14 @@ def find_model(
         return known[by_lower[lower]]
     if _HABITUAL.get(lower) in known:
         return known[_HABITUAL[lower]]
-    found = [by_lower[m] for m in by_lower if m.startswith(lower)]
+    # only XSPEC's are abbreviated: a plug-in must not change what an abbreviation means
+    found = [
+        by_lower[m]
+        for m in by_lower
+        if m.startswith(lower) and not known[by_lower[m]].symbol.startswith("python:")
+    ]
     if len(lower) < _SHORTEST or not found:
-        raise ParameterError(f"model {name!r}", "XSPEC has no such model", _hint(name, known))
+        raise ParameterError(f"model {name!r}", "there is no such model", _hint(name, known))
     if len(found) > 1:
         raise ParameterError(
             f"model {name!r}", "is the beginning of several models",

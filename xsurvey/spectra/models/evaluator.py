@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -69,6 +69,7 @@ class ModelEvaluator:
         self.expression = expression
         self.edges = _checked_edges(edges)
         self.settings = settings or ModelSettings()
+        self._backend, self._free = backend, tuple(free)
         places = {expression.find(name) for name in free}
         self._evaluators: list[ComponentEvaluator] = [
             component_evaluator(
@@ -79,6 +80,11 @@ class ModelEvaluator:
         ]  # fmt: skip
         self._root = self._compile(expression.tree)
         self._low, self._high = _limits(expression)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # made anew in another process: the library and its functions stay where they are
+        arguments = (self.expression, self.edges, self.settings, self._backend, self._free)
+        return type(self), arguments
 
     @property
     def description(self) -> dict[str, str]:

@@ -21,8 +21,8 @@ from xsurvey.spectra.models.definitions import (
     ModelDefinition,
     ParameterDefinition,
     find_model,
-    model_definitions,
 )
+from xsurvey.spectra.models.python_models import known_models
 
 _TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>[\d.]+)|(?P<sign>\S))", re.ASCII)
 
@@ -167,7 +167,7 @@ def parse_expression(
     ----------
     text : str
     definitions : mapping, optional
-        The models that are known; those of the installed XSPEC if not given.
+        The models that are known; those of the installed XSPEC, and Python ones, if not given.
 
     Raises
     ------
@@ -177,7 +177,7 @@ def parse_expression(
     MissingDataError
         XSPEC's models are not installed.
     """
-    known = model_definitions() if definitions is None else definitions
+    known = known_models() if definitions is None else definitions
     return _Parser(text, known).parse()
 
 

@@ -82,14 +82,27 @@ def _version(root: Path) -> str:
     found = re.search(r"(\d+[._]\d+(?:[._]\d+)?)", f"{root.parent.name}/{root.name}")
     version = found.group(1).replace("_", ".") if found else "unknown"
     libraries = sorted((root / "lib").glob("libXSFunctions.*"))
-    return f"{version}-{fingerprint(libraries[0])[:8]}" if libraries else version
+    return f"{version}-{_sampled_hash(libraries[0])[:8]}" if libraries else version
 
 
-def fingerprint(path: Path) -> str:
+def content_hash(path: Path) -> str:
+    """Return the hash of a file, read once a process as long as it does not change."""
+    state = path.stat()
+    return _content_hash(path, state.st_size, state.st_mtime_ns)
+
+
+@cache
+def _content_hash(path: Path, size: int, time: int) -> str:
+    del size, time  # they tell a changed file
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _sampled_hash(path: Path) -> str:
     """Return a hash of a file's size and of blocks spread over it.
 
-    The libraries and atomic data have 50 MB each: hashing all of them would take longer
-    than a fit. Versions of them differ all over.
+    Builds of a library differ all over; to read all of it would take longer than to read
+    its definitions, for which this is asked.
     """
     size = path.stat().st_size
     digest = hashlib.sha256(str(size).encode())

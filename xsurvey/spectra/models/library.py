@@ -144,17 +144,19 @@ class XspecLibrary:
         self._set_name("SOLR", settings.abund, "abund")
         self._set_name("XSCT", settings.xsect, "xsect")
         self._set_cosmology(settings)
-        self._atomdb = None
         self._settings = settings
 
     def _set_atomdb(self, settings: ModelSettings) -> None:
-        if self._atomdb is not None:
+        """Point the library to the files that are found now: ``$ATOMDB`` may have changed."""
+        prefix = find_atomdb(settings)
+        root = os.fsencode(prefix)
+        if root == self._atomdb:
             return
-        root = os.fsencode(find_atomdb(settings))
+        self._atomdb = None
         self._library.FPMSTR(_APEC_ROOT, root)
         if self._library.FGMSTR(_APEC_ROOT) != root:
             raise _refused("atomdb", os.fsdecode(root))
-        self._try_atomdb(find_atomdb(settings))
+        self._try_atomdb(prefix)
         self._atomdb = root
 
     def _try_atomdb(self, prefix: Path) -> None:

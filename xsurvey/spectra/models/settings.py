@@ -51,9 +51,11 @@ class ModelSettings(StepParameters):
     @classmethod
     def _known_name(cls, value: str, info: object) -> str:
         kind = str(getattr(info, "field_name", ""))
+        if value == cls.model_fields[kind].default:  # which needs no installed XSPEC to be known
+            return value
         known = abundance_tables() if kind == "abund" else cross_section_tables()
         if value not in known:
-            raise ValueError(f"{kind}: XSPEC has no table {value!r}; "
+            raise ValueError(f"XSPEC has no table {value!r}; "
                              f"use one of {', '.join(known)}")  # fmt: skip
         return value
 

@@ -27,7 +27,8 @@ from xsurvey.io.atomic import atomic_output
 logger = logging.getLogger(__name__)
 
 Arrays = dict[str, np.ndarray]
-_FORMAT = 1  # raise it when what tables hold changes
+TABLE_FORMAT = 1
+"""Version of what tables hold: part of their names, and of the keys of fits in pipelines."""
 _MOST_BYTES = 1_000_000_000
 _IN_MEMORY = 16
 _DAMAGED = (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile)
@@ -87,7 +88,7 @@ def stored_table(
 
 def table_key(origin: Mapping[str, Any], edges: np.ndarray) -> str:
     """Return the name of a table."""
-    text = json.dumps({"format": _FORMAT, **origin}, sort_keys=True)
+    text = json.dumps({"format": TABLE_FORMAT, **origin}, sort_keys=True)
     digest = hashlib.sha256(text.encode())
     digest.update(np.ascontiguousarray(edges, dtype="<f8").tobytes())
     return digest.hexdigest()[:32]

@@ -19,7 +19,7 @@ from astropy.io import fits
 from xsurvey.errors import InputError
 from xsurvey.spectra.models.atomdb import atomdb_files, find_atomdb
 from xsurvey.spectra.models.definitions import ModelDefinition, ParameterDefinition
-from xsurvey.spectra.models.installation import fingerprint, installation
+from xsurvey.spectra.models.installation import content_hash, installation
 from xsurvey.spectra.models.library import xspec_library
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.spectra.models.table_store import Arrays, stored_table
@@ -69,7 +69,7 @@ class PlasmaTable:
         prefix = find_atomdb(settings)
         origin = {
             **_origin(definition, settings.abund), "redshift": float(redshift),
-            "atomdb": [fingerprint(path) for path in atomdb_files(prefix)],
+            "atomdb": [content_hash(path) for path in atomdb_files(prefix)],
         }  # fmt: skip
         arrays = stored_table(origin, edges, lambda: _plasma(definition, edges, redshift, settings))
         self._nodes = arrays["kT"]

@@ -54,6 +54,10 @@ class Statistic(Protocol):
         """
         ...
 
+    def redrawn(self, model: np.ndarray, generator: np.random.Generator) -> Statistic:
+        """Return the same statistic of counts drawn from a model, shape (m,)."""
+        ...
+
 
 def expected_counts(model: np.ndarray, bins: int) -> np.ndarray:
     """Return ``model`` as an array of floats whose last axis has ``bins`` entries.

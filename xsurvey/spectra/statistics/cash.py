@@ -80,6 +80,10 @@ class CStat:
         safe = np.maximum(expected_counts(model, self.bins), SMALLEST_EXPECTATION)
         return 2 * (1 - self.counts / safe), 2 / safe
 
+    def redrawn(self, model: np.ndarray, generator: np.random.Generator) -> CStat:
+        """Return cstat of counts drawn from a model, shape (m,)."""
+        return CStat(generator.poisson(expected_counts(model, self.bins)))
+
     def _impossible(self, model: np.ndarray) -> np.ndarray:
         good = (model < np.inf) & ((model > 0) | ((model == 0) & (self.counts == 0)))
         return np.asarray(~good)

@@ -28,6 +28,7 @@ Chi-square of counts is biased whatever the variance, by about a count a bin: wi
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Literal
 
 import numpy as np
@@ -89,11 +90,12 @@ class ChiSquare:
         self.variance = variance
         self.counts, self.background, self.scale = d, b, r
         self.data = d - r * b
-        has_background = background is not None
+        has_background = self._subtracts = background is not None
         fixed = _statistical(variance, d, b, r, has_background, error, background_error)
         s = bin_values("systematic error", np.asarray(systematic), self.bins)
         t = bin_values("systematic error of the background",
                        np.asarray(background_systematic), self.bins)  # fmt: skip
+        self._systematic = (s, t)
         self._fixed = fixed + (s * d) ** 2 + (r * t * b) ** 2
 
     @property
@@ -140,6 +142,23 @@ class ChiSquare:
             gradient = gradient - (residual / v) ** 2
             curvature += 2 / v**2
         return gradient, curvature
+
+    def redrawn(self, model: np.ndarray, generator: np.random.Generator) -> ChiSquare:
+        """Return chi-square of data drawn from a model, shape (m,).
+
+        Gaussian with the errors that are given, otherwise Poisson, as the background is.
+        """
+        model = expected_counts(model, self.bins)
+        if self.variance == "given":
+            drawn = copy(self)
+            drawn.data = generator.normal(model, np.sqrt(self._fixed))
+            return drawn
+        inside = np.maximum(model + self.scale * self.background, 0)
+        return ChiSquare(
+            generator.poisson(inside), generator.poisson(self.background) if self._subtracts
+            else None, self.scale, self.variance, systematic=self._systematic[0],
+            background_systematic=self._systematic[1],
+        )  # fmt: skip
 
     def _variances(self, model: np.ndarray) -> np.ndarray:
         return model + self._fixed if self.variance == "model" else self._fixed

@@ -70,6 +70,7 @@ class WStat:
             "exposure x BACKSCAL x AREASCAL of the background",
             np.asarray(background_time), self.bins, positive=True,
         )  # fmt: skip
+        self.source_time, self.background_time = source, other
         self.ratio = other / source
         self._whole = 1 + self.ratio
         self._four_products = 4 * self._whole * self.background
@@ -133,6 +134,15 @@ class WStat:
         inside = np.maximum(model + b, SMALLEST_EXPECTATION)
         variance = np.maximum(inside + b / self.ratio, SMALLEST_EXPECTATION)
         return 2 * (1 - self.counts / inside), 2 / variance
+
+    def redrawn(self, model: np.ndarray, generator: np.random.Generator) -> WStat:
+        """Return W-stat of counts drawn from a model, (m,), and the background likely under it."""
+        model = expected_counts(model, self.bins)
+        behind = self._profile(model)
+        return WStat(
+            generator.poisson(model + behind), generator.poisson(behind * self.ratio),
+            self.source_time, self.background_time,
+        )  # fmt: skip
 
     def _profile(self, model: np.ndarray) -> np.ndarray:
         """Return the positive root, from the form of it that does not cancel."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from xsurvey.apertures.aperture import (
     aperture_of_regions,
     circular_aperture,
 )
+from xsurvey.engine.hashes import file_sha256
 from xsurvey.errors import InputError, ParameterError, printable
 from xsurvey.events import EventList
 from xsurvey.imaging.sky_image import SkyImage, read_exposure_map
@@ -82,11 +82,9 @@ def spectra_of_files(
         As `extract_spectrum` and `merge_spectra`, or no place, or two, are given.
     """
     if (where.position is None) == (inputs.region is None):
-        both = where.position is not None
-        raise ParameterError(
-            "region", "is given as well as a position" if both else "and position are not given",
-            "give one of them",
-        )  # fmt: skip
+        both = "is given as well as a position"
+        cause = both if inputs.region is not None else "is not given, nor is a position"
+        raise ParameterError("region", cause, "give one of them")
     observations = _observations(paths)
     if len(observations) > 1 and inputs.exposure is not None:
         raise ParameterError(
@@ -227,11 +225,7 @@ def write_spectra(
 
 
 def _provenance(inputs: Sequence[Path], parameters: Sequence[StepParameters]) -> list[str]:
-    lines = []
-    for path in inputs:
-        with path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        lines.append(f"input {path.name} sha256 {digest}")
+    lines = [f"input {path.name} sha256 {file_sha256(path)}" for path in inputs]
     return lines + [
         f"{key} = {value}" for section in parameters for key, value in section.normalised().items()
     ]

@@ -136,7 +136,7 @@ def _read(
         )  # fmt: skip
     matrix_path = _companion(spectrum, rmf, "RESPFILE")
     if matrix_path is None:
-        raise InputError(path, "names no response (RESPFILE)", "give the RMF with --rmf")
+        raise InputError(path, "has no response", "give the RMF with --rmf")
     matrix = read_rmf(matrix_path)
     area_path = None
     if not (matrix.includes_area and arf is None):

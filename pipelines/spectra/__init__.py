@@ -1,0 +1,1 @@
+"""Spectra for commands and pipelines: read, extracted, fitted, and their stages."""

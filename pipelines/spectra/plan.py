@@ -1,0 +1,160 @@
+"""Tasks of spectra, and what can be known to be wrong with them before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from xsurvey.config import Config
+from xsurvey.engine import Task
+from xsurvey.engine.plan import OutputOf
+from xsurvey.errors import ParameterError, XSurveyError
+from xsurvey.missions import Mission
+from xsurvey.pipelines.observations import ObservationInput
+from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
+from xsurvey.pipelines.spectra.fits_stage import SPECTRAL_FITS, parameters_for
+from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
+from xsurvey.spectra.assembly import model_parameters
+from xsurvey.spectra.fit_parameters import SpectrumFitParameters
+from xsurvey.spectra.models.atomdb import atomdb_files, find_atomdb
+from xsurvey.spectra.models.expression import Expression, parse_expression
+from xsurvey.spectra.models.installation import content_hash, installation
+from xsurvey.spectra.models.model_data import require_data, uses_atomdb
+from xsurvey.spectra.models.python_models import python_models
+from xsurvey.spectra.models.settings import ModelSettings
+from xsurvey.spectra.models.table_store import TABLE_FORMAT
+from xsurvey.spectra.parameter_set import ParameterSet, apply_settings
+
+_ONLY_WITH_SPECTRA = ("arf", "rmf")
+
+
+def spectral_versions(config: Config) -> dict[str, str]:
+    """Return the versions of the data that fits depend on, for the keys of their tasks.
+
+    Raises
+    ------
+    ParameterError
+        A model or a parameter does not exist, by the key of the config.
+    MissingDataError
+        The model library, or data of a model, are not installed.
+    """
+    spectra, fitting, settings = sections_of(config)
+    uses = {}
+    for name, parameters in _fits(spectra, fitting):
+        subject = f"{config.path}: {name}"
+        try:
+            expression = parse_expression(str(parameters.model))
+        except ParameterError as error:
+            raise ParameterError(f"{subject}.model", error.cause, error.remedy) from None
+        rows = _checked_parameters(expression, parameters, subject)
+        for component in expression.components:
+            columns = component.columns
+            values = [p.value for p in rows.parameters[columns.start : columns.stop]]
+            require_data(component.definition, values)
+            if uses_atomdb(component.definition, values):
+                uses["atomdb"] = _atomdb_version(settings)
+            own = python_models().get(component.definition.name.lower())
+            if own is not None:
+                uses[f"model {own.name}"] = own.version
+    return uses | {"models": installation().version, "tables": str(TABLE_FORMAT)}
+
+
+def _fits(
+    spectra: SpectraParameters, fitting: SpectralFitParameters
+) -> Iterator[tuple[str, SpectrumFitParameters]]:
+    """Yield the key of the config that names a model, with how it is fitted."""
+    if spectra.sources or any(region.model is None for region in spectra.regions.values()):
+        yield "spectral_fits", parameters_for("", spectra, fitting)
+    for name, region in spectra.regions.items():
+        if region.model is not None:
+            yield f"spectra.regions.{name}", parameters_for(name, spectra, fitting)
+
+
+def _checked_parameters(
+    expression: Expression, parameters: SpectrumFitParameters, subject: str
+) -> ParameterSet:
+    try:
+        return apply_settings(
+            model_parameters(expression, 1)[0], values=parameters.set, freeze=parameters.freeze,
+            thaw=parameters.thaw, links=parameters.link, limits=parameters.limits,
+            priors=parameters.prior,
+        )  # fmt: skip
+    except XSurveyError as error:
+        raise ParameterError(f"{subject}: {error.subject}", error.cause, error.remedy) from None
+
+
+def _atomdb_version(settings: ModelSettings) -> str:
+    prefix = find_atomdb(settings)
+    files = "-".join(content_hash(path)[:8] for path in atomdb_files(prefix))
+    return f"{settings.atomdb} {files}"
+
+
+def sections_of(config: Config) -> tuple[SpectraParameters, SpectralFitParameters, ModelSettings]:
+    """Return the sections of a config that are about spectra."""
+    spectra, fitting = config.sections["spectra"], config.sections["spectral_fits"]
+    settings = config.sections["spectral_models"]
+    assert isinstance(spectra, SpectraParameters)
+    assert isinstance(fitting, SpectralFitParameters)
+    assert isinstance(settings, ModelSettings)
+    return spectra, fitting, settings
+
+
+def check_responses_are_used(config: Config) -> None:
+    """Raise where responses are given and no spectra are asked for.
+
+    Raises
+    ------
+    ParameterError
+        The responses would be of no use.
+    """
+    if sections_of(config)[0].wanted:
+        return
+    for number, entry in enumerate(config.inputs):
+        for kind in _ONLY_WITH_SPECTRA:
+            if kind in entry.files:
+                raise ParameterError(
+                    f"{config.path}: inputs.{number}.{kind}", "is given, but no spectra are asked "
+                    "for", "name regions in the section spectra, or set spectra: sources",
+                )  # fmt: skip
+
+
+def spectral_fit_task(
+    config: Config, observation: ObservationInput, measured: OutputOf, files: Mapping[str, Path],
+    versions: Mapping[str, str],
+) -> Task:  # fmt: skip
+    """Plan the extraction and the fits of one observation; return the task of the fits.
+
+    Parameters
+    ----------
+    config : Config
+    observation : ObservationInput
+    measured : OutputOf
+        Of the photometry.
+    files : mapping of str to path
+        Exposure map and responses, as far as they are given.
+    versions : mapping of str to str
+        `spectral_versions`.
+    """
+    spectra, fitting, _ = sections_of(config)
+    mission = observation.mission
+    extraction = Task(
+        SPECTRA, observation.name,
+        {"events": list(observation.events), "measured": measured, **files},
+        # models do not change the spectra
+        {**config.sections, "spectra": spectra.without_models()}, uses=_mission_versions(mission),
+    )  # fmt: skip
+    if fitting.energy is None and mission is not None:
+        band = mission.bands[mission.detection_bands[0]]
+        fitting = fitting.model_copy(update={"energy": band})
+    return Task(
+        SPECTRAL_FITS, observation.name, {"spectra": extraction.output("spectra")},
+        {**config.sections, "spectral_fits": fitting}, uses=versions,
+    )  # fmt: skip
+
+
+def _mission_versions(mission: Mission | None) -> dict[str, str]:
+    if mission is None:
+        return {}
+    return {
+        "mission": f"{mission.name} {mission.version}", "responses": mission.responses_version(),
+    }  # fmt: skip

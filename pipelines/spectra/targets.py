@@ -1,0 +1,195 @@
+"""Where the spectra of one observation are taken: named regions and bright sources."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+from astropy.coordinates import SkyCoord
+from regions import CircleAnnulusPixelRegion, CircleSkyRegion
+
+from xsurvey.apertures.aperture import ApertureParameters, circular_aperture
+from xsurvey.detection.parameters import PhotometryParameters
+from xsurvey.detection.photometry import SourceFlag
+from xsurvey.events import EventList
+from xsurvey.pipelines.spectra.parameters import SpectralRegion, SpectraParameters
+from xsurvey.regions import RegionSet, region_set
+from xsurvey.units import SkyPosition
+
+REGION, SOURCE = "region", "source"
+PILED_UP = "piled_up"
+
+
+@dataclass(frozen=True)
+class SpectrumTarget:
+    """A region or a source of which a spectrum is wanted.
+
+    Attributes
+    ----------
+    name : str
+        Of its folder: that of the region, or ``source_0001`` with the number in the catalog.
+    kind : {'region', 'source'}
+    position : SkyPosition
+    number : int
+        Of a source, as in its ``source_id``; 0 for regions.
+    extended : bool
+        Whether no point-spread function is taken account of.
+    piled_up : bool
+    """
+
+    name: str
+    kind: str
+    position: SkyPosition
+    number: int = 0
+    extended: bool = True
+    piled_up: bool = False
+    row: Mapping[str, Any] = field(default_factory=dict)
+
+
+def spectrum_targets(
+    measured: Mapping[str, Any], parameters: SpectraParameters
+) -> Iterator[SpectrumTarget]:
+    """Yield the regions of a config, then the sources that have counts enough.
+
+    Parameters
+    ----------
+    measured : mapping
+        As the stage ``photometry`` writes it.
+    parameters : SpectraParameters
+    """
+    for name, region in parameters.regions.items():
+        yield SpectrumTarget(name, REGION, region.position)
+    if not parameters.sources:
+        return
+    for number, row in enumerate(measured["rows"], start=1):
+        if has_counts(row, measured, parameters.min_counts):
+            yield SpectrumTarget(
+                f"source_{number:04d}", SOURCE, SkyPosition(row["ra"], row["dec"]), number,
+                bool(row["flag"] & SourceFlag.EXTENDED), bool(row["flag"] & SourceFlag.PILED_UP),
+                row,
+            )  # fmt: skip
+
+
+def has_counts(row: Mapping[str, Any], measured: Mapping[str, Any], minimum: float) -> bool:
+    """Tell whether a source has so many net counts in the first measured band."""
+    return bool(row[f"net_counts_{next(iter(measured['bands']))}"] >= minimum)
+
+
+@dataclass(frozen=True)
+class SpectrumApertures:
+    """Makes the regions of targets, with other sources cut out.
+
+    Attributes
+    ----------
+    events : EventList
+    rows : sequence of mapping
+        All sources of the observation.
+    spectra : SpectraParameters
+    photometry : PhotometryParameters
+        The annuli of sources are those of their photometry.
+    """
+
+    events: EventList
+    rows: Sequence[Mapping[str, Any]]
+    spectra: SpectraParameters
+    photometry: PhotometryParameters
+
+    def of(self, target: SpectrumTarget) -> tuple[RegionSet, RegionSet]:
+        """Return source and background region.
+
+        Raises
+        ------
+        InputError
+            The position is far from the field.
+        """
+        if target.kind == REGION:
+            return self._of_region(target.name)
+        return self._of_source(target)
+
+    def _of_region(self, name: str) -> tuple[RegionSet, RegionSet]:
+        shape = self.spectra.regions[name]
+        elsewhere = shape.background_position
+        where = _aperture_parameters(
+            shape.position, shape.radius, shape.background_inner,
+            None if elsewhere else shape.background_outer,
+        )  # fmt: skip
+        aperture = circular_aperture(self.events, where)
+        source, background = aperture.source, aperture.background
+        assert source is not None
+        assert background is not None
+        if elsewhere is not None and shape.background_outer is not None:
+            background = _circle_set(
+                self.events, [(elsewhere, shape.background_outer)], "background circle"
+            )
+        source, background = self._without_points(source), self._without_points(background)
+        return source.without(self._inner(shape)), background
+
+    def _without_points(self, region: RegionSet) -> RegionSet:
+        if not self.spectra.exclude_sources:
+            return region
+        points = [row for row in self.rows if not row["flag"] & SourceFlag.EXTENDED]
+        return region.without(self._circles(points, self.spectra.exclude_radius, region))
+
+    def _inner(self, shape: SpectralRegion) -> RegionSet | None:
+        if shape.inner_radius is None:
+            return None
+        return _circle_set(self.events, [(shape.position, shape.inner_radius)])
+
+    def _of_source(self, target: SpectrumTarget) -> tuple[RegionSet, RegionSet]:
+        radius = float(target.row["psf_radius"])
+        inner, outer = (float(r) for r in self.photometry.annulus(np.array(radius)))
+        where = _aperture_parameters(
+            position=target.position, radius=radius, background_inner=inner,
+            background_outer=outer,
+        )  # fmt: skip
+        aperture = circular_aperture(self.events, where)
+        assert aperture.source is not None
+        assert aperture.background is not None
+        others = [row for row in self.rows if row is not target.row]
+        # as wide as photometry cuts them out of its annuli
+        mask = self._circles(others, self.photometry.annulus_inner, aperture.background)
+        return aperture.source, aperture.background.without(mask)
+
+    def _circles(
+        self, rows: Sequence[Mapping[str, Any]], radii: float, around: RegionSet
+    ) -> RegionSet | None:
+        """Return circles about sources, of those that may reach into a circle or an annulus."""
+        shape = around.include[0]
+        annulus = isinstance(shape, CircleAnnulusPixelRegion)
+        outer = shape.outer_radius if annulus else shape.radius
+        circles = []
+        for row in rows:
+            place = SkyPosition(row["ra"], row["dec"])
+            radius = radii * float(row["psf_radius"])
+            x, y = (float(v) for v in self.events.wcs.all_world2pix(*place, 0))
+            distance = np.hypot(x - shape.center.x, y - shape.center.y)
+            # scales of the sky's projection differ over a field by far less than a tenth
+            if distance < 1.1 * (outer + radius / self.events.pixel_size):
+                circles.append((place, radius))
+        return _circle_set(self.events, circles) if circles else None
+
+
+def _circle_set(
+    events: EventList, circles: Sequence[tuple[SkyPosition, float]], name: str = "sources"
+) -> RegionSet:
+    shapes = [
+        CircleSkyRegion(SkyCoord(p.ra, p.dec, unit="deg", frame="icrs"), r * u.arcsec)
+        for p, r in circles
+    ]
+    return region_set(shapes, events.wcs, name)
+
+
+def _aperture_parameters(
+    position: SkyPosition, radius: float, background_inner: float | None,
+    background_outer: float | None,
+) -> ApertureParameters:  # fmt: skip
+    radii = {
+        "radius": radius, "background_inner": background_inner,
+        "background_outer": background_outer,
+    }  # fmt: skip
+    # angles are read with their units
+    written = {name: f"{value!r}arcsec" for name, value in radii.items() if value is not None}
+    return ApertureParameters.model_validate({"position": position, **written})
