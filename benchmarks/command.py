@@ -6,6 +6,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -32,6 +33,7 @@ def benchmark(
     options : mapping of str to str
         Further options of the command, and what they are.
     """
+    _use_one_thread()
     parser = argparse.ArgumentParser(description=run.__doc__)
     parser.add_argument("--seed", type=int, default=seed)
     parser.add_argument("--fraction", type=float, default=1.0, help="of the full number of trials")
@@ -52,6 +54,14 @@ def benchmark(
     print(text)
     if arguments.json:
         arguments.json.write_text(text + "\n")
+
+
+def _use_one_thread() -> None:
+    """Begin anew with one thread of linear algebra a process: figures are those of a core."""
+    module = sys.modules["__main__"].__spec__
+    if os.environ.get("OMP_NUM_THREADS") != "1" and module is not None:
+        os.environ["OMP_NUM_THREADS"] = "1"
+        os.execv(sys.executable, [sys.executable, "-m", module.name, *sys.argv[1:]])
 
 
 def in_parallel(function: Callable[..., Any], tasks: list[tuple[Any, ...]]) -> list[Any]:

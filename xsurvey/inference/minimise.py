@@ -22,7 +22,7 @@ _RESTARTS = 3
 def minimise(
     objective: Objective, start: np.ndarray, bounds: tuple[np.ndarray, np.ndarray],
     scale: np.ndarray, penalty: Penalty | None = None, tolerance: float = 1e-5,
-    max_iterations: int = 200, probe: bool = True,
+    max_iterations: int = 200, probe: bool = True, polish: bool = True,
 ) -> Minimum:  # fmt: skip
     """Return the minimum that is reached from ``start``.
 
@@ -46,6 +46,8 @@ def minimise(
         Look 1 and 3 standard deviations to both sides of each parameter in the end, the others
         along, and search from there too if the statistic is far below what the quadratic form
         has it: kinks may have made a second minimum.
+    polish : bool
+        Finish without derivatives at kinks. False for a quick look at where a search leads.
 
     Returns
     -------
@@ -66,6 +68,8 @@ def minimise(
     search = Search(
         target, theta, models[0], float(totals[0]), target.scale.copy(), tolerance, max_iterations
     )
+    if not polish:
+        search.most_polishes = 0
     search.run()
     if probe:
         for _ in range(_RESTARTS):

@@ -36,6 +36,8 @@ class Search:
         Standard deviations of the parameters, about.
     tolerance : float
     max_iterations : int
+    most_polishes : int
+        How often the search may go on without derivatives.
     """
 
     target: Target
@@ -45,6 +47,7 @@ class Search:
     widths: np.ndarray
     tolerance: float
     max_iterations: int
+    most_polishes: int = _POLISHES
     damping: float = _FIRST_DAMPING
     central: bool = False
     """Whether derivatives are from differences to both sides."""
@@ -75,7 +78,7 @@ class Search:
                 self.central, poor = True, 0
                 continue
             # the quadratic form promises what the statistic does not keep
-            if polishes == _POLISHES:
+            if polishes == self.most_polishes:
                 self.message = "stopped at a kink, where the statistic may be a little lower"
                 return
             gain = self.polish(hessian, _SIMPLEX * _SMALLER**polishes)

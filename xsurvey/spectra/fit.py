@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xsurvey.errors import InputError
-from xsurvey.inference.minimise import minimise_from
+from xsurvey.inference.minimise import minimise, minimise_from
 from xsurvey.inference.minimum import Minimum
 from xsurvey.inference.profile import profile_delta, profile_interval
 from xsurvey.spectra.flux import FluxObjective, gradient_of
@@ -19,6 +19,8 @@ from xsurvey.spectra.starts import choose_starts
 
 logger = logging.getLogger(__name__)
 
+_LONG_SEARCHES, _SHORT_SEARCH, _ROUGH = 2, 15, 0.1
+"""Searches that are finished; iterations and tolerance of those that choose between starts."""
 _RESTARTS = 5
 """How often an interval may find a better fit, from which all begins again."""
 
@@ -76,7 +78,7 @@ class Fit:
 
 def fit_spectra(
     likelihood: SpectralLikelihood, *, confidence: float = 0.6827, intervals: bool = True,
-    starts: int = 4,
+    starts: int = 6,
 ) -> Fit:  # fmt: skip
     """Find the best parameters, and their intervals.
 
@@ -140,10 +142,21 @@ def _impossible(likelihood: SpectralLikelihood, theta: np.ndarray) -> InputError
 
 
 def _minimum(likelihood: SpectralLikelihood, starts: np.ndarray) -> Minimum:
+    """Return the lowest minimum: short searches from all starts, long ones from the best two."""
+    bounds, penalty = likelihood.parameters.bounds, likelihood.penalty
     scale = typical_changes(likelihood, starts[0])
-    return minimise_from(
-        likelihood, starts, likelihood.parameters.bounds, scale, likelihood.penalty
-    )[0]
+    possible = starts[np.isfinite(likelihood.statistic(starts))]
+    if len(possible) > _LONG_SEARCHES:
+        short = [
+            minimise(
+                likelihood, start, bounds, scale, penalty, tolerance=_ROUGH,
+                max_iterations=_SHORT_SEARCH, probe=False, polish=False,
+            )
+            for start in possible
+        ]  # fmt: skip
+        short.sort(key=lambda minimum: minimum.statistic)
+        possible = np.array([minimum.best for minimum in short[:_LONG_SEARCHES]])
+    return minimise_from(likelihood, possible, bounds, scale, penalty, searches=len(possible))[0]
 
 
 def _nothing_free(likelihood: SpectralLikelihood, confidence: float) -> Fit:

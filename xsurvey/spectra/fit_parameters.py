@@ -98,7 +98,7 @@ class SpectrumFitParameters(StepParameters):
         "none to take what is known of the statistic.",
     )  # fmt: skip
     starts: int = Field(
-        default=4, ge=1, le=1000,
+        default=6, ge=1, le=1000,
         description="From how many places the fit starts: the start values and the best of many "
         "others spread around them.",
     )  # fmt: skip

@@ -14,6 +14,7 @@ from scipy.sparse import csr_array
 from xsurvey.errors import InputError
 from xsurvey.io.ogip.energies import match_grids
 from xsurvey.io.ogip.types import AncillaryResponse, RedistributionMatrix
+from xsurvey.spectra.block_product import BlockProduct
 from xsurvey.spectra.grouping import Grouping
 
 _DENSE_ABOVE = 0.15
@@ -122,7 +123,7 @@ class FoldingMatrix:
         self.edges = np.ascontiguousarray(response.edges[first : last + 1])
         self.groups = cut.shape[1]
         self.is_dense = bool(cut.nnz > _DENSE_ABOVE * cut.shape[0] * cut.shape[1])
-        self._dense = np.ascontiguousarray(cut.toarray()) if self.is_dense else None
+        self._dense = BlockProduct(cut.toarray()) if self.is_dense else None
         self._sparse = None if self.is_dense else csr_array(cut.T)
 
     def fold(self, flux: np.ndarray) -> np.ndarray:
@@ -138,7 +139,7 @@ class FoldingMatrix:
         ndarray, shape (b, m)
         """
         if self._dense is not None:
-            return flux @ self._dense
+            return self._dense(flux)
         assert self._sparse is not None
         if len(flux) == 1:
             return (self._sparse @ flux[0])[None, :]

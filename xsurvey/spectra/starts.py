@@ -1,23 +1,25 @@
-"""Where fits start: norms scaled to the counts, and other places that look promising."""
+"""Where fits start: norms that suit the counts, and other places that look promising."""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.stats import qmc
 
-from xsurvey.spectra.dataset import Dataset
 from xsurvey.spectra.likelihood import SpectralLikelihood
+from xsurvey.spectra.linear_norms import likely_norms
 
 _DECADES_DOWN, _DECADES_UP = 2.0, 1.0
 """Spread of parameters that cannot be negative, about their start value."""
 _SPREAD = 3.0
 """Spread of the others, or their start value's size where that is more."""
-_NORM_SPREAD = 1.0
-"""Decades, of norms against each other."""
+_TRIED, _TRIED_BY_LIBRARY = 256, 48
+"""Places that are looked at."""
+_APART = 0.08
+"""Least distance of two chosen places, in parts of the spread of one parameter."""
 
 
-def scaled_norms(likelihood: SpectralLikelihood, theta: np.ndarray) -> np.ndarray:
-    """Return starts with all free norms scaled so that the model has as many counts as the data.
+def with_likely_norms(likelihood: SpectralLikelihood, theta: np.ndarray) -> np.ndarray:
+    """Return starts with all free norms such that the counts are likely, the rest as it is.
 
     Parameters
     ----------
@@ -27,29 +29,51 @@ def scaled_norms(likelihood: SpectralLikelihood, theta: np.ndarray) -> np.ndarra
     Returns
     -------
     ndarray, shape (b, k)
-        As it was where the model has no counts.
+        Within the limits; norms as they were where the model has no counts.
     """
     parameters = likelihood.parameters
-    norms = np.array([parameters.parameters[i].is_norm for i in parameters.free], dtype=bool)
-    if not norms.any():
+    norms = np.flatnonzero([parameters.parameters[i].is_norm for i in parameters.free])
+    if not len(norms):
         return theta
-    wanted = sum(
-        float((m.dataset.counts - _background(m.dataset)).sum()) for m in likelihood.members
-    )
-    model = likelihood.source_counts(theta)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = max(wanted, 1.0) / model
-    ratio = np.where(np.isfinite(ratio) & (ratio > 0), ratio, 1.0)
-    scaled = theta.copy()
-    scaled[:, norms] *= ratio[:, None]
-    return np.clip(scaled, *parameters.bounds)
+    counts, behind = _to_explain(likelihood)
+    bare = np.array(theta, float)
+    bare[:, norms] = 0.0
+    with_one = np.repeat(bare, len(norms), axis=0)
+    unit = np.where(theta[:, norms] > 0, theta[:, norms], 1.0)
+    with_one[np.arange(len(with_one)), np.tile(norms, len(theta))] = unit.ravel()
+    known = np.clip(np.nan_to_num(likelihood.evaluate(bare)), 0, None)
+    found = np.nan_to_num(likelihood.evaluate(with_one)).reshape(len(theta), len(norms), -1)
+    templates = np.clip(found - known[:, None, :], 0, None)
+    factors = likely_norms(counts, known + behind, templates, _equal_shares(counts, templates))
+    rows = np.array(theta, float)
+    rows[:, norms] = factors * unit
+    return np.clip(rows, *parameters.bounds)
 
 
-def _background(dataset: Dataset) -> np.ndarray:
-    background = dataset.background
-    if background is None:
-        return np.zeros(1)
-    return dataset.background_scale * background.counts
+def _equal_shares(counts: np.ndarray, templates: np.ndarray) -> np.ndarray:
+    """Return factors with which each component alone would give its share of the counts."""
+    sums = templates.sum(axis=2)
+    share = max(float(counts.sum()), 1.0) / templates.shape[1]
+    return np.divide(share, sums, out=np.ones_like(sums), where=sums > 0)
+
+
+def _to_explain(likelihood: SpectralLikelihood) -> tuple[np.ndarray, np.ndarray]:
+    """Return the counts of all spectra, and of these what the background is expected to give.
+
+    In the order of `SpectralLikelihood.evaluate`, shape (M,) each.
+    """
+    counts, behind = [], []
+    for member in likelihood.members:
+        own = member.poisson_counts
+        if own is None:
+            own = np.clip(member.dataset.counts, 0, None)
+        counts.append(own)
+        expected = np.zeros(len(own))
+        background = member.dataset.background
+        if background is not None and member.background is None:
+            expected = member.dataset.background_scale * np.clip(background.counts, 0, None)
+        behind.append(expected)
+    return np.concatenate(counts), np.concatenate(behind)
 
 
 def candidates(likelihood: SpectralLikelihood, theta: np.ndarray, count: int) -> np.ndarray:
@@ -74,7 +98,7 @@ def candidates(likelihood: SpectralLikelihood, theta: np.ndarray, count: int) ->
         parameter = parameters.parameters[i]
         value = theta[k]
         if parameter.is_norm:
-            rows[:, k] = value * 10 ** (_NORM_SPREAD * (2 * unit[:, k] - 1))
+            rows[:, k] = value
         elif parameter.minimum >= 0 and value > 0:
             exponent = -_DECADES_DOWN + (_DECADES_DOWN + _DECADES_UP) * unit[:, k]
             rows[:, k] = value * 10**exponent
@@ -83,12 +107,52 @@ def candidates(likelihood: SpectralLikelihood, theta: np.ndarray, count: int) ->
     return np.clip(rows, low, high)
 
 
-def choose_starts(likelihood: SpectralLikelihood, starts: int, tried: int = 64) -> np.ndarray:
-    """Return the start values and the best of many places around them, shape (s, k)."""
-    theta = scaled_norms(likelihood, likelihood.parameters.start[None, :])
+def choose_starts(likelihood: SpectralLikelihood, starts: int) -> np.ndarray:
+    """Return the start values and the best of many places around them, shape (s, k).
+
+    Every place gets the norms with which the counts are most likely, so that places are compared
+    by their shapes. Places near one that was chosen are passed over.
+    """
+    theta = with_likely_norms(likelihood, likelihood.parameters.start[None, :])
     if starts == 1 or not theta.shape[1]:
         return theta
-    spread = scaled_norms(likelihood, candidates(likelihood, theta[0], max(tried, starts)))
-    statistic = likelihood.statistic(spread)
-    best = np.argsort(statistic, kind="stable")[: starts - 1]
-    return np.concatenate((theta, spread[best[np.isfinite(statistic[best])]]))
+    spread = candidates(likelihood, theta[0], max(_tried(likelihood), starts))
+    rows = with_likely_norms(likelihood, spread)
+    statistic = likelihood.statistic(rows)
+    shapes = _shape_coordinates(likelihood, rows, theta[0])
+    chosen: list[int] = []
+    for place in np.argsort(statistic, kind="stable"):
+        if len(chosen) == starts - 1 or not np.isfinite(statistic[place]):
+            break
+        away = np.abs(shapes[chosen] - shapes[place]).max(axis=1, initial=0.0)
+        if not chosen or not shapes.shape[1] or away.min() > _APART:
+            chosen.append(int(place))
+    return np.concatenate((theta, rows[chosen]))
+
+
+def _tried(likelihood: SpectralLikelihood) -> int:
+    """Return how many places are looked at: fewer where each costs calls of the library."""
+    calls = any(
+        "library" in how.partition(",")[0]
+        for member in likelihood.members
+        for how in member.model.description.values()
+    )
+    return _TRIED_BY_LIBRARY if calls else _TRIED
+
+
+def _shape_coordinates(
+    likelihood: SpectralLikelihood, rows: np.ndarray, centre: np.ndarray
+) -> np.ndarray:
+    """Return places in units of the spread, without norms, shape (b, k')."""
+    parameters = likelihood.parameters
+    columns = []
+    for k, i in enumerate(parameters.free):
+        parameter, value = parameters.parameters[i], centre[k]
+        if parameter.is_norm:
+            continue
+        if parameter.minimum >= 0 and value > 0:
+            decades = np.log10(np.clip(rows[:, k], value * 1e-9, None) / value)
+            columns.append(decades / (_DECADES_DOWN + _DECADES_UP))
+        else:
+            columns.append((rows[:, k] - value) / (2 * max(_SPREAD, abs(value))))
+    return np.stack(columns, axis=1) if columns else np.empty((len(rows), 0))

@@ -14,7 +14,7 @@ from xsurvey.inference.profile import profile_delta
 from xsurvey.spectra.fit import Fit, fit_spectra
 from xsurvey.spectra.goodness import goodness_record
 from xsurvey.spectra.profile import Held, profile_statistic
-from xsurvey.spectra.starts import candidates, choose_starts, scaled_norms
+from xsurvey.spectra.starts import candidates, choose_starts, with_likely_norms
 
 from .conftest import (
     BACKGROUND,
@@ -183,9 +183,10 @@ def test_starts_have_the_counts_of_the_data() -> None:
     source, back = drawn("powerlaw", POWER_LAW), drawn("powerlaw", BACKGROUND, 2, backscal=4.0)
     for settings_ in ({"stat": "wstat"}, {"background_model": "powerlaw"}):
         likelihood = assembled("powerlaw", [source], [back], **settings_).likelihood  # type: ignore[arg-type]
-        start = scaled_norms(likelihood, likelihood.parameters.start[None, :])
+        start = with_likely_norms(likelihood, likelihood.parameters.start[None, :])
         wanted = source.counts.sum() - back.counts.sum() / 4
-        assert likelihood.source_counts(start) == pytest.approx([wanted])
+        # the likeliest norm of a wrong shape need not give just as many counts
+        assert likelihood.source_counts(start) == pytest.approx([wanted], rel=0.3)
     places = candidates(likelihood, start[0], 50)
     low, high = likelihood.parameters.bounds
     assert places.shape == (50, 4)
