@@ -13,7 +13,7 @@ from xsurvey.cli.options import json_option, write_json
 
 _REQUIRED = (
     "astropy", "numpy", "scipy", "regions", "photutils", "dask", "distributed", "duckdb",
-    "pyarrow", "pydantic", "matplotlib",
+    "pyarrow", "pydantic", "matplotlib", "h5py", "emcee", "dynesty", "corner", "arviz-stats",
 )  # fmt: skip
 _OPTIONAL = {
     "xspectrampoline": ("XSPEC's model library", "pip install xspectrampoline"),
@@ -43,6 +43,7 @@ def doctor_command(online: bool, json_path: Path | None) -> None:
     click.echo("\noptional libraries")
     for name, (purpose, remedy) in _OPTIONAL.items():
         click.echo(f"  {name:<16}{found[name] or f'not installed ({purpose}): {remedy}'}")
+    models = _models()
     click.echo(f"\nmissions\n  {', '.join(missions())}")
     click.echo(f"\ndata in {data_directory()}")
     states = {name: is_installed(dataset) for name, dataset in DATASETS.items()}
@@ -51,9 +52,25 @@ def doctor_command(online: bool, json_path: Path | None) -> None:
     archives, proxies = _archives(online)
     write_json(json_path, {
         "xsurvey": __version__, "python": platform.python_version(), "libraries": found,
-        "missions": list(missions()), "data": states, "data_directory": str(data_directory()),
+        "models": models, "missions": list(missions()), "data": states, "data_directory": str(data_directory()),
         "archives": archives, "proxies": proxies,
     })  # fmt: skip
+
+
+def _models() -> dict[str, str | None]:
+    """Print which library of spectral models is used, and return the same for JSON."""
+    from xsurvey.errors import MissingDataError
+    from xsurvey.spectra.models.installation import installation
+
+    click.echo("\nspectral models")
+    try:
+        used = installation()
+    except MissingDataError as error:
+        click.echo(f"  none: {error}")
+        return {"version": None, "folder": None}
+    version = used.version.partition("-")[0]
+    click.echo(f"  XSPEC's of HEASoft {version}, in {used.headas}")
+    return {"version": used.version, "folder": str(used.headas)}
 
 
 def _archives(online: bool) -> tuple[list[dict[str, Any]], dict[str, str]]:
@@ -83,6 +100,6 @@ def _archives(online: bool) -> tuple[list[dict[str, Any]], dict[str, str]]:
 
 def _version(name: str) -> str | None:
     # looked up, never imported: some of these print or make folders when imported
-    if importlib.util.find_spec(name) is None:
+    if importlib.util.find_spec(name.replace("-", "_")) is None:
         return None
     return importlib.metadata.version(name)

@@ -28,7 +28,7 @@ class SpectrumFitParameters(StepParameters):
     set: tuple[str, ...] = Field(
         default=(),
         description="Start value, of a frozen parameter its value: component.parameter=value. "
-        "Repeat for several, as the options below.",
+        "Repeat for several.",
     )
     freeze: tuple[str, ...] = Field(
         default=(),
