@@ -122,11 +122,19 @@ def test_init_check_and_doctor(run_command: Run, event_file: Path, tmp_path: Pat
     assert sorted(p.name for p in tmp_path.iterdir()) == ["my.yaml"]
     doctor = run_command("doctor", "--json", tmp_path / "d.json")
     assert doctor.returncode == 0
-    assert json.loads((tmp_path / "d.json").read_text())["missions"] == [
-        "chandra",
-        "erosita",
-        "ixpe",
-    ]
+    told = json.loads((tmp_path / "d.json").read_text())
+    assert told["missions"] == ["chandra", "erosita", "ixpe"]
+    assert re.match(r"\d+\.\d+", told["models"]["version"])
+    assert f"in {told['models']['folder']}" in doctor.stdout
+    assert "MISSING" not in doctor.stdout
+
+
+def test_doctor_without_a_library_of_models(run_command: Run, tmp_path: Path) -> None:
+    doctor = run_command("doctor", "--json", tmp_path / "d.json", HEADAS=str(tmp_path))
+    assert doctor.returncode == 0
+    assert "has no XSPEC models" in doctor.stdout
+    told = json.loads((tmp_path / "d.json").read_text())
+    assert told["models"] == {"version": None, "folder": None}
 
 
 @pytest.mark.parametrize("frame", ["ICRS", "FK4", "galactic", "rotated", "compressed"])

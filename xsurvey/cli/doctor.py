@@ -52,8 +52,8 @@ def doctor_command(online: bool, json_path: Path | None) -> None:
     archives, proxies = _archives(online)
     write_json(json_path, {
         "xsurvey": __version__, "python": platform.python_version(), "libraries": found,
-        "models": models, "missions": list(missions()), "data": states, "data_directory": str(data_directory()),
-        "archives": archives, "proxies": proxies,
+        "models": models, "missions": list(missions()), "data": states,
+        "data_directory": str(data_directory()), "archives": archives, "proxies": proxies,
     })  # fmt: skip
 
 
