@@ -54,6 +54,11 @@ class FitParameter:
     alias: str = ""
 
     @property
+    def component(self) -> str:
+        """The component, of whatever spectrum it is."""
+        return self.name.rpartition(":")[2].partition(".")[0]
+
+    @property
     def free(self) -> bool:
         """Whether the fit changes it by itself."""
         return not self.frozen and self.link is None

@@ -14,6 +14,8 @@ _SPREAD = 3.0
 """Spread of the others, or their start value's size where that is more."""
 _TRIED, _TRIED_BY_LIBRARY = 256, 48
 """Places that are looked at."""
+_LEVELS = 6
+"""Values of each parameter of components that take calls of the library."""
 _APART = 0.08
 """Least distance of two chosen places, in parts of the spread of one parameter."""
 
@@ -94,8 +96,12 @@ def candidates(likelihood: SpectralLikelihood, theta: np.ndarray, count: int) ->
     engine = qmc.Sobol(len(theta), scramble=False)
     unit = engine.random(1 << int(np.ceil(np.log2(count + 1))))[1 : count + 1]
     rows = np.empty_like(unit)
+    slow = _slow_components(likelihood)
     for k, i in enumerate(parameters.free):
         parameter = parameters.parameters[i]
+        if parameter.component in slow:
+            # few values, so that the library is called once for each
+            unit[:, k] = (np.floor(unit[:, k] * _LEVELS) + 0.5) / _LEVELS
         value = theta[k]
         if parameter.is_norm:
             rows[:, k] = value
@@ -116,7 +122,8 @@ def choose_starts(likelihood: SpectralLikelihood, starts: int) -> np.ndarray:
     theta = with_likely_norms(likelihood, likelihood.parameters.start[None, :])
     if starts == 1 or not theta.shape[1]:
         return theta
-    spread = candidates(likelihood, theta[0], max(_tried(likelihood), starts))
+    tried = _TRIED_BY_LIBRARY if _slow_components(likelihood) else _TRIED
+    spread = candidates(likelihood, theta[0], max(tried, starts))
     rows = with_likely_norms(likelihood, spread)
     statistic = likelihood.statistic(rows)
     shapes = _shape_coordinates(likelihood, rows, theta[0])
@@ -130,14 +137,14 @@ def choose_starts(likelihood: SpectralLikelihood, starts: int) -> np.ndarray:
     return np.concatenate((theta, rows[chosen]))
 
 
-def _tried(likelihood: SpectralLikelihood) -> int:
-    """Return how many places are looked at: fewer where each costs calls of the library."""
-    calls = any(
-        "library" in how.partition(",")[0]
+def _slow_components(likelihood: SpectralLikelihood) -> set[str]:
+    """Return the components that are evaluated by calls of the library."""
+    return {
+        component
         for member in likelihood.members
-        for how in member.model.description.values()
-    )
-    return _TRIED_BY_LIBRARY if calls else _TRIED
+        for component, how in member.model.description.items()
+        if "library" in how.partition(",")[0]
+    }
 
 
 def _shape_coordinates(
