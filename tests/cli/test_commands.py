@@ -1,4 +1,5 @@
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -129,8 +130,11 @@ def test_init_check_and_doctor(run_command: Run, event_file: Path, tmp_path: Pat
     assert "MISSING" not in doctor.stdout
 
 
-def test_doctor_without_a_library_of_models(run_command: Run, tmp_path: Path) -> None:
-    doctor = run_command("doctor", "--json", tmp_path / "d.json", HEADAS=str(tmp_path))
+def test_doctor_without_a_library_of_models(
+    run_command: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADAS", str(tmp_path))
+    doctor = run_command("doctor", "--json", tmp_path / "d.json")
     assert doctor.returncode == 0
     assert "has no XSPEC models" in doctor.stdout
     told = json.loads((tmp_path / "d.json").read_text())
