@@ -38,7 +38,9 @@ def list_command(json_path: Path | None) -> None:
 @data_command.command("install")
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
 def install_command(names: tuple[str, ...]) -> None:
-    """Install data sets; checksums are verified, and a good copy is not fetched again.
+    """Install data sets and print where they are.
+
+    Checksums are verified, and a good copy is not fetched again.
 
     \b
     Examples:

@@ -56,7 +56,7 @@ def _print_version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None
     help="Print the version and stop.",
 )  # fmt: skip
 def xsurvey(verbose: int, quiet: bool) -> None:
-    """X-ray survey analysis: from event files to catalogs.
+    """X-ray survey analysis: from event files to catalogs, light curves and spectra.
 
     Results go to standard output or files, logs and progress to standard error. Exit status:
     0 good, 1 our bug, 2 bad input, 3 some targets of a run failed, 130 interrupted.
