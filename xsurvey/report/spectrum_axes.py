@@ -81,7 +81,7 @@ def display_bins(
     if dataset.background is not None:
         background = total(dataset.background_scale * dataset.background.counts)
         variance = total(dataset.background_scale**2 * dataset.background.counts)
-    if dataset.statistical_error is None:
+    if dataset.poisson or dataset.statistical_error is None:
         data_variance = np.maximum(counts, 1.0)
         model_variance = np.maximum(expected + background, 1e-10) + variance
     else:

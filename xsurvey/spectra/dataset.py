@@ -70,6 +70,8 @@ class Dataset:
     folding : FoldingMatrix
         Gives expected counts.
     background : BackgroundCounts or None
+    poisson : bool
+        Whether the counts are Poisson distributed; if not, the file's errors are needed.
     statistical_error : ndarray, shape (m,), or None
         Counts; None for Poisson counts.
     systematic_error : ndarray, shape (m,)
@@ -98,6 +100,7 @@ class Dataset:
     channel_low: np.ndarray
     channel_high: np.ndarray
     background: BackgroundCounts | None = None
+    poisson: bool = True
     statistical_error: np.ndarray | None = None
     notes: tuple[str, ...] = ()
 
@@ -172,6 +175,7 @@ def make_dataset(
         counts=counts, time=_time(spectrum, grouping), exposure=spectrum.exposure,
         folding=folding, grouping=grouping, channel_low=low, channel_high=high,
         background=_background_counts(spectrum, background, grouping),
+        poisson=spectrum.poisson,
         statistical_error=None if error is None
         else np.sqrt(groups.sum_groups(error**2, grouping)),
         systematic_error=groups.sum_groups(systematic * spectrum.counts, grouping)

@@ -61,9 +61,10 @@ class SpectrumFitParameters(StepParameters):
         "background's counts profiled out (what XSPEC's cstat does where there is a background); "
         "chi2: Gaussian.",
     )
-    chi2_variance: Literal["data", "gehrels", "model"] = Field(
+    chi2_variance: Literal["data", "gehrels", "model", "file"] = Field(
         default="data",
-        description="What the variances of chi2 are taken from, if not from the file.",
+        description="What the variances of chi2 are taken from: the counts, Gehrels' limits, the "
+        "model, or the errors in the file (STAT_ERR), which spectra of rates need anyway.",
     )
     subtract: bool = Field(
         default=False, description="Subtract the background's counts; chi2 only."

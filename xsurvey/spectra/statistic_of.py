@@ -17,15 +17,15 @@ def make_statistic(dataset: Dataset, name: str, variance: str, subtract: bool) -
     ----------
     dataset : Dataset
     name : {'cstat', 'wstat', 'chi2'}
-    variance : {'data', 'gehrels', 'model'}
-        Of chi2; errors that the file gives go before.
+    variance : {'data', 'gehrels', 'model', 'file'}
+        Of chi2. Counts that are not Poisson distributed have what the file gives, whatever it is.
     subtract : bool
         Whether chi2 subtracts the background.
 
     Raises
     ------
     InputError
-        The statistic needs a background that there is not.
+        The statistic needs a background, or errors of the file, that there are not.
     """
     background = dataset.background
     if name == "cstat":
@@ -36,11 +36,15 @@ def make_statistic(dataset: Dataset, name: str, variance: str, subtract: bool) -
         assert background is not None
         return WStat(dataset.counts, background.counts, dataset.time, background.time)
     subtracted = background if subtract else None
+    if (variance == "file" or not dataset.poisson) and dataset.statistical_error is None:
+        raise InputError(
+            dataset.name, "gives no errors (STAT_ERR) for chi2", "choose another --chi2-variance"
+        )
     return ChiSquare(
         dataset.counts,
         subtracted.counts if subtracted is not None else None,
         dataset.background_scale if subtracted is not None else 1.0,
-        variance if dataset.statistical_error is None else "given",  # type: ignore[arg-type]
+        "given" if variance == "file" or not dataset.poisson else variance,  # type: ignore[arg-type]
         error=dataset.statistical_error,
         background_error=subtracted.error if subtracted is not None else None,
         systematic=dataset.systematic_error,
@@ -63,9 +67,14 @@ def statistic_notes(dataset: Dataset, statistic: Statistic) -> list[str]:
             "background counts, where wstat is biased; --group bmin1 (better bmin5) mends that"
         )
     if isinstance(statistic, ChiSquare):
-        if dataset.statistical_error is not None:
+        if statistic.variance == "given":
             notes.append(f"{dataset.name}: chi2 uses the errors that the file gives (STAT_ERR)")
-        elif statistic.zero_count_bins:
+        elif dataset.statistical_error is not None:
+            notes.append(
+                f"{dataset.name}: the errors that the file gives (STAT_ERR) are not used; "
+                "--chi2-variance file uses them"
+            )
+        if statistic.variance != "given" and statistic.zero_count_bins:
             notes.append(
                 f"{dataset.name}: {statistic.zero_count_bins} of {statistic.bins} bins have no "
                 "counts, where chi2 has no right variance; group (--group min20), or use cstat or "

@@ -195,12 +195,34 @@ def test_what_a_statistic_says_of_the_data() -> None:
     counts[:50] = 3
     back = make_pha(np.where(np.arange(120) < 100, 2, 0))
 
-    def notes(name: str, **fields: object) -> str:
+    def notes(name: str, variance: str = "data", **fields: object) -> str:
         data = dataset_of(make_pha(counts, **fields), background=back)
-        return " ".join(statistic_notes(data, make_statistic(data, name, "data", False)))
+        return " ".join(statistic_notes(data, make_statistic(data, name, variance, False)))
 
     assert notes("cstat") == ""
     assert "20 of 120 bins have no background counts" in notes("wstat")
     assert "--group bmin1" in notes("wstat")
     assert "70 of 120 bins have no counts" in notes("chi2")
-    assert "STAT_ERR" in notes("chi2", statistical_error=np.ones(120))
+    assert "not used" in notes("chi2", statistical_error=np.ones(120))
+    assert "chi2 uses the errors" in notes("chi2", "file", statistical_error=np.ones(120))
+
+
+@pytest.mark.parametrize("is_poisson", [True, False])
+def test_variances_are_those_asked_for_where_counts_are_poisson(is_poisson: bool) -> None:
+    data = dataset_of(
+        make_pha(np.full(120, 4.0), statistical_error=np.full(120, 3.0), poisson=is_poisson)
+    )
+    found = {
+        v: make_statistic(data, "chi2", v, False).terms(np.full((1, 120), 6.0))[0, 0]
+        for v in ("data", "gehrels", "file")
+    }
+    given = 4 / 9
+    assert found["file"] == pytest.approx(given)
+    assert found["data"] == pytest.approx(1.0 if is_poisson else given)
+    gehrels = 4 / (1 + np.sqrt(4.75)) ** 2
+    assert found["gehrels"] == pytest.approx(gehrels if is_poisson else given)
+
+
+def test_errors_of_a_file_that_has_none() -> None:
+    with pytest.raises(InputError, match="gives no errors"):
+        make_statistic(dataset_of(make_pha(np.ones(120))), "chi2", "file", False)
