@@ -19,7 +19,6 @@ _STRIP = 75
 
 @dataclass(frozen=True)
 class _Strip:
-    columns: slice
     rows: slice
     block: np.ndarray
 
@@ -33,28 +32,23 @@ class BlockProduct:
     """
 
     def __init__(self, matrix: np.ndarray) -> None:
-        n, m = matrix.shape
-        cuts = np.linspace(0, m, max(m // _STRIP, 1) + 1).astype(int)
+        cuts = np.linspace(0, matrix.shape[1], max(matrix.shape[1] // _STRIP, 1) + 1).astype(int)
         rest = np.array(matrix, float)
         self._strips: list[_Strip] = []
         for start, stop in pairwise(cuts):
             first, last = _longest_run(np.any(matrix[:, start:stop] != 0, axis=1))
-            if last > first:
-                block = np.ascontiguousarray(matrix[first:last, start:stop])
-                self._strips.append(_Strip(slice(start, stop), slice(first, last), block))
-                rest[first:last, start:stop] = 0
+            block = np.ascontiguousarray(matrix[first:last, start:stop])
+            self._strips.append(_Strip(slice(first, last), block))
+            rest[first:last, start:stop] = 0
         self._odd_rows = np.flatnonzero(np.any(rest != 0, axis=1))
         self._odd = np.ascontiguousarray(rest[self._odd_rows])
-        self.shape = (n, m)
 
     def __call__(self, vectors: np.ndarray) -> np.ndarray:
         """Return ``vectors @ matrix``, shape (b, m), for vectors of shape (b, n)."""
+        parts = [vectors[:, strip.rows] @ strip.block for strip in self._strips]
+        result = np.concatenate(parts, axis=1)
         if len(self._odd_rows):
-            result = vectors[:, self._odd_rows] @ self._odd
-        else:
-            result = np.zeros((len(vectors), self.shape[1]))
-        for strip in self._strips:
-            result[:, strip.columns] += vectors[:, strip.rows] @ strip.block
+            result += vectors[:, self._odd_rows] @ self._odd
         return result
 
 
