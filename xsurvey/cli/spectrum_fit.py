@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from xsurvey.cli.options import json_option, step_options, write_json
+from xsurvey.cli.options import check_png, json_option, step_options, write_json
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
@@ -79,6 +79,8 @@ def fit_command(
             raise ParameterError(option, "needs a chain", "give --mcmc too")
     outputs = [plot, corner, chain, json_path]
     check_outputs(outputs, files.given())
+    for option, path in (("--plot", plot), ("--corner", corner)):
+        check_png(option, path)
     result = fit_spectrum_files(
         files, fitting, settings, flux, seed=seed, outputs=outputs, intervals=not mcmc
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from xsurvey.errors import InputError
 from xsurvey.spectra.dataset import Dataset
 from xsurvey.spectra.statistics.base import Statistic
@@ -25,7 +27,7 @@ def make_statistic(dataset: Dataset, name: str, variance: str, subtract: bool) -
     Raises
     ------
     InputError
-        The statistic needs a background that there is not.
+        The statistic needs a background that there is not, or errors that the file gives are zero.
     """
     background = dataset.background
     if name == "cstat":
@@ -35,6 +37,13 @@ def make_statistic(dataset: Dataset, name: str, variance: str, subtract: bool) -
     if name == "wstat":
         assert background is not None
         return WStat(dataset.counts, background.counts, dataset.time, background.time)
+    error = dataset.statistical_error
+    if error is not None and not np.all(error > 0):
+        raise InputError(
+            dataset.name, f"states errors (STAT_ERR) of zero in {np.sum(~(error > 0))} of "
+            f"{len(error)} bins, for which chi2 has no weight",
+            "group it (--group min20), or use cstat or wstat",
+        )  # fmt: skip
     subtracted = background if subtract else None
     return ChiSquare(
         dataset.counts,

@@ -238,6 +238,14 @@ def test_chain(fit: Callable, tmp_path: Path) -> None:
     assert "posterior predictive" in text
 
 
+def test_bands_without_channels_are_told(fit: Callable) -> None:
+    one, _, quiet = fit("--energy", "0.5-7")
+    both, _, errors = fit("--energy", "0.5-7", "--energy", "500-7000")
+    assert both["statistic"] == one["statistic"]
+    assert "source.pha: has no good channel in 500-7000 keV" in errors
+    assert "has no good channel" not in quiet
+
+
 def test_chains_of_other_problems_are_refused(
     fit: Callable, call: Call, files: Files, tmp_path: Path
 ) -> None:

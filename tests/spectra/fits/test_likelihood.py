@@ -204,3 +204,11 @@ def test_what_a_statistic_says_of_the_data() -> None:
     assert "--group bmin1" in notes("wstat")
     assert "70 of 120 bins have no counts" in notes("chi2")
     assert "STAT_ERR" in notes("chi2", statistical_error=np.ones(120))
+
+
+def test_errors_of_zero_are_refused_with_the_file_s_name() -> None:
+    counts = np.zeros(120)
+    counts[:50] = 3
+    data = dataset_of(make_pha(counts, statistical_error=np.sqrt(counts)))
+    with pytest.raises(InputError, match=r"made.pha: states errors \(STAT_ERR\) of zero in 70 of"):
+        make_statistic(data, "chi2", "data", False)
