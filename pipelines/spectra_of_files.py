@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.io.ogip.arf import read_arf
-from xsurvey.io.ogip.companions import CompanionKey, companion_file
+from xsurvey.io.ogip.companions import CompanionKey, companion_file, other_detector
 from xsurvey.io.ogip.pha import read_single_pha
 from xsurvey.io.ogip.rmf import read_rmf
 from xsurvey.io.ogip.types import PhaSpectrum
@@ -145,6 +145,10 @@ def _read(
     other = _background(spectrum, background, wants, parameters, notes)
     read = [path, matrix_path, *(p for p in (area_path, other and other.path) if p)]
     notes += [f"{f.path.name}: {w}" for f in (matrix, area) if f is not None for w in f.warnings]
+    for file in (matrix, area, other):
+        told = file and other_detector(spectrum.header, file.path, file.header)
+        if told:
+            notes.append(f"{spectrum.path.name}: {told}")
     return ReadSpectrum(spectrum, other, build_response(matrix, area), tuple(read), tuple(notes))
 
 

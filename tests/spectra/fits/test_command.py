@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 
 from xsurvey.io.ogip.write_pha import write_pha_two
+from xsurvey.io.ogip.write_responses import write_rmf
 from xsurvey.spectra.models import python_models
 from xsurvey.spectra.models.python_models import PythonModel, register_model
 
-from .conftest import FAINT, drawn
+from .conftest import FAINT, drawn, make_rmf
 
 Call = Callable[..., tuple[int, str, str]]
 Files = Callable[..., Path]
@@ -244,6 +246,15 @@ def test_bands_without_channels_are_told(fit: Callable) -> None:
     assert both["statistic"] == one["statistic"]
     assert "source.pha: has no good channel in 500-7000 keV" in errors
     assert "has no good channel" not in quiet
+
+
+def test_files_of_another_telescope_are_told(fit: Callable, files: Files, tmp_path: Path) -> None:
+    source = files("other.pha", header={"TELESCOP": "XMM", "INSTRUME": "EMOS1"})
+    write_rmf(
+        tmp_path / "moved.rmf", replace(make_rmf(), header={"TELESCOP": "XMM", "INSTRUME": "EMOS2"})
+    )
+    _, _, errors = fit("--rmf", tmp_path / "moved.rmf", spectra=(source,))
+    assert "other.pha: moved.rmf is of EMOS2, the spectrum of EMOS1" in errors
 
 
 def test_chains_of_other_problems_are_refused(
