@@ -257,6 +257,15 @@ def test_files_of_another_telescope_are_told(fit: Callable, files: Files, tmp_pa
     assert "other.pha: moved.rmf is of EMOS2, the spectrum of EMOS1" in errors
 
 
+def test_slow_absorbers_are_told_before_a_chain(fit: Callable) -> None:
+    short = ("--mcmc", "--max-steps", "20", "--min-steps", "20", "--check-every", "10")
+    hint = "phabs is evaluated by XSPEC's library, which takes minutes here; --smooth-phabs"
+    assert fit(*short, model="phabs*powerlaw")[2].startswith(f"xsurvey: note: {hint}")
+    for given in (("--smooth-phabs",), ("--freeze", "phabs.nH")):
+        assert hint not in fit(*short, *given, model="phabs*powerlaw")[2]
+    assert hint not in fit("--no-intervals", model="phabs*powerlaw")[2]
+
+
 def test_chains_of_other_problems_are_refused(
     fit: Callable, call: Call, files: Files, tmp_path: Path
 ) -> None:
