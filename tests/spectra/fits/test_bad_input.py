@@ -76,6 +76,7 @@ OPTIONS = [
     (["--arf", "none"], "needs an effective area"),
     (["--rmf", "nowhere.rmf"], "nowhere.rmf: "),
     (["--arf", "source.pha"], "source.pha: "),
+    (["--background", "source.pha", "--stat", "wstat"], "source.pha: is its own background"),
     (["--background", "nowhere.pha", "--stat", "wstat"], "nowhere.pha: "),
     (["--arf", "a", "--arf", "b"], "--arf: 2 are given for 1 spectra"),
     (["--abund", "wilms"], "--abund: "),

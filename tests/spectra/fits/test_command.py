@@ -257,6 +257,13 @@ def test_files_of_another_telescope_are_told(fit: Callable, files: Files, tmp_pa
     assert "other.pha: moved.rmf is of EMOS2, the spectrum of EMOS1" in errors
 
 
+def test_a_spectrum_given_twice_is_told(fit: Callable, files: Files) -> None:
+    one, two = files("one.pha"), files("two.pha")
+    told = "one.pha is given twice"
+    assert told in fit("--no-intervals", spectra=(one, one))[2]
+    assert told not in fit("--no-intervals", spectra=(one, two))[2]
+
+
 def test_slow_absorbers_are_told_before_a_chain(fit: Callable) -> None:
     short = ("--mcmc", "--max-steps", "20", "--min-steps", "20", "--check-every", "10")
     hint = "phabs is evaluated by XSPEC's library, which takes minutes here; --smooth-phabs"
