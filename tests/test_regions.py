@@ -67,3 +67,11 @@ def test_missing_and_binary_files(tmp_path: Path, wcs: WCS) -> None:
     binary.write_bytes(b"\xff\xfe\x00\x80")
     with pytest.raises(InputError, match="not a DS9 region file"):
         read_region_file(binary, wcs)
+
+
+def test_regions_on_the_other_side_of_the_sky(tmp_path: Path, wcs: WCS) -> None:
+    path = tmp_path / "far.reg"
+    ra, dec = wcs.wcs.crval
+    path.write_text(f'icrs\ncircle({(ra + 180) % 360},{-dec},60")\n')
+    with pytest.raises(InputError, match="is on the other side of the sky"):
+        read_region_file(path, wcs)

@@ -87,6 +87,12 @@ def region_set(regions: Sequence[Any], wcs: WCS, name: str = "region") -> Region
     for region in regions:
         excluded = region.meta.get("include", True) in (False, 0, "-")
         pixel = region.to_pixel(wcs) if isinstance(region, SkyRegion) else region.copy()
+        centre = getattr(pixel, "center", None)
+        if centre is not None and not np.all(np.isfinite([centre.x, centre.y])):
+            raise InputError(
+                name, f"a {type(region).__name__} in it is on the other side of the sky",
+                "give regions in the field",
+            )  # fmt: skip
         if not (np.isfinite(pixel.area) and pixel.area > 0):
             raise InputError(
                 name, f"a {type(region).__name__} in it has no area", "use circles, boxes, ..."

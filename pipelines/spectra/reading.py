@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.io.ogip.arf import read_arf
-from xsurvey.io.ogip.companions import CompanionKey, companion_file
+from xsurvey.io.ogip.companions import CompanionKey, companion_file, other_detector
 from xsurvey.io.ogip.pha import read_single_pha
 from xsurvey.io.ogip.rmf import read_rmf
 from xsurvey.io.ogip.types import PhaSpectrum
@@ -85,7 +85,7 @@ def read_spectra(files: SpectrumFiles, parameters: SpectrumFitParameters) -> lis
         _each(files.rmf, count, "rmf"),
         strict=True,
     )
-    return [_read(*row, parameters, wants) for row in rows]
+    return [_read(*row, parameters, wants, files.spectra) for row in rows]
 
 
 def uses_background(parameters: SpectrumFitParameters) -> bool:
@@ -125,10 +125,12 @@ def _each(paths: Sequence[Path], count: int, name: str) -> Sequence[Path | None]
 
 def _read(
     path: Path, background: Path | None, arf: Path | None, rmf: Path | None,
-    parameters: SpectrumFitParameters, wants: bool,
+    parameters: SpectrumFitParameters, wants: bool, others: Sequence[Path],
 ) -> ReadSpectrum:  # fmt: skip
     spectrum = read_single_pha(path)
     notes: list[str] = []
+    if others.count(path) > 1:
+        notes.append(f"{path.name} is given twice: its counts count as often, errors are too small")
     if not spectrum.poisson and parameters.stat != "chi2":
         raise InputError(
             path, f"holds counts that are not Poisson distributed; {parameters.stat} needs them so",
@@ -145,6 +147,10 @@ def _read(
     other = _background(spectrum, background, wants, parameters, notes)
     read = [path, matrix_path, *(p for p in (area_path, other and other.path) if p)]
     notes += [f"{f.path.name}: {w}" for f in (matrix, area) if f is not None for w in f.warnings]
+    for file in (matrix, area, other):
+        told = file and other_detector(spectrum.header, file.path, file.header)
+        if told:
+            notes.append(f"{spectrum.path.name}: {told}")
     return ReadSpectrum(spectrum, other, build_response(matrix, area), tuple(read), tuple(notes))
 
 
@@ -173,6 +179,8 @@ def _background(
             spectrum.path, f"has no background, which {what} needs",
             "give it with --background, or use --stat cstat",
         )  # fmt: skip
+    if str(path) == str(spectrum.path) and spectrum.row is None:
+        raise InputError(path, "is its own background", "give the spectrum of another region")
     background = read_single_pha(path)
     if not background.poisson and parameters.stat == "wstat":
         raise InputError(

@@ -251,3 +251,17 @@ def test_checks_do_not_depend_on_where_a_run_ends() -> None:
     assert checks(2000)[:6] == [100, 200, 300, 400, 500, 600]
     assert checks(20_000)[: len(checks(2000)) - 1] == checks(2000)[:-1]
     assert checks(20_000)[-1] == 20_000
+
+
+def test_an_interruption_prints_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    calls = []
+
+    def stopped(x: np.ndarray) -> np.ndarray:
+        calls.append(len(x))
+        if len(calls) == 5:
+            raise KeyboardInterrupt
+        return gaussian(x)
+
+    with pytest.raises(KeyboardInterrupt):
+        sample_ensembles(stopped, START, COVARIANCE, NAMES, MCMCParameters(**SHORT), seed=1)
+    assert capfd.readouterr() == ("", "")

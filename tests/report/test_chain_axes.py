@@ -1,5 +1,7 @@
 """Chains drawn: traces and corners, of one parameter and of ones that do not vary."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -39,3 +41,18 @@ def test_corner(names: tuple[str, ...], constant: bool) -> None:
     assert len(figure.axes) == len(names) ** 2
     assert figure.axes[-1].get_xlabel() == names[-1]
     assert png_bytes(figure).startswith(b"\x89PNG")
+
+
+def test_corner_draws_small_and_large_numbers_in_powers_of_ten() -> None:
+    chains = make_chains("index", "norm", "nH")
+    scaled = replace(chains, chain=chains.chain * np.array([1.0, 1e-4, 1e7]))
+    figure = corner_figure(scaled, scaled.samples.mean(axis=0))
+    names = [axes.get_xlabel() for axes in figure.axes[-3:]]
+    middle = np.median(scaled.samples, axis=0)
+    powers = [0, *(int(np.floor(np.log10(abs(m)))) for m in middle[1:])]
+    assert names == [
+        "index", f"norm ($10^{{{powers[1]}}}$)", f"nH ($10^{{{powers[2]}}}$)"
+    ]  # fmt: skip
+    for axes, power, value in zip(figure.axes[-3:], powers, middle, strict=True):
+        low, high = axes.get_xlim()
+        assert low < value / 10.0**power < high

@@ -132,3 +132,17 @@ def test_spectra_of_different_brightness_are_all_in_sight() -> None:
     low, high = figure.axes[0].get_ylim()
     assert low < 2 / 0.1 / 1e5 < 5 / 0.1 / 10 < high
     assert [t.get_text() for t in figure.axes[0].get_legend().get_texts()] == ["drawn", "drawn"]
+
+
+def test_measured_points_are_not_cut_off() -> None:
+    """A point in a thousand that is far below the others, as at the end of a steep spectrum."""
+    number = 1000
+    edges = np.geomspace(0.5, 8, number + 1)
+    counts = np.full(number, 1e4)
+    counts[-1] = 30.0
+    data = make_dataset(
+        counts, energy_low=edges[:-1], energy_high=edges[1:], channel_low=edges[:-1],
+        channel_high=edges[1:],
+    )  # fmt: skip
+    axes = draw_spectrum(new_figure(6, 4).add_subplot(), data, np.full(number, 1e4))
+    assert axes.get_ylim()[0] < 30.0 / (edges[-1] - edges[-2]) / data.exposure

@@ -7,7 +7,7 @@ import click
 
 from xsurvey.apertures.aperture import ApertureParameters
 from xsurvey.cli.inputs import region_option
-from xsurvey.cli.options import StepCommand, json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameters
 
@@ -53,6 +53,7 @@ def lightcurve_command(
     from xsurvey.pipelines.light_curve_file import light_curve_of_files
 
     check_outputs([output, plot, json_path], [*files, region, background_region])
+    check_png("--plot", plot)
     curve, summary = light_curve_of_files(
         files, *parameters, output=output, region=region, background_region=background_region,
         plot=plot, seed=seed,

@@ -190,6 +190,20 @@ def _default_text(field: FieldInfo) -> str:
     return str(value)
 
 
+def check_png(option: str, path: Path | None) -> None:
+    """Check that the figure that an option asks for is not named as another kind of file.
+
+    Raises
+    ------
+    ParameterError
+        The name ends in something else than ``.png``.
+    """
+    from xsurvey.errors import ParameterError
+
+    if path is not None and path.suffix.lower() not in ("", ".png"):
+        raise ParameterError(option, f"draws PNG files, and not '{path.suffix}'", "end it in .png")
+
+
 def write_json(path: Path | None, result: dict[str, Any]) -> None:
     """Write a command's result as strict JSON (null, never NaN) to ``path`` if one is given."""
     if path is None:

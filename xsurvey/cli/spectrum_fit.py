@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from xsurvey.cli.options import StepCommand, json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
@@ -85,9 +85,14 @@ def fit_command(
             raise ParameterError(option, "needs a chain", "give --mcmc too")
     outputs = [plot, corner, chain, json_path]
     check_outputs(outputs, files.given())
+    for option, path in (("--plot", plot), ("--corner", corner)):
+        check_png(option, path)
     result = fit_spectrum_files(
         files, fitting, settings, flux, seed=seed, outputs=outputs, intervals=not mcmc
     )
+    if (mcmc or nested) and (slow := _untabulated(result)):
+        click.echo(f"xsurvey: note: {slow} is evaluated by XSPEC's library, which takes minutes "
+                   "here; --smooth-phabs takes seconds", err=True)  # fmt: skip
     if nested:  # first: it refuses at once what has no priors
         from xsurvey.pipelines.spectra.posterior import with_evidence
 
@@ -109,6 +114,16 @@ def fit_command(
     for note in result.summary["notes"]:
         click.echo(f"xsurvey: note: {printable(note)}", err=True)
     write_json(json_path, result.summary)
+
+
+def _untabulated(result: Any) -> str:
+    """Return the free absorbers that --smooth-phabs would tabulate."""
+    ways = result.summary["model"]["evaluated_by"]
+    free = {name.partition(":")[2] or name for name in result.fit.likelihood.parameters.free_names}
+    return ", ".join(
+        name for name, way in ways.items()
+        if way in ("XSPEC library, xsphab", "XSPEC library, xszphb") and f"{name}.nH" in free
+    )  # fmt: skip
 
 
 def _save(figure: Any, path: Path) -> None:

@@ -195,6 +195,8 @@ class _Run:
         chain, log_probabilities, accepted = [], [], np.zeros(total, np.int64)
         moves = ensembles_moves(self.parameters.moves, ensembles, accepted)
         sampler = emcee.EnsembleSampler(total, k, self.target, vectorize=True, moves=moves)
+        # emcee's wrapper prints all positions and a traceback when it is interrupted
+        sampler.log_prob_fn = self.target
         state = emcee.State(
             self.state.positions, log_prob=self.state.log_probability,
             random_state=self.state.random_state,

@@ -83,15 +83,23 @@ def corner_figure(chains: Chains, truths: np.ndarray | None = None) -> Figure:
         Values to mark, the best fit for example.
     """
     number = len(chains.names)
-    size = _MARGIN + _PANEL * number
     samples = chains.samples[:: max(len(chains.samples) // _SAMPLES, 1)]
+    powers = _powers(samples)
+    samples = samples / 10.0**powers
+    if truths is not None:
+        truths = truths / 10.0**powers
+    labels = [
+        f"{name} ($10^{{{power}}}$)" if power else name
+        for name, power in zip(chains.names, powers, strict=True)
+    ]
+    size = _MARGIN + _PANEL * number
     with_spread = np.ptp(samples, axis=0) > 0
     ranges = [
         0.999 if spread else (float(x) - 1, float(x) + 1)
         for spread, x in zip(with_spread, samples[0], strict=True)
     ]
     figure = corner.corner(
-        samples, labels=list(chains.names), quantiles=(0.1587, 0.5, 0.8413), show_titles=True,
+        samples, labels=labels, quantiles=(0.1587, 0.5, 0.8413), show_titles=True,
         range=ranges, truths=truths if number > 1 else None, truth_color=STAMP_COLOUR,
         color=TRUE_COLOUR, title_fmt=".3g",
         levels=(1 - np.exp(-0.5), 1 - np.exp(-2.0)), plot_datapoints=False, fill_contours=False,
@@ -107,3 +115,11 @@ def corner_figure(chains: Chains, truths: np.ndarray | None = None) -> Figure:
         for spine in axes.spines.values():
             spine.set_color(FAINT_INK)
     return figure
+
+
+def _powers(samples: np.ndarray) -> np.ndarray:
+    """Return the power of ten that each column's numbers are drawn in, shape (k,): 0 of most."""
+    size = np.abs(np.median(samples, axis=0))
+    known = size > 0
+    powers = np.floor(np.log10(np.where(known, size, 1.0))).astype(int)
+    return np.where(known & ((powers < -2) | (powers > 3)), powers, 0)

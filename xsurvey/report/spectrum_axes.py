@@ -141,7 +141,9 @@ def draw_spectrum(
     positive = np.concatenate((bins.rate[bins.rate > 0], bins.model[bins.model > 0]))
     if len(positive):
         axes.set_yscale("log")
-        axes.set_ylim(0.4 * float(np.percentile(positive, 1)), 2.5 * float(positive.max()))
+        measured = bins.rate[bins.rate > bins.rate_error]  # is never cut off
+        lowest = np.append(measured, np.percentile(positive, 1)).min()
+        axes.set_ylim(0.4 * float(lowest), 2.5 * float(positive.max()))
     axes.set_ylabel("count s⁻¹ keV⁻¹")
     return axes
 

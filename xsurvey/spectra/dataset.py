@@ -159,6 +159,11 @@ def make_dataset(
     if not len(grouping):
         span = (low.min(), high.max())
         raise _nothing_left(spectrum, rule, bands, good, usable, made, span)
+    notes += [
+        f"{spectrum.path.name}: has no good channel in {band} keV"
+        for band in bands
+        if not len(_noticed(made, low, high, [band]))
+    ]
     weight = spectrum.exposure * spectrum.areascal
     folding = FoldingMatrix(response, positions, grouping, weight, whole_range)
     error = spectrum.statistical_error

@@ -223,6 +223,10 @@ def apply_settings(
         priors of frozen ones.
     """
     rows = parameters
+    held = {rows.index(text.partition("=")[0]) for text in freeze}
+    for text in thaw:
+        if rows.index(text) in held:
+            raise ParameterError("thaw", f"{text} is frozen too", "leave out one of the two")
     for text in limits:
         rows = _with_limits(rows, *_assignment(text, "limits"))
     for text in values:

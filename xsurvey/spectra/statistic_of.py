@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from xsurvey.errors import InputError
 from xsurvey.spectra.dataset import Dataset
 from xsurvey.spectra.statistics.base import Statistic
@@ -25,7 +27,8 @@ def make_statistic(dataset: Dataset, name: str, variance: str, subtract: bool) -
     Raises
     ------
     InputError
-        The statistic needs a background, or errors of the file, that there are not.
+        The statistic needs a background, or errors of the file, that there are not, or the errors
+        are zero.
     """
     background = dataset.background
     if name == "cstat":
@@ -36,16 +39,25 @@ def make_statistic(dataset: Dataset, name: str, variance: str, subtract: bool) -
         assert background is not None
         return WStat(dataset.counts, background.counts, dataset.time, background.time)
     subtracted = background if subtract else None
-    if (variance == "file" or not dataset.poisson) and dataset.statistical_error is None:
-        raise InputError(
-            dataset.name, "gives no errors (STAT_ERR) for chi2", "choose another --chi2-variance"
-        )
+    error = dataset.statistical_error
+    if given := variance == "file" or not dataset.poisson:
+        if error is None:
+            raise InputError(
+                dataset.name, "gives no errors (STAT_ERR) for chi2",
+                "choose another --chi2-variance",
+            )  # fmt: skip
+        if not np.all(error > 0):
+            raise InputError(
+                dataset.name, f"states errors (STAT_ERR) of zero in {np.sum(~(error > 0))} of "
+                f"{len(error)} bins, for which chi2 has no weight",
+                "group it (--group min20), or use cstat or wstat",
+            )  # fmt: skip
     return ChiSquare(
         dataset.counts,
         subtracted.counts if subtracted is not None else None,
         dataset.background_scale if subtracted is not None else 1.0,
-        "given" if variance == "file" or not dataset.poisson else variance,  # type: ignore[arg-type]
-        error=dataset.statistical_error,
+        "given" if given else variance,  # type: ignore[arg-type]
+        error=error,
         background_error=subtracted.error if subtracted is not None else None,
         systematic=dataset.systematic_error,
     )  # fmt: skip

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from xsurvey.errors import InputError
-from xsurvey.io.ogip.companions import companion_file
+from xsurvey.io.ogip.companions import companion_file, other_detector
 from xsurvey.io.ogip.pha import read_single_pha
 
 from .conftest import pha
@@ -52,3 +52,23 @@ def test_a_file_that_is_not_there(key: str, text: str, tmp_path: Path) -> None:
     spectrum = read_single_pha(pha(tmp_path / "a.pha", **{key: "b.fits"}))
     with pytest.raises(InputError, match=text):
         companion_file(spectrum, key)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("own", "its", "told"),
+    [
+        (("XMM", "EMOS1"), ("XMM", "EMOS2"), "x.rmf is of EMOS2, the spectrum of EMOS1"),
+        (("CHANDRA", "ACIS"), ("eROSITA", "ACIS"), "x.rmf is of eROSITA, the spectrum of CHANDRA"),
+        (("Chandra", "ACIS "), ("CHANDRA", "acis"), None),
+        (("CHANDRA", "ACIS"), ("none", ""), None),
+        (("UNKNOWN", None), ("CHANDRA", "ACIS"), None),
+    ],
+)
+def test_companions_of_other_detectors(
+    own: tuple[str, str], its: tuple[str, str], told: str | None
+) -> None:
+    keys = ("TELESCOP", "INSTRUME")
+    found = other_detector(
+        dict(zip(keys, own, strict=True)), Path("x.rmf"), dict(zip(keys, its, strict=True))
+    )
+    assert found is None if told is None else found is not None and found.startswith(told)

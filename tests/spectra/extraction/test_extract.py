@@ -255,6 +255,18 @@ def test_an_area_on_other_energies(pointing: Pointing) -> None:
     assert "the effective area is interpolated to the energies of the matrix" in found.warnings
 
 
+def test_responses_of_another_telescope_are_told(pointing: Pointing) -> None:
+    observation, path = pointing
+    where = region(circle(observation, 200, 200, 20))
+    alien = replace(matrix(get_mission("chandra").channels), header={"TELESCOP": "ELSEWHERE"})
+    given = GivenResponses(flat_area(), alien, frozenset({"vignetting"}))
+    told = extract_spectrum(open_events(path), where, responses=given).warnings
+    assert any("is of ELSEWHERE, the spectrum of " in w for w in told)
+    own = GivenResponses(given.arf, replace(alien, header={}), given.includes)
+    told = extract_spectrum(open_events(path), where, responses=own).warnings
+    assert not any("the spectrum of " in w for w in told)
+
+
 def test_a_matrix_with_an_area(pointing: Pointing) -> None:
     observation, path = pointing
     full = replace(matrix(get_mission("chandra").channels), includes_area=True)

@@ -76,6 +76,7 @@ OPTIONS = [
     (["--arf", "none"], "needs an effective area"),
     (["--rmf", "nowhere.rmf"], "nowhere.rmf: "),
     (["--arf", "source.pha"], "source.pha: "),
+    (["--background", "source.pha", "--stat", "wstat"], "source.pha: is its own background"),
     (["--background", "nowhere.pha", "--stat", "wstat"], "nowhere.pha: "),
     (["--arf", "a", "--arf", "b"], "--arf: 2 are given for 1 spectra"),
     (["--abund", "wilms"], "--abund: "),
@@ -86,6 +87,9 @@ OPTIONS = [
     (["--mcmc", "--freeze", "powerlaw.norm=1", "--freeze", "powerlaw.PhoIndex"],
      "no parameter is free"),
     (["--corner", "c.png"], "--corner: needs a chain; give --mcmc too"),
+    (["--plot", "c.pdf"], "--plot: draws PNG files, and not '.pdf'; end it in .png"),
+    (["--thaw", "powerlaw.norm", "--freeze", "powerlaw.norm=1"],
+     "--thaw: powerlaw.norm is frozen too; leave out one of the two"),
     (["--chain", "c.h5"], "--chain: needs a chain"),
     (["--nested"], "has no prior"),
     (["--freeze", "powerlaw.norm=0", "--freeze", "powerlaw.PhoIndex"],
@@ -204,9 +208,12 @@ def test_rows_of_type_two(files: Files, refused: Refused, tmp_path: Path) -> Non
 def test_outputs_are_no_inputs(files: Files, refused: Refused, tmp_path: Path) -> None:
     source = files()
     for name in ("source.pha", "made.arf", "made.rmf"):
-        for option in ("--plot", "--json"):
-            assert "is an input of this command" in refused(source, option, tmp_path / name)
-    told = refused(source, "--stat", "wstat", "--plot", tmp_path / "back.pha")
+        assert "is an input of this command" in refused(source, "--json", tmp_path / name)
+    assert "is an input of this command" in refused(source, "--plot", source)
+    (tmp_path / "back.png").write_bytes((tmp_path / "back.pha").read_bytes())
+    given = ("--stat", "wstat", "--background", tmp_path / "back.png")
+    assert "back.png: is an input" in refused(source, *given, "--plot", tmp_path / "back.png")
+    told = refused(source, "--stat", "wstat", "--json", tmp_path / "back.pha")
     assert "back.pha: is an input" in told
     assert "is an input" in refused(f"{source}{{1}}", "--json", source)
     same = tmp_path / "x.out"

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,11 @@ import numpy as np
 import pytest
 
 from xsurvey.io.ogip.write_pha import write_pha_two
+from xsurvey.io.ogip.write_responses import write_rmf
 from xsurvey.spectra.models import python_models
 from xsurvey.spectra.models.python_models import PythonModel, register_model
 
-from .conftest import FAINT, drawn
+from .conftest import FAINT, drawn, make_rmf
 
 Call = Callable[..., tuple[int, str, str]]
 Files = Callable[..., Path]
@@ -236,6 +238,39 @@ def test_chain(fit: Callable, tmp_path: Path) -> None:
     fresh, _, _ = fit(*settings)
     assert fresh["parameters"] == result["parameters"]
     assert "posterior predictive" in text
+
+
+def test_bands_without_channels_are_told(fit: Callable) -> None:
+    one, _, quiet = fit("--energy", "0.5-7")
+    both, _, errors = fit("--energy", "0.5-7", "--energy", "500-7000")
+    assert both["statistic"] == one["statistic"]
+    assert "source.pha: has no good channel in 500-7000 keV" in errors
+    assert "has no good channel" not in quiet
+
+
+def test_files_of_another_telescope_are_told(fit: Callable, files: Files, tmp_path: Path) -> None:
+    source = files("other.pha", header={"TELESCOP": "XMM", "INSTRUME": "EMOS1"})
+    write_rmf(
+        tmp_path / "moved.rmf", replace(make_rmf(), header={"TELESCOP": "XMM", "INSTRUME": "EMOS2"})
+    )
+    _, _, errors = fit("--rmf", tmp_path / "moved.rmf", spectra=(source,))
+    assert "other.pha: moved.rmf is of EMOS2, the spectrum of EMOS1" in errors
+
+
+def test_a_spectrum_given_twice_is_told(fit: Callable, files: Files) -> None:
+    one, two = files("one.pha"), files("two.pha")
+    told = "one.pha is given twice"
+    assert told in fit("--no-intervals", spectra=(one, one))[2]
+    assert told not in fit("--no-intervals", spectra=(one, two))[2]
+
+
+def test_slow_absorbers_are_told_before_a_chain(fit: Callable) -> None:
+    short = ("--mcmc", "--max-steps", "20", "--min-steps", "20", "--check-every", "10")
+    hint = "phabs is evaluated by XSPEC's library, which takes minutes here; --smooth-phabs"
+    assert fit(*short, model="phabs*powerlaw")[2].startswith(f"xsurvey: note: {hint}")
+    for given in (("--smooth-phabs",), ("--freeze", "phabs.nH")):
+        assert hint not in fit(*short, *given, model="phabs*powerlaw")[2]
+    assert hint not in fit("--no-intervals", model="phabs*powerlaw")[2]
 
 
 def test_chains_of_other_problems_are_refused(

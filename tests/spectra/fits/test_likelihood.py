@@ -226,3 +226,11 @@ def test_variances_are_those_asked_for_where_counts_are_poisson(is_poisson: bool
 def test_errors_of_a_file_that_has_none() -> None:
     with pytest.raises(InputError, match="gives no errors"):
         make_statistic(dataset_of(make_pha(np.ones(120))), "chi2", "file", False)
+
+
+def test_errors_of_zero_are_refused_with_the_file_s_name() -> None:
+    counts = np.zeros(120)
+    counts[:50] = 3
+    data = dataset_of(make_pha(counts, statistical_error=np.sqrt(counts)))
+    with pytest.raises(InputError, match=r"made.pha: states errors \(STAT_ERR\) of zero in 70 of"):
+        make_statistic(data, "chi2", "file", False)

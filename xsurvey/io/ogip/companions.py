@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from xsurvey.errors import InputError
 from xsurvey.io.ogip.pha import split_selection
@@ -54,3 +55,27 @@ def companion_file(spectrum: PhaSpectrum, key: CompanionKey) -> Path | None:
     raise InputError(
         spectrum.path, f"names the {what} '{named}' ({key}), which is not beside it", remedy
     )
+
+
+def other_detector(header: Mapping[str, Any], path: Path, other: Mapping[str, Any]) -> str | None:
+    """Tell of a companion of another telescope or instrument, by TELESCOP and INSTRUME.
+
+    Parameters
+    ----------
+    header : mapping
+        Of the spectrum.
+    path, other : path, mapping
+        Of the companion and its header.
+
+    Returns
+    -------
+    str or None
+        None where they agree, or one of them does not say.
+    """
+    for key in ("TELESCOP", "INSTRUME"):
+        own, its = (str(h.get(key) or "").strip() for h in (header, other))
+        if {own.lower(), its.lower()} & {"", "none", "unknown"}:
+            continue
+        if own.lower() != its.lower():
+            return f"{path.name} is of {its}, the spectrum of {own}: it may be the wrong file"
+    return None

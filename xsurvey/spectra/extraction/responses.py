@@ -13,6 +13,7 @@ from xsurvey.errors import InputError, MissingDataError, ParameterError
 from xsurvey.events import EventList
 from xsurvey.io.fits_file import open_fits
 from xsurvey.io.ogip.arf import read_arf
+from xsurvey.io.ogip.companions import other_detector
 from xsurvey.io.ogip.rmf import read_rmf
 from xsurvey.io.ogip.types import AncillaryResponse, RedistributionMatrix
 from xsurvey.missions import Mission
@@ -176,6 +177,11 @@ def spectral_responses(
     stamps: dict[str, tuple[Any, str]] = {}
     warnings: list[str] = []
     arf = None if full else given.arf
+    telescope = {"TELESCOP": events.observation.telescope}
+    for file in (given.arf, given.rmf):
+        told = file and other_detector(telescope, file.path, file.header)
+        if told:
+            warnings.append(told)
     if full:
         warnings.append(
             "the matrix includes an effective area: vignetting and PSF are not taken account of"
