@@ -148,14 +148,19 @@ def flux_rows(
         min(float(m.dataset.folding.edges[0]) for m in members),
         max(float(m.dataset.folding.edges[-1]) for m in members),
     )
+    redshift = _redshift(result)
     functions = flux_functions(
-        result.expression, result.settings, bands, _redshift(result), result.flux.distance,
+        result.expression, result.settings, bands, redshift, result.flux.distance,
         span if mixes_energies(result.expression) else None,
     )  # fmt: skip
-    return fluxes(
+    rows = fluxes(
         result.fit, functions, result.assembly.columns[0], result.parameters.confidence, chains,
         intervals,
     )  # fmt: skip
+    for row in rows:
+        if "luminosity" in row:
+            row["luminosity"] |= {"redshift": redshift, "distance_mpc": result.flux.distance}
+    return rows
 
 
 def _summary(result: SpectrumFit, intervals: bool) -> dict[str, Any]:

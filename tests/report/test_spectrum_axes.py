@@ -66,7 +66,7 @@ def test_a_background_is_subtracted_with_its_error() -> None:
     assert bins.rate == pytest.approx(3 / 0.1 / 10)
     assert bins.rate_error == pytest.approx(np.sqrt(5 + 8 / 16) / 0.1 / 10)
     assert bins.residual == pytest.approx(-1 / np.sqrt(4 + 2 + 8 / 16))
-    errors = replace(data, statistical_error=np.full(20, 3.0))
+    errors = replace(data, poisson=False, statistical_error=np.full(20, 3.0))
     assert display_bins(errors, MODEL, 0).residual == pytest.approx(-1 / np.sqrt(9 + 8 / 16))
 
 

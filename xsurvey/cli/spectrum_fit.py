@@ -149,7 +149,11 @@ def _lines(summary: dict[str, Any]) -> list[str]:
         lines.append(f"{label}: {_value(row)}")
         lines.append(f"  unabsorbed: {_value(row['unabsorbed'])}")
         if "luminosity" in row:
-            lines.append(f"  luminosity: {_value(row['luminosity'])}")
+            bright = row["luminosity"]
+            at = f"z = {bright['redshift'] or 0:g}"
+            if bright["distance_mpc"] is not None:
+                at += f", {bright['distance_mpc']:g} Mpc"
+            lines.append(f"  luminosity ({at}): {_value(bright)}")
     if (check := summary.get("posterior_predictive")) is not None:
         lines.append(f"posterior predictive: p = {check['p_value']:.2g} of {check['draws']} draws")
     if (found := summary.get("evidence")) is not None:

@@ -21,6 +21,8 @@ from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.spectra.parameter_set import FitParameter, ParameterSet, apply_settings
 from xsurvey.spectra.statistic_of import make_statistic
 
+_SET_FLUXES = ("cflux", "cpflux", "clumin", "cglumin")
+"""Convolutions that bring what they act on to a flux or luminosity of their own."""
 _AREA = "area"
 _AREA_NAMES = ("constant", *(f"smooth_{k}" for k in range(1, 10)))
 
@@ -87,7 +89,7 @@ def assemble(
             dataset, model, own, statistic, area, area_columns,
             None if background is None else background.model, background_columns,
         ))  # fmt: skip
-    notes = tuple(b.note for b, _ in backgrounds)
+    notes = _degenerate_norms(expression, columns[0], rows) + tuple(b.note for b, _ in backgrounds)
     if areas:
         notes += (
             "cross-calibration: Gaussian priors on ln of each instrument's area, "
@@ -95,6 +97,20 @@ def assemble(
             f"({parameters.area_order} smooth terms)",
         )
     return Assembly(SpectralLikelihood(members, rows), columns, notes)
+
+
+def _degenerate_norms(
+    expression: Expression, columns: np.ndarray, rows: ParameterSet
+) -> tuple[str, ...]:
+    """Return a note where a convolution sets the flux and norms are free to change nothing."""
+    setting = [c.name for c in expression.components if c.definition.name in _SET_FLUXES]
+    norms = [rows.parameters[columns[c.norm]] for c in expression.components if c.norm is not None]
+    if not setting or not all(p.free for p in norms):
+        return ()
+    return (
+        f"{setting[0]} sets the flux, so that {norms[0].name} changes nothing or is degenerate "
+        f"with it: --freeze {norms[0].name}",
+    )
 
 
 def _areas(

@@ -122,7 +122,7 @@ def fit_spectra(
         lost = ", ".join(names[best.undetermined])
         notes.append(f"the data do not determine {lost}: freeze one of them, or give it a prior")
     if best.at_bounds.any():
-        notes.append(f"at a limit: {', '.join(names[best.at_bounds])}")
+        notes.append(f"the best fit is at a limit: {', '.join(names[best.at_bounds])}")
     statistic = float(likelihood.statistic(best.best[None, :])[0])
     return Fit(likelihood, best.best, statistic, best, found, confidence, tuple(notes))
 
@@ -241,7 +241,7 @@ def flux_interval(
     likelihood, theta = fit.likelihood, fit.theta
     value = float(flux(fit.values[None, :])[0])
     if not len(theta):
-        return value, Interval(value, value), "fixed"
+        raise ValueError("nothing is free: a flux that is given has no interval")
     bounds, scale = likelihood.parameters.bounds, typical_changes(likelihood, theta)
     sigma = _flux_sigma(fit, flux, bounds, scale)
     index = _leading_norm(fit, flux, value)

@@ -119,7 +119,7 @@ def _flux_record(
     if chains is not None:
         value, interval = _sampled_flux(fit.likelihood, of_all, chains, confidence)
         method = "posterior"
-    elif intervals:
+    elif intervals and len(fit.theta):
         value, interval, method = flux_interval(fit, of_all, confidence)
     else:
         value = float(of_all(fit.values[None, :])[0])

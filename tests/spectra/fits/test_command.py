@@ -150,7 +150,7 @@ def test_fluxes_and_luminosities(fit: Callable) -> None:
     assert result["flux"] == soft
     assert (hard["energy_min"], hard["energy_max"]) == (2, 10)
     assert 1e43 < soft["luminosity"]["value"] < 1e47
-    assert "luminosity: " in text
+    assert "luminosity (z = " in text
     nearer, _, _ = fit("--flux-band", "0.5-2", "--distance", "10")
     assert nearer["flux"]["luminosity"]["value"] < 1e-2 * soft["luminosity"]["value"]
 

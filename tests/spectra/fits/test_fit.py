@@ -130,7 +130,7 @@ def test_a_parameter_at_its_limit() -> None:
     assert fit.theta[0] == pytest.approx(2.2)
     assert fit.intervals[0].lower_at_limit
     assert fit.intervals[0].lower == pytest.approx(2.2)
-    assert any("at a limit: powerlaw.PhoIndex" in note for note in fit.notes)
+    assert any("the best fit is at a limit: powerlaw.PhoIndex" in note for note in fit.notes)
 
 
 def test_degenerate_parameters_are_told() -> None:
