@@ -133,7 +133,9 @@ def test_parameters_as_the_user_says(fit: Callable) -> None:
 def test_nothing_free(fit: Callable) -> None:
     result, _, _ = fit("--freeze", "powerlaw.PhoIndex=1.8", "--freeze", "powerlaw.norm=0.004")
     assert result["parameters"]["powerlaw.norm"]["frozen"] is True
-    assert result["flux"]["lower"] == result["flux"]["upper"] == result["flux"]["value"]
+    assert result["flux"]["value"] > 0
+    # nothing was measured: an interval of no width would claim otherwise
+    assert result["flux"]["lower"] is result["flux"]["upper"] is None
 
 
 def test_without_intervals(fit: Callable) -> None:
