@@ -7,6 +7,7 @@ independent chains whose proposals are one batch for the likelihood.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from emcee.moves import Move
 from emcee.state import State
 
 
-class _EnsemblesMove(Move):  # type: ignore[misc]  # emcee has no types
+class _EnsemblesMove(Move, ABC):  # type: ignore[misc]  # emcee has no types
     """Propose for one half of each ensemble from the other half (Foreman-Mackey et al. 2013)."""
 
     def __init__(self, ensembles: int, counts: np.ndarray) -> None:
@@ -51,11 +52,11 @@ class _EnsemblesMove(Move):  # type: ignore[misc]  # emcee has no types
         self.counts += accepted
         return State(coords, log_prob=log_prob), accepted
 
+    @abstractmethod
     def proposal(
         self, moving: np.ndarray, fixed: np.ndarray, random: Any
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return new places (E, n, k) of walkers and ln of the proposals' weight (E, n)."""
-        raise NotImplementedError
 
 
 class EnsemblesStretch(_EnsemblesMove):
