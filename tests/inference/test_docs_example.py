@@ -25,6 +25,11 @@ def test_the_example_prints_what_the_page_says(
             exec(compile(code, str(PAGE), "exec"), names)
         shown = printed.getvalue()
         assert numbers.sub("N", shown).split() == numbers.sub("N", expected).split()
-        # other versions of the libraries may make other chains of the same posterior
+        # other libraries, or another processor's kernels of them, make other chains of the same
+        # posterior; the effective size, the one number in thousands, differs most
         values = [[float(n) for n in numbers.findall(t)] for t in (shown, expected)]
-        assert values[0] == pytest.approx(values[1], rel=0.3, abs=0.05)
+        for got, wanted in zip(*values, strict=True):
+            if wanted > 1000:
+                assert wanted / 3 < got < wanted * 3
+            else:
+                assert got == pytest.approx(wanted, rel=0.3, abs=0.05)
