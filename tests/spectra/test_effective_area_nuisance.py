@@ -10,7 +10,7 @@ ENERGY = np.geomspace(0.5, 8, 9)
 def test_zero_leaves_areas_alone() -> None:
     nuisance = EffectiveAreaNuisance((0.5, 8))
     np.testing.assert_array_equal(nuisance.factor(np.zeros((3, 3)), ENERGY), np.ones((3, 9)))
-    assert nuisance.names == ("area", "area_1", "area_2")
+    assert nuisance.names == ("constant", "smooth_1", "smooth_2")
 
 
 def test_factor_is_exponential_of_legendre_polynomials_of_log_energy() -> None:
@@ -34,15 +34,12 @@ def test_factor_keeps_its_value_outside_the_band() -> None:
 def test_a_constant_alone() -> None:
     nuisance = EffectiveAreaNuisance((0.5, 8), order=0)
     np.testing.assert_allclose(nuisance.factor(np.log([[1.1]]), ENERGY), 1.1)
-    assert nuisance.priors == ("normal:0,0.1",)
+    assert nuisance.sigmas.tolist() == [0.1]
 
 
-def test_priors_are_gaussian() -> None:
-    nuisance = EffectiveAreaNuisance((0.5, 8), order=1, constant_sigma=0.2, smooth_sigma=0.1)
-    values = np.array([[0.0, 0.0], [0.2, -0.2]])
-    peak = -np.log(2 * np.pi * 0.2 * 0.1)
-    np.testing.assert_allclose(nuisance.log_prior(values), [peak, peak - 0.5 - 2])
-    assert nuisance.priors == ("normal:0,0.2", "normal:0,0.1")
+def test_deviations_are_those_given() -> None:
+    nuisance = EffectiveAreaNuisance((0.5, 8), order=2, constant_sigma=0.2, smooth_sigma=0.1)
+    assert nuisance.sigmas.tolist() == [0.2, 0.1, 0.1]
 
 
 @pytest.mark.parametrize(

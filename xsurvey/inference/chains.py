@@ -79,11 +79,6 @@ class Chains:
         return self.kept.reshape(-1, len(self.names))
 
     @property
-    def sample_log_probability(self) -> np.ndarray:
-        """Ln of the posterior at `samples`, shape (n,)."""
-        return self.log_probability[self.burn :].ravel()
-
-    @property
     def best(self) -> np.ndarray:
         """The most probable position that was met, shape (k,)."""
         at = np.unravel_index(np.argmax(self.log_probability), self.log_probability.shape)

@@ -24,7 +24,6 @@ from xsurvey.spectra.statistic_of import make_statistic
 _SET_FLUXES = ("cflux", "cpflux", "clumin", "cglumin")
 """Convolutions that bring what they act on to a flux or luminosity of their own."""
 _AREA = "area"
-_AREA_NAMES = ("constant", *(f"smooth_{k}" for k in range(1, 10)))
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ def _areas(
                     name=f"{prefix}{_AREA}.{label}", value=0.0, minimum=-5.0, maximum=5.0,
                     step=float(sigma), prior=Normal(0.0, float(sigma), -5.0, 5.0),
                 )
-                for label, sigma in zip(_AREA_NAMES, nuisance.sigmas, strict=False)
+                for label, sigma in zip(nuisance.names, nuisance.sigmas, strict=True)
             )  # fmt: skip
         result.append((nuisance, found[name]))
     return result

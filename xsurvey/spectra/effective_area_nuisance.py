@@ -26,7 +26,7 @@ ORDER = 2
 
 
 class EffectiveAreaNuisance:
-    """A smooth factor on the effective area of one instrument, with its priors.
+    """A smooth factor on the effective area of one instrument, and how far it may be from one.
 
     Parameters
     ----------
@@ -61,20 +61,9 @@ class EffectiveAreaNuisance:
                 )
         self.band = (low, high)
         self.order = order
-        self.names = ("area", *(f"area_{k}" for k in range(1, order + 1)))
+        self.names = ("constant", *(f"smooth_{k}" for k in range(1, order + 1)))
         self.defaults = np.zeros(order + 1)
         self.sigmas = np.array([constant_sigma, *[smooth_sigma] * order])
-
-    @property
-    def priors(self) -> tuple[str, ...]:
-        """Priors as `xsurvey.inference` writes them: ``normal:0,0.1``."""
-        return tuple(f"normal:0,{sigma!r}" for sigma in self.sigmas.tolist())
-
-    def log_prior(self, parameters: np.ndarray) -> np.ndarray:
-        """Return the logarithm of the prior density, shape (b,), of parameters (b, k)."""
-        scaled = self._batch(parameters) / self.sigmas
-        norm = np.log(self.sigmas).sum() + 0.5 * self.sigmas.size * np.log(2 * np.pi)
-        return np.asarray(-0.5 * np.sum(scaled**2, axis=1) - norm)
 
     def factor(self, parameters: np.ndarray, energy: np.ndarray) -> np.ndarray:
         """Return the factor on the effective area.
