@@ -5,13 +5,38 @@ A mission's plug-in says how the width changes over its field; the shapes are he
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from scipy import special
 
 from xsurvey.units import parse_angle
+
+_COMPONENTS = 14
+
+
+@dataclass(frozen=True)
+class GaussianMixture:
+    """A circular profile as a sum of concentric Gaussians: folding and pixels are then exact.
+
+    Attributes
+    ----------
+    weights : ndarray, shape (m,)
+        Fractions of the counts; they add up to 1.
+    sigma : ndarray, shape (m,)
+        Arcsec.
+    """
+
+    weights: np.ndarray
+    sigma: np.ndarray
+
+    def encircled_fraction(self, radius: np.ndarray) -> np.ndarray:
+        """Return the fraction within radii in arcsec, in their shape."""
+        scaled = np.asarray(radius, float)[..., None] / self.sigma
+        return np.asarray(-np.expm1(-(scaled**2) / 2) @ self.weights)
 
 
 class PointSpreadFunction(Protocol):
@@ -30,6 +55,9 @@ class PointSpreadFunction(Protocol):
     def radius(self, fraction: float, off_axis: np.ndarray) -> np.ndarray:
         """Return the radius that encircles ``fraction`` of the counts."""
 
+    def mixture(self, off_axis: float) -> GaussianMixture:
+        """Return the PSF at an off-axis angle as a sum of Gaussians."""
+
 
 @dataclass(frozen=True)
 class GaussianPsf:
@@ -46,6 +74,10 @@ class GaussianPsf:
     def radius(self, fraction: float, off_axis: np.ndarray) -> np.ndarray:
         """Return the inverse of `encircled_fraction`."""
         return np.full(np.shape(off_axis), self.sigma * np.sqrt(-2 * np.log1p(-fraction)))
+
+    def mixture(self, off_axis: float) -> GaussianMixture:
+        """Return the one Gaussian."""
+        return GaussianMixture(np.ones(1), np.full(1, self.sigma))
 
 
 @dataclass(frozen=True)
@@ -80,12 +112,33 @@ class KingPsf:
         """Return the radius in arcsec that encircles ``fraction``."""
         return self._core_radius(off_axis) * self._unit_radius(fraction)
 
+    def mixture(self, off_axis: float) -> GaussianMixture:
+        """Return the profile as Gaussians; of slopes from 2 up true to .1 % within any radius."""
+        weights, sigma = king_mixture(self.slope)
+        return GaussianMixture(weights, sigma * float(self._core_radius(np.float64(off_axis))))
+
     def _unit_radius(self, fraction: float) -> float:
         return float(np.sqrt(np.expm1(np.log1p(-fraction) / (1 - self.slope))))
 
     def _core_radius(self, off_axis: np.ndarray) -> np.ndarray:
         growth = self.growth * np.asarray(off_axis, float) ** self.exponent
         return np.hypot(self.on_axis_r90, growth) / self._unit_radius(0.9)
+
+
+@functools.cache
+def king_mixture(slope: float) -> tuple[np.ndarray, np.ndarray]:
+    r"""Return weights and sigmas of Gaussians that add up to a King profile of unit core radius.
+
+    :math:`(1 + r^2)^{-\eta} = \Gamma(\eta)^{-1} \int_0^\infty t^{\eta-1} e^{-t (1 + r^2)} dt` is
+    a mixture of Gaussians of variance 1/2t; the integral over ln t is a sum on a regular grid.
+    """
+    shape = slope - 1
+    smallest = special.gammaincinv(shape, 1e-3) if shape > 0.5 else 1e-3
+    largest = special.gammainccinv(shape, 1e-4)
+    log_t = np.linspace(np.log(smallest), np.log(largest), _COMPONENTS)
+    t = np.exp(log_t)
+    weights = t**shape * np.exp(-t)
+    return weights / weights.sum(), 1 / np.sqrt(2 * t)
 
 
 def random_displacements(
