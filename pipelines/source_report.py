@@ -15,6 +15,7 @@ from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.products import record_products
 from xsurvey.engine.provenance import versions
 from xsurvey.io.atomic import atomic_output, remove_leftovers
+from xsurvey.pipelines.products.publishing import files_are_there, publish_files, write_list
 from xsurvey.pipelines.spectra.products import publish_spectra, spectra_are_there, spectra_of_target
 from xsurvey.report import ReportData, TargetReport, write_report
 
@@ -33,13 +34,15 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     worked = any(outcome.status == "done" for outcome in result.outcomes.values())
     there = marker.exists() and catalog.is_dir() and report.is_file()
     there = there and spectra_are_there(config, plan, result)
+    there = there and files_are_there(config, plan, result)
     if there and not worked and marker.read_text() == state:
         return
     marker.unlink(missing_ok=True)
     for path in (catalog, report, marker):
         remove_leftovers(path)
     publish_spectra(config, plan, result)
-    table = _publish_catalog(plan, result, catalog)
+    publish_files(config, plan, result)
+    table = _publish_catalog(config, plan, result, catalog)
     joined = [o.key or "" for o in result.outcomes.values() if o.good and o.id.stage == "catalog"]
     record_products(result.store, {catalog: joined})
     write_report(report, _report_data(config, plan, result, table))
@@ -55,7 +58,9 @@ def _state(config: Config, result: RunResult) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _publish_catalog(plan: Plan, result: RunResult, folder: Path) -> Table | None:
+def _publish_catalog(
+    config: Config, plan: Plan, result: RunResult, folder: Path
+) -> Table | None:
     task = next(t for t in plan.tasks if t.stage.name == "catalog")
     if not result.outcomes[task.id].good:
         # an earlier run's catalog must not pass for this one's; rmtree leaves links alone
@@ -68,6 +73,7 @@ def _publish_catalog(plan: Plan, result: RunResult, folder: Path) -> Table | Non
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
             copy(source, temporary / name)
         (temporary / "provenance.json").write_text(provenance_text(result))
+        write_list(temporary, config, plan, result)
     return open_catalog(folder / "sources.fits").query()
 
 

@@ -33,6 +33,9 @@ from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.base import Pipeline
 from xsurvey.pipelines.observations import ObservationInput, observations
+from xsurvey.pipelines.products.parameters import ProductParameters
+from xsurvey.pipelines.products.plan import products_task
+from xsurvey.pipelines.products.stage import PRODUCTS
 from xsurvey.pipelines.source_products import write_catalog
 from xsurvey.pipelines.source_report import publish
 from xsurvey.pipelines.spectra.columns import CATALOG_PART, with_spectra
@@ -165,7 +168,7 @@ def plan_sources(config: Config) -> Plan:
 
     Where spectra are asked for, they are extracted and fitted after the photometry.
     """
-    measured, fits = [], []
+    measured, fits, files = [], [], []
     spectra = sections_of(config)[0]
     check_responses_are_used(config)
     versions = spectral_versions(config) if spectra.wanted else {}
@@ -186,16 +189,20 @@ def plan_sources(config: Config) -> Plan:
             {"events": events, "field": field, "found": detect.output("found")}, config.sections,
         )  # fmt: skip
         measured.append(photometry.output("measured.json"))
+        products = products_task(
+            name, events, [field], detect.output("found"), measured[-1], config.sections
+        )
+        files += [products] if products else []
         if spectra.wanted:
-            files = _only(observation, "exposure", "arf", "rmf")
-            fits.append(spectral_fit_task(config, observation, measured[-1], files, versions))
+            others = _only(observation, "exposure", "arf", "rmf")
+            fits.append(spectral_fit_task(config, observation, measured[-1], others, versions))
     joined: dict[str, list[OutputOf]] = {"measured": measured}
     if spectra.sources:
         joined["fits"] = [task.output("fits") for task in fits]
     # regions have no part in the catalog
     of_sources = spectra.model_copy(update={"regions": {}})
     catalog = Task(CATALOG, "all", joined, {**config.sections, "spectra": of_sources})
-    return Plan([catalog, *fits], config.seed)
+    return Plan([catalog, *fits, *files], config.seed)
 
 
 def _check_band_labels(config: Config, found: Sequence[ObservationInput]) -> None:
@@ -284,9 +291,10 @@ SOURCES = Pipeline(
         "selection": SelectionParameters, "image": ImageParameters,
         "detection": DetectionParameters, "photometry": PhotometryParameters,
         "spectra": SpectraParameters, "spectral_fits": SpectralFitParameters,
-        "spectral_models": ModelSettings, "catalog": CatalogParameters,
+        "spectral_models": ModelSettings, "products": ProductParameters,
+        "catalog": CatalogParameters,
     },
-    stages=(IMAGE, DETECT, PHOTOMETRY, SPECTRA, SPECTRAL_FITS, CATALOG),
+    stages=(IMAGE, DETECT, PHOTOMETRY, SPECTRA, SPECTRAL_FITS, PRODUCTS, CATALOG),
     kinds=("exposure", "background", "region", "arf", "rmf"),
     plan=plan_sources,
     publish=publish,

@@ -29,3 +29,22 @@ def run_products(context: TaskContext) -> dict[str, Any]:
     index = {"target": context.target, "entries": [e.as_json() for e in entries]}
     (context.folder / INDEX).write_text(json.dumps(index, allow_nan=False))
     return {"sources": len(products.chosen), "files": len(entries), "left_out": left_out}
+
+
+PRODUCTS = Stage(
+    "products", "1", run_products, outputs=("products", INDEX),
+    inputs=("events", "fields", "found", "measured"),
+    parameters={
+        "selection": SelectionParameters, "photometry": PhotometryParameters,
+        "products": ProductParameters,
+    },
+    helpers=(
+        "xsurvey.events", "xsurvey.good_times", "xsurvey.imaging.cutout",
+        "xsurvey.imaging.psf_image", "xsurvey.io.fits_file", "xsurvey.missions",
+        "xsurvey.pipelines.products.entries", "xsurvey.pipelines.products.event_files",
+        "xsurvey.pipelines.products.flux_files", "xsurvey.pipelines.products.image_files",
+        "xsurvey.pipelines.products.places", "xsurvey.pipelines.products.posteriors",
+        "xsurvey.pipelines.products.reading", "xsurvey.pipelines.products.region_files",
+        "xsurvey.pipelines.products.writing", "xsurvey.psf",
+    ),
+)  # fmt: skip
