@@ -25,6 +25,8 @@ LIMIT_CONFIDENCE = 0.95
 class CountsPosterior:
     """Posterior of the source counts on a grid; arrays of shape (n, points).
 
+    Rows of NaN are of sources of which nothing is known; what is asked of them is NaN.
+
     Attributes
     ----------
     counts : ndarray
@@ -53,6 +55,9 @@ class CountsPosterior:
         """Return the ends of the shortest interval of a probability, shape (n,) each."""
         low, high = np.empty(len(self.counts)), np.empty(len(self.counts))
         for i, (x, cumulative) in enumerate(zip(self.counts, self.cumulative, strict=True)):
+            if not np.isfinite(cumulative[-1]):
+                low[i] = high[i] = np.nan
+                continue
             start = x[cumulative <= 1 - probability]
             begin = cumulative[: len(start)]
             end = np.interp(begin + probability, cumulative, x)
@@ -135,6 +140,7 @@ def _range(
     theta = (np.maximum(b - big_k, 0) + 1) / big_a
     net = np.where(seen, c - theta * a - k, 0).sum(axis=1)
     variance = np.where(seen, c + (b + 1) * (a / big_a) ** 2, 0).sum(axis=1) + 1
+    light = np.where(light > 0, light, np.nan)
     centre, error = np.maximum(net, 0) / light, np.sqrt(variance) / light
     return _grid(np.maximum(centre - 8 * error, 0), centre + 8 * error + 5 / light)
 
@@ -165,7 +171,7 @@ def _one_observation(
         + special.xlogy(b[:, None, None], outside) - outside
     )  # fmt: skip
     peak = log_likelihood.max(axis=(1, 2), keepdims=True)
-    peak = np.where(np.isfinite(peak), peak, 0.0)
+    peak = np.where(np.isfinite(peak), peak, 0.0)  # not even possible
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(np.exp(log_likelihood - peak) @ weights))
 
