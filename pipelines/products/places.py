@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from xsurvey.pipelines.products.parameters import ProductParameters
-from xsurvey.pipelines.source_products import source_id
+from xsurvey.pipelines.source_tables import source_id
 from xsurvey.pipelines.spectra.products import folder_name
 
 FOLDER = "products"

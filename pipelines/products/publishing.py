@@ -21,7 +21,7 @@ from xsurvey.pipelines.products.entries import SPECTRUM, ProductEntry
 from xsurvey.pipelines.products.obscore import SourceOfFiles, obscore_row, write_product_list
 from xsurvey.pipelines.products.places import FOLDER, stack_folder
 from xsurvey.pipelines.products.stage import INDEX
-from xsurvey.pipelines.source_products import source_id
+from xsurvey.pipelines.source_tables import source_id
 from xsurvey.pipelines.spectra.fits_stage import FITS
 from xsurvey.pipelines.spectra.products import FOLDER as SPECTRA_FOLDER
 from xsurvey.pipelines.spectra.products import folder_name

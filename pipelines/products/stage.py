@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from xsurvey.detection.found_store import read_found
 from xsurvey.detection.parameters import PhotometryParameters
 from xsurvey.engine import Stage, TaskContext
-from xsurvey.missions.selection import SelectionParameters
 from xsurvey.pipelines.products.parameters import ProductParameters
-from xsurvey.pipelines.products.reading import read_backgrounds, read_stack
 from xsurvey.pipelines.products.writing import StackProducts
+from xsurvey.pipelines.stack_reading import READING, STACK_INPUTS, STACK_SECTIONS, read_stack
 
 INDEX = "index.json"
 
@@ -20,9 +20,11 @@ def run_products(context: TaskContext) -> dict[str, Any]:
     folder = context.folder / "products"
     folder.mkdir()
     measured = json.loads(context.path("measured").read_text())
+    stack = read_stack(context)
+    backgrounds = read_found(context.path("found")).backgrounds if stack.fields else {}
     products = StackProducts(
-        folder, read_stack(context), read_backgrounds(context), measured,
-        context.section(ProductParameters), context.section(PhotometryParameters),
+        folder, stack, backgrounds, measured, context.section(ProductParameters),
+        context.section(PhotometryParameters),
     )  # fmt: skip
     entries = products.write()
     left_out = len(measured["rows"]) - len(products.chosen)
@@ -33,18 +35,17 @@ def run_products(context: TaskContext) -> dict[str, Any]:
 
 PRODUCTS = Stage(
     "products", "1", run_products, outputs=("products", INDEX),
-    inputs=("events", "fields", "found", "measured"),
+    inputs=(*STACK_INPUTS, "found", "measured"),
     parameters={
-        "selection": SelectionParameters, "photometry": PhotometryParameters,
-        "products": ProductParameters,
+        **STACK_SECTIONS, "photometry": PhotometryParameters, "products": ProductParameters,
     },
     helpers=(
-        "xsurvey.events", "xsurvey.good_times", "xsurvey.imaging.cutout",
-        "xsurvey.imaging.psf_image", "xsurvey.io.fits_file", "xsurvey.missions",
+        *READING, "xsurvey.imaging.cutout", "xsurvey.imaging.psf_image",
         "xsurvey.pipelines.products.entries", "xsurvey.pipelines.products.event_files",
         "xsurvey.pipelines.products.flux_files", "xsurvey.pipelines.products.image_files",
         "xsurvey.pipelines.products.places", "xsurvey.pipelines.products.posteriors",
-        "xsurvey.pipelines.products.reading", "xsurvey.pipelines.products.region_files",
-        "xsurvey.pipelines.products.writing", "xsurvey.psf",
+        "xsurvey.pipelines.products.region_files", "xsurvey.pipelines.products.writing",
+        "xsurvey.psf",
     ),
+    needs_all=False,
 )  # fmt: skip

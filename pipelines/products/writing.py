@@ -34,7 +34,7 @@ from xsurvey.pipelines.products.parameters import ProductParameters
 from xsurvey.pipelines.products.places import chosen_sources, file_stem, source_folder
 from xsurvey.pipelines.products.posteriors import posteriors_of
 from xsurvey.pipelines.products.region_files import source_region_text
-from xsurvey.pipelines.source_products import source_id
+from xsurvey.pipelines.source_tables import source_id
 from xsurvey.pipelines.spectra.products import folder_name
 from xsurvey.psf import PointSpreadFunction, parse_psf
 
@@ -226,7 +226,7 @@ class StackProducts:
 def observation_rows(measured: Mapping[str, Any]) -> dict[tuple[int, str], Mapping[str, Any]]:
     """Return the rows of single observations by number of the source and observation."""
     return {
-        (int(row["source"]), str(row["observation"])): row
+        (int(row["number"]), str(row["observation"])): row
         for row in measured.get("observations", ())
     }
 

@@ -87,7 +87,7 @@ def stack(observations: dict[str, Path]) -> Stack:
 def measured(observations: dict[str, Path]) -> dict[str, Any]:
     rows = [measured_row(BRIGHT, 900.0), measured_row(FAINT, 30.0), measured_row(FAINT, 10.0)]
     each = [
-        {**row, "source": number, "observation": name}
+        {**row, "number": number, "observation": name}
         for number, row in enumerate(rows, start=1) for name in observations
     ]  # fmt: skip
     return {"rows": rows, "observations": each, "bands": {"b": "0.5-7 keV"}, "hardness": {}}
