@@ -11,6 +11,7 @@ from xsurvey.detection.detect import find_sources
 from xsurvey.detection.found_store import read_found, write_found
 from xsurvey.detection.measure import Measurements, measure_sources
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
+from xsurvey.detection.posterior_store import write_posteriors
 from xsurvey.engine import Stage, TaskContext
 from xsurvey.imaging.stack import Stack
 from xsurvey.imaging.stack_parameters import StackGeometry
@@ -52,23 +53,30 @@ def run_photometry(context: TaskContext) -> dict[str, Any]:
             context.section(PhotometryParameters),
         )  # fmt: skip
     geometry = context.section(StackGeometry)
-    result = {"target": context.target, **owned_rows(measured, stack, geometry)}
+    kept, owned = owned_sources(measured, stack, geometry)
+    result = {"target": context.target, **owned_rows(measured, kept, owned)}
     (context.folder / "measured.json").write_text(json.dumps(result))
+    write_posteriors(context.folder / "posteriors.fits", measured.posteriors, kept)
     return {"sources": len(result["rows"])}
 
 
-def owned_rows(
+def owned_sources(
     measured: Measurements, stack: Stack, geometry: StackGeometry
-) -> dict[str, Any]:
-    """Return what was measured of the sources of a tile and of those just beyond its border.
-
-    The latter, which are not ``owned``, are compared with the neighbour's in the catalog.
-    """
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return which sources are of a tile or just beyond its border, and which are of the tile."""
     kept = np.ones(len(measured.rows), dtype=bool)
     owned = kept
     if geometry.tile is not None and stack.owns is not None and len(kept):
         ra, dec = (np.array([row[k] for row in measured.rows]) for k in ("ra", "dec"))
         kept, owned = stack.owns(ra, dec), Core(geometry.tile)(ra, dec)
+    return kept, owned
+
+
+def owned_rows(measured: Measurements, kept: np.ndarray, owned: np.ndarray) -> dict[str, Any]:
+    """Return what was measured of the sources of a tile and of those just beyond its border.
+
+    The latter, which are not ``owned``, are compared with the neighbour's in the catalog.
+    """
     numbers = {int(old) + 1: new for new, old in enumerate(np.flatnonzero(kept), start=1)}
     return {
         "rows": [row for row, k in zip(measured.rows, kept, strict=True) if k],
@@ -92,7 +100,7 @@ DETECT = Stage(
     needs_all=False,
 )  # fmt: skip
 PHOTOMETRY = Stage(
-    "photometry", "3", run_photometry, outputs=("measured.json",),
+    "photometry", "3", run_photometry, outputs=("measured.json", "posteriors.fits"),
     inputs=(*STACK_INPUTS, "found"),
     parameters={
         **STACK_SECTIONS, "detection": DetectionParameters, "photometry": PhotometryParameters,

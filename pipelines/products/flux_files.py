@@ -31,8 +31,6 @@ class RatePosterior:
         Probability a unit of rate; the trapezoids add up to 1.
     flux_per_rate : float
         erg / cm2 for a count; NaN where no response tells.
-    how : str
-        What the density is of, for the header.
     """
 
     band: str
@@ -40,7 +38,6 @@ class RatePosterior:
     rate: np.ndarray
     density: np.ndarray
     flux_per_rate: float
-    how: str
 
 
 def write_posteriors(
@@ -68,7 +65,7 @@ def write_posteriors(
         table.ver = versions[one.band]
         words = {
             **header, "CREATOR": f"xsurvey {__version__}", "BAND": one.band,
-            "OBSERVAT": one.observation or "all", "POSTHOW": one.how,
+            "OBSERVAT": one.observation or "all",
         }  # fmt: skip
         if np.isfinite(one.flux_per_rate):
             words["FLUXRATE"] = (one.flux_per_rate, "[erg / cm2] flux of a count / s")

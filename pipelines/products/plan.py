@@ -33,5 +33,8 @@ def products_task(
         return []
     # whether maps are made does not change the files of sources
     own = {**sections, "products": wanted.model_copy(update={"maps": True})}
-    found, measured = detect.output("found"), photometry.output("measured.json")
-    return [Task(PRODUCTS, stack, {**inputs, "found": found, "measured": measured}, own)]
+    made = {
+        "found": detect.output("found"), "measured": photometry.output("measured.json"),
+        "posteriors": photometry.output("posteriors.fits"),
+    }  # fmt: skip
+    return [Task(PRODUCTS, stack, {**inputs, **made}, own)]

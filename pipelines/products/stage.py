@@ -7,6 +7,7 @@ from typing import Any
 
 from xsurvey.detection.found_store import read_found
 from xsurvey.detection.parameters import PhotometryParameters
+from xsurvey.detection.posterior_store import read_posteriors
 from xsurvey.engine import Stage, TaskContext
 from xsurvey.pipelines.products.parameters import ProductParameters
 from xsurvey.pipelines.products.writing import StackProducts
@@ -23,8 +24,8 @@ def run_products(context: TaskContext) -> dict[str, Any]:
     stack = read_stack(context)
     backgrounds = read_found(context.path("found")).backgrounds if stack.fields else {}
     products = StackProducts(
-        folder, stack, backgrounds, measured, context.section(ProductParameters),
-        context.section(PhotometryParameters),
+        folder, stack, backgrounds, measured, read_posteriors(context.path("posteriors")),
+        context.section(ProductParameters), context.section(PhotometryParameters),
     )  # fmt: skip
     entries = products.write()
     left_out = len(measured["rows"]) - len(products.chosen)
@@ -35,12 +36,12 @@ def run_products(context: TaskContext) -> dict[str, Any]:
 
 PRODUCTS = Stage(
     "products", "1", run_products, outputs=("products", INDEX),
-    inputs=(*STACK_INPUTS, "found", "measured"),
+    inputs=(*STACK_INPUTS, "found", "measured", "posteriors"),
     parameters={
         **STACK_SECTIONS, "photometry": PhotometryParameters, "products": ProductParameters,
     },
     helpers=(
-        *READING, "xsurvey.imaging.cutout", "xsurvey.imaging.psf_image",
+        *READING, "xsurvey.detection.posterior_store", "xsurvey.imaging.cutout", "xsurvey.imaging.psf_image",
         "xsurvey.pipelines.products.entries", "xsurvey.pipelines.products.event_files",
         "xsurvey.pipelines.products.flux_files", "xsurvey.pipelines.products.image_files",
         "xsurvey.pipelines.products.places", "xsurvey.pipelines.products.posteriors",

@@ -12,6 +12,7 @@ from astropy.coordinates import SkyCoord
 from astropy.wcs.utils import skycoord_to_pixel
 
 from xsurvey.detection.parameters import PhotometryParameters
+from xsurvey.detection.posterior_store import StoredPosteriors
 from xsurvey.imaging.cutout import PixelBox, box_around
 from xsurvey.imaging.field import Field
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage, separation_arcmin
@@ -65,6 +66,8 @@ class StackProducts:
         By observation and band, as far as there are maps.
     measured : mapping
         As the stage ``photometry`` writes it.
+    posteriors : StoredPosteriors
+        Written by it, too.
     parameters : ProductParameters
     photometry : PhotometryParameters
         Of the annuli and the PSF.
@@ -72,12 +75,14 @@ class StackProducts:
 
     def __init__(
         self, folder: Path, stack: Stack, backgrounds: Backgrounds, measured: Mapping[str, Any],
-        parameters: ProductParameters, photometry: PhotometryParameters,
+        posteriors: StoredPosteriors, parameters: ProductParameters,
+        photometry: PhotometryParameters,
     ) -> None:  # fmt: skip
         self.folder = folder
         self.stack = stack
         self.backgrounds = backgrounds
         self.measured = measured
+        self.posteriors = posteriors
         self.parameters = parameters
         self.photometry = photometry
         self.chosen = chosen_sources(measured, parameters)
@@ -215,7 +220,8 @@ class StackProducts:
         region.write_text(source_region_text(name, row, each, self.photometry))
         entries = [ProductEntry(number, REGION, *self._entry_path(region))]
         several = each if len(self.stack.names) > 1 else []
-        found = list(posteriors_of(self.measured["bands"], [("", row), *several]))
+        bands = self.measured["bands"]
+        found = list(posteriors_of(number, bands, [("", row), *several], self.posteriors))
         if found:
             path = stem.with_name(f"{stem.name}_flux.fits")
             write_posteriors(path, found, self._header(number))

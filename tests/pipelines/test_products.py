@@ -14,10 +14,16 @@ from astropy.wcs import WCS
 from regions import Regions
 
 from xsurvey.detection.parameters import PhotometryParameters
+from xsurvey.detection.posterior_store import (
+    StoredPosteriors,
+    read_posteriors,
+    write_posteriors,
+)
 from xsurvey.imaging.field import Field, field_from_events
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.sky_image import SkyImage
 from xsurvey.imaging.stack import Stack
+from xsurvey.inference.poisson_rate import CountsPosterior, counts_posterior
 from xsurvey.missions import open_events
 from xsurvey.pipelines.products.entries import ProductEntry
 from xsurvey.pipelines.products.parameters import ProductParameters
@@ -93,6 +99,20 @@ def measured(observations: dict[str, Path]) -> dict[str, Any]:
     return {"rows": rows, "observations": each, "bands": {"b": "0.5-7 keV"}, "hardness": {}}
 
 
+@pytest.fixture(scope="module")
+def posteriors(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> StoredPosteriors:
+    """Of three sources alike in one band: all together, and half the counts in each observation."""
+    def found(counts: float, background: float) -> CountsPosterior:
+        each = [np.full(3, v) for v in (counts, 25 * background, 1.0, 25.0, 0.95, 0.0)]
+        return counts_posterior(*each)
+
+    path = tmp_path_factory.mktemp("posteriors") / "p.fits"
+    write_posteriors(
+        path, {"": {"b": found(380, 4)}, **{n: {"b": found(190, 2)} for n in stack.names}}
+    )
+    return read_posteriors(path)
+
+
 def background_of(field: Field) -> SkyImage:
     counts = field.counts["b"]
     return SkyImage(np.full(counts.data.shape, 0.01), counts.grid, "count / pixel")
@@ -100,13 +120,16 @@ def background_of(field: Field) -> SkyImage:
 
 @pytest.fixture(scope="module")
 def written(
-    stack: Stack, measured: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+    stack: Stack, measured: dict[str, Any], posteriors: StoredPosteriors,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, list[ProductEntry]]:
     folder = tmp_path_factory.mktemp("products")
     backgrounds = {
         name: {"b": background_of(f)} for name, f in zip(stack.names, stack.fields, strict=True)
     }
-    products = StackProducts(folder, stack, backgrounds, measured, PARAMETERS, PHOTOMETRY)
+    products = StackProducts(
+        folder, stack, backgrounds, measured, posteriors, PARAMETERS, PHOTOMETRY
+    )
     return folder, products.write()
 
 
@@ -252,7 +275,7 @@ def test_posteriors_are_those_of_their_counts(written: tuple[Path, list[ProductE
     table = Table.read(path, hdu=1)
     rate, density = np.asarray(table["RATE"]), np.asarray(table["RATE_DENSITY"])
     assert np.trapezoid(density, rate) == pytest.approx(1, rel=1e-6)
-    # mode of (f s + b)^C exp(-f s): (C - b) / f
+    # the background is well known: (C - b) / f
     assert rate[np.argmax(density)] == pytest.approx((380 - 4) / 0.95 / 2e4, rel=2e-3)
     assert np.asarray(table["FLUX"]) == pytest.approx(rate * 1e-11)
     assert np.trapezoid(table["FLUX_DENSITY"], table["FLUX"]) == pytest.approx(1, rel=1e-6)
@@ -272,21 +295,21 @@ def test_facts_of_files(written: tuple[Path, list[ProductEntry]]) -> None:
 
 
 def test_a_source_that_one_observation_did_not_see(
-    stack: Stack, measured: dict[str, Any], tmp_path: Path
+    stack: Stack, measured: dict[str, Any], posteriors: StoredPosteriors, tmp_path: Path
 ) -> None:
     away = {**measured_row((150.05, 2.22), 50), "ra": 160.0}
     content = {**measured, "rows": [away], "observations": []}
-    entries = StackProducts(tmp_path, stack, {}, content, PARAMETERS, PHOTOMETRY).write()
+    entries = StackProducts(tmp_path, stack, {}, content, posteriors, PARAMETERS, PHOTOMETRY).write()
     assert [e.kind for e in entries] == ["region", "flux posterior"]
 
 
 def test_nothing_is_written_without_sources(
-    stack: Stack, measured: dict[str, Any], tmp_path: Path
+    stack: Stack, measured: dict[str, Any], posteriors: StoredPosteriors, tmp_path: Path
 ) -> None:
     empty = {**measured, "rows": [], "observations": []}
-    assert StackProducts(tmp_path, stack, {}, empty, PARAMETERS, PHOTOMETRY).write() == []
+    assert StackProducts(tmp_path, stack, {}, empty, posteriors, PARAMETERS, PHOTOMETRY).write() == []
     off = ProductParameters(enabled=False)
-    assert StackProducts(tmp_path, stack, {}, measured, off, PHOTOMETRY).write() == []
+    assert StackProducts(tmp_path, stack, {}, measured, posteriors, off, PHOTOMETRY).write() == []
     assert not any(tmp_path.iterdir())
 
 

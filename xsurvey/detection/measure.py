@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ from xsurvey.detection.photometry import (
     coupled,
     photometry,
 )
+from xsurvey.detection.posterior_store import Posteriors
 from xsurvey.imaging.background import background_map
 from xsurvey.imaging.field import Field
 from xsurvey.imaging.sky_image import SkyImage
@@ -58,6 +59,9 @@ class Measurements:
         Suffix and meaning of each hardness ratio.
     notes : tuple of str
         What could not be measured, and why.
+    posteriors : mapping of str to mapping of str to CountsPosterior
+        Of the counts, by observation (empty for all together) and band; a row for each of
+        ``rows``.
     """
 
     rows: list[dict[str, Any]]
@@ -65,6 +69,7 @@ class Measurements:
     bands: dict[str, str]
     hardness: dict[str, str]
     notes: tuple[str, ...] = ()
+    posteriors: Posteriors = field(default_factory=dict)
 
 
 def measured_bands(
@@ -145,7 +150,11 @@ def measure_sources(
     ]
     observations.sort(key=lambda row: int(row["number"]))
     notes = dict.fromkeys(note for o in seen for note in o.factors.notes)
-    return Measurements(rows, observations, bands, hardness, tuple(notes))
+    named = {"": together}
+    if len(seen) > 1:
+        named |= {o.name: m for o, m in zip(seen, each, strict=True)}
+    posteriors = {k: {b: p.posterior for b, p in m.bands.items()} for k, m in named.items()}
+    return Measurements(rows, observations, bands, hardness, tuple(notes), posteriors)
 
 
 def _describe(field: Field, label: str) -> str:
