@@ -9,7 +9,6 @@ large survey. The catalog joins those that succeeded.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -35,14 +34,13 @@ from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
 from xsurvey.pipelines.spectra.fits_stage import SPECTRAL_FITS
 from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
 from xsurvey.pipelines.spectra.plan import (
-    check_responses_are_used,
     sections_of,
     spectral_fit_task,
     spectral_versions,
 )
 from xsurvey.pipelines.stack_reading import stack_inputs, stack_sections
-from xsurvey.pipelines.stack_stages import DETECT, PHOTOMETRY
-from xsurvey.pipelines.stacks import StackInput, stacks_of
+from xsurvey.pipelines.stack_stages import DETECT, PHOTOMETRY, flux_versions
+from xsurvey.pipelines.stacks import stacks_of
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.units import EnergyBand
 
@@ -54,7 +52,6 @@ def plan_sources(config: Config) -> Plan:
     """
     measured, fits, files = [], [], []
     spectra = sections_of(config)[0]
-    check_responses_are_used(config)
     versions = spectral_versions(config) if spectra.wanted else {}
     found = observations(config)
     _check_detectors(config, found)
@@ -63,11 +60,15 @@ def plan_sources(config: Config) -> Plan:
     plan = stacks_of(config, found)
     images = {o.name: image_task(config, o, plan.shared[o.name]) for o in found}
     for stack in plan.stacks:
-        inputs, sections = stack_inputs(stack, images), stack_sections(config.sections, stack)
-        detect = Task(DETECT, stack.name, {**inputs, **_given(stack)}, sections)
-        photometry = Task(
-            PHOTOMETRY, stack.name, {**inputs, "found": detect.output("found")}, sections
+        inputs, sections = stack_inputs(stack, images), stack_sections(config, stack)
+        detect = Task(
+            DETECT, stack.name, {**inputs, **stack.given("backgrounds", "regions")}, sections
         )
+        photometry = Task(
+            PHOTOMETRY, stack.name,
+            {**inputs, "found": detect.output("found"), **stack.given("arfs", "rmfs")}, sections,
+            flux_versions(stack),
+        )  # fmt: skip
         measured.append(photometry.output("measured.json"))
         files += products_task(stack.name, inputs, sections, detect, photometry)
         if spectra.wanted:
@@ -87,16 +88,6 @@ def plan_sources(config: Config) -> Plan:
         {**config.sections, "spectra": of_sources, "tiles": TileGroups(groups=groups)},
     )  # fmt: skip
     return Plan([catalog, *fits, *files], config.seed)
-
-
-def _given(stack: StackInput) -> dict[str, list[Path]]:
-    """Return what is given of single observations, in their order."""
-    kinds = {"backgrounds": "background", "regions": "region"}
-    files = {
-        name: [o.others[kind] for o in stack.observations if kind in o.others]
-        for name, kind in kinds.items()
-    }
-    return {name: paths for name, paths in files.items() if paths}
 
 
 def _check_names(found: Sequence[ObservationInput]) -> None:

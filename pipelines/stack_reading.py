@@ -17,6 +17,7 @@ import numpy as np
 from astropy.wcs.utils import skycoord_to_pixel
 from astropy.coordinates import SkyCoord
 
+from xsurvey.config import Config
 from xsurvey.engine import Task, TaskContext
 from xsurvey.engine.plan import OutputOf
 from xsurvey.events import EventList
@@ -30,6 +31,7 @@ from xsurvey.imaging.stack_tiles import make_stack
 from xsurvey.imaging.stack_window import cut_to
 from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.parameters import StepParameters
+from xsurvey.pipelines.spectra.parameters import SpectraParameters
 from xsurvey.pipelines.stacks import StackInput
 from xsurvey.regions import RegionSet, read_region_file
 
@@ -55,11 +57,13 @@ def stack_inputs(stack: StackInput, images: Mapping[str, Task]) -> dict[str, lis
     }
 
 
-def stack_sections(
-    sections: Mapping[str, StepParameters], stack: StackInput
-) -> dict[str, StepParameters]:
+def stack_sections(config: Config, stack: StackInput) -> dict[str, StepParameters]:
     """Return the sections of a config with that of the stack."""
-    return {**sections, "stack": stack.geometry}
+    spectra = config.sections["spectra"]
+    assert isinstance(spectra, SpectraParameters)
+    # what an area includes has no part in tasks that are given none
+    chosen = {"area_includes": spectra.area_includes} if stack.geometry.arfs else {}
+    return {**config.sections, "stack": stack.geometry.model_copy(update=chosen)}
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ def given_backgrounds(context: TaskContext, stack: Stack) -> dict[str, SkyImage]
     InputError
         A map lies on other pixels than the images of its observation.
     """
-    files = dict(_given(context, "backgrounds"))
+    files = dict(given_files(context, "backgrounds"))
     folders = {_name(folder): folder for folder in context.paths("fields")}
     found = {}
     for name, field in zip(stack.names, stack.fields, strict=True):
@@ -125,7 +129,7 @@ def given_backgrounds(context: TaskContext, stack: Stack) -> dict[str, SkyImage]
     return found
 
 
-def _given(context: TaskContext, kind: str) -> Iterator[tuple[str, Path]]:
+def given_files(context: TaskContext, kind: str) -> Iterator[tuple[str, Path]]:
     """Yield observation and file of what is given for some observations of a stack."""
     if kind in context.inputs:
         names: Sequence[str] = getattr(context.section(StackGeometry), kind)
@@ -144,7 +148,7 @@ def given_region(context: TaskContext, stack: Stack) -> Any:
     InputError
         A region file cannot be read.
     """
-    files = dict(_given(context, "regions"))
+    files = dict(given_files(context, "regions"))
     regions: dict[str, RegionSet] = {}
     for name, field in zip(stack.names, stack.fields, strict=True):
         if name in files and field.events is not None:

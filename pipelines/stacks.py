@@ -9,6 +9,7 @@ import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from xsurvey.attitude import separations, unit_vectors
 from xsurvey.config import Config
@@ -22,6 +23,9 @@ from xsurvey.pipelines.observations import ObservationInput
 from xsurvey.units import SkyPosition
 
 logger = logging.getLogger(__name__)
+
+GIVEN = {"backgrounds": "background", "regions": "region", "arfs": "arf", "rmfs": "rmf"}
+"""Inputs of tasks of stacks with files of single observations: kind of each file."""
 
 _SAME_CENTRE = 1 / 60  # arcmin
 
@@ -45,6 +49,14 @@ class StackInput:
     observations: tuple[ObservationInput, ...]
     geometry: StackGeometry
     group: str
+
+    def given(self, *inputs: str) -> dict[str, list[Path]]:
+        """Return the files that are given for single observations, for inputs of `GIVEN`."""
+        files = {
+            name: [o.others[GIVEN[name]] for o in self.observations if GIVEN[name] in o.others]
+            for name in inputs
+        }
+        return {name: paths for name, paths in files.items() if paths}
 
 
 @dataclass(frozen=True)
@@ -192,8 +204,10 @@ def _stack(
         "observations": tuple(m.name for m in members),
         "files": tuple(len(m.events) for m in members),
         "shared": tuple(shared[m.name] for m in members),
-        "backgrounds": tuple(m.name for m in members if "background" in m.others),
-        "regions": tuple(m.name for m in members if "region" in m.others),
+        **{
+            several: tuple(m.name for m in members if kind in m.others)
+            for several, kind in GIVEN.items()
+        },
     })  # fmt: skip
     return StackInput(name, tuple(members), complete, group)
 

@@ -180,9 +180,7 @@ def apertures_for(
     circles = _Circles(x, y, *(r / grid.pixel_size for r in (radius, inner, outer)))
     detector_pixel = field.mission.detector_pixel if field.mission else grid.pixel_size
     core = _CORE_PIXELS * detector_pixel / grid.pixel_size
-    return _measured_in(
-        circles, profiles, exposed, off_axis, core, psf is None or psf.approximate
-    )
+    return _measured_in(circles, profiles, exposed, off_axis, core, psf is None or psf.approximate)
 
 
 @dataclass(frozen=True)

@@ -138,9 +138,7 @@ def measure_sources(
     each = [together] if len(seen) == 1 else [
         _Measured.of([o], labels, groups, seed + 1 + k) for k, o in enumerate(seen)
     ]  # fmt: skip
-    per_observation = [
-        _observation_columns(o, m, pairs) for o, m in zip(seen, each, strict=True)
-    ]
+    per_observation = [_observation_columns(o, m, pairs) for o, m in zip(seen, each, strict=True)]
     rows = _rows(_master_columns(found, seen, together, per_observation, pairs))
     observations = [
         row
@@ -245,9 +243,7 @@ class _Measured:
         return columns | hardness_columns(pairs, self.bands)
 
 
-def _observation_columns(
-    seen: _Observation, measured: _Measured, pairs: Any
-) -> dict[str, Any]:
+def _observation_columns(seen: _Observation, measured: _Measured, pairs: Any) -> dict[str, Any]:
     field, circles = seen.field, seen.apertures
     n, label = len(circles.x), next(iter(seen.bands))
     pixel = field.exposure[label].grid.pixel_size

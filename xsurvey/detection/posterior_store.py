@@ -56,9 +56,7 @@ class StoredPosteriors:
         return (counts, density / total) if total > 0 else None
 
 
-def write_posteriors(
-    path: Path, posteriors: Posteriors, rows: np.ndarray | None = None
-) -> None:  # fmt: skip
+def write_posteriors(path: Path, posteriors: Posteriors) -> None:
     """Write densities as single-precision tables, one for each observation and band.
 
     Parameters
@@ -66,14 +64,11 @@ def write_posteriors(
     path : path
     posteriors : mapping of str to mapping of str to CountsPosterior
         On grids of equal steps.
-    rows : ndarray of bool or int, optional
-        Which sources to keep.
     """
     hdus: list[fits.PrimaryHDU | fits.BinTableHDU] = [fits.PrimaryHDU()]
     for observation, bands in posteriors.items():
         for band, found in bands.items():
-            kept = slice(None) if rows is None else rows
-            counts, density = found.counts[kept], found.density[kept]
+            counts, density = found.counts, found.density
             points = counts.shape[1]
             table = fits.BinTableHDU.from_columns([
                 fits.Column("LOW", "D", "count", array=counts[:, 0]),

@@ -64,8 +64,8 @@ class StackGeometry(StepParameters):
     """What a plan says of a stack.
 
     ``files`` is how many event files each observation has, ``shared`` what it shares with files
-    of other observations; ``backgrounds`` and ``regions`` name the observations for which such
-    are given. ``tile`` is None for one observation on its own pixels.
+    of other observations; ``backgrounds``, ``regions``, ``arfs`` and ``rmfs`` name the observations
+    for which such are given. ``tile`` is None for one observation on its own pixels.
     """
 
     observations: tuple[str, ...] = ()
@@ -73,6 +73,9 @@ class StackGeometry(StepParameters):
     shared: tuple[SharedSky, ...] = ()
     backgrounds: tuple[str, ...] = ()
     regions: tuple[str, ...] = ()
+    arfs: tuple[str, ...] = ()
+    rmfs: tuple[str, ...] = ()
+    area_includes: str = "auto"
     tile: Tile | None = None
     several: bool = False
     """Whether observations are combined: their images are brought to one grid."""
