@@ -11,13 +11,20 @@ from astropy.table import Table
 
 from xsurvey import __version__
 from xsurvey.catalogs import open_catalog
+from xsurvey.catalogs.products import PRODUCTS_NAME
 from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.plan import TaskId
 from xsurvey.engine.products import record_products
 from xsurvey.engine.provenance import versions
 from xsurvey.io.atomic import atomic_output, remove_leftovers
-from xsurvey.pipelines.products.publishing import files_are_there, publish_files, write_list
+from xsurvey.pipelines.products.publishing import (
+    COVERAGE_NAME,
+    files_are_there,
+    list_keys,
+    publish_files,
+    write_lists,
+)
 from xsurvey.pipelines.spectra.products import publish_spectra, spectra_are_there, spectra_of_target
 from xsurvey.report import ReportData, TargetReport, write_report
 
@@ -47,6 +54,9 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     table = _publish_catalog(config, plan, result, catalog)
     joined = [o.key or "" for o in result.outcomes.values() if o.good and o.id.stage == "catalog"]
     record_products(result.store, {catalog: joined})
+    lists = [catalog / name for name in (PRODUCTS_NAME, COVERAGE_NAME)]
+    keys = list_keys(plan, result)
+    record_products(result.store, {path: keys for path in lists if path.is_file()})
     write_report(report, _report_data(config, plan, result, table))
     record_products(result.store, {report: result.good_keys()})
     with atomic_output(marker) as temporary:
@@ -75,7 +85,7 @@ def _publish_catalog(
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
             copy(source, temporary / name)
         (temporary / "provenance.json").write_text(provenance_text(result))
-        write_list(temporary, config, plan, result)
+        write_lists(temporary, config, plan, result)
     return open_catalog(folder / "sources.fits").query()
 
 

@@ -26,8 +26,9 @@ from xsurvey.pipelines.base import Pipeline
 from xsurvey.pipelines.catalog_stage import CATALOG, CatalogParameters, TileGroups
 from xsurvey.pipelines.image_stage import IMAGE, image_task
 from xsurvey.pipelines.observations import ObservationInput, observations
+from xsurvey.pipelines.products.maps_stage import MAPS
 from xsurvey.pipelines.products.parameters import ProductParameters
-from xsurvey.pipelines.products.plan import products_task
+from xsurvey.pipelines.products.plan import maps_task, products_task
 from xsurvey.pipelines.products.stage import PRODUCTS
 from xsurvey.pipelines.source_report import publish
 from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
@@ -71,6 +72,7 @@ def plan_sources(config: Config) -> Plan:
         )  # fmt: skip
         measured.append(photometry.output("measured.json"))
         files += products_task(stack.name, inputs, sections, detect, photometry)
+        files += maps_task(stack.name, inputs, sections, detect)
         if spectra.wanted:
             for observation in stack.observations:
                 given = observation.only("exposure", "arf", "rmf")
@@ -166,7 +168,7 @@ SOURCES = Pipeline(
         "spectral_models": ModelSettings, "products": ProductParameters,
         "catalog": CatalogParameters,
     },
-    stages=(IMAGE, DETECT, PHOTOMETRY, SPECTRA, SPECTRAL_FITS, PRODUCTS, CATALOG),
+    stages=(IMAGE, DETECT, PHOTOMETRY, SPECTRA, SPECTRAL_FITS, PRODUCTS, MAPS, CATALOG),
     kinds=("exposure", "background", "region", "arf", "rmf"),
     plan=plan_sources,
     publish=publish,

@@ -7,6 +7,7 @@ from typing import Any
 
 from xsurvey.engine import Task
 from xsurvey.parameters import StepParameters
+from xsurvey.pipelines.products.maps_stage import MAPS
 from xsurvey.pipelines.products.parameters import ProductParameters
 from xsurvey.pipelines.products.stage import PRODUCTS
 
@@ -38,3 +39,20 @@ def products_task(
         "posteriors": photometry.output("posteriors.fits"),
     }  # fmt: skip
     return [Task(PRODUCTS, stack, {**inputs, **made}, own)]
+
+
+def maps_task(
+    stack: str, inputs: Mapping[str, Any], sections: Mapping[str, StepParameters], detect: Task
+) -> list[Task]:
+    """Plan the maps of a stack; no task where none are asked for.
+
+    Parameters
+    ----------
+    stack, inputs, sections, detect
+        As in `products_task`.
+    """
+    wanted = sections["products"]
+    assert isinstance(wanted, ProductParameters)
+    if not wanted.maps:
+        return []
+    return [Task(MAPS, stack, {**inputs, "found": detect.output("found")}, sections)]

@@ -17,7 +17,9 @@ from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.products import read_products, record_products
 from xsurvey.io.atomic import atomic_output, remove_leftovers
+from xsurvey.pipelines.products.coverage import joined_mocs, write_moc
 from xsurvey.pipelines.products.entries import SPECTRUM, ProductEntry
+from xsurvey.pipelines.products.maps import COVERAGE
 from xsurvey.pipelines.products.obscore import SourceOfFiles, obscore_row, write_product_list
 from xsurvey.pipelines.products.places import FOLDER, stack_folder
 from xsurvey.pipelines.products.stage import INDEX
@@ -27,6 +29,7 @@ from xsurvey.pipelines.spectra.products import FOLDER as SPECTRA_FOLDER
 from xsurvey.pipelines.spectra.products import folder_name
 
 MAPS_FOLDER = "maps"
+COVERAGE_NAME = "coverage_moc.fits"
 Row = dict[str, Any]
 
 
@@ -93,8 +96,8 @@ def files_are_there(config: Config, plan: Plan, result: RunResult) -> bool:
     return published and not _stale(known, wanted)
 
 
-def write_list(folder: Path, config: Config, plan: Plan, result: RunResult) -> None:
-    """Write ``products.fits``, all files of a run, into the folder of its catalog.
+def write_lists(folder: Path, config: Config, plan: Plan, result: RunResult) -> None:
+    """Write ``products.fits``, all files of a run, and ``coverage_moc.fits`` beside its catalog.
 
     Parameters
     ----------
@@ -125,6 +128,19 @@ def write_list(folder: Path, config: Config, plan: Plan, result: RunResult) -> N
     rows += _spectra_rows(config, plan, result, sources, collection)
     if rows:
         write_product_list(folder / PRODUCTS_NAME, rows)
+    mocs = [
+        one.source / entry["path"]
+        for one in _folders(plan, result) for entry in one.entries if entry["kind"] == COVERAGE
+    ]  # fmt: skip
+    if mocs:
+        write_moc(folder / COVERAGE_NAME, *joined_mocs(mocs))
+
+
+def list_keys(plan: Plan, result: RunResult) -> list[str]:
+    """Return the keys of the tasks whose files `write_lists` names."""
+    stages = ("catalog", *_NAMES, "spectral_fits")
+    tasks = [t for t in plan.tasks if t.stage.name in stages and result.outcomes[t.id].good]
+    return [result.outcomes[t.id].key or "" for t in tasks]
 
 
 def detected_sources(folder: Path) -> dict[str, SourceOfFiles]:

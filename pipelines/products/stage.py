@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from xsurvey.detection.found_store import read_found
-from xsurvey.detection.parameters import PhotometryParameters
+from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.detection.posterior_store import read_posteriors
 from xsurvey.engine import Stage, TaskContext
 from xsurvey.pipelines.products.parameters import ProductParameters
@@ -26,6 +26,7 @@ def run_products(context: TaskContext) -> dict[str, Any]:
     products = StackProducts(
         folder, stack, backgrounds, measured, read_posteriors(context.path("posteriors")),
         context.section(ProductParameters), context.section(PhotometryParameters),
+        context.section(DetectionParameters),
     )  # fmt: skip
     entries = products.write()
     left_out = len(measured["rows"]) - len(products.chosen)
@@ -38,10 +39,12 @@ PRODUCTS = Stage(
     "products", "1", run_products, outputs=("products", INDEX),
     inputs=(*STACK_INPUTS, "found", "measured", "posteriors"),
     parameters={
-        **STACK_SECTIONS, "photometry": PhotometryParameters, "products": ProductParameters,
+        **STACK_SECTIONS, "detection": DetectionParameters, "photometry": PhotometryParameters,
+        "products": ProductParameters,
     },
     helpers=(
-        *READING, "xsurvey.detection.posterior_store", "xsurvey.imaging.cutout", "xsurvey.imaging.psf_image",
+        *READING, "xsurvey.detection.posterior_store",
+        "xsurvey.detection.resolution", "xsurvey.imaging.cutout", "xsurvey.imaging.psf_image",
         "xsurvey.pipelines.products.entries", "xsurvey.pipelines.products.event_files",
         "xsurvey.pipelines.products.flux_files", "xsurvey.pipelines.products.image_files",
         "xsurvey.pipelines.products.places", "xsurvey.pipelines.products.posteriors",

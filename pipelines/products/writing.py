@@ -11,8 +11,9 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.wcs.utils import skycoord_to_pixel
 
-from xsurvey.detection.parameters import PhotometryParameters
+from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.detection.posterior_store import StoredPosteriors
+from xsurvey.detection.resolution import field_psf
 from xsurvey.imaging.cutout import PixelBox, box_around
 from xsurvey.imaging.field import Field
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage, separation_arcmin
@@ -37,7 +38,7 @@ from xsurvey.pipelines.products.posteriors import posteriors_of
 from xsurvey.pipelines.products.region_files import source_region_text
 from xsurvey.pipelines.source_tables import source_id
 from xsurvey.pipelines.spectra.products import folder_name
-from xsurvey.psf import PointSpreadFunction, parse_psf
+from xsurvey.psf import PointSpreadFunction
 
 Backgrounds = Mapping[str, Mapping[str, SkyImage]]
 
@@ -70,13 +71,15 @@ class StackProducts:
         Written by it, too.
     parameters : ProductParameters
     photometry : PhotometryParameters
-        Of the annuli and the PSF.
+        For the annuli.
+    detection : DetectionParameters
+        For the PSF.
     """
 
     def __init__(
         self, folder: Path, stack: Stack, backgrounds: Backgrounds, measured: Mapping[str, Any],
         posteriors: StoredPosteriors, parameters: ProductParameters,
-        photometry: PhotometryParameters,
+        photometry: PhotometryParameters, detection: DetectionParameters,
     ) -> None:  # fmt: skip
         self.folder = folder
         self.stack = stack
@@ -85,6 +88,7 @@ class StackProducts:
         self.posteriors = posteriors
         self.parameters = parameters
         self.photometry = photometry
+        self.detection = detection
         self.chosen = chosen_sources(measured, parameters)
         self.of_observation = observation_rows(measured)
 
@@ -124,7 +128,7 @@ class StackProducts:
         """Write what one observation shows of every source."""
         grid = next(iter(field.counts.values())).grid
         places = self._places(name, field, grid)
-        psf = _psf(field, self.photometry)
+        psf = field_psf(field, self.detection)
         facts = observation_facts(field.events) if field.events is not None else {}
         start = {
             p.number: ProductEntry(
@@ -235,14 +239,6 @@ def observation_rows(measured: Mapping[str, Any]) -> dict[tuple[int, str], Mappi
         (int(row["number"]), str(row["observation"])): row
         for row in measured.get("observations", ())
     }
-
-
-def _psf(field: Field, photometry: PhotometryParameters) -> PointSpreadFunction | None:
-    if photometry.psf is not None:
-        return parse_psf(photometry.psf)
-    if field.mission is None or (field.pointing is None and not field.scanning):
-        return None
-    return field.mission.psf(field.scanning)
 
 
 def _resolution(psf: PointSpreadFunction | None, off_axis: float) -> float:

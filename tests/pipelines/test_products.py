@@ -13,7 +13,7 @@ from astropy.table import Table
 from astropy.wcs import WCS
 from regions import Regions
 
-from xsurvey.detection.parameters import PhotometryParameters
+from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.detection.posterior_store import (
     StoredPosteriors,
     read_posteriors,
@@ -41,7 +41,8 @@ BRIGHT, FAINT = (150.05, 2.22), (149.95, 2.15)
 SOURCES = tuple(f"{ra},{dec},{n}" for (ra, dec), n in ((BRIGHT, 400), (FAINT, 60)))
 BAND = EnergyBand(0.5, 7)
 RADIUS = 3.0
-PHOTOMETRY = PhotometryParameters(psf="gaussian:1.2arcsec")
+PHOTOMETRY = PhotometryParameters()
+DETECTION = DetectionParameters(psf="gaussian:1.2arcsec")
 PARAMETERS = ProductParameters(cutout_minimum="12arcsec", min_likelihood=20)
 
 
@@ -128,7 +129,7 @@ def written(
         name: {"b": background_of(f)} for name, f in zip(stack.names, stack.fields, strict=True)
     }
     products = StackProducts(
-        folder, stack, backgrounds, measured, posteriors, PARAMETERS, PHOTOMETRY
+        folder, stack, backgrounds, measured, posteriors, PARAMETERS, PHOTOMETRY, DETECTION
     )
     return folder, products.write()
 
@@ -299,7 +300,7 @@ def test_a_source_that_one_observation_did_not_see(
 ) -> None:
     away = {**measured_row((150.05, 2.22), 50), "ra": 160.0}
     content = {**measured, "rows": [away], "observations": []}
-    entries = StackProducts(tmp_path, stack, {}, content, posteriors, PARAMETERS, PHOTOMETRY).write()
+    entries = StackProducts(tmp_path, stack, {}, content, posteriors, PARAMETERS, PHOTOMETRY, DETECTION).write()
     assert [e.kind for e in entries] == ["region", "flux posterior"]
 
 
@@ -307,9 +308,9 @@ def test_nothing_is_written_without_sources(
     stack: Stack, measured: dict[str, Any], posteriors: StoredPosteriors, tmp_path: Path
 ) -> None:
     empty = {**measured, "rows": [], "observations": []}
-    assert StackProducts(tmp_path, stack, {}, empty, posteriors, PARAMETERS, PHOTOMETRY).write() == []
+    assert StackProducts(tmp_path, stack, {}, empty, posteriors, PARAMETERS, PHOTOMETRY, DETECTION).write() == []
     off = ProductParameters(enabled=False)
-    assert StackProducts(tmp_path, stack, {}, measured, posteriors, off, PHOTOMETRY).write() == []
+    assert StackProducts(tmp_path, stack, {}, measured, posteriors, off, PHOTOMETRY, DETECTION).write() == []
     assert not any(tmp_path.iterdir())
 
 
