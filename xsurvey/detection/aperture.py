@@ -180,7 +180,9 @@ def apertures_for(
     circles = _Circles(x, y, *(r / grid.pixel_size for r in (radius, inner, outer)))
     detector_pixel = field.mission.detector_pixel if field.mission else grid.pixel_size
     core = _CORE_PIXELS * detector_pixel / grid.pixel_size
-    return _measured_in(circles, profiles, exposed, off_axis, core, psf is None or psf.approximate)
+    return _measured_in(
+        circles, profiles, exposed, off_axis, core, psf is None or psf.approximate, field.binned
+    )
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ def _scaled(x: np.ndarray, y: np.ndarray, circles: _Circles | Apertures, index: 
 
 def _measured_in(
     circles: _Circles, profiles: list[GaussianMixture], exposed: np.ndarray,
-    off_axis: np.ndarray, core: float, approximate: bool,
+    off_axis: np.ndarray, core: float, approximate: bool, binned: bool,
 ) -> Apertures:  # fmt: skip
     n = len(circles.x)
     reach = np.array([radius_of_light(p, _REACH) for p in profiles])
@@ -213,8 +215,10 @@ def _measured_in(
         for i in range(n)
     )  # fmt: skip
     free = _free_of_sources(exposed, circles)
-    apertures = tuple(_aperture(circles, profiles, exposed, i, near[i], overlaps[i])
-                      for i in range(n))  # fmt: skip
+    apertures = tuple(
+        _aperture(circles, profiles, exposed.shape, i, near[i], overlaps[i], binned)
+        for i in range(n)
+    )
     annuli = tuple(_annulus(circles, profiles, free, i, near[i]) for i in range(n))
     cores = np.array([float(p.encircled_fraction(np.array(core))) for p in profiles])
     return Apertures(
@@ -238,18 +242,19 @@ def _pairs(circles: _Circles, outer: np.ndarray, reach: np.ndarray) -> list[np.n
 
 
 def _aperture(
-    circles: _Circles, profiles: list[GaussianMixture], exposed: np.ndarray, index: int,
-    near: np.ndarray, overlaps: np.ndarray,
+    circles: _Circles, profiles: list[GaussianMixture], image: tuple[int, ...], index: int,
+    near: np.ndarray, overlaps: np.ndarray, binned: bool,
 ) -> Region:  # fmt: skip
     x, y, r = circles.x[index], circles.y[index], circles.radius[index]
-    rows, columns = _window(exposed.shape, x, y, r + 1)
-    parts = max(1, int(np.ceil(_ACROSS / (2 * r))))
+    rows, columns = _window(image, x, y, r + 1)
+    parts = 1 if binned else max(1, int(np.ceil(_ACROSS / (2 * r))))
     x_edges, y_edges = (
         np.arange(s.start * parts, s.stop * parts + 1) / parts - 0.5 for s in (columns, rows)
     )
     px, py = np.meshgrid((x_edges[1:] + x_edges[:-1]) / 2, (y_edges[1:] + y_edges[:-1]) / 2)
-    # places at the rim count by how far they are in
-    inside = np.clip((r - np.hypot(px - x, py - y)) * parts + 0.5, 0, 1)
+    # places at the rim count by how far they are in; photons in pixels are in or out
+    margin = (r - np.hypot(px - x, py - y)) * parts
+    inside = (margin >= 0).astype(float) if binned else np.clip(margin + 0.5, 0, 1)
     own = _scaled(px, py, circles, index)
     for other in overlaps:
         theirs = _scaled(px, py, circles, int(other))
@@ -265,7 +270,7 @@ def _aperture(
         pixels(inside * light_on_pixels(profiles[j], circles.x[j], circles.y[j], x_edges, y_edges))
         for j in near
     ]
-    return _region(exposed.shape, rows, columns, used, weight, light)
+    return _region(image, rows, columns, used, weight, light)
 
 
 def _annulus(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from xsurvey.detection.columns import (
     hardness_columns,
     position_columns,
 )
-from xsurvey.detection.detect import band_labels, find_sources, search_bands, sky_pixels
+from xsurvey.detection.detect import band_labels, find_sources, search_bands
 from xsurvey.detection.fitted import FoundSources
 from xsurvey.detection.flags import SourceFlag, gap_or_edge, on_extended_emission, saturated
 from xsurvey.detection.fluxes import FluxFactors, no_factors
@@ -32,6 +32,7 @@ from xsurvey.imaging.background import background_map
 from xsurvey.imaging.field import Field
 from xsurvey.imaging.sky_image import SkyImage
 from xsurvey.imaging.stack import Stack, single_stack
+from xsurvey.inference.poisson_rate import CountsPosterior
 from xsurvey.missions import Mission
 from xsurvey.regions import RegionSet
 from xsurvey.units import EnergyBand
@@ -58,6 +59,9 @@ class Measurements:
         Suffix and meaning of each hardness ratio.
     notes : tuple of str
         What could not be measured, and why.
+    posteriors : mapping of str to mapping of str to CountsPosterior
+        Of the counts, by observation (empty for all together) and band; a row for each of
+        ``rows``.
     """
 
     rows: list[dict[str, Any]]
@@ -65,6 +69,7 @@ class Measurements:
     bands: dict[str, str]
     hardness: dict[str, str]
     notes: tuple[str, ...] = ()
+    posteriors: Mapping[str, Mapping[str, CountsPosterior]] = field(default_factory=dict)
 
 
 def measured_bands(
@@ -133,7 +138,9 @@ def measure_sources(
     each = [together] if len(seen) == 1 else [
         _Measured.of([o], labels, groups, seed + 1 + k) for k, o in enumerate(seen)
     ]  # fmt: skip
-    per_observation = [_observation_columns(o, m, pairs) for o, m in zip(seen, each, strict=True)]
+    per_observation = [
+        _observation_columns(o, m, pairs) for o, m in zip(seen, each, strict=True)
+    ]
     rows = _rows(_master_columns(found, seen, together, per_observation, pairs))
     observations = [
         row
@@ -143,7 +150,11 @@ def measure_sources(
     ]
     observations.sort(key=lambda row: int(row["number"]))
     notes = dict.fromkeys(note for o in seen for note in o.factors.notes)
-    return Measurements(rows, observations, bands, hardness, tuple(notes))
+    named = {"": together}
+    if len(seen) > 1:
+        named |= {o.name: m for o, m in zip(seen, each, strict=True)}
+    posteriors = {k: {b: p.posterior for b, p in m.bands.items()} for k, m in named.items()}
+    return Measurements(rows, observations, bands, hardness, tuple(notes), posteriors)
 
 
 def _describe(field: Field, label: str) -> str:
@@ -234,11 +245,13 @@ class _Measured:
         return columns | hardness_columns(pairs, self.bands)
 
 
-def _observation_columns(seen: _Observation, measured: _Measured, pairs: Any) -> dict[str, Any]:
+def _observation_columns(
+    seen: _Observation, measured: _Measured, pairs: Any
+) -> dict[str, Any]:
     field, circles = seen.field, seen.apertures
     n, label = len(circles.x), next(iter(seen.bands))
     pixel = field.exposure[label].grid.pixel_size
-    x, y = sky_pixels(field, label, circles.x, circles.y)
+    x, y = _sky_pixels(field, label, circles.x, circles.y)
     total = measured.bands[label]
     pileup, full = _detector(field, seen.bands[label], total, circles)
     flags = seen.flags.copy()
@@ -322,6 +335,13 @@ def _mean_factors(seen: list[_Observation]) -> dict[str, np.ndarray | float]:
 
 def _mission(field: Field) -> str:
     return field.mission.name if field.mission else ""
+
+
+def _sky_pixels(field: Field, label: str, x: np.ndarray, y: np.ndarray) -> tuple[Any, Any]:
+    """Turn 0-based image coordinates into the sky pixels of the event file, 1-based."""
+    if field.events is None:
+        return x + 1.0, y + 1.0
+    return field.counts[label].grid.to_sky_pixels(x, y)
 
 
 def _rows(columns: Mapping[str, Any]) -> list[dict[str, Any]]:
