@@ -157,7 +157,9 @@ def coupled(apertures: Sequence[Apertures], bands: Sequence[Sequence[BandCounts]
 
 def _estimates(measured: Sequence[BandCounts]) -> np.ndarray:
     """Return rates from apertures less annuli, shape (n,)."""
-    net = np.sum([m.counts - m.annulus_counts * m.area / m.annulus_area for m in measured], axis=0)
+    net = np.sum(
+        [m.counts - m.annulus_counts * m.area / m.annulus_area for m in measured], axis=0
+    )
     light = np.sum([[one[0] for one in m.light] for m in measured], axis=0)
     return np.maximum(np.divide(net, light, out=np.zeros(len(net)), where=light > 0), 0)
 
