@@ -29,7 +29,7 @@ from xsurvey.pipelines.observations import ObservationInput, observations
 from xsurvey.pipelines.products.maps_stage import MAPS
 from xsurvey.pipelines.products.parameters import ProductParameters
 from xsurvey.pipelines.products.plan import maps_task, products_task
-from xsurvey.pipelines.products.stage import PRODUCTS
+from xsurvey.pipelines.products.stage import INDEX, PRODUCTS
 from xsurvey.pipelines.source_report import publish
 from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
 from xsurvey.pipelines.spectra.fits_stage import SPECTRAL_FITS
@@ -51,7 +51,7 @@ def plan_sources(config: Config) -> Plan:
 
     Where spectra are asked for, they are extracted and fitted after the photometry.
     """
-    measured, fits, files = [], [], []
+    measured, fits, files, maps = [], [], [], []
     spectra = sections_of(config)[0]
     versions = spectral_versions(config) if spectra.wanted else {}
     found = observations(config)
@@ -72,7 +72,7 @@ def plan_sources(config: Config) -> Plan:
         )  # fmt: skip
         measured.append(photometry.output("measured.json"))
         files += products_task(stack.name, inputs, sections, detect, photometry)
-        files += maps_task(stack.name, inputs, sections, detect)
+        maps += maps_task(stack.name, inputs, sections, detect)
         if spectra.wanted:
             for observation in stack.observations:
                 given = observation.only("exposure", "arf", "rmf")
@@ -82,6 +82,8 @@ def plan_sources(config: Config) -> Plan:
     joined: dict[str, list[OutputOf]] = {"measured": measured}
     if spectra.sources:
         joined["fits"] = [task.output("fits") for task in fits]
+    if files:
+        joined["products"] = [task.output(INDEX) for task in files]
     groups = {stack.name: stack.group for stack in plan.stacks if stack.name != stack.group}
     # regions have no part in the catalog
     of_sources = spectra.model_copy(update={"regions": {}})
@@ -89,7 +91,7 @@ def plan_sources(config: Config) -> Plan:
         CATALOG, "all", joined,
         {**config.sections, "spectra": of_sources, "tiles": TileGroups(groups=groups)},
     )  # fmt: skip
-    return Plan([catalog, *fits, *files], config.seed)
+    return Plan([catalog, *fits, *maps], config.seed)
 
 
 def _check_names(found: Sequence[ObservationInput]) -> None:
