@@ -11,7 +11,7 @@ from xsurvey.detection.group_fit import Block, fit_group, make_blocks
 from xsurvey.detection.scene import Scene, SceneSource
 
 _START = 1.0  # half-energy radii
-_LARGEST_START = 8.0
+LARGEST_START = 8.0
 _APPROXIMATE_FACTOR = 2.5
 
 
@@ -53,7 +53,7 @@ def try_extent(
     source.extent_tested = True
     trial = [copy.copy(s) for s in group]
     point = [copy.copy(s) for s in group]
-    trial[which].core = min(max(_START * source.width, source.scale), _LARGEST_START * source.width)
+    trial[which].core = min(max(_START * source.width, source.scale), LARGEST_START * source.width)
     point[which].core = 0.0
     for one in (*trial, *point):
         one.raised = np.ones(len(one.views))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -62,6 +62,12 @@ class FittedSources:
 
     def __len__(self) -> int:
         return len(self.ra)
+
+
+def take(sources: FittedSources, index: np.ndarray) -> FittedSources:
+    """Return some of the sources, shape (k,) of indices, in that order."""
+    parts = {f.name: getattr(sources, f.name)[index] for f in fields(sources) if f.name != "bands"}
+    return FittedSources(sources.bands, **parts)
 
 
 @dataclass(frozen=True)

@@ -1,41 +1,65 @@
-"""Found sources on disk: their positions as JSON, their background maps as images."""
+"""Found sources on disk: their columns as JSON, maps of each observation as images."""
 
 import json
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from astropy.io import fits
 
-from xsurvey.detection.detect import FoundSources
-from xsurvey.detection.position import FittedPosition
-from xsurvey.detection.search import DetectedSource
+from xsurvey.detection.fitted import FittedSources, FoundSources
 from xsurvey.imaging.sky_image import read_sky_image
 from xsurvey.io.fits_file import read_image
 from xsurvey.io.fits_writer import write_hdus
 
+_SOURCES = "sources.json"
+
 
 def write_found(folder: Path, found: FoundSources) -> None:
-    """Write ``sources.json``, ``background_BAND.fits`` and ``mask.fits``."""
+    """Write ``sources.json``, and ``background_N_BAND.fits`` and ``mask_N.fits`` of observation N."""
     folder.mkdir(parents=True, exist_ok=True)
-    for label, image in found.backgrounds.items():
-        image.write(folder / f"background_{label}.fits")
-    write_hdus(folder / "mask.fits", [fits.PrimaryHDU(found.mask.astype(np.uint8))])
-    content = {
-        "bands": list(found.backgrounds), "sources": [asdict(source) for source in found.sources],
+    for number, (name, mask) in enumerate(found.masks.items()):
+        for label, image in found.backgrounds[name].items():
+            image.write(folder / f"background_{number}_{label}.fits")
+        write_hdus(folder / f"mask_{number}.fits", [fits.PrimaryHDU(mask.astype(np.uint8))])
+    content: dict[str, Any] = {
+        "bands": found.sources.bands,
+        "observations": {name: list(found.backgrounds[name]) for name in found.masks},
+        "classification": found.classification.tolist(),
+        "columns": {name: getattr(found.sources, name).tolist() for name in _columns()},
     }  # fmt: skip
-    (folder / "sources.json").write_text(json.dumps(content))
+    (folder / _SOURCES).write_text(json.dumps(content))
 
 
 def read_found(folder: Path) -> FoundSources:
     """Read what `write_found` wrote."""
-    content = json.loads((folder / "sources.json").read_text())
-    sources = [
-        DetectedSource(**{**entry, "position": FittedPosition(**entry["position"])})
-        for entry in content["sources"]
-    ]
-    backgrounds = {
-        label: read_sky_image(folder / f"background_{label}.fits") for label in content["bands"]
+    content = json.loads((folder / _SOURCES).read_text())
+    bands = tuple(content["bands"])
+    shapes = {
+        "covariance": (-1, 2, 2), "rate": (-1, len(bands)), "rate_error": (-1, len(bands)),
+        "counts": (-1, len(bands)), "band_likelihood": (-1, len(bands)),
+    }  # fmt: skip
+    kinds = {"best_band": str, "group": int, "converged": bool}
+    columns = {
+        name: np.array(content["columns"][name], kinds.get(name, float)).reshape(
+            shapes.get(name, (-1,))
+        )
+        for name in _columns()
     }
-    mask, _ = read_image(folder / "mask.fits")
-    return FoundSources(sources, backgrounds, mask > 0)
+    masks = {
+        name: read_image(folder / f"mask_{number}.fits")[0] > 0
+        for number, name in enumerate(content["observations"])
+    }
+    backgrounds = {
+        name: {b: read_sky_image(folder / f"background_{number}_{b}.fits") for b in labels}
+        for number, (name, labels) in enumerate(content["observations"].items())
+    }
+    return FoundSources(
+        FittedSources(bands, **columns), np.array(content["classification"], str), backgrounds,
+        masks,
+    )  # fmt: skip
+
+
+def _columns() -> list[str]:
+    return [f.name for f in fields(FittedSources) if f.name != "bands"]

@@ -14,7 +14,7 @@ from xsurvey.detection.pixel_model import PixelShape, beta_shape, pixel_fraction
 from xsurvey.imaging.sky_image import ImageGrid, separation_arcmin
 from xsurvey.psf import GaussianMixture, PointSpreadFunction
 
-_LEAST_BACKGROUND = 1e-9
+LEAST_BACKGROUND = 1e-9
 _LEAST_REACH = 0.9
 _WING_COUNTS = 1.5
 _LARGEST_REACH = 100
@@ -155,7 +155,7 @@ class Scene:
             seen = image.exposure.data > 0
             self.planes.append(ScenePlane(
                 np.where(seen, image.counts.data, 0.0), np.where(seen, image.exposure.data, 0.0),
-                np.where(seen, np.maximum(image.background.data, _LEAST_BACKGROUND), 0.0),
+                np.where(seen, np.maximum(image.background.data, LEAST_BACKGROUND), 0.0),
                 np.zeros(image.counts.data.shape), self.bands.index(image.label),
                 image.counts.grid, image.psf,
             ))  # fmt: skip
@@ -179,7 +179,7 @@ class Scene:
         known: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         for index, (plane, pointing) in enumerate(zip(self.planes, self.pointings, strict=True)):
             if id(plane.grid) not in known:
-                known[id(plane.grid)] = _affine(plane.grid, ra, dec)
+                known[id(plane.grid)] = affine(plane.grid, ra, dec)
             pixel, jacobian = known[id(plane.grid)]
             off_axis = np.zeros(len(ra))
             if pointing is not None:
@@ -222,16 +222,15 @@ class Scene:
     ) -> tuple[slice, slice]:
         """Return the pixels that a source's model fills: fainter wings are left out."""
         plane = self.planes[view.plane]
+        reach = self._reach(shape, float(source.counts[plane.band]), fraction)
+        x, y = view.at(source.offset)
+        return _window((float(x), float(y)), reach, plane.counts.shape)
+
+    @staticmethod
+    def _reach(shape: PixelShape, counts: float, fraction: float | None = None) -> int:
         if fraction is None:
-            counts = max(float(source.counts[plane.band]), 1.0)
-            fraction = float(np.clip(1 - _WING_COUNTS / counts, _LEAST_REACH, 0.999))
-        reach = min(int(np.ceil(shape.radius(fraction))) + 1, _LARGEST_REACH)
-        x, y = np.round(view.at(source.offset)).astype(int)
-        ny, nx = plane.counts.shape
-        return (
-            slice(max(y - reach, 0), max(min(y + reach + 1, ny), 0)),
-            slice(max(x - reach, 0), max(min(x + reach + 1, nx), 0)),
-        )
+            fraction = float(np.clip(1 - _WING_COUNTS / max(counts, 1.0), _LEAST_REACH, 0.999))
+        return min(int(np.ceil(shape.radius(fraction))) + 1, _LARGEST_REACH)
 
     def add(self, source: SceneSource) -> None:
         """Add a source's model to the planes."""
@@ -262,18 +261,57 @@ class Scene:
         x, y = view.at(source.offset)
         return pixel_fractions(rows, columns, x, y, shape) * exposure
 
+    def render(
+        self, source: SceneSource, view: View, grid: ImageGrid, place: tuple[float, float],
+        image: np.ndarray,
+    ) -> None:  # fmt: skip
+        """Add what a view expects of a source to an image on another grid, at x, y of it."""
+        plane = self.planes[view.plane]
+        if source.core > 0:
+            shape = beta_shape(view.psf, source.core, grid.pixel_size)
+        else:
+            shape = point_shape(view.psf, grid.pixel_size)
+        counts = float(source.counts[plane.band] * view.exposure / source.seconds[plane.band])
+        where = _window(place, self._reach(shape, counts), image.shape)
+        rows, columns = (np.arange(s.start, s.stop) for s in where)
+        if rows.size and columns.size:
+            image[where] += counts * pixel_fractions(rows, columns, *place, shape)
+
     def expected(self, view: View, where: tuple[slice, slice]) -> np.ndarray:
         """Return background and all sources' models in a patch; never zero inside."""
         plane = self.planes[view.plane]
         return np.asarray(plane.background[where] + np.maximum(plane.model[where], 0))
 
 
+def _window(
+    place: tuple[float, float], reach: int, shape: tuple[int, ...]
+) -> tuple[slice, slice]:
+    x, y = (round(v) for v in place)
+    return (
+        slice(min(max(y - reach, 0), shape[0]), min(max(y + reach + 1, 0), shape[0])),
+        slice(min(max(x - reach, 0), shape[1]), min(max(x + reach + 1, 0), shape[1])),
+    )
+
+
 def _half_energy(psf: GaussianMixture) -> float:
     return point_shape(psf, 1.0).radius(_HALF)
 
 
-def _affine(grid: ImageGrid, ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return pixels of places, shape (n, 2), and pixels an arcsec east and north, (n, 2, 2)."""
+def affine(grid: ImageGrid, ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return 0-based pixels x, y of places and how they change with the place.
+
+    Parameters
+    ----------
+    grid : ImageGrid
+    ra, dec : ndarray, shape (n,)
+        ICRS, degrees.
+
+    Returns
+    -------
+    pixel : ndarray, shape (n, 2)
+    jacobian : ndarray, shape (n, 2, 2)
+        Pixels (x, y) an arcsec (east, north).
+    """
     step = 1.0
     cosine = np.maximum(np.cos(np.radians(dec)), 1e-6)
     to_north = np.where(dec < 89.9, step, -step)

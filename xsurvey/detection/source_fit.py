@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from xsurvey.detection.band_image import BandImage
-from xsurvey.detection.extent import extent_interval, try_extent
+from xsurvey.detection.extent import LARGEST_START, extent_interval, try_extent
 from xsurvey.detection.fitted import FittedSources
 from xsurvey.detection.group_fit import counts_errors, fit_group
 from xsurvey.detection.groups import make_groups, neighbours
 from xsurvey.detection.parameters import DetectionParameters
 from xsurvey.detection.position_error import place_covariance
-from xsurvey.detection.scene import Scene, SceneSource
+from xsurvey.detection.scene import LEAST_BACKGROUND, Scene, SceneSource
 from xsurvey.detection.surroundings import band_likelihoods, best_likelihood, raised_levels
 
 _PASSES = 5
@@ -22,7 +23,7 @@ _LENIENT = 0.6  # of the lowest likelihood, while neighbours are not settled
 _SAME_PLACE = 0.05  # half-energy radii
 _SAME_COUNTS = 0.03
 _WIDE = 1.6  # half-energy radii: candidates that are first tried as extended
-_START_CORE = 1.0
+_PROMISING = 0.75  # of the lowest likelihood, before the fit
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class SourceFitter:
     """
 
     def __init__(self, images: Sequence[BandImage], parameters: DetectionParameters) -> None:
+        self.images = list(images)
         self.scene = Scene(images)
         self.parameters = parameters
 
@@ -93,6 +95,22 @@ class SourceFitter:
             if self.scene.sources[i].changed or self.scene.sources[j].changed:
                 self.scene.sources[i].changed = self.scene.sources[j].changed = True
         return len(made)
+
+    def use_backgrounds(self, images: Sequence[BandImage]) -> None:
+        """Take other background maps for the same images; everything is to be fitted again."""
+        for plane, image in zip(self.scene.planes, images, strict=True):
+            plane.background = np.where(
+                plane.exposure > 0, np.maximum(image.background.data, LEAST_BACKGROUND), 0.0
+            )
+        for source in self.scene.sources:
+            source.changed = True
+
+    def models(self) -> dict[tuple[str, str], np.ndarray]:
+        """Return the expected counts of all sources, by observation and band."""
+        return {
+            (image.observation, image.label): plane.model
+            for image, plane in zip(self.images, self.scene.planes, strict=True)
+        }
 
     def _first_counts(self, source: SceneSource) -> None:
         scene = self.scene
@@ -134,7 +152,8 @@ class SourceFitter:
             for member in members:
                 member.group = number
             due = extents and any(not m.extent_tested for m in members)
-            if any(m.changed for m in members) or due:
+            weak = any(best_likelihood(m.likelihood) < lowest for m in members)
+            if due or weak or any(m.changed for m in members):
                 kept = self._fit(members, lowest, extents)
                 dropped |= {i for i, m in zip(group, members, strict=True) if m not in kept}
         changed = {i for i in range(len(sources)) if i in dropped or _moved(sources[i], before[i])}
@@ -157,8 +176,9 @@ class SourceFitter:
             scene.remove(source)
         kept = list(members)
         for source in wide:
-            fit_group(scene, kept)
-            self._try_extent(kept, source)
+            if self._may_be_extended(source):
+                fit_group(scene, kept)
+                self._try_extent(kept, source)
         kept = self._prune(kept, lowest)
         if extents:
             for source in sorted(kept, key=lambda s: -best_likelihood(s.likelihood)):
@@ -168,6 +188,13 @@ class SourceFitter:
         for source in kept:
             scene.add(source)
         return kept
+
+    def _may_be_extended(self, source: SceneSource) -> bool:
+        """Tell whether a beta model as wide as its candidate, where it stands, is significant."""
+        trial = copy.copy(source)
+        trial.core = min(source.scale, LARGEST_START * source.width)
+        likelihood = band_likelihoods(self.scene, trial, self.parameters.threshold)
+        return best_likelihood(likelihood) >= _PROMISING * self.lowest
 
     def _try_extent(self, group: list[SceneSource], source: SceneSource) -> bool:
         return try_extent(
