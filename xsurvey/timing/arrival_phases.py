@@ -11,6 +11,7 @@ therefore whether the *source* varies: a flare of the background is in B(t), and
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,6 +61,8 @@ class ArrivalPhases:
 
     Attributes
     ----------
+    time : ndarray, shape (events,)
+        Mission seconds.
     low, middle, high : ndarray, shape (events,)
         F before, in the middle of and after the event's frame.
     weight : float
@@ -68,11 +71,15 @@ class ArrivalPhases:
         w, the expected share of background counts.
     """
 
+    time: np.ndarray
     low: np.ndarray
     middle: np.ndarray
     high: np.ndarray
     weight: float
     background_share: float
+
+
+NO_PHASES = ArrivalPhases(np.empty(0), np.empty(0), np.empty(0), np.empty(0), 1.0, 0.0)
 
 
 def arrival_phases(
@@ -107,17 +114,16 @@ def arrival_phases(
         raise ValueError("the scale of the background is finite and not negative")
     if not (np.all(np.isfinite(time)) and np.all(np.isfinite(background_time))):
         raise ValueError("arrival times are finite")
-    nothing = np.empty(0)
     if not history.total > 0:
-        return ArrivalPhases(nothing, nothing, nothing, 1.0, 0.0)
+        return NO_PHASES
     time = np.sort(time[history.seen(time)])
-    around = np.sort(background_time[history.seen(background_time)]) if scale > 0 else nothing
+    around = np.sort(background_time[history.seen(background_time)]) if scale > 0 else np.empty(0)
     share = min(1.0, scale * len(around) / len(time)) if len(time) else 0.0
     half = frame_time / 2 if np.isfinite(frame_time) else 0.0
     low, middle, high = (
         _expected(time + shift, around, share, history) for shift in (-half, 0.0, half)
     )
-    return ArrivalPhases(low, middle, high, 1 / (1 + share * scale), share)
+    return ArrivalPhases(time, low, middle, high, 1 / (1 + share * scale), share)
 
 
 def _expected(
@@ -131,3 +137,19 @@ def _expected(
         number = np.concatenate(([0.0], np.arange(len(around)) + 0.5, [float(len(around))]))
         expected = (1 - share) * expected + share * np.interp(exposure, knots, number) / len(around)
     return np.asarray(np.clip(expected, 0, 1))
+
+
+def mean_history(histories: Sequence[ExposureHistory]) -> ExposureHistory:
+    """Return the mean exposure of several places, as of those in a region."""
+    if len(histories) == 1:
+        return histories[0]
+    edges = np.unique(np.concatenate([e for h in histories for e in (h.start, h.stop)]))
+    middle = (edges[1:] + edges[:-1]) / 2
+    area = np.zeros(len(middle))
+    for history in histories:
+        if len(history.start):
+            at = np.maximum(np.searchsorted(history.start, middle, side="right") - 1, 0)
+            inside = (middle >= history.start[at]) & (middle < history.stop[at])
+            area += np.where(inside, history.area[at], 0) / len(histories)
+    seen = area > 0
+    return ExposureHistory(edges[:-1][seen], edges[1:][seen], area[seen])

@@ -138,12 +138,16 @@ def _ratio_interval(upper: CountsPosterior, lower: CountsPosterior) -> np.ndarra
 
     P(upper <= x lower) is integrated over the posterior of the lower one.
     """
-    ratios = np.logspace(-2, 6, 801)
     tails = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
     result = np.empty((2, len(upper.counts)))
     for i in range(len(upper.counts)):
         middle = (lower.counts[i, 1:] + lower.counts[i, :-1]) / 2
         weight = np.diff(lower.cumulative[i])
-        below = np.interp(ratios[:, None] * middle, upper.counts[i], upper.cumulative[i]) @ weight
-        result[:, i] = np.interp(tails, np.maximum.accumulate(below), ratios)
+        ratios = np.logspace(-6, 6, 181)
+        for _ in range(2):  # the second time between what are far tails of the first
+            found = np.interp(ratios[:, None] * middle, upper.counts[i], upper.cumulative[i])
+            below = np.maximum.accumulate(found @ weight)
+            ends = np.interp((1e-2, 1 - 1e-2), below, np.log(ratios))
+            result[:, i] = np.exp(np.interp(tails, below, np.log(ratios)))
+            ratios = np.exp(np.linspace(*ends, 181))
     return result

@@ -9,7 +9,12 @@ import numpy as np
 
 from xsurvey.events import EventList
 from xsurvey.missions import get_mission
-from xsurvey.timing.arrival_phases import ArrivalPhases, ExposureHistory, arrival_phases
+from xsurvey.timing.arrival_phases import (
+    NO_PHASES,
+    ArrivalPhases,
+    ExposureHistory,
+    arrival_phases,
+)
 from xsurvey.timing.arrival_tests import ArrivalTests, arrival_tests
 from xsurvey.timing.exposure_histories import exposure_histories
 from xsurvey.timing.gregory_loredo import FRAMES_A_BIN, GregoryLoredo, gregory_loredo
@@ -68,11 +73,11 @@ def band_energy(band: EnergyBand) -> float:
     return float(np.sqrt(max(band.minimum, 0.1) * band.maximum))
 
 
-def tests_of_phases(
+def judge_phases(
     phases: list[ArrivalPhases], m_max: np.ndarray, tested: np.ndarray
 ) -> tuple[GregoryLoredo, ArrivalTests]:
     """Test the arrival times of n sources; those not to be tested get NaN and index -1."""
-    used = [p if t else _NOTHING for p, t in zip(phases, tested, strict=True)]
+    used = [p if t else NO_PHASES for p, t in zip(phases, tested, strict=True)]
     first = np.concatenate(([0], np.cumsum([len(p.middle) for p in used]))).astype(np.int64)
     low, middle, high = (
         np.concatenate([getattr(p, name) for p in used] or [np.empty(0)])
@@ -80,9 +85,6 @@ def tests_of_phases(
     )
     weight = np.array([p.weight for p in used])
     return gregory_loredo(middle, first, m_max, weight), arrival_tests(low, high, first, weight)
-
-
-_NOTHING = ArrivalPhases(np.empty(0), np.empty(0), np.empty(0), 1.0, 0.0)
 
 
 def most_bins(history: ExposureHistory, frame_time: float, m_max: int) -> int:
@@ -146,7 +148,7 @@ def vary_within(
                 events, band, times, background, scale, history, factor
             )  # fmt: skip
     tested = np.array([len(p.middle) >= parameters.min_counts for p in phases], bool)
-    odds, tests = tests_of_phases(phases, m_max, tested)
+    odds, tests = judge_phases(phases, m_max, tested)
     return WithinObservation(
         counts, around, mapped.scale, exposure, tested, odds, tests, curves
     )  # fmt: skip
