@@ -20,8 +20,9 @@ from xsurvey.units import Cone
 
 
 def open_catalog(
-    path: str | os.PathLike[str], position: tuple[str, str] | str | None = None
-) -> "Catalog":
+    path: str | os.PathLike[str], position: tuple[str, str] | str | None = None,
+    table: str | None = None,
+) -> "Catalog":  # fmt: skip
     """Open a catalog, whatever wrote it.
 
     Parameters
@@ -32,20 +33,22 @@ def open_catalog(
     position : (str, str), optional
         Columns of right ascension and declination (ICRS degrees), or both as ``"RA,DEC"``;
         found by their UCDs and usual names if not given.
+    table : {'sources', 'detections', 'observations'}, optional
+        Of a run's folder; the sources if not given.
 
     Raises
     ------
     InputError
         Missing, damaged, or no catalog.
     ParameterError
-        ``position`` does not name two columns of numbers.
+        ``position`` does not name two columns of numbers, or ``table`` no table of a run.
 
     Examples
     --------
     >>> catalog = open_catalog("output")  # doctest: +SKIP
     >>> catalog.query(cone="228.48,-59.13,1arcmin", where="significance > 5")  # doctest: +SKIP
     """
-    source = open_source(path)
+    source = open_source(path, table)
     if position is not None:
         named = _named_position(position, source)
         if named != source.position:  # the index is of the other position

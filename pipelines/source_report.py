@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from astropy.table import Table
@@ -12,6 +13,7 @@ from xsurvey import __version__
 from xsurvey.catalogs import open_catalog
 from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
+from xsurvey.engine.plan import TaskId
 from xsurvey.engine.products import record_products
 from xsurvey.engine.provenance import versions
 from xsurvey.io.atomic import atomic_output, remove_leftovers
@@ -91,7 +93,8 @@ def _report_data(config: Config, plan: Plan, result: RunResult, table: Table | N
     outcomes = list(result.outcomes.values())
     logs = {(t["stage"], t["target"]): t.get("log") or "" for t in result.as_json()["tasks"]}
     return ReportData(
-        title=f"{config.output.name}: sources", pipeline=config.pipeline, targets=targets,
+        title=f"{config.output.name}: sources", pipeline=config.pipeline,
+        targets=[target for target in targets if target is not None],
         table=table, config_text=config.path.read_text(encoding="utf-8", errors="replace"),
         versions=dict(versions()),
         timings=[
@@ -103,8 +106,10 @@ def _report_data(config: Config, plan: Plan, result: RunResult, table: Table | N
             for o in outcomes if o.status == "failed"
         ],
         catalog_paths=[
-            ("FITS table", "catalog/sources.fits"), ("HATS catalog", "catalog/hats"),
-            ("DS9 regions", "catalog/sources.reg"),
+            ("Sources (FITS)", "catalog/sources.fits"),
+            ("Detections (FITS)", "catalog/detections.fits"),
+            ("Observations (FITS)", "catalog/observations.fits"),
+            ("HATS catalog", "catalog/hats"), ("DS9 regions", "catalog/sources.reg"),
         ] if table is not None else [],
         summary={
             "started": result.started, "took": f"{result.seconds:.1f} s",
@@ -113,19 +118,61 @@ def _report_data(config: Config, plan: Plan, result: RunResult, table: Table | N
     )  # fmt: skip
 
 
-def _target_report(task: Task, plan: Plan, result: RunResult, table: Table | None) -> TargetReport:
+def _target_report(
+    task: Task, plan: Plan, result: RunResult, table: Table | None
+) -> TargetReport | None:
+    """Return what the report shows of a stack, None of one where nothing was exposed."""
     name = task.target
-    by_stage = {t.stage.name: t for t in plan.tasks if t.target == name}
-    summary = json.loads(result.path(by_stage["image"], "summary.json").read_text())
-    field = result.path(by_stage["image"], "field")
-    found = result.path(by_stage["detect"], "found")
-    facts = json.loads((field / "field.json").read_text())
-    band = json.loads((found / "sources.json").read_text())["bands"][0]
-    rows = table[[name == i.rpartition("_")[0] for i in table["source_id"]]] if table else Table()
+    mosaic = result.path(plan.by_id[TaskId("detect", name)], "mosaic")
+    images = sorted(mosaic.glob("counts_*.fits"))
+    if not images:
+        return None
+    band = images[0].stem.removeprefix("counts_")
+    seen = _observations(task, plan, result)
+    facts = [tuple(pair) for pair in seen[0].facts] if len(seen) == 1 else [
+        ("observations", str(len(seen))), *((one.name, one.line()) for one in seen)
+    ]  # fmt: skip
+    warnings = [
+        text if len(seen) == 1 else f"{one.name}: {text}" for one in seen for text in one.warnings
+    ]
+    measured = json.loads(result.path(task, "measured.json").read_text())
+    warnings += measured["notes"]
+    warnings += [f"goes on without {n}, which failed" for n in measured["missing"]]
+    rows = table[[name == stack for stack in table["stack"]]] if table else Table()
     return TargetReport(
-        name=name, title=facts["target"] or facts["obs_id"],
-        facts=[tuple(pair) for pair in summary["facts"]], warnings=summary["warnings"],
-        counts=field / f"counts_{band}.fits", exposure=field / f"exposure_{band}.fits",
-        background=found / f"background_{band}.fits", sources=rows,
+        name=name, title=" + ".join(dict.fromkeys(one.title for one in seen)),
+        facts=facts, warnings=warnings,
+        counts=images[0], exposure=mosaic / f"exposure_{band}.fits",
+        background=mosaic / f"background_{band}.fits", sources=rows,
         spectra=spectra_of_target(plan, result, name),
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the report says of an observation."""
+
+    name: str
+    title: str
+    facts: list[list[str]]
+    warnings: list[str]
+
+    def line(self) -> str:
+        """Return the most important facts in a line."""
+        known = {label: value for label, value in self.facts}
+        wanted = ("mission", "obs id", "dates", "pointing", "field centre", "livetime")
+        return "; ".join(known[label] for label in wanted if label in known)
+
+
+def _observations(task: Task, plan: Plan, result: RunResult) -> list[_Seen]:
+    """Return the observations of a stack whose images were made."""
+    images = [plan.by_id[i] for i in plan.upstream[task.id] if i.stage == "image"]
+    found = []
+    for image in sorted(images, key=plan.tasks.index):
+        if not result.outcomes[image.id].good:
+            continue
+        summary = json.loads(result.path(image, "summary.json").read_text())
+        facts = json.loads((result.path(image, "field") / "field.json").read_text())
+        title = facts["target"] or facts["obs_id"]
+        found.append(_Seen(image.target, title, summary["facts"], summary["warnings"]))
+    return found

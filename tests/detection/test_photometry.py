@@ -4,8 +4,8 @@ from scipy import stats
 
 from xsurvey.apertures.pileup import pileup_fraction
 from xsurvey.catalogs import load_schema
-from xsurvey.detection.aperture import hardness_ratio
-from xsurvey.detection.photometry import SourceFlag
+from xsurvey.detection.hardness import hardness_ratio
+from xsurvey.detection.flags import SourceFlag
 from xsurvey.inference.poisson_rate import counts_posterior
 
 

@@ -15,7 +15,7 @@ _APERTURE_FRACTION = 0.9
 class DetectionParameters(StepParameters):
     """How sources are searched.
 
-    The default threshold leaves less than one false source in a blank image of a million pixels
+    The default threshold leaves half a false source or less in a blank image of a million pixels
     (docs/calibration.md).
     """
 
@@ -27,7 +27,7 @@ class DetectionParameters(StepParameters):
     threshold: float = Field(
         default=15.0, gt=0, le=1e6,
         description="Smallest detection likelihood -ln P of a TRUE source, P being the chance "
-        "that the background alone makes its wavelet coefficient.",
+        "that the background alone does as well in a matched filter at its place.",
     )  # fmt: skip
     marginal: bool = Field(
         default=False, description="Also keep MARGINAL sources, down to the marginal threshold."
@@ -45,6 +45,22 @@ class DetectionParameters(StepParameters):
         "choice if not given, of an image of no known mission 60 pixels.",
     )  # fmt: skip
 
+    extent_threshold: float = Field(
+        default=5.0, gt=0, le=1e6,
+        description="Smallest half gain in the statistic C of a free core radius that makes a "
+        "source extended.",
+    )  # fmt: skip
+    smallest_extent: float = Field(
+        default=0.4, ge=0, le=100,
+        description="Smallest core radius of extended sources in half-energy radii of the PSF; "
+        "two and a half times as much where the PSF is only approximate.",
+    )  # fmt: skip
+    psf: str | None = Field(
+        default=None,
+        description="PSF as gaussian:SIGMA or king:R90,SLOPE (gaussian:0.7arcsec). The mission's "
+        "approximate PSF if not given; of an image of no known mission the width of its sources.",
+    )
+
     def background_pixels(self, mission: Mission | None, pixel_size: float) -> float:
         """Return the background scale in pixels of an image, whose size is in arcsec."""
         scale = self.background_scale
@@ -56,6 +72,13 @@ class DetectionParameters(StepParameters):
     def lowest_threshold(self) -> float:
         """Likelihood below which nothing is kept."""
         return min(self.threshold, self.marginal_threshold) if self.marginal else self.threshold
+
+    @field_validator("psf")
+    @classmethod
+    def _known_psf(cls, value: str | None) -> str | None:
+        if value is not None:
+            parse_psf(value)
+        return value
 
 
 class PhotometryParameters(StepParameters):
@@ -71,11 +94,6 @@ class PhotometryParameters(StepParameters):
         description="Fraction of the PSF that the aperture encircles; the mission's choice if not "
         "given, 0.9 of an unknown one.",
     )  # fmt: skip
-    psf: str | None = Field(
-        default=None,
-        description="PSF as gaussian:SIGMA or king:R90,SLOPE (gaussian:0.7arcsec). The mission's "
-        "approximate PSF if not given; for an image of no known mission the fitted width.",
-    )
     annulus_inner: float = Field(
         default=1.5,
         ge=1,
@@ -94,6 +112,16 @@ class PhotometryParameters(StepParameters):
         description="Smallest outer radius of the background annulus.",
     )
 
+    flux_index: float = Field(
+        default=2.0, ge=-3, le=9,
+        description="Photon index of the power law that turns rates into fluxes.",
+    )  # fmt: skip
+    flux_column_density: float = Field(
+        default=3e20, ge=0, le=1e26,
+        description="Its absorption in atoms / cm2; fluxes are the absorbed ones. The defaults of "
+        "both are those of the eROSITA survey's catalog (Merloni et al. 2024, A&A 682, A34).",
+    )  # fmt: skip
+
     def fraction(self, mission: Mission | None) -> float:
         """Return the fraction of the PSF to encircle for a mission."""
         if self.aperture_fraction is not None:
@@ -111,10 +139,3 @@ class PhotometryParameters(StepParameters):
         if self.annulus_outer <= self.annulus_inner:
             raise ValueError("annulus_outer is not larger than annulus_inner")
         return self
-
-    @field_validator("psf")
-    @classmethod
-    def _known_psf(cls, value: str | None) -> str | None:
-        if value is not None:
-            parse_psf(value)
-        return value

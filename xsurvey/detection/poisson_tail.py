@@ -1,8 +1,8 @@
 r"""Tail probabilities of linear filters of Poisson counts, without simulation tables.
 
-A filter with weights :math:`h_k` over pixels of expected counts :math:`b` gives
+A filter with weights :math:`h_k` over pixels of expected counts :math:`\lambda_k` gives
 :math:`W = \sum_k h_k N_k`, a compound Poisson variable with cumulant generating function
-:math:`K(t) = b \sum_k (e^{t h_k} - 1)`. Its tail follows from the saddle point
+:math:`K(t) = \sum_k \lambda_k (e^{t h_k} - 1)`. Its tail follows from the saddle point
 approximation of Lugannani & Rice (1980, Adv. Appl. Probab. 12, 475).
 """
 
@@ -26,7 +26,7 @@ def filter_weights(kernel: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def log_tail(
     observed: np.ndarray, background: np.ndarray, weights: np.ndarray, multiplicity: np.ndarray
 ) -> np.ndarray:
-    r"""Return :math:`\ln P(W \ge w)` for filtered Poisson counts.
+    r"""Return :math:`\ln P(W \ge w)` for filtered Poisson counts on a flat background.
 
     Parameters
     ----------
@@ -40,6 +40,30 @@ def log_tail(
     Returns
     -------
     ndarray, shape (n,)
+        As `log_tail_of_pixels`.
+    """
+    observed = np.asarray(observed, float)
+    background = np.broadcast_to(np.asarray(background, float), observed.shape)
+    expected = background[:, None] * multiplicity
+    return log_tail_of_pixels(observed, expected, np.broadcast_to(weights, expected.shape))
+
+
+def log_tail_of_pixels(
+    observed: np.ndarray, expected: np.ndarray, weights: np.ndarray
+) -> np.ndarray:
+    r"""Return :math:`\ln P(W \ge w)` for filtered Poisson counts of different means.
+
+    Parameters
+    ----------
+    observed : ndarray, shape (n,)
+        Values :math:`w` of n filters.
+    expected : ndarray, shape (n, m)
+        Expected counts of each pixel (or of all pixels of one weight).
+    weights : ndarray, shape (n, m)
+
+    Returns
+    -------
+    ndarray, shape (n,)
         Natural logarithm of the tail probability; 0 where ``w`` is at or below the mean.
 
     Notes
@@ -48,22 +72,21 @@ def log_tail(
     mean are solved by Newton steps kept in a bracket, in :math:`t`.
     """
     observed = np.asarray(observed, float)
-    background = np.broadcast_to(np.asarray(background, float), observed.shape)
     result = np.zeros(observed.shape)
-    mean = background * np.sum(multiplicity * weights)
-    variance = background * np.sum(multiplicity * weights**2)
+    mean = np.sum(expected * weights, axis=1)
+    variance = np.sum(expected * weights**2, axis=1)
     above = np.flatnonzero(observed > mean + 1e-3 * np.sqrt(variance))
     if above.size:
         result[above] = _lugannani_rice(
-            observed[above], background[above], variance[above], weights, multiplicity
+            observed[above], expected[above], weights[above], mean[above], variance[above]
         )
-    low, high, sparse = _photon_bounds(observed, background, weights, multiplicity)
+    low, high, sparse = _photon_bounds(observed, expected, weights)
     result = np.where(sparse, high, np.clip(np.minimum(result, 0.0), low, high))
     return np.where(observed > np.maximum(mean, 0), result, 0.0)
 
 
 def _photon_bounds(
-    w: np.ndarray, b: np.ndarray, h: np.ndarray, m: np.ndarray
+    w: np.ndarray, expected: np.ndarray, h: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return exact bounds of the logarithm of the tail, and where the upper one is the answer.
 
@@ -71,25 +94,23 @@ def _photon_bounds(
     the first, with none on negative weights, is enough for it. Where hardly any photon is
     expected both bounds meet, and the smooth formula breaks down.
     """
-    order = np.argsort(h)
-    at_least = np.concatenate((np.cumsum(m[order][::-1])[::-1], [0.0]))
-    enough = at_least[np.searchsorted(h[order], w, side="left")]
-    expected = b * np.sum(m[h > 0])
-    one = -np.expm1(-b * enough)
-    two = np.maximum(-np.expm1(-expected) - expected * np.exp(-expected), 0.0)
+    enough = np.sum(expected * (h >= w[:, None]), axis=1)
+    positive = np.sum(expected * (h > 0), axis=1)
+    one = -np.expm1(-enough)
+    two = np.maximum(-np.expm1(-positive) - positive * np.exp(-positive), 0.0)
     with np.errstate(divide="ignore"):
-        low = np.log(one) - b * np.sum(m[h < 0])
-        high = np.log(np.minimum(one + two, -np.expm1(-expected)))
-    return low, np.maximum(high, low), (expected < _SPARSE) & (enough > 0)
+        low = np.log(one) - np.sum(expected * (h < 0), axis=1)
+        high = np.log(np.minimum(one + two, -np.expm1(-positive)))
+    return low, np.maximum(high, low), (positive < _SPARSE) & (enough > 0)
 
 
 def _lugannani_rice(
-    w: np.ndarray, b: np.ndarray, variance: np.ndarray, h: np.ndarray, m: np.ndarray
+    w: np.ndarray, expected: np.ndarray, h: np.ndarray, mean: np.ndarray, variance: np.ndarray
 ) -> np.ndarray:
-    t = _saddle_point(w, b, variance, h, m)
-    exponential = m * np.exp(t[:, None] * h)
-    cumulant = b * (np.sum(exponential, axis=1) - np.sum(m))
-    curvature = b * np.sum(exponential * h**2, axis=1)
+    t = _saddle_point(w, expected, h, mean, variance)
+    exponential = expected * np.exp(t[:, None] * h)
+    cumulant = np.sum(exponential - expected, axis=1)
+    curvature = np.sum(exponential * h**2, axis=1)
     root = np.sqrt(2 * np.maximum(t * w - cumulant, 0))
     slope = t * np.sqrt(curvature)
     # P = Q(r) + phi(r) (1/u - 1/r), taken in logarithms past where Q underflows
@@ -105,20 +126,20 @@ def _lugannani_rice(
 
 
 def _saddle_point(
-    w: np.ndarray, b: np.ndarray, variance: np.ndarray, h: np.ndarray, m: np.ndarray
+    w: np.ndarray, expected: np.ndarray, h: np.ndarray, mean: np.ndarray, variance: np.ndarray
 ) -> np.ndarray:
     """Solve K'(t) = w for t > 0; K' grows with t, so Newton steps stay in a bracket."""
-    largest = h.max()
-    # e^(t h_max) <= w / (b h_max m_max) bounds t from above, up to the negative weights
-    pull = b * np.sum(m * np.abs(h) * (h < 0))
-    upper = np.log1p((w + pull) / (b * largest * m[h == largest].sum())) / largest + 1.0
+    largest = h.max(axis=1)
+    on_largest = np.sum(expected * (h == largest[:, None]), axis=1)
+    # e^(t h_max) <= w / (lambda h_max) bounds t from above, up to the negative weights
+    pull = np.sum(expected * np.abs(h) * (h < 0), axis=1)
+    upper = np.log1p((w + pull) / np.maximum(on_largest * largest, 1e-300)) / largest + 1.0
     lower = np.zeros_like(w)
-    mean = b * np.sum(m * h)
     t = np.minimum((w - mean) / variance, upper * 0.5)
     for _ in range(_ITERATIONS):
-        exponential = m * np.exp(t[:, None] * h)
-        value = b * np.sum(exponential * h, axis=1) - w
-        slope = b * np.sum(exponential * h**2, axis=1)
+        exponential = expected * np.exp(t[:, None] * h) * h
+        value = np.sum(exponential, axis=1) - w
+        slope = np.sum(exponential * h, axis=1)
         upper = np.where(value > 0, t, upper)
         lower = np.where(value > 0, lower, t)
         step = t - value / slope

@@ -1,0 +1,253 @@
+"""Maximum-likelihood fits of candidates on all images of a stack at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from xsurvey.detection.band_image import BandImage
+from xsurvey.detection.extent import extent_interval, try_extent
+from xsurvey.detection.fitted import FittedSources
+from xsurvey.detection.group_fit import counts_errors, fit_group
+from xsurvey.detection.groups import make_groups, neighbours
+from xsurvey.detection.parameters import DetectionParameters
+from xsurvey.detection.position_error import place_covariance
+from xsurvey.detection.scene import Scene, SceneSource
+from xsurvey.detection.surroundings import band_likelihoods, best_likelihood, raised_levels
+
+_PASSES = 5
+_LENIENT = 0.6  # of the lowest likelihood, while neighbours are not settled
+_SAME_PLACE = 0.05  # half-energy radii
+_SAME_COUNTS = 0.03
+_WIDE = 1.6  # half-energy radii: candidates that are first tried as extended
+_START_CORE = 1.0
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where sources may be; arrays of shape (n,).
+
+    Attributes
+    ----------
+    ra, dec : ndarray
+        ICRS, degrees.
+    scale : ndarray
+        Width at which each was seen, arcsec.
+    """
+
+    ra: np.ndarray
+    dec: np.ndarray
+    scale: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.ra)
+
+
+def fit_sources(
+    images: Sequence[BandImage], candidates: Places, parameters: DetectionParameters
+) -> FittedSources:
+    """Fit candidates on all images together and keep those that are significant.
+
+    Parameters
+    ----------
+    images : sequence of BandImage
+        Every band of every observation.
+    candidates : Places
+    parameters : DetectionParameters
+
+    Returns
+    -------
+    FittedSources
+        Most significant first; those below the lowest threshold are dropped.
+    """
+    fitter = SourceFitter(images, parameters)
+    fitter.include(candidates)
+    fitter.settle()
+    return fitter.result()
+
+
+class SourceFitter:
+    """A scene whose sources are fitted, dropped and joined by others in turn.
+
+    Parameters
+    ----------
+    images : sequence of BandImage
+    parameters : DetectionParameters
+    """
+
+    def __init__(self, images: Sequence[BandImage], parameters: DetectionParameters) -> None:
+        self.scene = Scene(images)
+        self.parameters = parameters
+
+    def include(self, places: Places) -> int:
+        """Add candidates to the scene with the counts that stand there; return their number."""
+        made = self.scene.make_sources(places.ra, places.dec, places.scale)
+        for source in made:
+            self._first_counts(source)
+        for source in made:
+            self.scene.add(source)
+        self.scene.sources += made
+        for i, j in neighbours(self.scene.sources, 1.5):
+            if self.scene.sources[i].changed or self.scene.sources[j].changed:
+                self.scene.sources[i].changed = self.scene.sources[j].changed = True
+        return len(made)
+
+    def _first_counts(self, source: SceneSource) -> None:
+        scene = self.scene
+        excess, share = np.zeros(len(scene.bands)), np.zeros(len(scene.bands))
+        for view in source.views:
+            plane = scene.planes[view.plane]
+            shape = scene.shape(source, view)
+            where = scene.patch(source, view, shape, 0.6)
+            level = scene.expected(view, where)
+            excess[plane.band] += float((plane.counts[where] - level).sum())
+            share[plane.band] += float(scene.fractions(source, view, shape, where).sum())
+        fraction = share / np.where(source.seconds > 0, source.seconds, 1.0)
+        source.counts = np.where(fraction > 0, np.maximum(excess, 0.5) / np.maximum(fraction, 0.05), 0)
+        source.likelihood = source.counts.copy()
+
+    def settle(self) -> None:
+        """Fit groups in turn until no source's neighbours change any more."""
+        for number in range(_PASSES):
+            if not self._one_pass(self.lowest * (_LENIENT if number == 0 else 1.0), number > 0):
+                if number > 0:
+                    return
+
+    @property
+    def lowest(self) -> float:
+        """Likelihood below which nothing is kept."""
+        return self.parameters.lowest_threshold
+
+    def _one_pass(self, lowest: float, extents: bool) -> bool:
+        """Fit every group with a changed member; return whether anything changed."""
+        sources = self.scene.sources
+        if not sources:
+            return False
+        strength = np.array([best_likelihood(s.likelihood) for s in sources])
+        before = [(s.offset.copy(), s.counts.copy(), s.core) for s in sources]
+        dropped: set[int] = set()
+        groups = make_groups(sources, strength)
+        for number, group in enumerate(groups):
+            members = [sources[i] for i in group]
+            for member in members:
+                member.group = number
+            due = extents and any(not m.extent_tested for m in members)
+            if any(m.changed for m in members) or due:
+                kept = self._fit(members, lowest, extents)
+                dropped |= {i for i, m in zip(group, members, strict=True) if m not in kept}
+        changed = {i for i in range(len(sources)) if i in dropped or _moved(sources[i], before[i])}
+        for source in sources:
+            source.changed = False
+        for i, j in neighbours(sources, 1.5):
+            if sources[i].group != sources[j].group or i in dropped or j in dropped:
+                sources[i].changed |= j in changed
+                sources[j].changed |= i in changed
+        self.scene.sources = [s for i, s in enumerate(sources) if i not in dropped]
+        return any(s.changed or not s.extent_tested for s in self.scene.sources)
+
+    def _fit(
+        self, members: list[SceneSource], lowest: float, extents: bool
+    ) -> list[SceneSource]:
+        """Fit a group, drop what is not significant, try extents; return what is kept."""
+        scene = self.scene
+        wide = [s for s in members if not s.extent_tested and s.scale > _WIDE * s.width]
+        for source in members:
+            scene.remove(source)
+        kept = list(members)
+        for source in wide:
+            fit_group(scene, kept)
+            self._try_extent(kept, source)
+        kept = self._prune(kept, lowest)
+        if extents:
+            for source in sorted(kept, key=lambda s: -best_likelihood(s.likelihood)):
+                if source in kept and not source.extent_tested:
+                    if self._try_extent(kept, source):
+                        kept = self._prune(kept, lowest)
+        for source in kept:
+            scene.add(source)
+        return kept
+
+    def _try_extent(self, group: list[SceneSource], source: SceneSource) -> bool:
+        return try_extent(
+            self.scene, group, group.index(source), self.parameters.extent_threshold,
+            self.parameters.smallest_extent,
+        )  # fmt: skip
+
+    def _prune(self, group: list[SceneSource], lowest: float) -> list[SceneSource]:
+        """Fit, and drop the least significant source, until all are significant."""
+        kept = list(group)
+        while kept:
+            self._measure(kept)
+            fit_group(self.scene, kept)
+            values = self._measure(kept)
+            weakest = int(np.argmin(values))
+            if values[weakest] >= lowest:
+                break
+            kept.pop(weakest)
+        return kept
+
+    def _measure(self, group: list[SceneSource]) -> list[float]:
+        """Work out surroundings and likelihoods of the members of a group, none of them added."""
+        scene = self.scene
+        for source in group:
+            scene.add(source)
+        values = []
+        for source in group:
+            scene.remove(source)
+            if not source.core:
+                source.raised = raised_levels(scene, source)
+            source.likelihood = band_likelihoods(scene, source, self.parameters.threshold)
+            values.append(best_likelihood(source.likelihood))
+            scene.add(source)
+        for source in group:
+            scene.remove(source)
+        return values
+
+    def result(self) -> FittedSources:
+        """Return the sources, most significant first, with their uncertainties."""
+        scene = self.scene
+        strength = np.array([best_likelihood(s.likelihood) for s in scene.sources])
+        places = np.array([s.place() for s in scene.sources]).reshape(-1, 2)
+        order = np.lexsort((places[:, 1], places[:, 0], -strength))
+        sources = [scene.sources[i] for i in order]
+        errors = [self._errors(s) for s in sources]
+        bands = len(scene.bands)
+        likelihood = np.array([s.likelihood for s in sources]).reshape(-1, bands)
+        seconds = np.array([s.seconds for s in sources]).reshape(-1, bands)
+        counts = np.array([s.counts for s in sources]).reshape(-1, bands)
+        seen = np.where(seconds > 0, seconds, np.nan)
+        best = np.array(scene.bands)[likelihood.argmax(axis=1)] if sources else np.array([], str)
+        interval = np.array([e[2] for e in errors]).reshape(-1, 2)
+        return FittedSources(
+            scene.bands, places[order, 0], places[order, 1],
+            np.array([e[0] for e in errors]).reshape(-1, 2, 2), counts / seen,
+            np.array([e[1] for e in errors]).reshape(-1, bands) / seen,
+            np.where(seconds > 0, counts, np.nan), strength[order],
+            np.where(seconds > 0, likelihood, np.nan), best,
+            np.array([s.core for s in sources]), interval[:, 0], interval[:, 1],
+            np.array([s.extent_likelihood for s in sources]),
+            np.array([s.group for s in sources], dtype=int),
+            np.array([s.converged for s in sources], dtype=bool),
+            np.array([s.scale for s in sources]),
+        )  # fmt: skip
+
+    def _errors(self, source: SceneSource) -> tuple[np.ndarray, np.ndarray, tuple[float, float]]:
+        """Return covariance of the place, errors of the counts, and interval of the extent."""
+        scene = self.scene
+        scene.remove(source)
+        place = place_covariance(scene, source)
+        interval = (0.0, 0.0)
+        if source.core > 0:
+            interval = extent_interval(scene, source)
+        errors = counts_errors(scene, source)
+        scene.add(source)
+        return place, errors, interval
+
+
+def _moved(source: SceneSource, before: tuple[np.ndarray, np.ndarray, float]) -> bool:
+    offset, counts, core = before
+    far = float(np.hypot(*(source.offset - offset))) > _SAME_PLACE * source.width
+    other = np.abs(source.counts - counts) > _SAME_COUNTS * np.maximum(counts, 1) + 0.1
+    return bool(far or other.any() or abs(source.core - core) > _SAME_PLACE * source.width)
