@@ -187,8 +187,7 @@ def plan_sources(config: Config) -> Plan:
         )  # fmt: skip
         measured.append(photometry.output("measured.json"))
         if spectra.wanted:
-            files = _only(observation, "exposure", "arf", "rmf")
-            fits.append(spectral_fit_task(config, observation, measured[-1], files, versions))
+            fits.append(spectral_fit_task(config, name, [observation], measured[-1], versions))
     joined: dict[str, list[OutputOf]] = {"measured": measured}
     if spectra.sources:
         joined["fits"] = [task.output("fits") for task in fits]

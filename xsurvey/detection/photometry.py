@@ -42,6 +42,7 @@ class SourceFlag(IntFlag):
     RESPONSE_APPROXIMATE = 512
     SPECTRUM_AT_LIMIT = 1024
     SPECTRUM_POOR_FIT = 2048
+    MODEL_THERMAL = 32768
 
 
 @dataclass(frozen=True)
