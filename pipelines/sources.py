@@ -68,11 +68,11 @@ def plan_sources(config: Config) -> Plan:
         )  # fmt: skip
         measured.append(photometry.output("measured.json"))
         if spectra.wanted:
-            for observation in stack.observations:
-                files = observation.only("exposure", "arf", "rmf")
-                fits.append(
-                    spectral_fit_task(config, observation, measured[-1], files, versions)
+            fits.append(
+                spectral_fit_task(
+                    config, stack.name, stack.observations, measured[-1], versions, plan.shared
                 )
+            )
     joined: dict[str, list[OutputOf]] = {"measured": measured}
     if spectra.sources:
         joined["fits"] = [task.output("fits") for task in fits]
