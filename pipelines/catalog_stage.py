@@ -28,7 +28,7 @@ class CatalogParameters(StepParameters):
 class TileGroups(StepParameters):
     """The name that tiles of the same observations have in common, by stack."""
 
-    groups: dict[str, str] = {}
+    groups: dict[str, str] = Field(default={}, description="Stack to name.")
 
 
 def run_catalog(context: TaskContext) -> dict[str, Any]:

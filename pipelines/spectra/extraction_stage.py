@@ -186,7 +186,8 @@ SPECTRA = Stage(
     helpers=(
         "xsurvey.apertures", "xsurvey.attitude", "xsurvey.events", "xsurvey.good_times",
         "xsurvey.imaging.attitude_exposure", "xsurvey.imaging.exposure",
-        "xsurvey.imaging.seen_sky", "xsurvey.imaging.stack_shared", "xsurvey.io.fits_file", "xsurvey.io.ogip",
+        "xsurvey.imaging.seen_sky", "xsurvey.imaging.stack_shared",
+        "xsurvey.io.fits_file", "xsurvey.io.ogip",
         "xsurvey.io.table_wcs", "xsurvey.missions", "xsurvey.pipelines.spectra.places",
         "xsurvey.pipelines.spectra.targets",
         "xsurvey.pipelines.spectra.extraction_files", "xsurvey.psf", "xsurvey.regions",
