@@ -1,25 +1,35 @@
 """Stage ``variability``: whether the sources of a stack vary, within and between observations."""
 
+from __future__ import annotations
+
 import json
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import Field as Option
 
 from xsurvey.config import Config
 from xsurvey.detection.parameters import PhotometryParameters
 from xsurvey.engine import Stage, Task, TaskContext
-from xsurvey.engine.plan import TaskInput
+from xsurvey.engine.plan import OutputOf
 from xsurvey.errors import InputError
 from xsurvey.events import EventList
 from xsurvey.imaging.field import Field, band_label
 from xsurvey.imaging.field_store import read_field
 from xsurvey.imaging.sky_image import SkyImage
-from xsurvey.missions.selection import SelectionParameters, open_selected
-from xsurvey.parameters import StepParameters
+from xsurvey.imaging.stack_parameters import StackGeometry
+from xsurvey.pipelines.stack_reading import (
+    OBSERVATION,
+    READING,
+    STACK_INPUTS,
+    STACK_SECTIONS,
+    stack_events,
+    stack_inputs,
+    stack_sections,
+)
+from xsurvey.pipelines.stacks import StackInput
 from xsurvey.timing.between_observations import BetweenObservations, between_observations
 from xsurvey.timing.combine import joint_odds, smallest_of_many
 from xsurvey.timing.gregory_loredo import variability_index
@@ -28,18 +38,23 @@ from xsurvey.timing.source_times import SourceApertures
 from xsurvey.timing.within_observation import WithinObservation, chosen_band, vary_within
 from xsurvey.timing.write import write_light_curve
 
+logger = logging.getLogger(__name__)
+
+LIGHT_CURVES = "light_curves"
+DEFINITELY = 6
+"""Variability index from which on a source is definitely variable."""
+
 _WITHIN = (
     "variability_odds", "variability_probability", "ks_probability", "kuiper_probability",
 )  # fmt: skip
-UNTESTED: Mapping[str, Any] = {"variability_index": -1}
-"""Columns of a source that was not tested; all others are NaN."""
+_BETWEEN = (
+    "inter_variability_probability", "inter_variability_amplitude",
+    "inter_variability_amplitude_lo", "inter_variability_amplitude_hi",
+)  # fmt: skip
+COLUMNS = ("variability_index", *_WITHIN, *_BETWEEN)
+"""Of the table of sources; that of observations has those that do not begin with ``inter_``."""
 
-
-class StackFiles(StepParameters):
-    """Which event files are those of which observation of a stack; not a section of configs."""
-
-    names: tuple[str, ...] = Option(default=(), description="Of the observations, in order.")
-    files: tuple[int, ...] = Option(default=(), description="How many event files each has.")
+_UNTESTED = -1
 
 
 @dataclass(frozen=True)
@@ -52,40 +67,25 @@ class _Seen:
 
 
 def variability_task(
-    config: Config, stack: str, names: Sequence[str], events: Sequence[Sequence[Path]],
-    fields: Sequence[TaskInput], measured: TaskInput, uses: Mapping[str, str] | None = None,
-) -> Task:  # fmt: skip
+    config: Config, stack: StackInput, images: Mapping[str, Task], measured: OutputOf
+) -> Task:
     """Plan the tests of the sources of a stack.
 
     Parameters
     ----------
     config : Config
         With the sections ``selection``, ``photometry`` (for the annuli) and ``variability``.
-    stack : str
-        Its name, the target of the task.
-    names : sequence of str
-        Of its observations, as in the column ``observation`` of the measured rows.
-    events : sequence of sequence of path
-        Event files of each observation.
-    fields : sequence of OutputOf
-        Output ``field`` of each observation's images.
+    stack : StackInput
+    images : mapping of str to Task
+        The image task of each observation, by name.
     measured : OutputOf
         The file ``measured.json`` of the stack. It has ``rows``, one a source, with ``ra`` and
         ``dec``, and ``observations``, one a source and observation, with ``number`` (of the
-        source, counted from 1), ``observation`` (one of the names), ``psf_radius`` (arcsec) and
-        ``psf_fraction``.
-    uses : mapping of str to str, optional
-        Versions for the key, as of the mission.
+        source, counted from 1), ``observation``, ``psf_radius`` (arcsec) and ``psf_fraction``.
     """
-    files = StackFiles(names=tuple(names), files=tuple(len(paths) for paths in events))
     return Task(
-        VARIABILITY, stack,
-        {
-            "events": [path for paths in events for path in paths],
-            "fields": list(fields),  # type: ignore[arg-type]
-            "measured": measured,
-        },
-        {**config.sections, "stack": files}, uses=dict(uses or {}),
+        VARIABILITY, stack.name, {**stack_inputs(stack, images), "measured": measured},
+        stack_sections(config, stack),
     )  # fmt: skip
 
 
@@ -93,47 +93,92 @@ def run_variability(context: TaskContext) -> dict[str, Any]:
     """Test every source of a stack, and write light curves of those with counts enough."""
     measured = json.loads(context.path("measured").read_text())
     parameters = context.section(SourceVariabilityParameters)
-    stack, paths = context.section(StackFiles), context.paths("events")
+    names = context.section(StackGeometry).observations
     sources = len(measured["rows"])
-    table = np.zeros((4, sources, len(stack.names)))
+    table = np.zeros((4, sources, len(names)))
     rows: list[dict[str, Any]] = []
-    within: dict[int, list[dict[str, Any]]] = {}
     notes: list[str] = []
-    folder = context.folder / "light_curves"
+    folder = context.folder / LIGHT_CURVES
     folder.mkdir()
-    begin = 0
-    for column, (name, files) in enumerate(zip(stack.names, stack.files, strict=True)):
-        events = open_selected(paths[begin : begin + files], context.section(SelectionParameters))
-        field = read_field(context.paths("fields")[column], events)
-        begin += files
+    for name, events, field in stack_observations(context):
         seen = _seen(measured, name)
         try:
             found = _test(events, field, measured, seen, context)
         except InputError as error:
-            notes.append(f"{name}: no tests, since it {error.cause}")
+            notes.append(f"{name}: variability is not tested: {error}")
+            logger.warning("%s", notes[-1])
             continue
         for i, one in enumerate(seen):
-            table[:, one.number - 1, column] = (
+            table[:, one.number - 1, names.index(name)] = (
                 found.counts[i], found.background_counts[i], found.scale[i], found.exposure[i],
             )  # fmt: skip
-            row = {"number": one.number, "observation": name, **_within(found, i)}
-            rows.append(row)
-            within.setdefault(one.number, []).append(row)
+            rows.append({"number": one.number, "observation": name, **_within(found, i)})
         for i, curve in found.light_curves.items():
-            path = folder / f"{seen[i].number:04d}_{name}.fits"
+            path = folder / light_curve_name(seen[i].number, name)
             history = [f"source {seen[i].number} of {context.target}, observation {name}"]
             write_light_curve(path, curve, history=history)
     between = between_observations(
         table[0], table[1], table[2], table[3], trials=parameters.trials, seed=context.seed
     )
+    rows.sort(key=lambda row: int(row["number"]))
+    of_source: dict[int, list[dict[str, Any]]] = {}
+    for row in rows:
+        of_source.setdefault(row["number"], []).append(row)
     joined = [
-        {"number": i + 1, **_over_observations(within.get(i + 1, [])), **_between(between, i)}
+        {"number": i + 1, **_over_observations(of_source.get(i + 1, [])), **_between(between, i)}
         for i in range(sources)
     ]
     result = {"target": context.target, "rows": joined, "observations": rows, "notes": notes}
     (context.folder / "variability.json").write_text(json.dumps(result))
-    variable = sum(row["variability_index"] >= 6 for row in joined)
-    return {"sources": sources, "variable": variable, "notes": notes[:10]}
+    variable = sum(row["variability_index"] >= DEFINITELY for row in joined)
+    return {"sources": sources, "variable": variable}
+
+
+def light_curve_name(number: int, observation: str) -> str:
+    """Return the file name of a light curve in the folder ``light_curves`` of the stage."""
+    return f"{number:04d}_{observation}.fits"
+
+
+def stack_observations(context: TaskContext) -> Iterator[tuple[str, EventList, Field]]:
+    """Yield name, events and images of each observation whose images could be made."""
+    folders = {
+        str(json.loads((folder / OBSERVATION).read_text())): folder
+        for folder in context.paths("fields")
+    }
+    for name, events in stack_events(context):
+        yield name, events, read_field(folders[name], events)
+
+
+def with_variability(
+    measured: Mapping[str, Any], found: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """Return what was measured of a stack with the columns of variability in its rows.
+
+    Parameters
+    ----------
+    measured : mapping
+        Content of ``measured.json``.
+    found : mapping or None
+        Content of ``variability.json`` of the same stack; None where the stage failed: sources
+        are untested then.
+    """
+    numbers = {r["number"]: r for r in (found or {"rows": ()})["rows"]}
+    each = {
+        (r["number"], r["observation"]): r for r in (found or {"observations": ()})["observations"]
+    }
+    rows = [
+        {**row, **_columns(numbers.get(number, {}))}
+        for number, row in enumerate(measured["rows"], start=1)
+    ]
+    observations = [
+        {**row, **_columns(each.get((row["number"], row["observation"]), {}))}
+        for row in measured.get("observations", ())
+    ]
+    return {**measured, "rows": rows, "observations": observations}
+
+
+def _columns(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in row.items() if k in COLUMNS}
 
 
 def _seen(measured: Mapping[str, Any], name: str) -> list[_Seen]:
@@ -200,7 +245,7 @@ def _over_observations(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Return the columns of a source from those of its observations."""
     tested = [row for row in rows if row["variability_odds"] is not None]
     if not tested:
-        return {**UNTESTED, **dict.fromkeys(_WITHIN)}
+        return {"variability_index": _UNTESTED, **dict.fromkeys(_WITHIN)}
     log_odds = np.array([row["variability_odds"] for row in tested])
     joint = joint_odds(log_odds)
     best = tested[int(np.argmax(log_odds))]
@@ -220,12 +265,10 @@ def _over_observations(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _between(found: BetweenObservations, i: int) -> dict[str, Any]:
-    return {
-        "inter_variability_probability": _plain(found.probability[i]),
-        "inter_variability_amplitude": _plain(found.amplitude[i]),
-        "inter_variability_amplitude_lo": _plain(found.amplitude_lo[i]),
-        "inter_variability_amplitude_hi": _plain(found.amplitude_hi[i]),
-    }
+    values = (
+        found.probability[i], found.amplitude[i], found.amplitude_lo[i], found.amplitude_hi[i],
+    )  # fmt: skip
+    return {n: _plain(v) for n, v in zip(_BETWEEN, values, strict=True)}
 
 
 def _number(value: float | None) -> float:
@@ -237,15 +280,15 @@ def _plain(value: float) -> float | None:
 
 
 VARIABILITY = Stage(
-    "variability", "1", run_variability, outputs=("variability.json", "light_curves"),
-    inputs=("events", "fields", "measured"),
+    "variability", "1", run_variability, outputs=("variability.json", LIGHT_CURVES),
+    inputs=(*STACK_INPUTS, "measured"),
     parameters={
-        "selection": SelectionParameters, "photometry": PhotometryParameters,
-        "variability": SourceVariabilityParameters, "stack": StackFiles,
+        **STACK_SECTIONS, "photometry": PhotometryParameters,
+        "variability": SourceVariabilityParameters,
     },
     helpers=(
-        "xsurvey.attitude", "xsurvey.events", "xsurvey.good_times", "xsurvey.io.fits_file",
-        "xsurvey.io.table_wcs", "xsurvey.missions", "xsurvey.timing",
-        "xsurvey.inference.poisson_rate", "xsurvey.detection.parameters",
+        *READING, "xsurvey.timing", "xsurvey.inference.poisson_rate",
+        "xsurvey.detection.parameters", "xsurvey.imaging.field_store",
     ),
+    needs_all=False,
 )  # fmt: skip

@@ -149,5 +149,5 @@ def _ratio_interval(upper: CountsPosterior, lower: CountsPosterior) -> np.ndarra
             below = np.maximum.accumulate(found @ weight)
             ends = np.interp((1e-2, 1 - 1e-2), below, np.log(ratios))
             result[:, i] = np.exp(np.interp(tails, below, np.log(ratios)))
-            ratios = np.exp(np.linspace(*ends, 181))
+            ratios = np.exp(np.linspace(ends[0], ends[1], 181))
     return result

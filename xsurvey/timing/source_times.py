@@ -8,10 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from xsurvey.events import EventList
+from xsurvey.events import EventChunk, EventList
 from xsurvey.units import EnergyBand
 
 _POINTS = 160  # in a circle and in an annulus, for their exposed areas
+_FAR = -1e9  # sky pixels
 _GOLDEN = np.pi * (3 - np.sqrt(5))
 
 
@@ -26,7 +27,7 @@ class SourceApertures:
     radius, inner, outer : ndarray
         Of the circle and of the annulus, arcsec.
     fraction : ndarray
-        Of the source's counts in the circle.
+        Of the source's counts in the part of the circle that is nearest to it.
     """
 
     ra: np.ndarray
@@ -41,9 +42,11 @@ class SourceApertures:
 
     def pixels(self, events: EventList) -> tuple[np.ndarray, tuple[np.ndarray, ...]]:
         """Return centres, shape (n, 2), and radii in the event list's sky pixels."""
-        x, y = events.wcs.all_world2pix(self.ra, self.dec, 1)
+        centres = np.column_stack(events.wcs.all_world2pix(self.ra, self.dec, 1))
+        # what the projection cannot show, on the other half of the sky, is far from all events
+        centres[~np.isfinite(centres).all(axis=1)] = _FAR
         size = events.pixel_size
-        return np.column_stack([x, y]), (self.radius / size, self.inner / size, self.outer / size)
+        return centres, (self.radius / size, self.inner / size, self.outer / size)
 
 
 @dataclass(frozen=True)
@@ -83,8 +86,8 @@ def source_times(events: EventList, apertures: SourceApertures, band: EnergyBand
     ----------
     events : EventList
     apertures : SourceApertures
-        Annuli are without the inner circles of all sources. An event in two circles is in both:
-        how sources that overlap share their events is not known.
+        Annuli are without the inner circles of all sources. An event in several circles is that
+        of the source to which it is nearest, in units of the circle's radius.
     band : EnergyBand
 
     Returns
@@ -99,13 +102,19 @@ def source_times(events: EventList, apertures: SourceApertures, band: EnergyBand
         place = np.column_stack([chunk["x"], chunk["y"]])
         tree = cKDTree(place, balanced_tree=False, compact_nodes=False)
         free = np.ones(len(place), bool)
-        for near in tree.query_ball_point(centres, inner):
-            free[near] = False
+        owner, nearest = np.full(len(place), -1), np.full(len(place), np.inf)
+        for number, near in enumerate(tree.query_ball_point(centres, inner)):
+            found = np.array(near, int)
+            free[found] = False
+            scaled = np.hypot(*(place[found] - centres[number]).T) / radius[number]
+            closer = (scaled <= 1) & (scaled < nearest[found])
+            owner[found[closer]], nearest[found[closer]] = number, scaled[closer]
+        own = np.flatnonzero(owner >= 0)
+        inside.add(owner[own], chunk, own)
         for number, near in enumerate(tree.query_ball_point(centres, outer)):
             found = np.array(near, int)
-            distance = np.hypot(*(place[found] - centres[number]).T)
-            inside.add(number, chunk, found[distance <= radius[number]])
-            around.add(number, chunk, found[free[found]])
+            found = found[free[found]]
+            around.add(np.full(len(found), number), chunk, found)
     number = len(apertures)
     time, first, of_source = inside.sorted(number)
     background_time, background_first, of_background = around.sorted(number)
@@ -126,10 +135,10 @@ class _Gathered:
         self.times: list[np.ndarray] = []
         self.detectors: list[np.ndarray] = []
 
-    def add(self, number: int, chunk: object, rows: np.ndarray) -> None:
-        self.numbers.append(np.full(len(rows), number))
-        self.times.append(chunk["time"][rows])  # type: ignore[index]
-        self.detectors.append(chunk["detector"][rows])  # type: ignore[index]
+    def add(self, number: np.ndarray, chunk: EventChunk, rows: np.ndarray) -> None:
+        self.numbers.append(number)
+        self.times.append(chunk["time"][rows])
+        self.detectors.append(chunk["detector"][rows])
 
     def sorted(self, n: int) -> tuple[np.ndarray, np.ndarray, list[tuple[int, np.ndarray]]]:
         """Return times by source, where each source begins, and counts by detector."""
@@ -153,10 +162,10 @@ class ApertureExposure:
     Attributes
     ----------
     exposure : ndarray
-        Mean over the circle, in the unit of the map.
+        Mean over the part of the circle that is nearest to the source, in the unit of the map.
     scale : ndarray
-        Exposed area of the circle over that of the annulus; 0 where the annulus has less than the
-        circle and is of no use.
+        Exposed area of that part over that of the annulus; 0 where the annulus has less and
+        is of no use.
     """
 
     exposure: np.ndarray
@@ -190,16 +199,21 @@ def aperture_exposure(
     in_ring = np.sqrt(inner[:, None] ** 2 + width * share)[..., None] * direction
     circle = (centres[:, None] + in_circle).reshape(-1, 2)
     ring = (centres[:, None] + in_ring).reshape(-1, 2)
-    free = np.ones(len(ring), bool)
+    free, own = np.ones(len(ring), bool), np.ones(len(circle), bool)
     if len(ring):
         for near in cKDTree(ring).query_ball_point(centres, inner * (1 - 1e-9)):
             free[near] = False
+        scaled = np.tile(np.sqrt(share), len(apertures))
+        for number, near in enumerate(cKDTree(circle).query_ball_point(centres, radius)):
+            found = np.array(near, int)
+            theirs = np.hypot(*(circle[found] - centres[number]).T) / radius[number]
+            own[found] &= scaled[found] <= theirs * (1 + 1e-9)
     shape = (len(apertures), _POINTS)
-    of_circle = exposed(*circle.T).reshape(shape).mean(axis=1)
+    owned = own.reshape(shape).mean(axis=1)
+    of_circle = (exposed(*circle.T) * own).reshape(shape).mean(axis=1)
     of_ring = (exposed(*ring.T) * free).reshape(shape).mean(axis=1)
     area = of_circle * radius**2
     ring_area = of_ring * (outer**2 - inner**2)
     usable = (ring_area > area) & (area > 0)
-    return ApertureExposure(
-        of_circle, np.divide(area, ring_area, out=np.zeros(len(area)), where=usable)
-    )
+    mean = np.divide(of_circle, owned, out=np.zeros(len(owned)), where=owned > 0)
+    return ApertureExposure(mean, np.divide(area, ring_area, out=np.zeros(len(area)), where=usable))
