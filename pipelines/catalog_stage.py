@@ -14,6 +14,7 @@ from xsurvey.pipelines.source_products import CATALOG_FILES, write_catalog
 from xsurvey.pipelines.spectra.columns import CATALOG_PART, with_spectra
 from xsurvey.pipelines.spectra.fits_stage import FITS
 from xsurvey.pipelines.spectra.parameters import SpectraParameters
+from xsurvey.pipelines.variability import with_variability
 
 
 class CatalogParameters(StepParameters):
@@ -36,6 +37,11 @@ def run_catalog(context: TaskContext) -> dict[str, Any]:
     groups = context.section(TileGroups).groups
     measured = [json.loads(path.read_text()) for path in context.paths("measured")]
     measured = [{**one, "group": groups.get(one["target"], one["target"])} for one in measured]
+    varying = {
+        one["target"]: one
+        for one in (json.loads(p.read_text()) for p in context.paths("variability"))
+    }
+    measured = [with_variability(one, varying.get(one["target"])) for one in measured]
     parts = []
     spectra = context.section(SpectraParameters)
     if spectra.sources:
@@ -55,7 +61,7 @@ def run_catalog(context: TaskContext) -> dict[str, Any]:
 
 CATALOG = Stage(
     "catalog", "5", run_catalog, outputs=CATALOG_FILES, inputs=("measured",),
-    optional_inputs=("fits",),
+    optional_inputs=("variability", "fits"),
     parameters={
         "catalog": CatalogParameters, "spectra": SpectraParameters, "stacking": StackParameters,
         "tiles": TileGroups,
@@ -63,6 +69,7 @@ CATALOG = Stage(
     helpers=(
         "xsurvey.catalogs", "xsurvey.pipelines.source_products",
         "xsurvey.pipelines.source_tables", "xsurvey.pipelines.spectra.columns",
+        "xsurvey.pipelines.variability",
     ),
     needs_all=False,
 )  # fmt: skip
