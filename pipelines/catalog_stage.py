@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 from pydantic import Field
@@ -10,6 +11,7 @@ from pydantic import Field
 from xsurvey.engine import Stage, TaskContext
 from xsurvey.imaging.stack_parameters import StackParameters
 from xsurvey.parameters import StepParameters
+from xsurvey.pipelines.products.columns import with_products
 from xsurvey.pipelines.source_products import CATALOG_FILES, write_catalog
 from xsurvey.pipelines.spectra.columns import CATALOG_PART, with_spectra
 from xsurvey.pipelines.spectra.fits_stage import FITS
@@ -49,6 +51,9 @@ def run_catalog(context: TaskContext) -> dict[str, Any]:
         fits = {one["target"]: one for one in found}
         measured = [with_spectra(one, fits.get(one["target"]), spectra) for one in measured]
         parts.append(CATALOG_PART)
+    indices = [json.loads(p.read_text()) for p in _files(context, "products")]
+    files = {one["target"]: one for one in indices}
+    measured = [with_products(one, files.get(one["target"])) for one in measured]
     tables = write_catalog(
         context.folder, measured, context.section(CatalogParameters).acronym, parts,
         context.section(StackParameters).match_systematic,
@@ -59,9 +64,13 @@ def run_catalog(context: TaskContext) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def _files(context: TaskContext, name: str) -> list[Path]:
+    return context.paths(name) if name in context.inputs else []
+
+
 CATALOG = Stage(
     "catalog", "5", run_catalog, outputs=CATALOG_FILES, inputs=("measured",),
-    optional_inputs=("variability", "fits"),
+    optional_inputs=("variability", "fits", "products"),
     parameters={
         "catalog": CatalogParameters, "spectra": SpectraParameters, "stacking": StackParameters,
         "tiles": TileGroups,
@@ -70,6 +79,7 @@ CATALOG = Stage(
         "xsurvey.catalogs", "xsurvey.pipelines.source_products",
         "xsurvey.pipelines.source_tables", "xsurvey.pipelines.spectra.columns",
         "xsurvey.pipelines.variability",
+        "xsurvey.pipelines.products.columns", "xsurvey.pipelines.products.places",
     ),
     needs_all=False,
 )  # fmt: skip

@@ -32,7 +32,7 @@ from xsurvey.pipelines.observations import ObservationInput, observations
 from xsurvey.pipelines.products.maps_stage import MAPS
 from xsurvey.pipelines.products.parameters import ProductParameters
 from xsurvey.pipelines.products.plan import maps_task, products_task
-from xsurvey.pipelines.products.stage import PRODUCTS
+from xsurvey.pipelines.products.stage import INDEX, PRODUCTS
 from xsurvey.pipelines.source_report import publish
 from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
 from xsurvey.pipelines.spectra.fits_stage import SPECTRAL_FITS
@@ -56,6 +56,7 @@ def plan_sources(config: Config) -> Plan:
     varying: list[OutputOf] = []
     fits: list[Task] = []
     files: list[Task] = []
+    maps: list[Task] = []
     spectra = sections_of(config)[0]
     versions = spectral_versions(config) if spectra.wanted else {}
     found = observations(config)
@@ -79,7 +80,7 @@ def plan_sources(config: Config) -> Plan:
             variability_task(config, stack, images, measured[-1]).output("variability.json")
         )
         files += products_task(stack.name, inputs, sections, detect, photometry)
-        files += maps_task(stack.name, inputs, sections, detect)
+        maps += maps_task(stack.name, inputs, sections, detect)
         own = _with_own_regions(config, stack)
         if sections_of(own)[0].wanted:
             fits.append(
@@ -90,6 +91,8 @@ def plan_sources(config: Config) -> Plan:
     joined: dict[str, list[OutputOf]] = {"measured": measured, "variability": varying}
     if spectra.sources:
         joined["fits"] = [task.output("fits") for task in fits]
+    if files:
+        joined["products"] = [task.output(INDEX) for task in files]
     groups = {stack.name: stack.group for stack in plan.stacks if stack.name != stack.group}
     # regions have no part in the catalog
     of_sources = spectra.model_copy(update={"regions": {}})
@@ -97,7 +100,7 @@ def plan_sources(config: Config) -> Plan:
         CATALOG, "all", joined,
         {**config.sections, "spectra": of_sources, "tiles": TileGroups(groups=groups)},
     )  # fmt: skip
-    return Plan([catalog, *fits, *files], config.seed)
+    return Plan([catalog, *fits, *maps], config.seed)
 
 
 def _with_own_regions(config: Config, stack: StackInput) -> Config:
