@@ -16,6 +16,7 @@ from xsurvey.pipelines.source_products import CATALOG_FILES, write_catalog
 from xsurvey.pipelines.spectra.columns import CATALOG_PART, with_spectra
 from xsurvey.pipelines.spectra.fits_stage import FITS
 from xsurvey.pipelines.spectra.parameters import SpectraParameters
+from xsurvey.pipelines.variability import with_variability
 
 
 class CatalogParameters(StepParameters):
@@ -30,7 +31,7 @@ class CatalogParameters(StepParameters):
 class TileGroups(StepParameters):
     """The name that tiles of the same observations have in common, by stack."""
 
-    groups: dict[str, str] = {}
+    groups: dict[str, str] = Field(default={}, description="Stack to name.")
 
 
 def run_catalog(context: TaskContext) -> dict[str, Any]:
@@ -38,6 +39,11 @@ def run_catalog(context: TaskContext) -> dict[str, Any]:
     groups = context.section(TileGroups).groups
     measured = [json.loads(path.read_text()) for path in context.paths("measured")]
     measured = [{**one, "group": groups.get(one["target"], one["target"])} for one in measured]
+    varying = {
+        one["target"]: one
+        for one in (json.loads(p.read_text()) for p in context.paths("variability"))
+    }
+    measured = [with_variability(one, varying.get(one["target"])) for one in measured]
     parts = []
     spectra = context.section(SpectraParameters)
     if spectra.sources:
@@ -64,7 +70,7 @@ def _files(context: TaskContext, name: str) -> list[Path]:
 
 CATALOG = Stage(
     "catalog", "5", run_catalog, outputs=CATALOG_FILES, inputs=("measured",),
-    optional_inputs=("fits", "products"),
+    optional_inputs=("variability", "fits", "products"),
     parameters={
         "catalog": CatalogParameters, "spectra": SpectraParameters, "stacking": StackParameters,
         "tiles": TileGroups,
@@ -72,6 +78,7 @@ CATALOG = Stage(
     helpers=(
         "xsurvey.catalogs", "xsurvey.pipelines.source_products",
         "xsurvey.pipelines.source_tables", "xsurvey.pipelines.spectra.columns",
+        "xsurvey.pipelines.variability",
         "xsurvey.pipelines.products.columns", "xsurvey.pipelines.products.places",
     ),
     needs_all=False,

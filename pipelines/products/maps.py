@@ -52,7 +52,7 @@ def stack_maps(
         yield EXPOSURE_MAP, label, exposure
         yield BACKGROUND_MAP, label, stack_background(stack, label, backgrounds)
         of_band = {name: bands[label] for name, bands in backgrounds.items()}
-        sensitivity = sensitivity_map(stack, label, of_band, detection, photometry)
+        sensitivity = sensitivity_map(stack, label, of_band, detection)
         yield SENSITIVITY_MAP, label, in_band(sensitivity, stack, label)
 
 

@@ -24,7 +24,7 @@ from xsurvey.detection.profiles import (
 )
 from xsurvey.imaging.field import Field
 from xsurvey.imaging.sky_image import ImageGrid, separation_arcmin
-from xsurvey.psf import GaussianMixture, GaussianPsf, PointSpreadFunction, parse_psf
+from xsurvey.psf import GaussianMixture, GaussianPsf, PointSpreadFunction
 
 _ACROSS = 24  # parts that the diameter of a circle is cut into, at least
 _REACH = 0.995  # part of a source's light that is looked for in the regions of others
@@ -130,15 +130,6 @@ class Apertures:
         return nearest
 
 
-def psf_of(field: Field, parameters: PhotometryParameters) -> PointSpreadFunction | None:
-    """Return the PSF of a field: the one given, the mission's, or None where none is known."""
-    if parameters.psf is not None:
-        return parse_psf(parameters.psf)
-    if field.mission is None or (field.pointing is None and not field.scanning):
-        return None
-    return field.mission.psf(field.scanning)
-
-
 def on_image(grid: ImageGrid, ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return 0-based image coordinates of ICRS positions; far outside where there are none."""
     x, y = skycoord_to_pixel(SkyCoord(ra, dec, unit="deg", frame="icrs"), grid.wcs, origin=0)
@@ -146,8 +137,9 @@ def on_image(grid: ImageGrid, ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarr
 
 
 def apertures_for(
-    places: Places, field: Field, label: str, parameters: PhotometryParameters
-) -> Apertures:
+    places: Places, field: Field, label: str, parameters: PhotometryParameters,
+    psf: PointSpreadFunction | None,
+) -> Apertures:  # fmt: skip
     """Choose where sources are measured in an observation.
 
     Parameters
@@ -157,12 +149,13 @@ def apertures_for(
     label : str
         Of any band: all have the same pixels.
     parameters : PhotometryParameters
-        Fraction of the PSF, size of annuli, PSF.
+        Fraction of the PSF, size of annuli.
+    psf : PointSpreadFunction or None
+        None where none is known: each source's own width then stands in.
     """
     image = field.exposure[label]
     grid, exposed = image.grid, image.data > 0
     x, y = on_image(grid, places.ra, places.dec)
-    psf = psf_of(field, parameters)
     if field.pointing is not None:
         off_axis = separation_arcmin(places.ra, places.dec, field.pointing)
     else:

@@ -67,7 +67,8 @@ def hardness_columns(
         if hard not in measured or soft not in measured:
             continue
         h, s = measured[hard], measured[soft]
-        value, low, high = hardness_ratio(h.posterior, s.posterior, h.exposure, s.exposure)
+        levels = (m.background / np.where(m.fraction > 0, m.fraction, np.inf) for m in (h, s))
+        value, low, high = hardness_ratio(h.posterior, s.posterior, h.exposure, s.exposure, *levels)
         name = f"hardness_{hard}{soft}"
         columns |= {name: value, f"{name}_lo": low, f"{name}_hi": high}
     return columns

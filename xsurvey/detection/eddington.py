@@ -20,7 +20,9 @@ _FAINTEST = 0.1
 """Of the most probable counts, below which the likelihood of a detection leaves nothing."""
 
 
-def debiased(posterior: CountsPosterior, slope: float = EUCLIDEAN) -> CountsPosterior:
+def debiased(
+    posterior: CountsPosterior, slope: float = EUCLIDEAN, faintest: np.ndarray | float = 0.0
+) -> CountsPosterior:
     r"""Return posteriors with the number counts as a prior.
 
     Parameters
@@ -29,6 +31,8 @@ def debiased(posterior: CountsPosterior, slope: float = EUCLIDEAN) -> CountsPost
         With a flat prior, of n detected sources.
     slope : float
         :math:`\alpha` of N(> S) near the limit.
+    faintest : float or ndarray, shape (n,)
+        Counts below which there are no sources; without it the likelihood must tell that.
 
     Returns
     -------
@@ -51,7 +55,8 @@ def debiased(posterior: CountsPosterior, slope: float = EUCLIDEAN) -> CountsPost
     if not slope > 0:
         raise ParameterError("slope", f"is {slope:g}", "give a positive slope of N(> S)")
     counts = posterior.counts
-    least = _FAINTEST * posterior.mode()[:, None]
+    end = np.broadcast_to(np.asarray(faintest, float), len(counts))
+    least = np.maximum(_FAINTEST * posterior.mode(), end)[:, None]
     usable = (counts >= least) & (counts > 0)
     prior = np.where(usable, counts, 1.0) ** (-slope - 1) * usable
     density = posterior.density * prior
@@ -62,12 +67,14 @@ def debiased(posterior: CountsPosterior, slope: float = EUCLIDEAN) -> CountsPost
     return CountsPosterior(counts, density / norm, cumulative / norm)
 
 
-def bias_factor(posterior: CountsPosterior, slope: float = EUCLIDEAN) -> np.ndarray:
+def bias_factor(
+    posterior: CountsPosterior, slope: float = EUCLIDEAN, faintest: np.ndarray | float = 0.0
+) -> np.ndarray:
     """Return by what measured counts are too high in the mean, shape (n,).
 
     The most probable counts of the flat prior over the mean of `debiased`.
     """
-    return np.asarray(posterior.mode() / mean_counts(debiased(posterior, slope)))
+    return np.asarray(posterior.mode() / mean_counts(debiased(posterior, slope, faintest)))
 
 
 def mean_counts(posterior: CountsPosterior) -> np.ndarray:

@@ -28,6 +28,7 @@ from xsurvey.detection.photometry import (
     coupled,
     photometry,
 )
+from xsurvey.detection.resolution import field_psf
 from xsurvey.imaging.background import background_map
 from xsurvey.imaging.field import Field
 from xsurvey.imaging.sky_image import SkyImage
@@ -114,7 +115,7 @@ def measure_sources(
     stack : Stack
         Its fields have the bands that `measured_bands` names.
     detection : DetectionParameters
-        For the bands and the scale of background maps.
+        For the bands, the scale of background maps and the PSF.
     parameters : PhotometryParameters
     responses : callable, optional
         Gives the flux factors of each field (`xsurvey.detection.fluxes`); without it fluxes are
@@ -138,9 +139,7 @@ def measure_sources(
     each = [together] if len(seen) == 1 else [
         _Measured.of([o], labels, groups, seed + 1 + k) for k, o in enumerate(seen)
     ]  # fmt: skip
-    per_observation = [
-        _observation_columns(o, m, pairs) for o, m in zip(seen, each, strict=True)
-    ]
+    per_observation = [_observation_columns(o, m, pairs) for o, m in zip(seen, each, strict=True)]
     rows = _rows(_master_columns(found, seen, together, per_observation, pairs))
     observations = [
         row
@@ -179,7 +178,9 @@ def _observe(
     detection: DetectionParameters, parameters: PhotometryParameters,
     responses: Responses | None,
 ) -> _Observation:  # fmt: skip
-    apertures = apertures_for(places_of(found), field, labels[0], parameters)
+    apertures = apertures_for(
+        places_of(found), field, labels[0], parameters, field_psf(field, detection)
+    )
     bands, flags = {}, np.zeros(len(found.sources), dtype=np.int32)
     for label in labels:
         background = background_of(found, name, field, label, detection)
@@ -245,9 +246,7 @@ class _Measured:
         return columns | hardness_columns(pairs, self.bands)
 
 
-def _observation_columns(
-    seen: _Observation, measured: _Measured, pairs: Any
-) -> dict[str, Any]:
+def _observation_columns(seen: _Observation, measured: _Measured, pairs: Any) -> dict[str, Any]:
     field, circles = seen.field, seen.apertures
     n, label = len(circles.x), next(iter(seen.bands))
     pixel = field.exposure[label].grid.pixel_size

@@ -157,9 +157,7 @@ def coupled(apertures: Sequence[Apertures], bands: Sequence[Sequence[BandCounts]
 
 def _estimates(measured: Sequence[BandCounts]) -> np.ndarray:
     """Return rates from apertures less annuli, shape (n,)."""
-    net = np.sum(
-        [m.counts - m.annulus_counts * m.area / m.annulus_area for m in measured], axis=0
-    )
+    net = np.sum([m.counts - m.annulus_counts * m.area / m.annulus_area for m in measured], axis=0)
     light = np.sum([[one[0] for one in m.light] for m in measured], axis=0)
     return np.maximum(np.divide(net, light, out=np.zeros(len(net)), where=light > 0), 0)
 
@@ -190,6 +188,8 @@ class BandPhotometry:
         In the aperture.
     background : ndarray
         Expected there of all but the source: background, and light of other sources.
+    fraction : ndarray
+        Part of the source's counts that is in the aperture.
     exposure : ndarray
         Summed over the observations.
     posterior : CountsPosterior
@@ -199,6 +199,7 @@ class BandPhotometry:
 
     counts: np.ndarray
     background: np.ndarray
+    fraction: np.ndarray
     exposure: np.ndarray
     posterior: CountsPosterior
     from_map: np.ndarray
@@ -232,11 +233,13 @@ def photometry(
         for place, one in enumerate(found):
             _put(posterior, np.array([m[place] for m in members]), one)
     usable = exposure > 0
+    own = np.sum([[one[0] for one in m.light] for m in measured], axis=0)
+    fraction = np.divide(own, exposure, out=np.zeros(n), where=usable)
     rate = np.zeros(n)
     rate[usable] = posterior.mode()[usable] / exposure[usable]
     return BandPhotometry(
         np.sum([m.counts for m in measured], axis=0, dtype=np.int64),
-        _background(apertures, measured, np.nan_to_num(rate)), exposure, posterior,
+        _background(apertures, measured, np.nan_to_num(rate)), fraction, exposure, posterior,
         np.any([m.from_map for m in measured], axis=0),
     )  # fmt: skip
 

@@ -15,11 +15,12 @@ from dataclasses import replace
 import numpy as np
 from scipy import ndimage, special
 
-from xsurvey.detection.aperture import on_image, psf_of
+from xsurvey.detection.aperture import on_image
 from xsurvey.detection.matched_filter import detectable_counts
-from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
+from xsurvey.detection.parameters import DetectionParameters
 from xsurvey.detection.poisson_tail import log_tail_of_pixels
 from xsurvey.detection.profiles import in_pixels, light_on_pixels, radius_of_light
+from xsurvey.detection.resolution import field_psf
 from xsurvey.errors import MissingDataError, ParameterError
 from xsurvey.imaging.field import Field
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage, separation_arcmin
@@ -128,8 +129,7 @@ def detectable_at(
 
 def sensitivity_map(
     stack: Stack, label: str, backgrounds: Mapping[str, SkyImage],
-    detection: DetectionParameters, parameters: PhotometryParameters,
-    probability: float = PROBABILITY,
+    detection: DetectionParameters, probability: float = PROBABILITY,
 ) -> SkyImage:  # fmt: skip
     """Return the rate at which point sources are found in one band.
 
@@ -144,9 +144,7 @@ def sensitivity_map(
     backgrounds : mapping of str to SkyImage
         By observation: expected counts a pixel.
     detection : DetectionParameters
-        For the threshold of TRUE sources.
-    parameters : PhotometryParameters
-        For the PSF.
+        For the threshold of TRUE sources and the PSF.
     probability : float
         Of being found.
 
@@ -172,7 +170,7 @@ def sensitivity_map(
     x, y = (v.ravel() for v in np.meshgrid(columns, rows))
     ra, dec = grid.to_icrs(x, y)
     found = [
-        _pixels(field, label, backgrounds[name].data, ra, dec, psf_of(field, parameters))
+        _pixels(field, label, backgrounds[name].data, ra, dec, field_psf(field, detection))
         for name, field in zip(stack.names, stack.fields, strict=True)
     ]
     seconds = np.sum([one[2] for one in found], axis=0)
@@ -187,7 +185,7 @@ def sensitivity_map(
     return SkyImage(rate, grid, "count / s" if timed else "count", {
         "SENSPROB": probability, "THRESH": detection.threshold,
         "EXPMAP": "APPROX" if any(f.exposure_approximate for f in stack.fields) else "SUPPLIED",
-        "PSFMAP": "APPROX" if _approximate(stack, parameters) else "SUPPLIED",
+        "PSFMAP": "APPROX" if _approximate(stack, detection) else "SUPPLIED",
     })  # fmt: skip
 
 
@@ -228,8 +226,8 @@ def total_exposure(stack: Stack, label: str) -> np.ndarray:
     return total
 
 
-def _approximate(stack: Stack, parameters: PhotometryParameters) -> bool:
-    psfs = [psf_of(f, parameters) for f in stack.fields]
+def _approximate(stack: Stack, detection: DetectionParameters) -> bool:
+    psfs = [field_psf(f, detection) for f in stack.fields]
     return any(p is None or p.approximate for p in psfs)
 
 
