@@ -9,7 +9,7 @@ from astropy.coordinates import SkyCoord
 from astropy.io import fits
 from astropy.wcs import WCS
 
-from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
+from xsurvey.detection.parameters import DetectionParameters
 from xsurvey.imaging.field import Field, field_from_events
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.sky_image import SkyImage
@@ -57,7 +57,7 @@ def stack(make_events: Callable[..., Path]) -> Stack:
 @pytest.fixture(scope="module")
 def maps(stack: Stack) -> dict[str, SkyImage]:
     backgrounds = {n: {"b": flat(f)} for n, f in zip(stack.names, stack.fields, strict=True)}
-    found = list(stack_maps(stack, backgrounds, DETECTION, PhotometryParameters()))
+    found = list(stack_maps(stack, backgrounds, DETECTION))
     assert [(kind, band) for kind, band, _ in found] == [
         (f"{kind} map", "b") for kind in ("counts", "exposure", "background", "sensitivity")
     ]
