@@ -103,6 +103,7 @@ def measured(observations: dict[str, Path]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def posteriors(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> StoredPosteriors:
     """Of three sources alike in one band: all together, and half the counts in each observation."""
+
     def found(counts: float, background: float) -> CountsPosterior:
         each = [np.full(3, v) for v in (counts, 25 * background, 1.0, 25.0, 0.95, 0.0)]
         return counts_posterior(*each)
@@ -121,7 +122,9 @@ def background_of(field: Field) -> SkyImage:
 
 @pytest.fixture(scope="module")
 def written(
-    stack: Stack, measured: dict[str, Any], posteriors: StoredPosteriors,
+    stack: Stack,
+    measured: dict[str, Any],
+    posteriors: StoredPosteriors,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, list[ProductEntry]]:
     folder = tmp_path_factory.mktemp("products")
@@ -132,6 +135,17 @@ def written(
         folder, stack, backgrounds, measured, posteriors, PARAMETERS, PHOTOMETRY, DETECTION
     )
     return folder, products.write()
+
+
+def write(
+    folder: Path, stack: Stack, measured: dict[str, Any], posteriors: StoredPosteriors,
+    parameters: ProductParameters = PARAMETERS,
+) -> list[ProductEntry]:  # fmt: skip
+    """Write files without background maps and light curves."""
+    products = StackProducts(
+        folder, stack, {}, measured, posteriors, parameters, PHOTOMETRY, DETECTION
+    )
+    return products.write()
 
 
 def file_of(
@@ -300,7 +314,7 @@ def test_a_source_that_one_observation_did_not_see(
 ) -> None:
     away = {**measured_row((150.05, 2.22), 50), "ra": 160.0}
     content = {**measured, "rows": [away], "observations": []}
-    entries = StackProducts(tmp_path, stack, {}, content, posteriors, PARAMETERS, PHOTOMETRY, DETECTION).write()
+    entries = write(tmp_path, stack, content, posteriors)
     assert [e.kind for e in entries] == ["region", "flux posterior"]
 
 
@@ -308,9 +322,9 @@ def test_nothing_is_written_without_sources(
     stack: Stack, measured: dict[str, Any], posteriors: StoredPosteriors, tmp_path: Path
 ) -> None:
     empty = {**measured, "rows": [], "observations": []}
-    assert StackProducts(tmp_path, stack, {}, empty, posteriors, PARAMETERS, PHOTOMETRY, DETECTION).write() == []
+    assert write(tmp_path, stack, empty, posteriors) == []
     off = ProductParameters(enabled=False)
-    assert StackProducts(tmp_path, stack, {}, measured, posteriors, off, PHOTOMETRY, DETECTION).write() == []
+    assert write(tmp_path, stack, measured, posteriors, off) == []
     assert not any(tmp_path.iterdir())
 
 
