@@ -1,17 +1,18 @@
 """Catalogs as their users meet them: open, ask, match, export."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.table import Table
+from astropy.table import Row, Table
 
 from xsurvey.catalogs.columns import ColumnInfo
 from xsurvey.catalogs.matching import match_sources, positions
 from xsurvey.catalogs.position import is_number
+from xsurvey.catalogs.products import catalog_folder, chosen_id, read_products
 from xsurvey.catalogs.query import Query, find_column, run_query
 from xsurvey.catalogs.read import Source, open_source
 from xsurvey.catalogs.write import check_format, write_table
@@ -152,6 +153,37 @@ class Catalog:
             ],
             "header": self._source.header,
         }
+
+    def products(self, source: str | Mapping[str, Any] | Row | None = None) -> Table:
+        """Return the files of a source: events, images, PSF, spectra, ...
+
+        Parameters
+        ----------
+        source : str, mapping or astropy.table.Row, optional
+            A row of this catalog, a name, a ``source_id``, or a position ``"RA,DEC"`` (the nearest
+            source within 10 arcsec); the files of all sources, and the maps, if not given.
+
+        Returns
+        -------
+        astropy.table.Table
+            The columns of ObsCore, and ``path``; empty for a source that has no files.
+
+        Raises
+        ------
+        InputError
+            The catalog has no list of products beside it: it is not of a run, or of one without.
+        ParameterError
+            No such source.
+
+        Examples
+        --------
+        >>> catalog = open_catalog("output")  # doctest: +SKIP
+        >>> catalog.products("XSV J151355.6-590809")["path"]  # doctest: +SKIP
+        """
+        table = read_products(catalog_folder(self.path))
+        if source is None:
+            return table
+        return table[table["source_id"] == chosen_id(source, self.query)]
 
     def export(self, path: str | os.PathLike[str]) -> None:
         """Write the catalog as FITS, CSV, ECSV, Parquet or HATS, as the suffix of ``path`` says.

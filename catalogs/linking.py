@@ -8,15 +8,13 @@ import numpy as np
 from scipy.spatial import cKDTree
 
 LIMIT = 11.829
-"""Squared distance in units of the errors within which 99.73 % of true pairs lie (two dimensions)."""
+"""Squared distance in units of the errors that 99.73 % of true pairs do not exceed."""
 
 _RADIUS_68 = float(np.sqrt(-2 * np.log1p(-0.6827)))
 """Radius that holds 68.27 % of a circular Gaussian of unit width."""
 
 
-def ellipse_covariance(
-    major: np.ndarray, minor: np.ndarray, angle: np.ndarray
-) -> np.ndarray:
+def ellipse_covariance(major: np.ndarray, minor: np.ndarray, angle: np.ndarray) -> np.ndarray:
     """Return covariance matrices (east, north) of ellipses that hold 68.27 %.
 
     Parameters
@@ -75,16 +73,12 @@ def link_detections(
     return group
 
 
-def _pairs(
-    ra: np.ndarray, dec: np.ndarray, covariance: np.ndarray
-) -> list[tuple[float, int, int]]:
+def _pairs(ra: np.ndarray, dec: np.ndarray, covariance: np.ndarray) -> list[tuple[float, int, int]]:
     """Return pairs within the limit with their squared distances, the nearest first."""
     if len(ra) < 2:
         return []
     lon, lat = np.radians(ra), np.radians(dec)
-    vectors = np.stack(
-        [np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1
-    )
+    vectors = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
     widest = float(np.sqrt(LIMIT * 2 * np.trace(covariance, axis1=1, axis2=2).max()))
     chord = 2 * np.sin(min(np.radians(widest / 3600), np.pi) / 2)
     close = cKDTree(vectors).query_pairs(chord, output_type="ndarray")
@@ -97,6 +91,5 @@ def _pairs(
     distance = np.einsum("na,nab,nb->n", offset, np.linalg.pinv(total, hermitian=True), offset)
     kept = distance <= LIMIT
     return sorted(
-        (float(d), int(a), int(b))
-        for d, a, b in zip(distance[kept], i[kept], j[kept], strict=True)
+        (float(d), int(a), int(b)) for d, a, b in zip(distance[kept], i[kept], j[kept], strict=True)
     )

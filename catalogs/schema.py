@@ -26,7 +26,8 @@ class _Frozen(BaseModel):
 class ColumnSchema(_Frozen):
     """One column: its name, type, unit (astropy), UCD1+ and meaning.
 
-    Columns of a ``part`` are in tables that have this part.
+    Columns of a ``part`` are in tables that have this part. ``missing`` is the whole number that
+    stands for one that is not given; without it such a row is refused.
     """
 
     name: str
@@ -39,6 +40,7 @@ class ColumnSchema(_Frozen):
     per_hardness: bool = False
     flags: bool = False
     part: str | None = None
+    missing: int | None = None
 
     @field_validator("unit")
     @classmethod

@@ -11,12 +11,20 @@ from astropy.table import Table
 
 from xsurvey import __version__
 from xsurvey.catalogs import open_catalog
+from xsurvey.catalogs.products import PRODUCTS_NAME
 from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.plan import TaskId
 from xsurvey.engine.products import record_products
 from xsurvey.engine.provenance import versions
 from xsurvey.io.atomic import atomic_output, remove_leftovers
+from xsurvey.pipelines.products.publishing import (
+    COVERAGE_NAME,
+    files_are_there,
+    list_keys,
+    publish_files,
+    write_lists,
+)
 from xsurvey.pipelines.spectra.products import publish_spectra, spectra_are_there, spectra_of_target
 from xsurvey.report import ReportData, TargetReport, write_report
 
@@ -35,15 +43,20 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     worked = any(outcome.status == "done" for outcome in result.outcomes.values())
     there = marker.exists() and catalog.is_dir() and report.is_file()
     there = there and spectra_are_there(config, plan, result)
+    there = there and files_are_there(config, plan, result)
     if there and not worked and marker.read_text() == state:
         return
     marker.unlink(missing_ok=True)
     for path in (catalog, report, marker):
         remove_leftovers(path)
     publish_spectra(config, plan, result)
-    table = _publish_catalog(plan, result, catalog)
+    publish_files(config, plan, result)
+    table = _publish_catalog(config, plan, result, catalog)
     joined = [o.key or "" for o in result.outcomes.values() if o.good and o.id.stage == "catalog"]
     record_products(result.store, {catalog: joined})
+    lists = [catalog / name for name in (PRODUCTS_NAME, COVERAGE_NAME)]
+    keys = list_keys(plan, result)
+    record_products(result.store, {path: keys for path in lists if path.is_file()})
     write_report(report, _report_data(config, plan, result, table))
     record_products(result.store, {report: result.good_keys()})
     with atomic_output(marker) as temporary:
@@ -57,7 +70,9 @@ def _state(config: Config, result: RunResult) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _publish_catalog(plan: Plan, result: RunResult, folder: Path) -> Table | None:
+def _publish_catalog(
+    config: Config, plan: Plan, result: RunResult, folder: Path
+) -> Table | None:
     task = next(t for t in plan.tasks if t.stage.name == "catalog")
     if not result.outcomes[task.id].good:
         # an earlier run's catalog must not pass for this one's; rmtree leaves links alone
@@ -70,6 +85,7 @@ def _publish_catalog(plan: Plan, result: RunResult, folder: Path) -> Table | Non
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
             copy(source, temporary / name)
         (temporary / "provenance.json").write_text(provenance_text(result))
+        write_lists(temporary, config, plan, result)
     return open_catalog(folder / "sources.fits").query()
 
 

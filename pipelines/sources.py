@@ -1,14 +1,16 @@
 """Pipeline ``sources``: event files to a source catalog and a report.
 
-    image (each observation) -> detect -> photometry -> catalog -> report
-                                              |            ^
-                                              +-> spectra -> spectral_fits
+    image (each observation) -> detect -> photometry -> variability ----> catalog -> report
+                                  |          |    |                         |
+                                  |          |    +-> spectra -> spectral_fits
+                                  +-> maps   +-> products
 
 From the search on the targets are stacks: observations of one mission that overlap, or tiles of a
 large survey. The catalog joins those that succeeded.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,24 +23,27 @@ from xsurvey.errors import InputError, ParameterError, nearest
 from xsurvey.imaging.field import band_label
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.stack_parameters import StackParameters
+from xsurvey.imaging.stack_tiles import Core
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.pipelines.base import Pipeline
 from xsurvey.pipelines.catalog_stage import CATALOG, CatalogParameters, TileGroups
 from xsurvey.pipelines.image_stage import IMAGE, image_task
 from xsurvey.pipelines.observations import ObservationInput, observations
+from xsurvey.pipelines.products.maps_stage import MAPS
+from xsurvey.pipelines.products.parameters import ProductParameters
+from xsurvey.pipelines.products.plan import maps_task, products_task
+from xsurvey.pipelines.products.stage import INDEX, PRODUCTS
 from xsurvey.pipelines.source_report import publish
 from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
 from xsurvey.pipelines.spectra.fits_stage import SPECTRAL_FITS
 from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
-from xsurvey.pipelines.spectra.plan import (
-    sections_of,
-    spectral_fit_task,
-    spectral_versions,
-)
+from xsurvey.pipelines.spectra.plan import sections_of, spectral_fit_task, spectral_versions
 from xsurvey.pipelines.stack_reading import stack_inputs, stack_sections
 from xsurvey.pipelines.stack_stages import DETECT, PHOTOMETRY, flux_versions
-from xsurvey.pipelines.stacks import stacks_of
+from xsurvey.pipelines.stacks import StackInput, stacks_of
+from xsurvey.pipelines.variability import VARIABILITY, variability_task
 from xsurvey.spectra.models.settings import ModelSettings
+from xsurvey.timing.parameters import SourceVariabilityParameters
 from xsurvey.units import EnergyBand
 
 
@@ -47,7 +52,11 @@ def plan_sources(config: Config) -> Plan:
 
     Where spectra are asked for, they are extracted and fitted after the photometry.
     """
-    measured, fits = [], []
+    measured: list[OutputOf] = []
+    varying: list[OutputOf] = []
+    fits: list[Task] = []
+    files: list[Task] = []
+    maps: list[Task] = []
     spectra = sections_of(config)[0]
     versions = spectral_versions(config) if spectra.wanted else {}
     found = observations(config)
@@ -67,15 +76,23 @@ def plan_sources(config: Config) -> Plan:
             flux_versions(stack),
         )  # fmt: skip
         measured.append(photometry.output("measured.json"))
-        if spectra.wanted:
-            for observation in stack.observations:
-                files = observation.only("exposure", "arf", "rmf")
-                fits.append(
-                    spectral_fit_task(config, observation, measured[-1], files, versions)
+        varying.append(
+            variability_task(config, stack, images, measured[-1]).output("variability.json")
+        )
+        files += products_task(stack.name, inputs, sections, detect, photometry)
+        maps += maps_task(stack.name, inputs, sections, detect)
+        own = _with_own_regions(config, stack)
+        if sections_of(own)[0].wanted:
+            fits.append(
+                spectral_fit_task(
+                    own, stack.name, stack.observations, measured[-1], versions, plan.shared
                 )
-    joined: dict[str, list[OutputOf]] = {"measured": measured}
+            )
+    joined: dict[str, list[OutputOf]] = {"measured": measured, "variability": varying}
     if spectra.sources:
         joined["fits"] = [task.output("fits") for task in fits]
+    if files:
+        joined["products"] = [task.output(INDEX) for task in files]
     groups = {stack.name: stack.group for stack in plan.stacks if stack.name != stack.group}
     # regions have no part in the catalog
     of_sources = spectra.model_copy(update={"regions": {}})
@@ -83,7 +100,19 @@ def plan_sources(config: Config) -> Plan:
         CATALOG, "all", joined,
         {**config.sections, "spectra": of_sources, "tiles": TileGroups(groups=groups)},
     )  # fmt: skip
-    return Plan([catalog, *fits], config.seed)
+    return Plan([catalog, *fits, *maps], config.seed)
+
+
+def _with_own_regions(config: Config, stack: StackInput) -> Config:
+    """Return a config with the named regions that belong to a tile, where the stack is one."""
+    spectra, tile = sections_of(config)[0], stack.geometry.tile
+    if tile is None or not spectra.regions:
+        return config
+    core = Core(tile)
+    own = {n: r for n, r in spectra.regions.items() if core(*map(np.array, r.position)).all()}
+    return replace(
+        config, sections={**config.sections, "spectra": spectra.model_copy(update={"regions": own})}
+    )
 
 
 def _check_names(found: Sequence[ObservationInput]) -> None:
@@ -159,9 +188,12 @@ SOURCES = Pipeline(
         "selection": SelectionParameters, "image": ImageParameters, "stacking": StackParameters,
         "detection": DetectionParameters, "photometry": PhotometryParameters,
         "spectra": SpectraParameters, "spectral_fits": SpectralFitParameters,
-        "spectral_models": ModelSettings, "catalog": CatalogParameters,
+        "spectral_models": ModelSettings, "variability": SourceVariabilityParameters,
+        "products": ProductParameters, "catalog": CatalogParameters,
     },
-    stages=(IMAGE, DETECT, PHOTOMETRY, SPECTRA, SPECTRAL_FITS, CATALOG),
+    stages=(
+        IMAGE, DETECT, PHOTOMETRY, VARIABILITY, SPECTRA, SPECTRAL_FITS, PRODUCTS, MAPS, CATALOG,
+    ),
     kinds=("exposure", "background", "region", "arf", "rmf"),
     plan=plan_sources,
     publish=publish,

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.wcs.utils import skycoord_to_pixel
 from astropy.coordinates import SkyCoord
+from astropy.wcs.utils import skycoord_to_pixel
 
 from xsurvey.config import Config
 from xsurvey.engine import Task, TaskContext

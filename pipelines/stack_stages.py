@@ -17,6 +17,7 @@ from xsurvey.detection.fluxes import FluxFactors, factors_of_field
 from xsurvey.detection.found_store import read_found, write_found
 from xsurvey.detection.measure import Measurements, measure_sources
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
+from xsurvey.detection.posterior_store import write_posteriors
 from xsurvey.engine import Stage, TaskContext
 from xsurvey.errors import MissingDataError
 from xsurvey.imaging.field import Field
@@ -93,6 +94,7 @@ def run_photometry(context: TaskContext) -> dict[str, Any]:
         "notes": list(measured.notes), "missing": dict(context.missing),
     }  # fmt: skip
     (context.folder / "measured.json").write_text(json.dumps(result))
+    write_posteriors(context.folder / "posteriors.fits", measured.posteriors)
     return {"sources": len(result["rows"])}
 
 
@@ -171,7 +173,7 @@ DETECT = Stage(
     needs_all=False,
 )  # fmt: skip
 PHOTOMETRY = Stage(
-    "photometry", "3", run_photometry, outputs=("measured.json",),
+    "photometry", "3", run_photometry, outputs=("measured.json", "posteriors.fits"),
     inputs=(*STACK_INPUTS, "found"), optional_inputs=("arfs", "rmfs"),
     parameters={
         **STACK_SECTIONS, "detection": DetectionParameters, "photometry": PhotometryParameters,

@@ -210,4 +210,3 @@ def _stack(
         },
     })  # fmt: skip
     return StackInput(name, tuple(members), complete, group)
-

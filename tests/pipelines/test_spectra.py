@@ -23,7 +23,8 @@ from xsurvey.io.ogip.write_pha import write_pha
 from xsurvey.io.ogip.write_responses import write_arf, write_rmf
 from xsurvey.missions import get_mission
 from xsurvey.pipelines.spectra.fits_stage import chosen_group
-from xsurvey.pipelines.spectra.products import folder_name, publish_spectra
+from xsurvey.pipelines.spectra.places import folder_name
+from xsurvey.pipelines.spectra.products import publish_spectra
 from xsurvey.spectra.extraction.gaussian_response import gaussian_matrix
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -45,7 +46,7 @@ spectra:
       background_inner: 60arcsec
       background_outer: 120arcsec
       model: MODEL
-spectral_fits: {model: powerlaw, goodness_trials: 20}
+spectral_fits: {model: powerlaw, alternatives: [], goodness_trials: 20}
 """
 
 
@@ -105,7 +106,7 @@ def row_near(table: Table, place: tuple[float, float]) -> Any:
 
 
 def fit_of(out: Path, name: str) -> dict[str, Any]:
-    (path,) = out.glob(f"spectra/*/{name}/fit.json")
+    (path,) = out.glob(f"spectra/*/**/{name}/fit.json")
     return json.loads(path.read_text())
 
 
@@ -172,7 +173,7 @@ def test_a_piled_up_source_has_no_spectral_parameters(finished: Path) -> None:
         assert np.isnan(row[name])
     assert row["spectral_model"] == ""
     number = int(row["source_id"].rpartition("_")[2])
-    assert not list(out.glob(f"spectra/*/source_{number:04d}"))
+    assert not list(out.glob(f"spectra/*/*/source_{number:04d}"))
     assert "too many photons fell together" in (out / "report.html").read_text()
 
 
@@ -415,7 +416,7 @@ def test_the_group_depends_on_the_background_area(
             areascal=np.ones(8), systematic_error=np.zeros(8), quality=np.zeros(8, int),
             grouping=np.zeros(8, int),
         ))  # fmt: skip
-    assert chosen_group(tmp_path / "a.pha", statistic) == group
+    assert chosen_group([tmp_path / "a.pha"], statistic) == group
 
 
 @pytest.mark.parametrize("name", ["..", "", "a/b", "a b", ".hidden", "x" * 300, "-rf"])

@@ -1,4 +1,4 @@
-"""``xsurvey catalog``: query, match, export and describe catalogs."""
+"""``xsurvey catalog``: query, match, export and describe catalogs; files of their sources."""
 
 from pathlib import Path
 from typing import Any
@@ -211,6 +211,44 @@ def info(path: Path, table: str | None, json_path: Path | None) -> None:
     text, _ = table_text(Table(columns))
     click.echo("\n" + text)
     write_json(json_path, found)
+
+
+@catalog_command.command(
+    "products",
+    epilog="\b\n"
+    "Example: the files of a source, by its place or by its name\n"
+    "  xsurvey catalog products output 228.4818,-59.1358\n"
+    "  xsurvey catalog products output 'XSV J151355.6-590809' --kind image",
+)
+@click.argument("path", type=_PATH)
+@click.argument("source")
+@click.option("--kind", metavar="KIND", help="Only files of this kind, such as 'event list', psf.")
+@json_option
+def products(path: Path, source: str, kind: str | None, json_path: Path | None) -> None:
+    """List the files of SOURCE: events, images, PSF, spectra, light curves, fluxes.
+
+    PATH is the output folder of a run, SOURCE a name, a source_id, or a position RA,DEC, of which
+    the nearest source within 10 arcsec is taken.
+    """
+    from xsurvey.catalogs.catalog import open_catalog
+    from xsurvey.catalogs.text import table_text
+    from xsurvey.errors import ParameterError, nearest
+
+    with errors_name_options():
+        found = open_catalog(path).products(source)
+    kinds = sorted(set(found["dataproduct_subtype"].tolist()))
+    if kind is not None and len(found):
+        if kind not in kinds:
+            hint = nearest(kind, kinds)
+            raise ParameterError("--kind", f"the source has no files of kind '{kind}'", hint)
+        found = found[found["dataproduct_subtype"] == kind]
+    shown = found["dataproduct_subtype", "obs_id", "band", "access_estsize", "path"]
+    shown.rename_columns(["dataproduct_subtype", "access_estsize"], ["kind", "size"])
+    if len(shown):
+        click.echo(table_text(shown)[0])
+    else:
+        click.echo("the source has no files: it is below the limits of the section products", err=True)
+    write_json(json_path, _table_json(found))
 
 
 def _print_table(table: Any, rows: int | None) -> None:
