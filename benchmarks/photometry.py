@@ -8,6 +8,7 @@ at their true positions. Fluxes are rates times a constant: their coverage is th
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -27,13 +28,14 @@ from xsurvey.missions import get_mission
 from xsurvey.psf import GaussianMixture
 from xsurvey.units import SkyPosition
 
-FIELDS = 90
+FIELDS = 63
 SIDE = 400
 SOFT, HARD = "s", "h"
 BACKGROUNDS = (0.002, 0.02, 0.3)  # counts a pixel and band in the longest observation
 WIDTHS = (0.7, 1.5, 3.0)  # pixels
 SLOPE = 1.5  # of N(> S)
 FAINTEST, BRIGHTEST = 3.0, 5000.0  # soft counts
+HARDEST = 0.9  # hardness ratios of stars to those of absorbed nuclei, all alike
 EXPOSURES = (1000.0, 600.0)
 LEVELS = (0, 10, 30, 100, 1e9)  # counts between which results are told
 MISSION = get_mission("chandra")
@@ -96,7 +98,8 @@ def measured_field(seed: int, index: int) -> dict[str, np.ndarray]:
     exposures = EXPOSURES if index // 9 % 2 else EXPOSURES[:1]
     x, y, paired = places(generator, width)
     soft = powerlaw(generator, len(x))
-    counts = {SOFT: soft, HARD: soft * 10 ** generator.uniform(-0.7, 0.3, len(x))}
+    ratio = generator.uniform(-HARDEST, HARDEST, len(x))
+    counts = {SOFT: soft, HARD: soft * (1 + ratio) / (1 - ratio)}
     stack = simulated_stack(generator, (x, y), counts, background, width, exposures)
     detection = DETECTION.model_copy(update={"psf": f"gaussian:{width}arcsec"})
     parameters = PhotometryParameters(measure_band=tuple(MISSION.bands[b] for b in counts))
@@ -159,8 +162,8 @@ def simulated_stack(
         for band, mean in counts.items():
             own = generator.poisson(mean * part)
             x, y = (np.repeat(v, own) + width * generator.standard_normal(own.sum()) for v in at)
-            noise = generator.uniform(-0.5, SIDE - 0.5,
-                                      (2, generator.poisson(background * part * SIDE**2)))  # fmt: skip
+            number = generator.poisson(background * part * SIDE**2)
+            noise = generator.uniform(-0.5, SIDE - 0.5, (2, number))
             drawn[band] = np.append(x, noise[0]), np.append(y, noise[1])
             image = np.histogram2d(drawn[band][1], drawn[band][0], (edges, edges))[0]
             images[band] = SkyImage(image, grid, "count")
@@ -236,7 +239,7 @@ def rates(of: Mapping[str, np.ndarray]) -> dict[str, Any]:
     )
     upper = np.concatenate([of[f"rate_{b}_upper"] * of[f"exposure_{b}"] for b in (SOFT, HARD)])
     result: dict[str, Any] = {}
-    ranges = [(0.0, 1e9), (10.0, 1e9), *zip(LEVELS, LEVELS[1:], strict=False)]
+    ranges = [(0.0, 1e9), (10.0, 1e9), *pairwise(LEVELS)]
     for first, last in ranges:
         at = (truth >= first) & (truth < last)
         if not at.any():
@@ -258,7 +261,7 @@ def hardness(of: Mapping[str, np.ndarray]) -> dict[str, Any]:
     inside = (of["hardness_hs_lo"] <= truth) & (truth <= of["hardness_hs_hi"])
     total = of[HARD] + of[SOFT]
     result = {"all": share(inside), "mean_bias": float((of["hardness_hs"] - truth).mean())}
-    for first, last in zip(LEVELS, LEVELS[1:], strict=False):
+    for first, last in pairwise(LEVELS):
         at = (total >= first) & (total < last)
         result[f"{first:g} to {last:g} counts"] = share(inside[at])
     return result

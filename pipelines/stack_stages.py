@@ -82,7 +82,7 @@ def run_photometry(context: TaskContext) -> dict[str, Any]:
     if stack.fields:
         measured = measure_sources(
             read_found(context.path("found")), stack, context.section(DetectionParameters),
-            context.section(PhotometryParameters), _responses(context, stack), context.seed,
+            context.section(PhotometryParameters), flux_responses(context, stack), context.seed,
         )  # fmt: skip
     else:
         measured = Measurements([], [], {}, {})
@@ -98,7 +98,7 @@ def run_photometry(context: TaskContext) -> dict[str, Any]:
     return {"sources": len(result["rows"])}
 
 
-def _responses(context: TaskContext, stack: Stack) -> Callable[[Field], FluxFactors]:
+def flux_responses(context: TaskContext, stack: Stack) -> Callable[[Field], FluxFactors]:
     """Return what gives the flux factors of a field, by the responses given for it if any."""
     parameters = context.section(PhotometryParameters)
     includes = context.section(StackGeometry).area_includes
