@@ -59,16 +59,20 @@ def rows_of(measured: Mapping[str, Any], observation: str) -> dict[int, Mapping[
     measured : mapping
         As the stage ``photometry`` writes it: ``rows`` of the sources, and where there are
         several observations ``observations`` with rows of what each of them sees, in which
-        ``number`` and ``observation`` say of what. What such a row has goes before the source's.
+        ``number`` and ``observation`` say of what. What such a row has goes before the source's,
+        but that it is extended is of the source.
     observation : str
     """
     masters = dict(enumerate(measured["rows"], start=1))
     if "observations" not in measured:
         return masters
-    return {
-        int(row["number"]): {**masters[int(row["number"])], **row}
-        for row in measured["observations"] if row["observation"] == observation
-    }  # fmt: skip
+    rows: dict[int, Mapping[str, Any]] = {}
+    for row in measured["observations"]:
+        if row["observation"] == observation:
+            master = masters[int(row["number"])]
+            flag = int(row["flag"]) | (int(master["flag"]) & SourceFlag.EXTENDED)
+            rows[int(row["number"])] = {**master, **row, "flag": flag}
+    return rows
 
 
 def spectrum_targets(
