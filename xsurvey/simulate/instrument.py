@@ -121,10 +121,18 @@ def energy_place(energy: np.ndarray) -> np.ndarray:
     return np.asarray(np.log(np.maximum(energy, ENERGIES[0]) / ENERGIES[0]) / step)
 
 
-def at_energies(table: np.ndarray, energy: np.ndarray) -> np.ndarray:
-    """Return a table, shape (s, k) at `ENERGIES`, at other energies, shape (s, n)."""
+def onto_energies(rates: np.ndarray, energy: np.ndarray) -> np.ndarray:
+    """Return rates at energies, shape (b, n), shared out to `ENERGIES`, shape (b, k).
+
+    Their product with a table at `ENERGIES` is that of the rates with the table interpolated.
+    """
     column, v = _places(energy_place(energy), len(ENERGIES))
-    return np.asarray(table[:, column] * (1 - v) + table[:, column + 1] * v)
+    number, size = np.arange(len(energy)), len(ENERGIES)
+    weights = csr_array(
+        (np.concatenate([1 - v, v]), (np.tile(number, 2), np.concatenate([column, column + 1]))),
+        shape=(len(energy), size),
+    )
+    return np.asarray((weights.T @ rates.T).T)
 
 
 def _places(place: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

@@ -18,7 +18,7 @@ from xsurvey.events import GoodTimeIntervals
 from xsurvey.missions import Mission
 from xsurvey.missions.base import Detector, SimulatedFacts
 from xsurvey.simulate.parameters import SimulationParameters, parse_good_time, start_as_number
-from xsurvey.simulate.visits import Passed, Pointed, Visits, random_times
+from xsurvey.simulate.visits import Passed, Pointed, Visits
 
 START_TIME = 700_000_000.0
 DITHER_PERIODS = (1000.0, 707.0)
@@ -165,7 +165,8 @@ def _scans(
     reach = max(d.radius or np.hypot(d.width, d.height) * d.pixel / 2 for d in detectors)
     length = parameters.field_size + 2 * reach
     number = np.arange(parameters.scans)
-    lines = (number - (parameters.scans - 1) / 2) * pattern.step * 60
+    step = pattern.step * 60 if parameters.scan_distance is None else parameters.scan_distance
+    lines = (number - (parameters.scans - 1) / 2) * step
     start = start_of(parameters, mission) + number * pattern.period
     gti = GoodTimeIntervals.from_edges(start, start + length / pattern.speed)
     return Scans(gti, parameters.roll, lines, length, pattern.speed)

@@ -106,6 +106,10 @@ class SimulationParameters(StepParameters):
         description="Number of survey scans over the field, instead of a pointing; speed, "
         "distance and period of the scans are the mission's.",
     )  # fmt: skip
+    scan_distance: Angle | None = Field(
+        default=None, gt=0, le=36_000,
+        description="Distance between scans; the mission's if not given.",
+    )  # fmt: skip
     field_size: Angle = Field(
         default=written("3.6deg"), gt=0, le=72_000,
         description="Side of the field that scans cover; events beyond are not written.",
@@ -252,6 +256,8 @@ class SimulationParameters(StepParameters):
                 raise ValueError(f"log_n_log_s {error}") from None
         if self.good_time and given & {"exposure", "intervals"}:
             raise ValueError("good_time is given in place of exposure and intervals")
+        if self.scan_distance is not None and not self.scans:
+            raise ValueError("scan_distance is of scans: give their number, or leave it out")
         if "photon_index" in given and self.through_responses:
             raise ValueError("photon_index is of simulations without responses: give model and set")
         if self.flux_band.minimum <= 0:

@@ -1,8 +1,9 @@
 """Lists of sources to simulate: a table with a row a source.
 
-Columns: ``ra``, ``dec`` (ICRS degrees) and one of ``flux``, ``norm``, ``counts``; if wished ``model``
-and ``set`` (texts), a column for each ``component.parameter``, ``core_radius`` (arcsec) and
-``beta``, ``variability`` with ``amplitude``, ``period``, ``phase``, ``onset``, ``decay``, and ``name``.
+Columns: ``ra``, ``dec`` (ICRS degrees) and one of ``flux``, ``norm``, ``counts``; if wished
+``model`` and ``set`` (texts), a column for each ``component.parameter``, ``core_radius`` (arcsec)
+and ``beta``, ``variability`` with ``amplitude``, ``period``, ``phase``, ``onset``, ``decay``, and
+``name``.
 """
 
 from __future__ import annotations
@@ -63,7 +64,7 @@ def read_sources(path: str | os.PathLike[str], default: Spectrum) -> Sources:
     spectra, number = _spectra(table, default)
     return Sources(
         ra % 360, dec, amount, kind, number, spectra, core, beta, _curves(table),
-        np.full(table.rows, LISTED),
+        np.full(table.rows, LISTED), np.array(table.texts("name"), dtype=str),
     )  # fmt: skip
 
 

@@ -37,6 +37,8 @@ class Sources:
     curves : LightCurves
     origin : ndarray of str, shape (s,)
         Where each comes from.
+    name : ndarray of str, shape (s,)
+        As a list calls it; empty where it does not.
     """
 
     ra: np.ndarray
@@ -49,6 +51,7 @@ class Sources:
     beta: np.ndarray
     curves: LightCurves
     origin: np.ndarray
+    name: np.ndarray
 
     def __len__(self) -> int:
         return len(self.ra)
@@ -63,6 +66,7 @@ def constant_points(
         np.asarray(ra, float), np.asarray(dec, float), np.asarray(amount, float),
         np.full(number, AMOUNTS.index(kind)), np.zeros(number, dtype=np.int64), (spectrum,),
         np.zeros(number), np.ones(number), LightCurves.constant(number), np.full(number, origin),
+        np.full(number, ""),
     )  # fmt: skip
 
 
@@ -82,5 +86,5 @@ def joined(parts: Sequence[Sources]) -> Sources:
 
     return Sources(
         all_of("ra"), all_of("dec"), all_of("amount"), all_of("kind"), np.concatenate(numbers),
-        spectra, all_of("core_radius"), all_of("beta"), curves, all_of("origin"),
+        spectra, all_of("core_radius"), all_of("beta"), curves, all_of("origin"), all_of("name"),
     )  # fmt: skip

@@ -21,7 +21,7 @@ from xsurvey.simulate.result import sky_pixels
 from xsurvey.simulate.write import truth_path, write_truth
 
 _NOT_THEIRS = (
-    "scans", "field_size", "psf", "intervals", "good_time", "start", "dither", "origin",
+    "scans", "scan_distance", "field_size", "psf", "intervals", "good_time", "start", "dither", "origin",
     *WITH_RESPONSES,
 )  # fmt: skip
 
