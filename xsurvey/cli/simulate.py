@@ -57,8 +57,8 @@ def simulate_command(
         for name, given in (("--arf", arf), ("--rmf", rmf)):
             if given is not None:
                 raise ParameterError(
-                    name, f"cannot be chosen for {parameters.mission}, which its own simulator does",
-                    "leave it out",
+                    name, f"cannot be chosen for {parameters.mission}, which its own "
+                    "simulator does", "leave it out",
                 )  # fmt: skip
         events, sources = simulate_units(output, parameters, seed)
     else:

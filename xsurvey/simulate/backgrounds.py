@@ -34,10 +34,10 @@ def _all(
     camera: Camera, instrument: Instrument, parameters: SimulationParameters,
     generator: np.random.Generator,
 ) -> Iterator[Events]:  # fmt: skip
-    if parameters.particle is None or "background_rate" in parameters.model_fields_set:
+    if parameters.particle is None:
         for detector in camera.detectors:
             yield flat_background(camera, detector, parameters, generator)
-    if parameters.particle is not None:
+    else:
         spectrum = Spectrum(parameters.particle, parameters.particle_set)
         yield from particles(camera, instrument, spectrum, parameters, generator)
     if parameters.diffuse is not None:

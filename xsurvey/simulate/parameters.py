@@ -11,13 +11,20 @@ from pydantic import Field, field_validator, model_validator
 from xsurvey.parameters import StepParameters
 from xsurvey.psf import parse_psf
 from xsurvey.simulate.log_n_log_s import parse_log_n_log_s
-from xsurvey.units import Angle, Band, Duration, Position, SkyPosition, parse_sky_position, written
+from xsurvey.units import (
+    Angle,
+    Band,
+    Duration,
+    Position,
+    SkyPosition,
+    parse_sky_position,
+    parse_time,
+    written,
+)
 
-WITH_RESPONSES = (
-    "sources", "log_n_log_s", "flux_band", "model", "set", "diffuse", "diffuse_set", "particle",
-    "particle_set",
-)  # fmt: skip
+WITH_RESPONSES = ("sources", "log_n_log_s", "model", "set", "diffuse", "particle")
 """Parameters that have photons go through effective area and redistribution."""
+_EXPOSURE, _PHOTON_INDEX = "100ks", 1.7
 DEFAULT_MODEL = "tbabs*powerlaw"
 DEFAULT_SETTINGS = ("tbabs.nH=0.03", "powerlaw.PhoIndex=2")
 
@@ -99,7 +106,7 @@ class SimulationParameters(StepParameters):
     )
     roll: float = Field(default=0.0, ge=-360, le=360, description="Roll angle in degrees.")
     exposure: Duration = Field(
-        default=written("100ks"), gt=0, le=1e9, description="Good time of a pointing."
+        default=written(_EXPOSURE), gt=0, le=1e9, description="Good time of a pointing."
     )
     scans: int = Field(
         default=0, ge=0, le=10_000,
@@ -153,7 +160,7 @@ class SimulationParameters(StepParameters):
         default=12.0, ge=0, le=1e8, description="Expected counts of each random source."
     )
     photon_index: float = Field(
-        default=1.7, ge=-5, le=10,
+        default=_PHOTON_INDEX, ge=-5, le=10,
         description="Index of the sources' power law in detected counts (no response applied).",
     )  # fmt: skip
     sources: str | None = Field(
@@ -190,7 +197,7 @@ class SimulationParameters(StepParameters):
     particle: str | None = Field(
         default=None,
         description="Model of the particle background in counts/s/keV on each detector, through "
-        "the redistribution but not the area. In place of background_rate, unless that is given.",
+        "the redistribution but not the area. In place of background_rate.",
     )
     particle_set: tuple[str, ...] = Field(
         default=(), description="Parameter of the particle background: component.parameter=value."
@@ -204,7 +211,7 @@ class SimulationParameters(StepParameters):
     @property
     def through_responses(self) -> bool:
         """Whether something was chosen that needs effective area and redistribution."""
-        return bool(self.model_fields_set.intersection(WITH_RESPONSES))
+        return any(getattr(self, name) for name in WITH_RESPONSES)
 
     @field_validator("psf")
     @classmethod
@@ -248,17 +255,16 @@ class SimulationParameters(StepParameters):
 
     @model_validator(mode="after")
     def _go_together(self) -> SimulationParameters:
-        given = self.model_fields_set
         if self.log_n_log_s is not None:
             try:
                 parse_log_n_log_s(self.log_n_log_s, self.flux_band)
             except ValueError as error:
                 raise ValueError(f"log_n_log_s {error}") from None
-        if self.good_time and given & {"exposure", "intervals"}:
+        if self.good_time and (self.exposure, self.intervals) != (parse_time(_EXPOSURE), 1):
             raise ValueError("good_time is given in place of exposure and intervals")
         if self.scan_distance is not None and not self.scans:
             raise ValueError("scan_distance is of scans: give their number, or leave it out")
-        if "photon_index" in given and self.through_responses:
+        if self.photon_index != _PHOTON_INDEX and self.through_responses:
             raise ValueError("photon_index is of simulations without responses: give model and set")
         if self.flux_band.minimum <= 0:
             raise ValueError("flux_band begins at zero")

@@ -217,7 +217,7 @@ def _stamps(
     ):
         if model is not None:
             stamps[key] = (" ".join((model, *values)), "")
-    if parameters.particle is None or "background_rate" in parameters.model_fields_set:
+    if parameters.particle is None:
         stamps["SIMBKG"] = (parameters.background_rate, "ct/s on each detector, flat")
     if parameters.log_n_log_s is not None:
         stamps["SIMLOGN"] = (parameters.log_n_log_s, "log N - log S of drawn sources")

@@ -152,7 +152,7 @@ def _spectra(table: _Table, default: Spectrum) -> tuple[tuple[Spectrum, ...], np
     number = np.empty(table.rows, dtype=np.int64)
     for row in range(table.rows):
         own = tuple(re.split(r"[\s,;]+", settings[row])) if settings[row] else ()
-        own += tuple(f"{n}={v[row]!r}" for n, v in single.items() if np.isfinite(v[row]))
+        own += tuple(f"{n}={float(v[row])!r}" for n, v in single.items() if np.isfinite(v[row]))
         if models[row]:
             spectrum = Spectrum(models[row], own)
         else:

@@ -21,8 +21,8 @@ from xsurvey.simulate.result import sky_pixels
 from xsurvey.simulate.write import truth_path, write_truth
 
 _NOT_THEIRS = (
-    "scans", "scan_distance", "field_size", "psf", "intervals", "good_time", "start", "dither", "origin",
-    *WITH_RESPONSES,
+    "scans", "scan_distance", "field_size", "psf", "intervals", "good_time", "start", "dither",
+    "origin", *WITH_RESPONSES,
 )  # fmt: skip
 
 
