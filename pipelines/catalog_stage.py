@@ -39,10 +39,8 @@ def run_catalog(context: TaskContext) -> dict[str, Any]:
     groups = context.section(TileGroups).groups
     measured = [json.loads(path.read_text()) for path in context.paths("measured")]
     measured = [{**one, "group": groups.get(one["target"], one["target"])} for one in measured]
-    varying = {
-        one["target"]: one
-        for one in (json.loads(p.read_text()) for p in context.paths("variability"))
-    }
+    tested = [json.loads(p.read_text()) for p in _files(context, "variability")]
+    varying = {one["target"]: one for one in tested}
     measured = [with_variability(one, varying.get(one["target"])) for one in measured]
     parts = []
     spectra = context.section(SpectraParameters)

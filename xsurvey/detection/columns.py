@@ -121,14 +121,13 @@ def error_radius(major: np.ndarray, minor: np.ndarray, probability: float) -> np
     The probability in a circle is integrated over the angle and solved for by bisection.
     """
     phi = (np.arange(_ANGLES) + 0.5) * np.pi / _ANGLES
-    tiny = np.finfo(float).tiny
-    a, b = np.maximum(major, tiny)[:, None], np.maximum(minor, 1e-3 * major + tiny)[:, None]
-    inverse = (np.cos(phi) / a) ** 2 + (np.sin(phi) / b) ** 2
-    low, high = np.zeros(len(a)), 1.01 * _axis(probability) * a[:, 0]
+    # along each direction of the whitened plane the distance is a Rayleigh variable
+    variance = np.outer(major, np.cos(phi)) ** 2 + np.outer(minor, np.sin(phi)) ** 2
+    variance = np.maximum(variance, np.finfo(float).tiny)
+    low, high = np.zeros(len(variance)), 1.01 * _axis(probability) * np.maximum(major, minor)
     for _ in range(40):
         middle = (low + high) / 2
-        part = -np.expm1(-(middle[:, None] ** 2) * inverse / 2) / inverse / (a * b)
-        below = part.mean(axis=1) < probability
+        below = -np.expm1(-(middle[:, None] ** 2) / variance / 2).mean(axis=1) < probability
         low, high = np.where(below, middle, low), np.where(below, high, middle)
     return np.where(np.isfinite(major) & np.isfinite(minor), (low + high) / 2, np.nan)
 

@@ -12,6 +12,7 @@ _LOW_EXPOSURE = 0.5
 _AROUND = 3.0  # aperture radii in which that largest one is looked for
 _GAP = 60.0
 """Widest gap, arcsec: between chips there are some 10 to 20, dither makes them wider."""
+_LARGE = 4_000_000  # pixels
 _EXTENDED_CONTRAST = 3.0
 _ONE_A_FRAME = 1 - np.exp(-1)
 """Part of the frames with an event in the core for one photon a frame in the mean."""
@@ -82,7 +83,8 @@ def gap_or_edge(
 
 def _without_gaps(exposed: np.ndarray, radius: float) -> np.ndarray:
     """Close what is narrower than twice a radius in pixels; holes inside are closed whole."""
-    step = max(1, int(radius // 8))
+    # large images are looked at coarsely: what is near is then a little more
+    step = max(1, int(radius // 8)) if exposed.size > _LARGE else 1
     ny, nx = exposed.shape
     margin = int(np.ceil(radius)) + step
     padded = np.pad(exposed, ((margin, margin + -ny % step), (margin, margin + -nx % step)))

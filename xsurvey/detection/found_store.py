@@ -17,7 +17,10 @@ _SOURCES = "sources.json"
 
 
 def write_found(folder: Path, found: FoundSources) -> None:
-    """Write ``sources.json``, and ``background_N_BAND.fits`` and ``mask_N.fits`` of observation N."""
+    """Write ``sources.json``, and for the Nth observation its background maps and its mask.
+
+    These are ``background_N_BAND.fits`` and ``mask_N.fits``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for number, (name, mask) in enumerate(found.masks.items()):
         for label, image in found.backgrounds[name].items():
@@ -36,12 +39,12 @@ def read_found(folder: Path) -> FoundSources:
     """Read what `write_found` wrote."""
     content = json.loads((folder / _SOURCES).read_text())
     bands = tuple(content["bands"])
-    shapes = {
+    shapes: dict[str, tuple[int, ...]] = {
         "covariance": (-1, 2, 2), "rate": (-1, len(bands)), "rate_error": (-1, len(bands)),
         "counts": (-1, len(bands)), "band_likelihood": (-1, len(bands)),
     }  # fmt: skip
-    kinds = {"best_band": str, "group": int, "converged": bool}
-    columns = {
+    kinds: dict[str, type] = {"best_band": str, "group": int, "converged": bool}
+    columns: dict[str, np.ndarray] = {
         name: np.array(content["columns"][name], kinds.get(name, float)).reshape(
             shapes.get(name, (-1,))
         )

@@ -9,6 +9,7 @@ from xsurvey.inference.poisson_rate import CONFIDENCE, CountsPosterior
 _RATIOS = np.concatenate(
     (-1 + np.logspace(-4, -0.0001, 150), [0.0], 1 - np.logspace(-0.0001, -4, 150))
 )
+_FINE, _EDGE = 201, 1e-3
 _TAILS = (0.5, (1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
 
 
@@ -42,7 +43,6 @@ def hardness_ratio(
     central intervals of Jeffreys' prior cover a proportion as often as they say (Brown, Cai &
     DasGupta 2001, Stat. Sci. 16, 101).
     """
-    factor = (1 + _RATIOS) / (1 - _RATIOS)
     result = np.full((3, len(hard.counts)), np.nan)
     hard_below = _cumulative(hard, hard_level)
     soft_below = _cumulative(soft, soft_level)
@@ -54,12 +54,28 @@ def hardness_ratio(
         weight = np.diff(soft_below[i])
         middle = (edges[1:] + edges[:-1]) / 2
         hard_rate = hard.counts[i] / hard_exposure[i]
-        below = np.interp(middle[None, :] * factor[:, None], hard_rate, hard_below[i])
-        probability = np.maximum.accumulate(below @ weight)
+        probability = _below(_RATIOS, middle, weight, hard_rate, hard_below[i])
+        # once more, finely, where the ratio may be
+        inside = np.flatnonzero((probability > _EDGE) & (probability < 1 - _EDGE))
+        first, last = (inside[0], inside[-1]) if len(inside) else (np.argmax(probability > 0.5),) * 2
+        low = _RATIOS[max(first - 1, 0)]
+        high = _RATIOS[min(last + 1, len(_RATIOS) - 1)]
+        ratios = np.linspace(low, high, _FINE)
+        probability = _below(ratios, middle, weight, hard_rate, hard_below[i])
         result[:, i] = [
-            np.interp(p, np.r_[0.0, probability, 1.0], np.r_[-1.0, _RATIOS, 1.0]) for p in _TAILS
+            np.interp(p, np.r_[0.0, probability, 1.0], np.r_[-1.0, ratios, 1.0]) for p in _TAILS
         ]
     return result[0], result[1], result[2]
+
+
+def _below(
+    ratios: np.ndarray, soft: np.ndarray, weight: np.ndarray, hard: np.ndarray,
+    hard_below: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Return the probability that the hardness is below some ratios."""
+    factor = (1 + ratios) / (1 - ratios)
+    below = np.interp(soft[None, :] * factor[:, None], hard, hard_below)
+    return np.asarray(np.maximum.accumulate(below @ weight))
 
 
 def _cumulative(posterior: CountsPosterior, level: np.ndarray | float) -> np.ndarray:

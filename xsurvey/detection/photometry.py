@@ -27,6 +27,7 @@ _MAP_SIZE = 100.0
 _LEAK = 0.1
 """Light in another's aperture, in sigmas of its counts, above which both are solved jointly."""
 _LARGEST_GROUP = 10
+_CLIMB = 60  # steps of expectation maximisation
 
 
 @dataclass(frozen=True)
@@ -137,10 +138,10 @@ def coupled(apertures: Sequence[Apertures], bands: Sequence[Sequence[BandCounts]
         return np.empty(0, dtype=int)
     strength = csr_array((n, n))
     for measured in bands:
-        rate, total = _estimates(measured), np.sum([m.counts for m in measured], axis=0)
-        leak = sum(_between(a, m.light, rate) for a, m in zip(apertures, measured, strict=True))
-        scale = 1 / np.sqrt(total + 1.0)
-        found = csr_array(leak * scale[:, None])
+        rate, total = _estimates(apertures, measured), np.sum([m.counts for m in measured], axis=0)
+        light = sum(_light(a, m.light) for a, m in zip(apertures, measured, strict=True))
+        found = csr_array(light * rate[None, :] / np.sqrt(total + 1.0)[:, None])
+        found.setdiag(0)
         strength = strength.maximum(found).maximum(found.T)
     overlap = sum(_overlaps(a) for a in apertures)
     strength = csr_array(strength + 1e-3 * (overlap > 0) + _LEAK * (overlap > 0))
@@ -155,20 +156,34 @@ def coupled(apertures: Sequence[Apertures], bands: Sequence[Sequence[BandCounts]
         least *= 1.5
 
 
-def _estimates(measured: Sequence[BandCounts]) -> np.ndarray:
-    """Return rates from apertures less annuli, shape (n,)."""
-    net = np.sum([m.counts - m.annulus_counts * m.area / m.annulus_area for m in measured], axis=0)
-    light = np.sum([[one[0] for one in m.light] for m in measured], axis=0)
-    return np.maximum(np.divide(net, light, out=np.zeros(len(net)), where=light > 0), 0)
+def _estimates(apertures: Sequence[Apertures], measured: Sequence[BandCounts]) -> np.ndarray:
+    """Return rates that explain the counts of all apertures together, shape (n,).
+
+    By expectation maximisation, with the backgrounds of the annuli less the sources' light there.
+    """
+    inside = [_light(a, m.light) for a, m in zip(apertures, measured, strict=True)]
+    around = [_light(a, m.annulus_light) for a, m in zip(apertures, measured, strict=True)]
+    total = np.sum([light.sum(axis=0) for light in inside], axis=0)
+    counts = np.sum([m.counts for m in measured], axis=0)
+    own = np.sum([light.diagonal() for light in inside], axis=0)
+    rate = np.divide(counts + 1.0, own, out=np.zeros(len(own)), where=own > 0)
+    for _ in range(_CLIMB):
+        gain = np.zeros(len(rate))
+        for m, light, ring in zip(measured, inside, around, strict=True):
+            level = np.maximum(m.annulus_counts - ring @ rate, 0) * m.area / m.annulus_area
+            expected = light @ rate + level
+            seen = expected > 0
+            gain += light.T @ np.divide(m.counts, expected, out=np.zeros(len(rate)), where=seen)
+        rate = rate * np.divide(gain, total, out=np.zeros(len(rate)), where=total > 0)
+    return np.asarray(rate)
 
 
-def _between(apertures: Apertures, light: Sequence[np.ndarray], rate: np.ndarray) -> csr_array:
-    """Return the counts of each source in the aperture of each other one."""
-    n = len(rate)
-    rows = np.repeat(np.arange(n), [len(o) - 1 for o in apertures.neighbours])
-    columns = np.concatenate([o[1:] for o in apertures.neighbours] or [np.empty(0, int)])
-    values = np.concatenate([one[1:] for one in light] or [np.empty(0)]) * rate[columns]
-    return csr_array((values, (rows, columns)), shape=(n, n))
+def _light(apertures: Apertures, light: Sequence[np.ndarray]) -> csr_array:
+    """Return the counts of each source (columns) in the region of each (rows) for a rate of 1."""
+    n = len(apertures.x)
+    rows = np.repeat(np.arange(n), [len(o) for o in apertures.neighbours])
+    columns = np.concatenate([*apertures.neighbours, np.empty(0, int)]).astype(int)
+    return csr_array((np.concatenate([*light, np.empty(0)]), (rows, columns)), shape=(n, n))
 
 
 def _overlaps(apertures: Apertures) -> csr_array:
@@ -250,7 +265,7 @@ class _Known:
     def __init__(
         self, apertures: Sequence[Apertures], measured: Sequence[BandCounts], groups: np.ndarray
     ) -> None:
-        rate = _estimates(measured)
+        rate = _estimates(apertures, measured)
         self.inside, self.around = np.zeros((2, len(measured), len(groups)))
         for k, (a, m) in enumerate(zip(apertures, measured, strict=True)):
             for i, others in enumerate(a.neighbours):
