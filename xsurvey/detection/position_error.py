@@ -82,7 +82,7 @@ def _profile(
     for view, raised in views:
         plane = scene.planes[view.plane]
         shape = scene.shape(source, view)
-        where = scene.patch(source, view, shape)
+        where = scene.fit_patch(source, view, shape)
         rows, columns = (np.arange(s.start, s.stop) for s in where)
         x, y = view.at(source.offset)
         if not len(rows) or not len(columns):

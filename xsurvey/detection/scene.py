@@ -17,7 +17,8 @@ from xsurvey.psf import GaussianMixture, PointSpreadFunction
 LEAST_BACKGROUND = 1e-9
 _LEAST_REACH = 0.9
 _WING_COUNTS = 1.5
-_LARGEST_REACH = 100
+_LARGEST_REACH, _LARGEST_FIT = 100, 60  # pixels
+_EXTENDED_FIT = 0.85  # of a beta model's counts: seven core radii
 _OFF_AXIS_STEP = 0.05  # arcmin
 _HALF = 0.5
 _ARCSEC = 1 / 3600
@@ -225,6 +226,17 @@ class Scene:
         reach = self._reach(shape, float(source.counts[plane.band]), fraction)
         x, y = view.at(source.offset)
         return _window((float(x), float(y)), reach, plane.counts.shape)
+
+    def fit_patch(
+        self, source: SceneSource, view: View, shape: PixelShape
+    ) -> tuple[slice, slice]:
+        """Return the pixels that a source is fitted in: of wide wings only the inner part."""
+        plane = self.planes[view.plane]
+        reach = self._reach(shape, float(source.counts[plane.band]))
+        if source.core > 0:
+            reach = min(reach, self._reach(shape, 1.0, _EXTENDED_FIT))
+        x, y = view.at(source.offset)
+        return _window((float(x), float(y)), min(reach, _LARGEST_FIT), plane.counts.shape)
 
     @staticmethod
     def _reach(shape: PixelShape, counts: float, fraction: float | None = None) -> int:
