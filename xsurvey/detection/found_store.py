@@ -1,41 +1,78 @@
-"""Found sources on disk: their positions as JSON, their background maps as images."""
+"""Found sources on disk: columns as arrays, background maps as images, by observation."""
+
+from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
 
-from xsurvey.detection.detect import FoundSources
-from xsurvey.detection.position import FittedPosition
-from xsurvey.detection.search import DetectedSource
+from xsurvey.detection.fitted import FittedSources, FoundSources
+from xsurvey.errors import InputError
 from xsurvey.imaging.sky_image import read_sky_image
 from xsurvey.io.fits_file import read_image
 from xsurvey.io.fits_writer import write_hdus
 
+_COLUMNS = "sources.npz"
+_INDEX = "found.json"
+
 
 def write_found(folder: Path, found: FoundSources) -> None:
-    """Write ``sources.json``, ``background_BAND.fits`` and ``mask.fits``."""
+    """Write ``sources.npz``, ``found.json``, and of each observation ``N/`` with its maps.
+
+    Parameters
+    ----------
+    folder : path
+        Made where it is not there.
+    found : FoundSources
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for label, image in found.backgrounds.items():
-        image.write(folder / f"background_{label}.fits")
-    write_hdus(folder / "mask.fits", [fits.PrimaryHDU(found.mask.astype(np.uint8))])
-    content = {
-        "bands": list(found.backgrounds), "sources": [asdict(source) for source in found.sources],
-    }  # fmt: skip
-    (folder / "sources.json").write_text(json.dumps(content))
+    columns = {f.name: getattr(found.sources, f.name) for f in fields(found.sources)}
+    columns["bands"] = np.array(found.sources.bands, dtype=str)
+    columns["best_band"] = np.asarray(found.sources.best_band, dtype=str)
+    columns["classification"] = np.asarray(found.classification, dtype=str)
+    with (folder / _COLUMNS).open("wb") as file:
+        np.savez(file, **columns)
+    index = []
+    for number, (name, maps) in enumerate(found.backgrounds.items()):
+        # names are the user's: they are no names of folders
+        part = folder / str(number)
+        part.mkdir(exist_ok=True)
+        for label, image in maps.items():
+            image.write(part / f"background_{label}.fits")
+        mask = found.masks[name].astype(np.uint8)
+        write_hdus(part / "mask.fits", [fits.PrimaryHDU(mask)])
+        index.append({"observation": name, "folder": str(number), "bands": list(maps)})
+    (folder / _INDEX).write_text(json.dumps(index))
 
 
 def read_found(folder: Path) -> FoundSources:
-    """Read what `write_found` wrote."""
-    content = json.loads((folder / "sources.json").read_text())
-    sources = [
-        DetectedSource(**{**entry, "position": FittedPosition(**entry["position"])})
-        for entry in content["sources"]
-    ]
+    """Read what `write_found` wrote.
+
+    Raises
+    ------
+    InputError
+        A file is missing or is not what was written.
+    """
+    try:
+        index = json.loads((folder / _INDEX).read_text())
+        with np.load(folder / _COLUMNS, allow_pickle=False) as stored:
+            columns = dict(stored)
+        classification = columns.pop("classification")
+        bands = tuple(str(b) for b in columns.pop("bands"))
+        sources = FittedSources(bands, **columns)
+        places = [
+            (str(e["observation"]), folder / str(e["folder"]), list(e["bands"])) for e in index
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            folder, f"holds no found sources ({error})", "run the detection"
+        ) from error
     backgrounds = {
-        label: read_sky_image(folder / f"background_{label}.fits") for label in content["bands"]
+        name: {label: read_sky_image(part / f"background_{label}.fits") for label in labels}
+        for name, part, labels in places
     }
-    mask, _ = read_image(folder / "mask.fits")
-    return FoundSources(sources, backgrounds, mask > 0)
+    masks = {name: read_image(part / "mask.fits")[0] > 0 for name, part, _ in places}
+    return FoundSources(sources, classification, backgrounds, masks)

@@ -64,11 +64,11 @@ def make_blocks(scene: Scene, sources: Sequence[SceneSource]) -> list[Block]:
     blocks = []
     for index, inside in members.items():
         plane = scene.planes[index]
-        where = tuple(
+        rows, columns = (
             slice(min(w[a].start for _, _, w in inside), max(w[a].stop for _, _, w in inside))
             for a in (0, 1)
         )
-        assert len(where) == 2
+        where = (rows, columns)
         raised = np.ones(tuple(s.stop - s.start for s in where))
         for k, v, patch in inside:
             here = _inside(patch, where)
@@ -76,8 +76,8 @@ def make_blocks(scene: Scene, sources: Sequence[SceneSource]) -> list[Block]:
         fixed = plane.background[where] + np.maximum(plane.model[where], 0)
         exposure = plane.exposure[where]
         blocks.append(Block(
-            index, plane.band, where, plane.counts[where], np.where(exposure > 0, fixed * raised, 1.0),
-            exposure, [1.0], inside,
+            index, plane.band, where, plane.counts[where],
+            np.where(exposure > 0, fixed * raised, 1.0), exposure, [1.0], inside,
         ))  # fmt: skip
     return blocks
 

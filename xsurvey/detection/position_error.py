@@ -98,7 +98,11 @@ def _profile(
         fixed.append((scene.expected(view, where) * raised)[seen])
     if not units:
         return np.zeros(len(shifts))
-    unit, counts, level = np.concatenate(units, axis=1), np.concatenate(observed), np.concatenate(fixed)
+    unit, counts, level = (
+        np.concatenate(units, axis=1),
+        np.concatenate(observed),
+        np.concatenate(fixed),
+    )
     # only pixels with photons need the model; the rest counts by its sum
     lit = counts > 0
     sums, unit, counts, level = unit.sum(axis=1), unit[:, lit], counts[lit], level[lit]

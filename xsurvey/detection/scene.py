@@ -100,6 +100,10 @@ class SceneSource:
         Width of the candidate, arcsec.
     width : float
         Half-energy radius of the PSF (the sharpest view), arcsec.
+    approximate : bool
+        Whether that PSF is only approximate.
+    pixel_size : float
+        Of that view, arcsec.
     raised : ndarray, shape (v,)
         By view: how much brighter its surroundings are than all models say, at least 1.
     likelihood : ndarray, shape (b,)
@@ -122,6 +126,7 @@ class SceneSource:
     scale: float
     width: float
     approximate: bool
+    pixel_size: float
     offset: np.ndarray = field(default_factory=lambda: np.zeros(2))
     core: float = 0.0
     raised: np.ndarray = field(default_factory=lambda: np.ones(0))
@@ -162,9 +167,7 @@ class Scene:
             ))  # fmt: skip
         self.sources: list[SceneSource] = []
 
-    def make_sources(
-        self, ra: np.ndarray, dec: np.ndarray, scale: np.ndarray
-    ) -> list[SceneSource]:
+    def make_sources(self, ra: np.ndarray, dec: np.ndarray, scale: np.ndarray) -> list[SceneSource]:
         """Return sources without counts at places that any plane sees; they are not yet added.
 
         Parameters
@@ -203,11 +206,13 @@ class Scene:
             seconds = np.zeros(len(self.bands))
             for view in seen:
                 seconds[self.planes[view.plane].band] += view.exposure
-            widths = [(_half_energy(v.psf), self.planes[v.plane].psf.approximate) for v in seen]
-            width, approximate = min(widths)
+            width, approximate, size = min(
+                (_half_energy(v.psf), p.psf.approximate, p.grid.pixel_size)
+                for v, p in ((v, self.planes[v.plane]) for v in seen)
+            )
             made.append(SceneSource(
                 float(ra[i]), float(dec[i]), seen, seconds, np.zeros(len(self.bands)),
-                float(scale[i]), width, approximate, raised=np.ones(len(seen)),
+                float(scale[i]), width, approximate, size, raised=np.ones(len(seen)),
             ))  # fmt: skip
         return made
 
@@ -227,9 +232,7 @@ class Scene:
         x, y = view.at(source.offset)
         return _window((float(x), float(y)), reach, plane.counts.shape)
 
-    def fit_patch(
-        self, source: SceneSource, view: View, shape: PixelShape
-    ) -> tuple[slice, slice]:
+    def fit_patch(self, source: SceneSource, view: View, shape: PixelShape) -> tuple[slice, slice]:
         """Return the pixels that a source is fitted in: of wide wings only the inner part."""
         plane = self.planes[view.plane]
         reach = self._reach(shape, float(source.counts[plane.band]))
@@ -295,9 +298,7 @@ class Scene:
         return np.asarray(plane.background[where] + np.maximum(plane.model[where], 0))
 
 
-def _window(
-    place: tuple[float, float], reach: int, shape: tuple[int, ...]
-) -> tuple[slice, slice]:
+def _window(place: tuple[float, float], reach: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
     x, y = (round(v) for v in place)
     return (
         slice(min(max(y - reach, 0), shape[0]), min(max(y + reach + 1, 0), shape[0])),
