@@ -96,8 +96,8 @@ def test_given_responses_are_used(events: EventList) -> None:
     double = replace(arf, effective_area=2 * arf.effective_area)
     half = factors_of_field(field, parameters, GivenResponses(arf=double))
     assert half.factors["s"] == pytest.approx(found.factors["s"] / 2)
-    here = factors_of_field(field, parameters,
-                            GivenResponses(arf=arf, includes=frozenset({"vignetting"})))  # fmt: skip
+    of_place = GivenResponses(arf=arf, includes=frozenset({"vignetting"}))
+    here = factors_of_field(field, parameters, of_place)
     assert any("vignetting" in note for note in here.notes)
 
 
