@@ -76,10 +76,9 @@ def plan_sources(config: Config) -> Plan:
             flux_versions(stack),
         )  # fmt: skip
         measured.append(photometry.output("measured.json"))
-        varying.append(
-            variability_task(config, stack, images, measured[-1]).output("variability.json")
-        )
-        files += products_task(stack.name, inputs, sections, detect, photometry)
+        variability = variability_task(config, stack, images, measured[-1])
+        varying.append(variability.output("variability.json"))
+        files += products_task(stack.name, inputs, sections, detect, photometry, variability)
         maps += maps_task(stack.name, inputs, sections, detect)
         own = _with_own_regions(config, stack)
         if sections_of(own)[0].wanted:

@@ -20,6 +20,7 @@ from xsurvey.imaging.field import Field, band_label
 from xsurvey.imaging.field_store import read_field
 from xsurvey.imaging.sky_image import SkyImage
 from xsurvey.imaging.stack_parameters import StackGeometry
+from xsurvey.pipelines.spectra.places import folder_name
 from xsurvey.pipelines.stack_reading import (
     OBSERVATION,
     READING,
@@ -136,7 +137,7 @@ def run_variability(context: TaskContext) -> dict[str, Any]:
 
 def light_curve_name(number: int, observation: str) -> str:
     """Return the file name of a light curve in the folder ``light_curves`` of the stage."""
-    return f"{number:04d}_{observation}.fits"
+    return f"{number:04d}_{folder_name(observation)}.fits"
 
 
 def stack_observations(context: TaskContext) -> Iterator[tuple[str, EventList, Field]]:

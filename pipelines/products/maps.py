@@ -9,21 +9,21 @@ from typing import Any
 
 import numpy as np
 
-from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
+from xsurvey.detection.parameters import DetectionParameters
 from xsurvey.detection.sensitivity import sensitivity_map, sky_coverage
 from xsurvey.errors import plain_ascii
+from xsurvey.imaging.coverage import exposed_area, joined_area, write_coverage
 from xsurvey.imaging.cutout import PixelBox
 from xsurvey.imaging.sky_image import SkyImage
 from xsurvey.imaging.stack import Stack
 from xsurvey.imaging.stack_images import fields_with_band, stack_counts, stack_exposure, to_stack
-from xsurvey.pipelines.products.coverage import covered_cells, merged_cells, write_moc
 from xsurvey.pipelines.products.entries import (
     ProductEntry,
     observation_facts,
     sky_box,
     wavelengths,
 )
-from xsurvey.pipelines.spectra.products import folder_name
+from xsurvey.pipelines.spectra.places import folder_name
 
 COUNTS_MAP, EXPOSURE_MAP, BACKGROUND_MAP = "counts map", "exposure map", "background map"
 SENSITIVITY_MAP, COVERAGE = "sensitivity map", "coverage"
@@ -33,9 +33,8 @@ Backgrounds = Mapping[str, Mapping[str, SkyImage]]
 
 
 def stack_maps(
-    stack: Stack, backgrounds: Backgrounds, detection: DetectionParameters,
-    photometry: PhotometryParameters,
-) -> Iterator[tuple[str, str, SkyImage]]:  # fmt: skip
+    stack: Stack, backgrounds: Backgrounds, detection: DetectionParameters
+) -> Iterator[tuple[str, str, SkyImage]]:
     """Yield kind, band and image of the maps of each searched band, on the grid of the stack.
 
     Parameters
@@ -44,7 +43,7 @@ def stack_maps(
     backgrounds : mapping of str to mapping of str to SkyImage
         By observation and searched band.
     detection : DetectionParameters
-    photometry : PhotometryParameters
+        For thresholds and the PSF.
     """
     for label in searched_bands(backgrounds):
         counts, exposure = stack_counts(stack, label), stack_exposure(stack, label)
@@ -135,7 +134,7 @@ def write_maps(
     """
     facts = _stack_facts(stack)
     entries, curves = [], {}
-    covered: tuple[int, np.ndarray] | None = None
+    covered = []
     for kind, label, image in maps:
         word = kind.removesuffix(" map").replace(" ", "_")
         path = folder / f"{folder_name(stack.name)}_{word}_{label}.fits"
@@ -148,11 +147,10 @@ def write_maps(
         if kind == SENSITIVITY_MAP:
             curves[label] = sensitivity_curve(image)
         if kind == EXPOSURE_MAP:
-            order, cells = covered_cells(image)
-            covered = order, np.union1d(cells, covered[1] if covered else cells)
-    if covered is not None:
+            covered.append(exposed_area(image))
+    if covered:
         path = folder / f"{folder_name(stack.name)}_moc.fits"
-        write_moc(path, covered[0], merged_cells(*covered))
+        write_coverage(joined_area(covered), path)
         sky = {**facts, "s_xel1": -1, "s_xel2": -1}
         entries.append(ProductEntry(0, COVERAGE, path.name, path.stat().st_size, **sky))
     return entries, curves

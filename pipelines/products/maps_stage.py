@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from xsurvey.detection.found_store import read_found
-from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
+from xsurvey.detection.parameters import DetectionParameters
 from xsurvey.engine import Stage, TaskContext
 from xsurvey.pipelines.products.maps import centre, stack_maps, write_maps
 from xsurvey.pipelines.products.stage import INDEX
@@ -21,10 +21,7 @@ def run_maps(context: TaskContext) -> dict[str, Any]:
     index: dict[str, Any] = {"target": context.target, "entries": []}
     if stack.fields:  # else a corner of a survey that no observation exposed
         backgrounds = read_found(context.path("found")).backgrounds
-        maps = stack_maps(
-            stack, backgrounds, context.section(DetectionParameters),
-            context.section(PhotometryParameters),
-        )  # fmt: skip
+        maps = stack_maps(stack, backgrounds, context.section(DetectionParameters))
         entries, curves = write_maps(folder, stack, maps)
         index |= {"entries": [e.as_json() for e in entries], "centre": centre(stack)}
         index["curves"] = curves
@@ -34,14 +31,12 @@ def run_maps(context: TaskContext) -> dict[str, Any]:
 
 MAPS = Stage(
     "maps", "1", run_maps, outputs=("maps", INDEX), inputs=(*STACK_INPUTS, "found"),
-    parameters={
-        **STACK_SECTIONS, "detection": DetectionParameters, "photometry": PhotometryParameters,
-    },
+    parameters={**STACK_SECTIONS, "detection": DetectionParameters},
     helpers=(
         *READING, "xsurvey.detection.aperture", "xsurvey.detection.matched_filter",
         "xsurvey.detection.poisson_tail", "xsurvey.detection.profiles",
         "xsurvey.detection.sensitivity", "xsurvey.imaging.stack_images",
-        "xsurvey.pipelines.products.coverage", "xsurvey.pipelines.products.entries",
+        "xsurvey.imaging.coverage", "xsurvey.pipelines.products.entries",
         "xsurvey.pipelines.products.maps", "xsurvey.psf",
     ),
     needs_all=False,

@@ -10,7 +10,7 @@ import numpy as np
 
 from xsurvey.pipelines.products.parameters import ProductParameters
 from xsurvey.pipelines.source_tables import source_id
-from xsurvey.pipelines.spectra.products import folder_name
+from xsurvey.pipelines.spectra.places import folder_name
 
 FOLDER = "products"
 _IN_A_FOLDER = 100

@@ -10,11 +10,12 @@ from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.products.maps_stage import MAPS
 from xsurvey.pipelines.products.parameters import ProductParameters
 from xsurvey.pipelines.products.stage import PRODUCTS
+from xsurvey.pipelines.variability import LIGHT_CURVES
 
 
 def products_task(
     stack: str, inputs: Mapping[str, Any], sections: Mapping[str, StepParameters], detect: Task,
-    photometry: Task,
+    photometry: Task, variability: Task | None = None,
 ) -> list[Task]:  # fmt: skip
     """Plan the files of the sources of a stack; no task where none are asked for.
 
@@ -25,8 +26,8 @@ def products_task(
     inputs, sections
         `xsurvey.pipelines.stack_reading.stack_inputs` and `stack_sections`, the latter of a config
         with the section ``products``.
-    detect, photometry : Task
-        Of the stack.
+    detect, photometry, variability : Task
+        Of the stack; the last one makes the light curves.
     """
     wanted = sections["products"]
     assert isinstance(wanted, ProductParameters)
@@ -38,6 +39,8 @@ def products_task(
         "found": detect.output("found"), "measured": photometry.output("measured.json"),
         "posteriors": photometry.output("posteriors.fits"),
     }  # fmt: skip
+    if variability is not None:
+        made["light_curves"] = variability.output(LIGHT_CURVES)
     return [Task(PRODUCTS, stack, {**inputs, **made}, own)]
 
 

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from astropy.table import Table
+from mocpy import MOC
 
 from xsurvey.catalogs.products import PRODUCTS_NAME
 from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.products import read_products, record_products
+from xsurvey.imaging.coverage import joined_area, write_coverage
 from xsurvey.io.atomic import atomic_output, remove_leftovers
-from xsurvey.pipelines.products.coverage import joined_mocs, write_moc
 from xsurvey.pipelines.products.entries import SPECTRUM, ProductEntry
 from xsurvey.pipelines.products.maps import COVERAGE
 from xsurvey.pipelines.products.obscore import SourceOfFiles, obscore_row, write_product_list
@@ -26,7 +27,7 @@ from xsurvey.pipelines.products.stage import INDEX
 from xsurvey.pipelines.source_tables import source_id
 from xsurvey.pipelines.spectra.fits_stage import FITS
 from xsurvey.pipelines.spectra.products import FOLDER as SPECTRA_FOLDER
-from xsurvey.pipelines.spectra.products import folder_name
+from xsurvey.pipelines.spectra.places import folder_name
 
 MAPS_FOLDER = "maps"
 COVERAGE_NAME = "coverage_moc.fits"
@@ -133,7 +134,8 @@ def write_lists(folder: Path, config: Config, plan: Plan, result: RunResult) -> 
         for one in _folders(plan, result) for entry in one.entries if entry["kind"] == COVERAGE
     ]  # fmt: skip
     if mocs:
-        write_moc(folder / COVERAGE_NAME, *joined_mocs(mocs))
+        joined = joined_area([MOC.from_fits(path) for path in mocs])
+        write_coverage(joined, folder / COVERAGE_NAME)
 
 
 def list_keys(plan: Plan, result: RunResult) -> list[str]:
@@ -227,7 +229,7 @@ def _spectra_rows(
             source = sources.get(source_id(task.target, line.get("number") or 0))
             if source is None:
                 continue
-            inside = f"{SPECTRA_FOLDER}/{folder_name(task.target)}/{line['name']}"
+            inside = f"{SPECTRA_FOLDER}/{folder_name(task.target)}/{line['folder']}"
             for file in sorted((config.output / inside).rglob("*")):
                 if file.is_file():
                     kind = _SPECTRAL_KINDS.get(file.suffix, "")

@@ -26,7 +26,7 @@ def run_products(context: TaskContext) -> dict[str, Any]:
     products = StackProducts(
         folder, stack, backgrounds, measured, read_posteriors(context.path("posteriors")),
         context.section(ProductParameters), context.section(PhotometryParameters),
-        context.section(DetectionParameters),
+        context.section(DetectionParameters), context.optional_path("light_curves"),
     )  # fmt: skip
     entries = products.write()
     left_out = len(measured["rows"]) - len(products.chosen)
@@ -37,7 +37,7 @@ def run_products(context: TaskContext) -> dict[str, Any]:
 
 PRODUCTS = Stage(
     "products", "1", run_products, outputs=("products", INDEX),
-    inputs=(*STACK_INPUTS, "found", "measured", "posteriors"),
+    inputs=(*STACK_INPUTS, "found", "measured", "posteriors"), optional_inputs=("light_curves",),
     parameters={
         **STACK_SECTIONS, "detection": DetectionParameters, "photometry": PhotometryParameters,
         "products": ProductParameters,

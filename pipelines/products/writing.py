@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from xsurvey.pipelines.products.entries import (
     EVENTS,
     FLUX,
     IMAGE,
+    LIGHT_CURVE,
     PSF,
     REGION,
     ProductEntry,
@@ -37,7 +39,8 @@ from xsurvey.pipelines.products.places import chosen_sources, file_stem, source_
 from xsurvey.pipelines.products.posteriors import posteriors_of
 from xsurvey.pipelines.products.region_files import source_region_text
 from xsurvey.pipelines.source_tables import source_id
-from xsurvey.pipelines.spectra.products import folder_name
+from xsurvey.pipelines.spectra.places import folder_name
+from xsurvey.pipelines.variability import light_curve_name
 from xsurvey.psf import PointSpreadFunction
 
 Backgrounds = Mapping[str, Mapping[str, SkyImage]]
@@ -74,12 +77,15 @@ class StackProducts:
         For the annuli.
     detection : DetectionParameters
         For the PSF.
+    light_curves : path, optional
+        Folder that the stage ``variability`` made.
     """
 
     def __init__(
         self, folder: Path, stack: Stack, backgrounds: Backgrounds, measured: Mapping[str, Any],
         posteriors: StoredPosteriors, parameters: ProductParameters,
         photometry: PhotometryParameters, detection: DetectionParameters,
+        light_curves: Path | None = None,
     ) -> None:  # fmt: skip
         self.folder = folder
         self.stack = stack
@@ -89,6 +95,7 @@ class StackProducts:
         self.parameters = parameters
         self.photometry = photometry
         self.detection = detection
+        self.light_curves = light_curves
         self.chosen = chosen_sources(measured, parameters)
         self.of_observation = observation_rows(measured)
 
@@ -148,6 +155,21 @@ class StackProducts:
                     self._header(place.number, name),
                 )  # fmt: skip
                 entries.append(start[place.number].of(PSF, *self._entry_path(path)))
+        return entries + self._light_curves(name, start)
+
+    def _light_curves(
+        self, name: str, start: Mapping[int, ProductEntry]
+    ) -> list[ProductEntry]:
+        """Copy the light curves of the sources that have one in an observation."""
+        entries = []
+        for number, entry in start.items():
+            made = self.light_curves and self.light_curves / light_curve_name(number, name)
+            if made and made.is_file():
+                path = self._start(name, number, "_lc.fits")
+                shutil.copyfile(made, path)
+                entries.append(
+                    entry.of(LIGHT_CURVE, *self._entry_path(path), s_xel1=-1, s_xel2=-1)
+                )
         return entries
 
     def _start(self, observation: str, number: int, ending: str) -> Path:

@@ -77,7 +77,7 @@ def folder_name(target: str) -> str:
     >>> folder_name("acis_754"), folder_name("../a b")
     ('acis_754', 'a_b-2a8ed1')
     """
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", target).strip("._-")
+    plain = re.sub(r"[^A-Za-z0-9._+-]+", "_", target).strip("._-")
     if plain == target and len(plain) <= 100:
         return plain
     return f"{plain[:80] or 'target'}-{hashlib.sha256(target.encode()).hexdigest()[:6]}"

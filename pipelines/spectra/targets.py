@@ -10,7 +10,7 @@ from typing import Any
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from regions import CircleAnnulusPixelRegion, CircleSkyRegion
+from regions import CircleAnnulusPixelRegion, CirclePixelRegion, CircleSkyRegion, PixCoord
 
 from xsurvey.apertures.aperture import ApertureParameters, circular_aperture
 from xsurvey.detection.parameters import PhotometryParameters
@@ -59,16 +59,20 @@ def rows_of(measured: Mapping[str, Any], observation: str) -> dict[int, Mapping[
     measured : mapping
         As the stage ``photometry`` writes it: ``rows`` of the sources, and where there are
         several observations ``observations`` with rows of what each of them sees, in which
-        ``number`` and ``observation`` say of what. What such a row has goes before the source's.
+        ``number`` and ``observation`` say of what. What such a row has goes before the source's,
+        but that it is extended is of the source.
     observation : str
     """
     masters = dict(enumerate(measured["rows"], start=1))
     if "observations" not in measured:
         return masters
-    return {
-        int(row["number"]): {**masters[int(row["number"])], **row}
-        for row in measured["observations"] if row["observation"] == observation
-    }  # fmt: skip
+    rows: dict[int, Mapping[str, Any]] = {}
+    for row in measured["observations"]:
+        if row["observation"] == observation:
+            master = masters[int(row["number"])]
+            flag = int(row["flag"]) | (int(master["flag"]) & SourceFlag.EXTENDED)
+            rows[int(row["number"])] = {**master, **row, "flag": flag}
+    return rows
 
 
 def spectrum_targets(
@@ -146,18 +150,21 @@ class SpectrumApertures:
         source, background = aperture.source, aperture.background
         assert source is not None
         assert background is not None
+        scale = own_scale = float(source.include[0].radius) / shape.radius
         if elsewhere is not None and shape.background_outer is not None:
             background = _circle_set(
                 self.events, [(elsewhere, shape.background_outer)], "background circle"
             )
-        source, background = self._without_points(source), self._without_points(background)
+            scale = float(background.include[0].radius) / shape.background_outer
+        background = self._without_points(background, scale)
+        source = self._without_points(source, own_scale)
         return source.without(self._inner(shape)), background
 
-    def _without_points(self, region: RegionSet) -> RegionSet:
+    def _without_points(self, region: RegionSet, scale: float) -> RegionSet:
         if not self.spectra.exclude_sources:
             return region
         points = [not row["flag"] & SourceFlag.EXTENDED for row in self.rows.values()]
-        return region.without(self._circles(points, self.spectra.exclude_radius, region))
+        return region.without(self._circles(points, self.spectra.exclude_radius, region, scale))
 
     def _inner(self, shape: SpectralRegion) -> RegionSet | None:
         if shape.inner_radius is None:
@@ -176,27 +183,37 @@ class SpectrumApertures:
         assert aperture.background is not None
         others = [number != target.number for number in self.rows]
         # as wide as photometry cuts them out of its annuli
-        mask = self._circles(others, self.photometry.annulus_inner, aperture.background)
+        scale = float(aperture.source.include[0].radius) / radius
+        mask = self._circles(others, self.photometry.annulus_inner, aperture.background, scale)
         return aperture.source, aperture.background.without(mask)
 
-    def _circles(self, wanted: Sequence[bool], radii: float, around: RegionSet) -> RegionSet | None:
-        """Return circles about sources, of those that may reach into a circle or an annulus."""
+    def _circles(
+        self, wanted: Sequence[bool], radii: float, around: RegionSet, scale: float
+    ) -> RegionSet | None:
+        """Return circles about sources, of those that may reach into a circle or an annulus.
+
+        Parameters
+        ----------
+        wanted : sequence of bool
+            Which sources.
+        radii : float
+            Of the circles, in radii of the sources' apertures.
+        around : RegionSet
+            The circle or annulus.
+        scale : float
+            Sky pixels an arcsec there.
+        """
         if not self.rows:
             return None
         shape = around.include[0]
         annulus = isinstance(shape, CircleAnnulusPixelRegion)
-        outer = shape.outer_radius if annulus else shape.radius
+        reach = float(shape.outer_radius if annulus else shape.radius)
         x, y, psf_radius = self._pixels
-        radius = radii * psf_radius
+        radius = radii * psf_radius * scale
         distance = np.hypot(x - shape.center.x, y - shape.center.y)
-        # scales of the sky's projection differ over a field by far less than a tenth
-        near = distance < 1.1 * (outer + radius / self.events.pixel_size)
-        rows = list(self.rows.values())
-        circles = [
-            (SkyPosition(rows[i]["ra"], rows[i]["dec"]), float(radius[i]))
-            for i in np.flatnonzero(near & np.array(wanted))
-        ]
-        return _circle_set(self.events, circles) if circles else None
+        near = np.flatnonzero((distance < 1.1 * (reach + radius)) & np.array(wanted))
+        circles = [CirclePixelRegion(PixCoord(x[i], y[i]), radius[i]) for i in near]
+        return RegionSet(tuple(circles), (), "sources") if circles else None
 
     @cached_property
     def _pixels(self) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Spectra of a stack of observations: extracted from each, fitted together."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -39,9 +40,16 @@ SECTIONS: dict[str, Any] = {
         "regions": {"blob": {"position": f"{BRIGHT[0]},{BRIGHT[1]}", "radius": "20arcsec",
                              "background_inner": "40arcsec", "background_outer": "90arcsec"}},
     },
-    "spectral_fits": {"model": "powerlaw", "alternatives": ["bbody"], "goodness_trials": 10,
+    "spectral_fits": {"model": "powerlaw", "alternatives": ["bbody"], "goodness_trials": 4,
                       "energy": "0.5-7", "mcmc_counts": 500},
 }  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def no_pictures(stack: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draw the spectra of the first run only: pictures take longer than fits."""
+    monkeypatch.setattr("xsurvey.pipelines.spectra.fits_stage.fit_figure", lambda *_: None)
+    monkeypatch.setattr("xsurvey.pipelines.spectra.fits_stage.png_bytes", lambda _: b"")
 
 
 def source_row(place: tuple[float, float], **more: Any) -> dict[str, Any]:
@@ -138,6 +146,19 @@ def stack(tmp_path_factory: pytest.TempPathFactory, files: dict[str, Path]) -> d
     task = planned(config_of(folder, files), files)
     folders = extracted(task, folder, MEASURED)
     return {**folders, "fits": fitted(task, list(folders.values()), folder / "fitted")}
+
+
+def bright_alone(stack: dict[str, Path], folder: Path) -> list[Path]:
+    """Return copies of the extractions that hold the first source only."""
+    made = []
+    for name in NAMES:
+        index = json.loads((stack[name] / "index.json").read_text())
+        (entry,) = (e for e in index["spectra"] if e["name"] == "source_0001")
+        copy = folder / name
+        shutil.copytree(stack[name] / entry["folder"], copy / entry["folder"])
+        (copy / "index.json").write_text(json.dumps({**index, "spectra": [entry]}))
+        made.append(copy)
+    return made
 
 
 def entries(fits_folder: Path) -> dict[str, dict[str, Any]]:
@@ -269,7 +290,7 @@ def test_the_alternative_wins_where_it_is_better(
         "energy": "0.5-7", "mcmc_counts": None, "freeze": ["tbabs.nH=1"],
     })  # fmt: skip
     task = planned(config, files)
-    found = fitted(task, [stack[name] for name in NAMES], tmp_path / "fitted")
+    found = fitted(task, bright_alone(stack, tmp_path), tmp_path / "fitted")
     entry, fit = entries(found)["source_0001"], fit_of(found, "source_0001")
     assert entry["model"] == "powerlaw"
     assert {o["model"]["expression"] for o in fit["alternatives"]} == {"bbody", "tbabs*bbody"}
@@ -281,34 +302,20 @@ def test_the_alternative_wins_where_it_is_better(
 
 
 def test_a_chain_that_has_not_converged_leaves_the_profile(
-    stack: dict[str, Path], files: dict[str, Path], tmp_path: Path
+    stack: dict[str, Path], files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fitting = {**SECTIONS["spectral_fits"], "mcmc_steps": 300, "alternatives": []}
-    config = config_of(tmp_path, files, spectral_fits=fitting)
-    task = planned(config, files)
-    sections = dict(task.parameters)
-    own = sections["spectral_fits"]
-    assert isinstance(own, SpectralFitParameters)
+    fitting = {**SECTIONS["spectral_fits"], "goodness_trials": 0, "alternatives": []}
+    task = planned(config_of(tmp_path, files, spectral_fits=fitting), files)
     # fewer steps than the configuration allows
-    sections["spectral_fits"] = own.model_copy(update={"mcmc_steps": 300})
-    place = tmp_path / "fitted"
-    place.mkdir()
-    with pytest.MonkeyPatch().context() as patch:
-        patch.setattr(
-            "xsurvey.pipelines.spectra.fits_stage.sampling_for",
-            _short,
-        )
-        run_spectral_fits(TaskContext(
-            "field", {"spectra": [stack[name] for name in NAMES]}, sections, place, 1
-        ))  # fmt: skip
-    fit = fit_of(place / "fits", "source_0001")
+    monkeypatch.setattr("xsurvey.pipelines.spectra.fits_stage.sampling_for", _short)
+    found = fitted(task, bright_alone(stack, tmp_path), tmp_path / "fitted")
+    fit = fit_of(found, "source_0001")
     assert fit["method"] == "profile"
     assert not fit["diagnostics"]["converged"]
     assert any("not converged" in note for note in fit["notes"])
     assert "profile" not in fit
-    command = fit_of(stack["fits"], "source_0001")
-    assert fit["parameters"] == command["profile"]["parameters"]
-    assert list((place / "fits").rglob("source_0001/chain.h5"))
+    assert fit["parameters"] == fit_of(stack["fits"], "source_0001")["profile"]["parameters"]
+    assert list(found.rglob("source_0001/chain.h5"))
 
 
 def _short(fitting: SpectralFitParameters) -> Any:
@@ -324,7 +331,7 @@ def test_a_failed_observation_is_told(
     fitting = {**SECTIONS["spectral_fits"], "mcmc_counts": None, "goodness_trials": 0}
     task = planned(config_of(tmp_path, files, spectral_fits=fitting), files)
     missing = {"field/late": "spectra: no response"}
-    found = fitted(task, [stack["early"]], tmp_path / "fitted", **missing)
+    found = fitted(task, bright_alone(stack, tmp_path)[:1], tmp_path / "fitted", **missing)
     entry = entries(found)["source_0001"]
     assert "field/late is left out: spectra: no response" in entry["notes"]
     assert len(entry["fit"]["data"]) == 1
@@ -392,7 +399,7 @@ def test_an_observation_whose_channels_are_of_no_use_is_left_out(
     monkeypatch.setattr(fits_stage, "datasets_of", refused)
     fitting = {**SECTIONS["spectral_fits"], "mcmc_counts": None, "goodness_trials": 0}
     task = planned(config_of(tmp_path, files, spectral_fits=fitting), files)
-    found = fitted(task, [stack[name] for name in NAMES], tmp_path / "fitted")
+    found = fitted(task, bright_alone(stack, tmp_path), tmp_path / "fitted")
     entry = entries(found)["source_0001"]
     assert "source_0001_late.pha is left out: it has no group" in entry["notes"]
     assert len(entry["fit"]["data"]) == 1

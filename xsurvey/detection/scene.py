@@ -79,7 +79,7 @@ class View:
         return np.asarray(self.pixel + self.jacobian @ offset)
 
 
-@dataclass
+@dataclass(eq=False)
 class SceneSource:
     """A source: its reference place on the sky, and what is fitted.
 

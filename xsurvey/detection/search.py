@@ -14,8 +14,8 @@ from xsurvey.detection.residual_search import matched_maxima
 from xsurvey.detection.source_fit import Places
 from xsurvey.imaging.sky_image import ImageGrid
 
-LENIENT = 0.62
-"""Of the lowest likelihood: a fit between pixel centres may lift a candidate by a half."""
+_LENIENT_WAVELET, _LENIENT_FILTER = 0.8, 0.85
+"""Of the lowest likelihood that is kept: a fit lifts candidates."""
 _SAME_SOURCE = 1.5  # widths of the wavelet
 _SAME_PIXELS = 2.0
 _NEAR = 1.0  # half-energy radii: nearer to a known source nothing is looked for
@@ -57,7 +57,7 @@ def wavelet_places(
     Places
         The clearest first.
     """
-    threshold = LENIENT * lowest
+    threshold = _LENIENT_WAVELET * lowest
     x, y, width, likelihood, wide = ([np.empty(0)] for _ in range(5))
     for image in images:
         found = find_candidates(image.counts, image.background, range(scales), threshold)
@@ -93,7 +93,7 @@ def residual_places(
     x, y, likelihood = [np.empty(0, int)], [np.empty(0, int)], [np.empty(0)]
     for image, model in zip(images, models, strict=True):
         expected = np.where(image.background > 0, image.background + np.maximum(model, 0), 0.0)
-        found = matched_maxima(image.counts, expected, image.half_energy, LENIENT * lowest)
+        found = matched_maxima(image.counts, expected, image.half_energy, _LENIENT_FILTER * lowest)
         for part, values in zip((x, y, likelihood), found, strict=True):
             part.append(values)
     ax, ay, al = (np.concatenate(v) for v in (x, y, likelihood))

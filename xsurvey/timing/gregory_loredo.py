@@ -6,16 +6,16 @@ events are
 
 .. math:: O_m = \frac{\prod_j n_j!\,(m-1)!}{(N+m-1)!}\, m^N
 
-(equation 5.27 with the phase fixed: the period is the whole observation, as in the Chandra Source
-Catalog, Evans et al. 2010, ApJS 189, 37, section 3.12). All m are equally probable beforehand, so
-that the odds against constancy are the mean of O_m.
+(their section 5 with the phase fixed: the period is the whole observation, as in Evans et al. 2010,
+ApJS 189, 37, section 3.12). All m are equally probable beforehand, so that the odds against
+constancy are the mean of O_m.
 
 Bins are equal in the *expected counts of the constant model*, not in time: events come as phases,
 the expected share of the counts up to them (`xsurvey.timing.arrival_phases`). Gaps, vignetting,
 survey visits and a varying background are then in the phases, and nothing needs a correction: of
 a constant source phases are uniform. Where the exposure is even both are the same; elsewhere the
-paper (appendix B) keeps bins of equal time and divides by their exposures, which leaves bins
-without any.
+paper (its appendix on gaps) keeps bins of equal time and divides by their exposures, which leaves
+bins without any.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ M_MAX = 300
 """Most bins; the shortest variations that can be told last this part of the exposure."""
 
 FRAMES_A_BIN = 15.0
-"""Bins are no shorter than this many frames (Rots, Chandra Newsletter 13: 50 s of 3.2 s frames)."""
+"""Bins are no shorter than this many frames (Rots 2006, CXC Newsletter 13: 50 s of 3.2 s)."""
 
 _GRID = 256  # points of light curves
 _NO_WEIGHT = 1e-5  # in the light curve
@@ -95,7 +95,7 @@ def gregory_loredo(
 
     Notes
     -----
-    As in the catalog (Rots, Chandra Newsletter 13), m goes up to the last one at which the mean
+    As Rots (2006, CXC Newsletter 13) has it, m goes up to the last one at which the mean
     of the odds so far is within a factor sqrt(e) of its largest value, since odds of very many
     bins tend to 1 and tell nothing.
     """
@@ -125,9 +125,9 @@ def gregory_loredo(
 def variability_index(
     log_odds: np.ndarray, within_3_sigma: np.ndarray, within_5_sigma: np.ndarray
 ) -> np.ndarray:
-    """Return the variability index of the Chandra Source Catalog, shape (n,), int.
+    """Return the variability index of Evans et al. (2010), shape (n,), int.
 
-    Evans et al. (2010), section 3.12.1, with P the probability, O = log10 of the odds and f3, f5
+    Their section 3.12, with P the probability, O = log10 of the odds and f3, f5
     the parts of the light curve within 3 and 5 sigma:
 
     ======  ===========================================  ==========================
