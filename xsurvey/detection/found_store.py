@@ -17,7 +17,10 @@ _SOURCES = "sources.json"
 
 
 def write_found(folder: Path, found: FoundSources) -> None:
-    """Write ``sources.json``, and ``background_N_BAND.fits`` and ``mask_N.fits`` of observation N."""
+    """Write ``sources.json``, and for the Nth observation its background maps and its mask.
+
+    These are ``background_N_BAND.fits`` and ``mask_N.fits``.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     for number, (name, mask) in enumerate(found.masks.items()):
         for label, image in found.backgrounds[name].items():
@@ -36,14 +39,13 @@ def read_found(folder: Path) -> FoundSources:
     """Read what `write_found` wrote."""
     content = json.loads((folder / _SOURCES).read_text())
     bands = tuple(content["bands"])
-    shapes = {
-        "covariance": (-1, 2, 2), "rate": (-1, len(bands)), "rate_error": (-1, len(bands)),
-        "counts": (-1, len(bands)), "band_likelihood": (-1, len(bands)),
-    }  # fmt: skip
-    kinds = {"best_band": str, "group": int, "converged": bool}
-    columns = {
+    n = len(content["columns"]["ra"])
+    per_band = dict.fromkeys(("rate", "rate_error", "counts", "band_likelihood"), (n, len(bands)))
+    shapes: dict[str, tuple[int, ...]] = {"covariance": (n, 2, 2), **per_band}
+    kinds: dict[str, type] = {"best_band": str, "group": int, "converged": bool}
+    columns: dict[str, np.ndarray] = {
         name: np.array(content["columns"][name], kinds.get(name, float)).reshape(
-            shapes.get(name, (-1,))
+            shapes.get(name, (n,))
         )
         for name in _columns()
     }
@@ -59,6 +61,14 @@ def read_found(folder: Path) -> FoundSources:
         FittedSources(bands, **columns), np.array(content["classification"], str), backgrounds,
         masks,
     )  # fmt: skip
+
+
+def nothing_found() -> FoundSources:
+    """Return what is found where nothing was exposed: no sources, no observations."""
+    columns = {name: np.empty(0) for name in _columns()}
+    columns["covariance"] = np.empty((0, 2, 2))
+    sources = FittedSources((), **columns)
+    return FoundSources(sources, np.empty(0, str), {}, {})
 
 
 def _columns() -> list[str]:
