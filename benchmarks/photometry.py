@@ -162,8 +162,8 @@ def simulated_stack(
         for band, mean in counts.items():
             own = generator.poisson(mean * part)
             x, y = (np.repeat(v, own) + width * generator.standard_normal(own.sum()) for v in at)
-            number = generator.poisson(background * part * SIDE**2)
-            noise = generator.uniform(-0.5, SIDE - 0.5, (2, number))
+            size = 2, generator.poisson(background * part * SIDE**2)
+            noise = generator.uniform(-0.5, SIDE - 0.5, size)
             drawn[band] = np.append(x, noise[0]), np.append(y, noise[1])
             image = np.histogram2d(drawn[band][1], drawn[band][0], (edges, edges))[0]
             images[band] = SkyImage(image, grid, "count")

@@ -139,9 +139,9 @@ def given_files(context: TaskContext, kind: str) -> Iterator[tuple[str, Path]]:
 def given_region(context: TaskContext, stack: Stack) -> Any:
     """Return where sources are kept, None for everywhere.
 
-    Of one observation the region as it is, in the sky pixels of its events; of several what tells
-    whether ICRS positions are inside of the region of any observation, or in the field of one
-    that has none.
+    Of one observation the region as it is, in the sky pixels of its events; of several, and of
+    tiles, what tells whether ICRS positions are inside of the region of any observation, or in
+    the field of one that has none.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def given_region(context: TaskContext, stack: Stack) -> Any:
             regions[name] = read_region_file(files[name], field.events.wcs)
     if not regions:
         return None
-    if len(stack.fields) == 1:
+    if len(stack.fields) == 1 and stack.owns is None:
         return regions[stack.names[0]]
     return _AnyRegion(stack, regions)
 

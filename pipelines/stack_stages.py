@@ -14,7 +14,7 @@ from astropy.time import Time
 from xsurvey.detection.detect import find_sources
 from xsurvey.detection.fitted import FoundSources
 from xsurvey.detection.fluxes import FluxFactors, factors_of_field
-from xsurvey.detection.found_store import read_found, write_found
+from xsurvey.detection.found_store import nothing_found, read_found, write_found
 from xsurvey.detection.measure import Measurements, measure_sources
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.detection.posterior_store import write_posteriors
@@ -49,7 +49,7 @@ def run_detect(context: TaskContext) -> dict[str, Any]:
     stack = read_stack(context)
     folder = context.folder / "found"
     if not stack.fields:  # a corner of a survey that no observation exposed
-        folder.mkdir()
+        write_found(folder, nothing_found())
         (context.folder / "mosaic").mkdir()
         return {"sources": 0}
     found = find_sources(

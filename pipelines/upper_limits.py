@@ -16,8 +16,8 @@ from xsurvey.detection.detect import find_sources, search_bands
 from xsurvey.detection.fitted import FoundSources
 from xsurvey.detection.fluxes import field_factors
 from xsurvey.detection.found_store import read_found
-from xsurvey.detection.limits import UpperLimit, as_json, upper_limit
 from xsurvey.detection.limit_parameters import UpperLimitParameters
+from xsurvey.detection.limits import UpperLimit, as_json, upper_limit
 from xsurvey.detection.measure import Responses, measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.engine import Task, TaskContext
@@ -121,12 +121,11 @@ def _limits(
     photometry = search.photometry
     field = search.stack.fields[0]
     if parameters.band:
-        labels = [band_label(band, field.mission) for band in parameters.band]
-        absent = next((b for b in labels if any(b not in f.counts for f in search.stack.fields)), 0)
-        if absent:
-            raise ParameterError(
-                "band", f"{absent} was not imaged", f"give one of {', '.join(field.counts)}"
-            )
+        for band in parameters.band:
+            label = band_label(band, field.mission)
+            if any(label not in one.counts for one in search.stack.fields):
+                known = ", ".join(str(one) for one in field.bands.values())
+                raise ParameterError("band", f"{band} keV was not imaged", f"give one of {known}")
         photometry = photometry.model_copy(update={"measure_band": parameters.band})
     ra, dec = np.array(positions, float).T
     owned = search.stack.owns(ra, dec) if search.stack.owns is not None else np.ones(len(ra), bool)

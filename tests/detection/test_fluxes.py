@@ -20,7 +20,7 @@ from xsurvey.events import EventList
 from xsurvey.imaging.field import field_from_events
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.io.ogip.types import AncillaryResponse, RedistributionMatrix
-from xsurvey.missions import get_mission
+from xsurvey.missions import get_mission, open_events
 from xsurvey.spectra.extraction.gaussian_response import gaussian_matrix
 from xsurvey.spectra.extraction.responses import GivenResponses, SpectralResponses
 from xsurvey.units import EnergyBand
@@ -96,9 +96,20 @@ def test_given_responses_are_used(events: EventList) -> None:
     double = replace(arf, effective_area=2 * arf.effective_area)
     half = factors_of_field(field, parameters, GivenResponses(arf=double))
     assert half.factors["s"] == pytest.approx(found.factors["s"] / 2)
-    here = factors_of_field(field, parameters,
-                            GivenResponses(arf=arf, includes=frozenset({"vignetting"})))  # fmt: skip
+    of_place = GivenResponses(arf=arf, includes=frozenset({"vignetting"}))
+    here = factors_of_field(field, parameters, of_place)
     assert any("vignetting" in note for note in here.notes)
+
+
+def test_a_published_factor(survey_pointing: Path) -> None:
+    pytest.importorskip("xspectrampoline")
+    events = open_events(survey_pointing)
+    band = get_mission("erosita").bands["4"]
+    field = field_from_events(events, [band], ImageParameters())
+    found = factors_of_field(field, PhotometryParameters(), GivenResponses())
+    # Brunner et al. 2022, A&A 661, A1: 1.074e12 cm2/erg in 0.2-2.3 keV
+    assert 1 / found.factors["4"] == pytest.approx(1.074e12, rel=0.03)
+    assert found.approximate
 
 
 def test_without_an_area_fluxes_are_missing_and_said_so(events: EventList) -> None:

@@ -85,4 +85,5 @@ def test_radius_of_a_fraction_is_its_inverse() -> None:
     for profile in (ONE, TWO, in_pixels(TWO, 0.5)):
         for fraction in (0.3, 0.9, 0.995):
             r = radius_of_light(profile, fraction)
-            assert float(profile.encircled_fraction(np.array(r))) == pytest.approx(fraction, abs=2e-3)
+            found = float(profile.encircled_fraction(np.array(r)))
+            assert found == pytest.approx(fraction, abs=2e-3)

@@ -153,9 +153,7 @@ def test_bad_input_is_named() -> None:
         with pytest.raises(ParameterError, match="probability"):
             limit(stack, backgrounds, probability=probability)
     with pytest.raises(MissingDataError, match="PSF"):
-        unknown = stack_of(
-            photon_field({"s": (np.empty(0), np.empty(0))}, np.ones((SIDE, SIDE)))
-        )
+        unknown = stack_of(photon_field({"s": (np.empty(0), np.empty(0))}, np.ones((SIDE, SIDE))))
         object.__setattr__(unknown.fields[0], "mission", None)
         sensitivity_map(unknown, "s", backgrounds, DetectionParameters())
     nothing = limit(*flat(0.05, exposure=np.zeros((SIDE, SIDE))))

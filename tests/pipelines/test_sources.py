@@ -45,6 +45,26 @@ def header_creator(out: Path) -> str:
     return str(fits.getheader(out / "catalog" / "sources.fits", 1)["CREATOR"])
 
 
+def test_upper_limits_in_a_run(finished: Path, run_command: Run, tmp_path: Path) -> None:
+    table = Table.read(finished / "out" / "catalog" / "sources.fits")
+    row = table[int(np.argmax(table["rate_b"]))]
+    limits = tmp_path / "limits.json"
+    place = f"{row['ra']},{row['dec']}"
+    done = run_command(
+        "upper-limit", "out", "--position", place, "--position", "10,10", "--band", "0.5-7",
+        "--json", limits, cwd=finished,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    source, outside = json.loads(limits.read_text())["limits"]
+    # the limit at a source is the catalog's
+    assert source["rate_upper"] == pytest.approx(row["rate_b_upper"], rel=0.02)
+    assert source["source"] == int(row["source_id"].rpartition("_")[2])
+    assert outside["counts_upper"] is None
+    absent = run_command("upper-limit", "out", "--position", place, "--band", "1-3", cwd=finished)
+    assert absent.returncode == 2
+    assert "was not imaged" in absent.stderr
+
+
 def test_products_are_there_and_agree(finished: Path, event_file: Path) -> None:
     out = finished / "out"
     table = Table.read(out / "catalog" / "sources.fits")

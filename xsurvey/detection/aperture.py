@@ -133,7 +133,7 @@ class Apertures:
 def on_image(grid: ImageGrid, ra: np.ndarray, dec: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return 0-based image coordinates of ICRS positions; far outside where there are none."""
     x, y = skycoord_to_pixel(SkyCoord(ra, dec, unit="deg", frame="icrs"), grid.wcs, origin=0)
-    return tuple(np.nan_to_num(np.atleast_1d(v), nan=-1e6) for v in (x, y))  # type: ignore[return-value]
+    return np.nan_to_num(np.atleast_1d(x), nan=-1e6), np.nan_to_num(np.atleast_1d(y), nan=-1e6)
 
 
 def apertures_for(

@@ -77,7 +77,7 @@ def hardness_columns(
 def position_columns(sources: FittedSources) -> dict[str, Any]:
     """Return places and their error ellipses."""
     major, minor, angle = error_ellipse(sources.covariance)
-    axes = {}
+    axes: dict[str, np.ndarray] = {}
     for percent, scale in ((68, _axis(CONFIDENCE)), (95, _axis(LIMIT_CONFIDENCE))):
         axes |= {f"error_major_{percent}": major * scale, f"error_minor_{percent}": minor * scale}
     return {

@@ -57,9 +57,10 @@ def hardness_ratio(
         probability = _below(_RATIOS, middle, weight, hard_rate, hard_below[i])
         # once more, finely, where the ratio may be
         inside = np.flatnonzero((probability > _EDGE) & (probability < 1 - _EDGE))
-        first, last = (inside[0], inside[-1]) if len(inside) else (np.argmax(probability > 0.5),) * 2
-        low = _RATIOS[max(first - 1, 0)]
-        high = _RATIOS[min(last + 1, len(_RATIOS) - 1)]
+        if not len(inside):
+            inside = np.array([np.argmax(probability > 0.5)])
+        low = _RATIOS[max(inside[0] - 1, 0)]
+        high = _RATIOS[min(inside[-1] + 1, len(_RATIOS) - 1)]
         ratios = np.linspace(low, high, _FINE)
         probability = _below(ratios, middle, weight, hard_rate, hard_below[i])
         result[:, i] = [

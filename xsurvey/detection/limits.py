@@ -11,7 +11,7 @@ import numpy as np
 from xsurvey.detection.aperture import Apertures, Places, apertures_for, on_image
 from xsurvey.detection.detect import band_labels
 from xsurvey.detection.fitted import FoundSources
-from xsurvey.detection.fluxes import no_factors
+from xsurvey.detection.fluxes import FluxFactors, no_factors
 from xsurvey.detection.measure import (
     Responses,
     background_of,
@@ -117,7 +117,10 @@ def upper_limit(
     near = replace(stack, fields=tuple(
         _kept_near(field, labels, ra, dec, radii) for field in stack.fields
     ))  # fmt: skip
-    problem = _Problem(near, labels, found, detection, parameters, responses, confidence, seed)
+    factors = tuple(
+        responses(field) if responses is not None else no_factors(labels) for field in stack.fields
+    )
+    problem = _Problem(near, labels, found, detection, parameters, factors, confidence, seed)
     limits: dict[int, list[UpperLimit]] = {}
     for chosen in _rounds(ra, dec, _APART * float(radii.max())):
         solved = problem.solve(ra[chosen], dec[chosen], radii[chosen])
@@ -211,7 +214,7 @@ class _Problem:
     found: FoundSources
     detection: DetectionParameters
     parameters: PhotometryParameters
-    responses: Responses | None
+    factors: tuple[FluxFactors, ...]
     confidence: float
     seed: int
 
@@ -239,17 +242,13 @@ class _Problem:
         ]
         counted = {label: self._count(label, apertures) for label in self.labels}
         groups = coupled(apertures, list(counted.values()))
-        factors = [
-            self.responses(f) if self.responses is not None else no_factors(self.labels)
-            for f in fields
-        ]
         limits: list[list[UpperLimit]] = [[] for _ in ra]
         for label, measured in counted.items():
             result = photometry(apertures, measured, groups, self.seed)
             upper = result.posterior.quantile(self.confidence)
             for i in range(len(ra)):
                 seconds = np.array([m.exposure[i] for m in measured])
-                factor = np.array([f.factors[label] for f in factors])
+                factor = np.array([f.factors[label] for f in self.factors])
                 seen = seconds > 0
                 flux = float(seconds[seen] @ factor[seen] / seconds.sum()) if seen.any() else np.nan
                 source = sources[i]

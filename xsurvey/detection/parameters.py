@@ -119,7 +119,7 @@ class PhotometryParameters(StepParameters):
     flux_column_density: float = Field(
         default=3e20, ge=0, le=1e26,
         description="Its absorption in atoms / cm2; fluxes are the absorbed ones. The defaults of "
-        "both are those of the eROSITA survey's catalog (Merloni et al. 2024, A&A 682, A34).",
+        "both are those of a survey of all the sky (Merloni et al. 2024, A&A 682, A34).",
     )  # fmt: skip
 
     def fraction(self, mission: Mission | None) -> float:

@@ -253,7 +253,7 @@ def photometry(
     rate = np.zeros(n)
     rate[usable] = posterior.mode()[usable] / exposure[usable]
     return BandPhotometry(
-        np.sum([m.counts for m in measured], axis=0, dtype=np.int64),
+        np.asarray(np.sum([m.counts for m in measured], axis=0), dtype=np.int64),
         _background(apertures, measured, np.nan_to_num(rate)), fraction, exposure, posterior,
         np.any([m.from_map for m in measured], axis=0),
     )  # fmt: skip

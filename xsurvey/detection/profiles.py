@@ -42,7 +42,7 @@ def aperture_radius(
     That of a fraction of the PSF; of an extended source three core radii are added in
     quadrature.
     """
-    point = float(psf.radius(fraction, np.float64(off_axis)))
+    point = float(psf.radius(fraction, np.asarray(off_axis, float)))
     return float(np.hypot(point, _CORE_RADII * max(extent, 0.0)))
 
 

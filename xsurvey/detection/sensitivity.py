@@ -31,7 +31,7 @@ PROBABILITY = 0.5
 _GAIN_OF_PLACE = 1.0
 _CELLS = 48  # along the longer side of the map
 _REACH = 0.95  # part of the light that the filter covers
-_LARGEST = 15  # pixels from the middle; wider PSFs are sampled
+_LARGEST = 7  # samples from the middle; of wider PSFs each stands for several pixels
 _ROWS = 512
 _LEAST_LEVEL = 1e-9
 _STEPS = 60
@@ -63,7 +63,7 @@ def filter_threshold(
         if not short.any():
             break
         high = np.where(short, mean + 2 * (high - mean), high)
-    for _ in range(20):
+    for _ in range(16):
         middle = (low + high) / 2
         below = -log_tail_of_pixels(middle, level, weights) < threshold
         low, high = np.where(below, middle, low), np.where(below, high, middle)
