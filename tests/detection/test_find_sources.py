@@ -83,7 +83,7 @@ def test_wide_source_is_one_extended_source() -> None:
     assert len(found.sources) == 1
     assert found.sources.extent[0] > 3
     assert found.sources.extent_lo[0] < found.sources.extent[0] < found.sources.extent_hi[0]
-    assert found.sources.extent_likelihood[0] > 50
+    assert found.sources.extent_likelihood[0] > 15
 
 
 def test_edge_of_the_exposure_is_not_a_source() -> None:
@@ -95,7 +95,7 @@ def test_edge_of_the_exposure_is_not_a_source() -> None:
 
 
 def test_threshold_and_marginal_class() -> None:
-    places = [(i * 25 + 20.0, j * 25 + 20.0, 10, SIGMA) for i in range(8) for j in range(7)]
+    places = [(i * 25 + 20.0, j * 25 + 20.0, 10, SIGMA) for i in range(6) for j in range(6)]
     data = drawn(places, seed=7)
     true, both = found_in(data), found_in(data, marginal=True)
     strict = found_in(data, threshold=30)
@@ -167,23 +167,25 @@ def test_region_and_owner_drop_sources() -> None:
     assert not left(np.array([ra]), np.array([30.0]))
 
 
-def test_two_turned_observations_find_what_neither_does() -> None:
+def test_turned_observations_add_up() -> None:
     place = SkyCoord(150.002, 30.003, unit="deg")
     fields, alone = [], []
     for angle, seed in ((0.0, 21), (30.0, 22), (200.0, 23)):
         grid = make_field(np.zeros(SHAPE), angle=angle).counts["b"].grid
         x, y = (float(v) for v in skycoord_to_pixel(place, grid.wcs, origin=0))
-        field = make_field(drawn([(x, y, 5, SIGMA)], seed), angle=angle)
+        field = make_field(drawn([(x, y, 15, SIGMA)], seed), angle=angle)
         fields.append(field)
-        alone.append(len(find_sources(single_stack("a", field), parameters()).sources))
+        one = find_sources(single_stack("a", field), parameters(threshold=12)).sources
+        alone.append(float(one.likelihood[0]))
     stack = Stack("all", ("1", "2", "3"), tuple(fields), fields[0].counts["b"].grid)
     found = find_sources(stack, parameters())
-    assert sum(alone) == 0
     assert len(found.sources) == 1
-    assert found.sources.counts[0, 0] == pytest.approx(15, abs=12)
+    # likelihoods of independent photons add, but for the trials that a place costs
+    assert found.sources.likelihood[0] > sum(alone) * 0.7
+    assert found.sources.counts[0, 0] == pytest.approx(45, abs=4 * np.sqrt(45))
     assert found.sources.rate[0, 0] == pytest.approx(found.sources.counts[0, 0] / 3e5)
     sky = SkyCoord(found.sources.ra, found.sources.dec, unit="deg")
-    assert sky.separation(place).arcsec[0] < 1.5
+    assert sky.separation(place).arcsec[0] < 1.0
     assert set(found.backgrounds) == set(found.masks) == {"1", "2", "3"}
 
 

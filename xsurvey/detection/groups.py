@@ -11,7 +11,7 @@ from scipy.spatial import cKDTree
 
 from xsurvey.detection.scene import SceneSource
 
-_LINK = 1.4  # half-energy radii, of both
+_LINK = 1.7  # half-energy radii, of both
 _ARCSEC = 206264.806
 _BLEND = 1.1  # half-energy radii, of both
 LARGEST_GROUP = 6
