@@ -65,7 +65,10 @@ def _check_keys(rows: Sequence[Mapping[str, Any]], known: set[str]) -> None:
 
 
 def _column(column: ColumnSchema, rows: Sequence[Mapping[str, Any]]) -> Column:
-    values = [_value(column, index, row.get(column.name)) for index, row in enumerate(rows)]
+    values = [
+        _value(column, index, row.get(column.name, column.missing))
+        for index, row in enumerate(rows)
+    ]
     dtype: Any = column.dtype
     if column.dtype == "str":
         dtype = f"U{max(map(len, values), default=1) or 1}"

@@ -1,17 +1,18 @@
 """Catalogs as their users meet them: open, ask, match, export."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.table import Table
+from astropy.table import Row, Table
 
 from xsurvey.catalogs.columns import ColumnInfo
 from xsurvey.catalogs.matching import match_sources, positions
 from xsurvey.catalogs.position import is_number
+from xsurvey.catalogs.products import catalog_folder, chosen_id, read_products
 from xsurvey.catalogs.query import Query, find_column, run_query
 from xsurvey.catalogs.read import Source, open_source
 from xsurvey.catalogs.write import check_format, write_table
@@ -20,8 +21,9 @@ from xsurvey.units import Cone
 
 
 def open_catalog(
-    path: str | os.PathLike[str], position: tuple[str, str] | str | None = None
-) -> "Catalog":
+    path: str | os.PathLike[str], position: tuple[str, str] | str | None = None,
+    table: str | None = None,
+) -> "Catalog":  # fmt: skip
     """Open a catalog, whatever wrote it.
 
     Parameters
@@ -32,20 +34,22 @@ def open_catalog(
     position : (str, str), optional
         Columns of right ascension and declination (ICRS degrees), or both as ``"RA,DEC"``;
         found by their UCDs and usual names if not given.
+    table : {'sources', 'detections', 'observations'}, optional
+        Of a run's folder; the sources if not given.
 
     Raises
     ------
     InputError
         Missing, damaged, or no catalog.
     ParameterError
-        ``position`` does not name two columns of numbers.
+        ``position`` does not name two columns of numbers, or ``table`` no table of a run.
 
     Examples
     --------
     >>> catalog = open_catalog("output")  # doctest: +SKIP
     >>> catalog.query(cone="228.48,-59.13,1arcmin", where="significance > 5")  # doctest: +SKIP
     """
-    source = open_source(path)
+    source = open_source(path, table)
     if position is not None:
         named = _named_position(position, source)
         if named != source.position:  # the index is of the other position
@@ -149,6 +153,37 @@ class Catalog:
             ],
             "header": self._source.header,
         }
+
+    def products(self, source: str | Mapping[str, Any] | Row | None = None) -> Table:
+        """Return the files of a source: events, images, PSF, spectra, ...
+
+        Parameters
+        ----------
+        source : str, mapping or astropy.table.Row, optional
+            A row of this catalog, a name, a ``source_id``, or a position ``"RA,DEC"`` (the nearest
+            source within 10 arcsec); the files of all sources, and the maps, if not given.
+
+        Returns
+        -------
+        astropy.table.Table
+            The columns of ObsCore, and ``path``; empty for a source that has no files.
+
+        Raises
+        ------
+        InputError
+            The catalog has no list of products beside it: it is not of a run, or of one without.
+        ParameterError
+            No such source.
+
+        Examples
+        --------
+        >>> catalog = open_catalog("output")  # doctest: +SKIP
+        >>> catalog.products("XSV J151355.6-590809")["path"]  # doctest: +SKIP
+        """
+        table = read_products(catalog_folder(self.path))
+        if source is None:
+            return table
+        return table[table["source_id"] == chosen_id(source, self.query)]
 
     def export(self, path: str | os.PathLike[str]) -> None:
         """Write the catalog as FITS, CSV, ECSV, Parquet or HATS, as the suffix of ``path`` says.

@@ -27,10 +27,12 @@ from xsurvey.catalogs.columns import (
 )
 from xsurvey.catalogs.healpix import COLUMN
 from xsurvey.catalogs.position import find_position, is_number
-from xsurvey.errors import InputError
+from xsurvey.errors import InputError, ParameterError, nearest
 from xsurvey.io.fits_file import check_readable, open_fits
 
 _LOG = logging.getLogger(__name__)
+TABLES = ("sources", "detections", "observations")
+"""Of a run; the first is the catalog."""
 _FORMATS = "FITS, CSV, ECSV, Parquet, or a HATS folder"
 _OF_THE_FILE = re.compile(
     r"SIMPLE|BITPIX|NAXIS\d*|EXTEND|XTENSION|[PG]COUNT|TFIELDS|THEAP|EXT(NAME|VER|LEVEL)"
@@ -80,17 +82,31 @@ class Source:
         return self.data.num_rows if isinstance(self.data, pa.Table) else self.data.count_rows()
 
 
-def open_source(path: str | os.PathLike[str]) -> Source:
+def open_source(path: str | os.PathLike[str], table: str | None = None) -> Source:
     """Open a catalog file or folder.
+
+    Parameters
+    ----------
+    path : path
+    table : str, optional
+        Of a run's tables that of detections or observations instead of that of sources.
 
     Raises
     ------
     InputError
         Missing, damaged, or of no format that is known.
+    ParameterError
+        A table of another name, or a file, which has one.
     """
     path = Path(path)
+    if table is not None and table not in TABLES:
+        raise ParameterError("table", f"there is no table '{table}'", nearest(table, TABLES))
     if path.is_dir():
-        return _open_folder(path)
+        return _open_folder(path, table or TABLES[0])
+    if table is not None:
+        raise ParameterError(
+            "table", f"{path} is one table", "give the output folder of a run, or the file alone"
+        )
     check_readable(path)
     suffixes = "".join(path.suffixes[-2:] if path.suffix.lower() == ".gz" else [path.suffix])
     reader = _READERS.get(suffixes.lower().removesuffix(".gz"))
@@ -100,7 +116,9 @@ def open_source(path: str | os.PathLike[str]) -> Source:
     return reader(path)
 
 
-def _open_folder(path: Path) -> Source:
+def _open_folder(path: Path, table: str) -> Source:
+    if table != TABLES[0]:
+        return _open_other(path, table)
     for folder in (path / "catalog" / "hats", path / "hats", path):
         if _is_hats(folder):
             return _read_hats(folder)
@@ -113,6 +131,15 @@ def _open_folder(path: Path) -> Source:
         if file.is_file():
             return _read_fits(file)
     raise InputError(path, "holds no catalog", f"give the output folder of a run, {_FORMATS}")
+
+
+def _open_other(path: Path, table: str) -> Source:
+    for folder in (path / "catalog", path):
+        if _is_hats(folder / f"hats_{table}"):
+            return _read_hats(folder / f"hats_{table}")
+        if (folder / f"{table}.fits").is_file():
+            return _read_fits(folder / f"{table}.fits")
+    raise InputError(path, f"holds no table of {table}", "give the output folder of a run")
 
 
 def _is_hats(folder: Path) -> bool:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 import yaml
 from astropy.io.votable.ucd import check_ucd
@@ -15,6 +15,7 @@ from xsurvey.errors import ParameterError, nearest
 from xsurvey.parameters import parameter_error
 
 _FOLDER = Path(__file__).parent / "schemas"
+_USE = "use"
 _BAND_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")
 
 
@@ -25,7 +26,8 @@ class _Frozen(BaseModel):
 class ColumnSchema(_Frozen):
     """One column: its name, type, unit (astropy), UCD1+ and meaning.
 
-    Columns of a ``part`` are in tables that have this part.
+    Columns of a ``part`` are in tables that have this part. ``missing`` is the whole number that
+    stands for one that is not given; without it such a row is refused.
     """
 
     name: str
@@ -38,6 +40,7 @@ class ColumnSchema(_Frozen):
     per_hardness: bool = False
     flags: bool = False
     part: str | None = None
+    missing: int | None = None
 
     @field_validator("unit")
     @classmethod
@@ -186,8 +189,42 @@ def load_schema(name: str | Path = "sources") -> TableSchema:
         known = sorted(file.stem for file in _FOLDER.glob("*.yaml"))
         raise ParameterError("schema", f"no schema '{name}'", nearest(str(name), known))
     try:
-        return TableSchema.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+        return TableSchema.model_validate(_resolved(_content(path), path))
     except ValidationError as error:
         raise parameter_error(error, TableSchema, str(path)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParameterError(path, f"is not YAML ({error})", "correct the file") from error
+
+
+def _content(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _resolved(content: Any, path: Path) -> Any:
+    """Return the content of a schema whose columns may be those of the table of sources.
+
+    A column is ``use: NAME`` with what is changed beside it, flags are ``flags: sources``: so
+    that what two tables have in common is described once.
+    """
+    if not isinstance(content, dict) or not isinstance(content.get("columns"), list):
+        return content
+    used = [c for c in content["columns"] if isinstance(c, dict) and _USE in c]
+    if not used and not isinstance(content.get("flags"), str):
+        return content
+    common = _content(_FOLDER / "sources.yaml")
+    known = {column["name"]: column for column in common["columns"]}
+    for column in used:
+        if column[_USE] not in known:
+            raise ParameterError(
+                path, f"uses a column '{column[_USE]}' that sources has not",
+                nearest(str(column[_USE]), known),
+            )  # fmt: skip
+    columns = [
+        {**known[c[_USE]], **{k: v for k, v in c.items() if k != _USE}} if c in used else c
+        for c in content["columns"]
+    ]
+    flags = content.get("flags", {})
+    return {
+        **content, "columns": columns,
+        "flags": common["flags"] if isinstance(flags, str) else flags,
+    }  # fmt: skip

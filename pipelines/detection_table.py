@@ -9,6 +9,7 @@ from astropy.table import Table
 from xsurvey import __version__
 from xsurvey.catalogs import write_fits
 from xsurvey.detection.detect import search_bands
+from xsurvey.detection.fluxes import field_factors
 from xsurvey.detection.measure import detect_sources, measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.errors import InputError, plain_ascii
@@ -19,7 +20,7 @@ from xsurvey.imaging.sky_image import read_map_of
 from xsurvey.io.fits_file import is_event_file
 from xsurvey.missions import get_mission
 from xsurvey.missions.selection import SelectionParameters, open_selected
-from xsurvey.pipelines.source_products import source_table
+from xsurvey.pipelines.source_tables import source_tables
 from xsurvey.regions import RegionSet, read_region_file
 
 _ACRONYM = "XSV"
@@ -61,12 +62,14 @@ def detect_in_file(
     first = next(iter(field.counts.values()))
     level = read_map_of(background, first) if background is not None else None
     inside = _region(region, field) if region is not None else None
-    measured = detect_sources(field, detection, photometry, level, inside)
+    measured = detect_sources(
+        field, detection, photometry, level, inside, field_factors(photometry)
+    )
     joined = {
         "target": plain_ascii(path.name.split(".")[0]), "rows": measured.rows,
         "bands": measured.bands, "hardness": measured.hardness,
     }  # fmt: skip
-    table = source_table([joined], _ACRONYM)
+    table = source_tables([joined], _ACRONYM).sources
     exposure_kind = str(next(iter(field.exposure.values())).stamps.get("EXPMAP", "SUPPLIED"))
     header = {
         "CREATOR": f"xsurvey {__version__}", "EXPMAP": exposure_kind,

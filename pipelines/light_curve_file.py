@@ -28,6 +28,7 @@ from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.regions import read_region_file
 from xsurvey.report.light_curve_axes import light_curve_figure
 from xsurvey.report.plate import png_bytes
+from xsurvey.timing.aperture_variability import ApertureVariability, aperture_variability
 from xsurvey.timing.files import read_light_curve
 from xsurvey.timing.from_events import light_curve_from_events
 from xsurvey.timing.join import bin_light_curve, choose_bins, join_light_curves
@@ -71,13 +72,16 @@ def light_curve_of_files(
     -------
     curve : LightCurve
     summary : dict
-        For ``--json``. The keys at its top are those of the band that was asked for first, or
-        else of the one with most counts; ``bands`` has all.
+        For ``--json``; of event files with tests of arrival times. The keys at its top are those
+        of the band that was asked for first, or else of the one with most counts; ``bands`` has
+        all.
     """
+    arrivals: tuple[ApertureVariability, ...] | None = None
     if open_fits(paths[0]).find("EVENTS"):
         events = open_selected(paths, selection)
         aperture = _aperture(events, where, region, background_region)
         curve = observation_light_curve(events, aperture, binning)
+        arrivals = aperture_variability(events, aperture, curve)
     else:
         _check_no_events(paths[0], where, selection, region, background_region)
         curve = join_light_curves([read_light_curve(p) for p in paths], paths)
@@ -89,7 +93,7 @@ def light_curve_of_files(
         figure = light_curve_figure(curve, measures, binning.limit_confidence)
         with atomic_output(plot) as temporary:
             temporary.write_bytes(png_bytes(figure))
-    return curve, _summary(output, curve, measures, binning)
+    return curve, _summary(output, curve, measures, binning, arrivals)
 
 
 def _aperture(
@@ -216,9 +220,11 @@ def _sha256(path: Path) -> str:
 
 def _summary(
     output: Path, curve: LightCurve, measures: Sequence[Variability],
-    binning: LightCurveParameters,
+    binning: LightCurveParameters, arrivals: Sequence[ApertureVariability] | None,
 ) -> dict[str, Any]:  # fmt: skip
     bands = _by_band(curve, measures, binning.limit_confidence)
+    for i, band in enumerate(bands):
+        band |= {"arrival_times": arrivals[i].as_json() if arrivals is not None else None}
     totals = curve.counts.sum(axis=0)
     main = bands[0 if binning.light_curve_band else int(np.argmax(totals))]
     return {

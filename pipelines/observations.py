@@ -12,12 +12,12 @@ from xsurvey.missions import Mission, mission_of
 
 @dataclass(frozen=True)
 class ObservationInput:
-    """One target of a pipeline.
+    """One observation that a pipeline analyses.
 
     Attributes
     ----------
     name : str
-        Of the target, in ASCII.
+        In ASCII.
     events : tuple of path
         Its event files.
     others : mapping of str to path
@@ -30,6 +30,10 @@ class ObservationInput:
     events: tuple[Path, ...]
     others: Mapping[str, Path]
     mission: Mission | None
+
+    def only(self, *kinds: str) -> dict[str, Path]:
+        """Return the files of some kinds, as far as they are given."""
+        return {kind: self.others[kind] for kind in kinds if kind in self.others}
 
 
 def observations(config: Config) -> list[ObservationInput]:

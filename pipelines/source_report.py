@@ -4,17 +4,28 @@ import hashlib
 import json
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 from astropy.table import Table
 
 from xsurvey import __version__
 from xsurvey.catalogs import open_catalog
+from xsurvey.catalogs.products import PRODUCTS_NAME
 from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
+from xsurvey.engine.plan import TaskId
 from xsurvey.engine.products import record_products
 from xsurvey.engine.provenance import versions
 from xsurvey.io.atomic import atomic_output, remove_leftovers
+from xsurvey.pipelines.products.publishing import (
+    COVERAGE_NAME,
+    files_are_there,
+    list_keys,
+    publish_files,
+    write_lists,
+)
+from xsurvey.pipelines.products.report_data import brightest_of, sensitivity_of
 from xsurvey.pipelines.spectra.products import publish_spectra, spectra_are_there, spectra_of_target
 from xsurvey.report import ReportData, TargetReport, write_report
 
@@ -33,15 +44,20 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     worked = any(outcome.status == "done" for outcome in result.outcomes.values())
     there = marker.exists() and catalog.is_dir() and report.is_file()
     there = there and spectra_are_there(config, plan, result)
+    there = there and files_are_there(config, plan, result)
     if there and not worked and marker.read_text() == state:
         return
     marker.unlink(missing_ok=True)
     for path in (catalog, report, marker):
         remove_leftovers(path)
     publish_spectra(config, plan, result)
-    table = _publish_catalog(plan, result, catalog)
+    publish_files(config, plan, result)
+    table = _publish_catalog(config, plan, result, catalog)
     joined = [o.key or "" for o in result.outcomes.values() if o.good and o.id.stage == "catalog"]
     record_products(result.store, {catalog: joined})
+    lists = [catalog / name for name in (PRODUCTS_NAME, COVERAGE_NAME)]
+    keys = list_keys(plan, result)
+    record_products(result.store, {path: keys for path in lists if path.is_file()})
     write_report(report, _report_data(config, plan, result, table))
     record_products(result.store, {report: result.good_keys()})
     with atomic_output(marker) as temporary:
@@ -55,7 +71,7 @@ def _state(config: Config, result: RunResult) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _publish_catalog(plan: Plan, result: RunResult, folder: Path) -> Table | None:
+def _publish_catalog(config: Config, plan: Plan, result: RunResult, folder: Path) -> Table | None:
     task = next(t for t in plan.tasks if t.stage.name == "catalog")
     if not result.outcomes[task.id].good:
         # an earlier run's catalog must not pass for this one's; rmtree leaves links alone
@@ -68,6 +84,7 @@ def _publish_catalog(plan: Plan, result: RunResult, folder: Path) -> Table | Non
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
             copy(source, temporary / name)
         (temporary / "provenance.json").write_text(provenance_text(result))
+        write_lists(temporary, config, plan, result)
     return open_catalog(folder / "sources.fits").query()
 
 
@@ -91,7 +108,8 @@ def _report_data(config: Config, plan: Plan, result: RunResult, table: Table | N
     outcomes = list(result.outcomes.values())
     logs = {(t["stage"], t["target"]): t.get("log") or "" for t in result.as_json()["tasks"]}
     return ReportData(
-        title=f"{config.output.name}: sources", pipeline=config.pipeline, targets=targets,
+        title=f"{config.output.name}: sources", pipeline=config.pipeline,
+        targets=[target for target in targets if target is not None],
         table=table, config_text=config.path.read_text(encoding="utf-8", errors="replace"),
         versions=dict(versions()),
         timings=[
@@ -103,8 +121,11 @@ def _report_data(config: Config, plan: Plan, result: RunResult, table: Table | N
             for o in outcomes if o.status == "failed"
         ],
         catalog_paths=[
-            ("FITS table", "catalog/sources.fits"), ("HATS catalog", "catalog/hats"),
-            ("DS9 regions", "catalog/sources.reg"),
+            ("Sources (FITS)", "catalog/sources.fits"),
+            ("Detections (FITS)", "catalog/detections.fits"),
+            ("Observations (FITS)", "catalog/observations.fits"),
+            ("HATS catalog", "catalog/hats"), ("DS9 regions", "catalog/sources.reg"),
+            *_lists(config),
         ] if table is not None else [],
         summary={
             "started": result.started, "took": f"{result.seconds:.1f} s",
@@ -113,19 +134,69 @@ def _report_data(config: Config, plan: Plan, result: RunResult, table: Table | N
     )  # fmt: skip
 
 
-def _target_report(task: Task, plan: Plan, result: RunResult, table: Table | None) -> TargetReport:
+def _lists(config: Config) -> list[tuple[str, str]]:
+    known = (("Files (ObsCore)", PRODUCTS_NAME), ("Coverage (MOC)", COVERAGE_NAME))
+    folder = config.output / "catalog"
+    return [(label, f"catalog/{name}") for label, name in known if (folder / name).is_file()]
+
+
+def _target_report(
+    task: Task, plan: Plan, result: RunResult, table: Table | None
+) -> TargetReport | None:
+    """Return what the report shows of a stack, None of one where nothing was exposed."""
     name = task.target
-    by_stage = {t.stage.name: t for t in plan.tasks if t.target == name}
-    summary = json.loads(result.path(by_stage["image"], "summary.json").read_text())
-    field = result.path(by_stage["image"], "field")
-    found = result.path(by_stage["detect"], "found")
-    facts = json.loads((field / "field.json").read_text())
-    band = json.loads((found / "sources.json").read_text())["bands"][0]
-    rows = table[[name == i.rpartition("_")[0] for i in table["source_id"]]] if table else Table()
+    mosaic = result.path(plan.by_id[TaskId("detect", name)], "mosaic")
+    images = sorted(mosaic.glob("counts_*.fits"))
+    if not images:
+        return None
+    band = images[0].stem.removeprefix("counts_")
+    seen = _observations(task, plan, result)
+    facts = [tuple(pair) for pair in seen[0].facts] if len(seen) == 1 else [
+        ("observations", str(len(seen))), *((one.name, one.line()) for one in seen)
+    ]  # fmt: skip
+    warnings = [
+        text if len(seen) == 1 else f"{one.name}: {text}" for one in seen for text in one.warnings
+    ]
+    measured = json.loads(result.path(task, "measured.json").read_text())
+    warnings += measured["notes"]
+    warnings += [f"goes on without {n}, which failed" for n in measured["missing"]]
+    rows = table[[name == stack for stack in table["stack"]]] if table else Table()
+    spectra = spectra_of_target(plan, result, name)
     return TargetReport(
-        name=name, title=facts["target"] or facts["obs_id"],
-        facts=[tuple(pair) for pair in summary["facts"]], warnings=summary["warnings"],
-        counts=field / f"counts_{band}.fits", exposure=field / f"exposure_{band}.fits",
-        background=found / f"background_{band}.fits", sources=rows,
-        spectra=spectra_of_target(plan, result, name),
+        name=name, title=" + ".join(dict.fromkeys(one.title for one in seen)),
+        facts=facts, warnings=warnings,
+        counts=images[0], exposure=mosaic / f"exposure_{band}.fits",
+        background=mosaic / f"background_{band}.fits", sources=rows,
+        spectra=spectra, **sensitivity_of(plan, result, name),
+        brightest=brightest_of(plan, result, name, rows, spectra),
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What the report says of an observation."""
+
+    name: str
+    title: str
+    facts: list[list[str]]
+    warnings: list[str]
+
+    def line(self) -> str:
+        """Return the most important facts in a line."""
+        known = {label: value for label, value in self.facts}
+        wanted = ("mission", "obs id", "dates", "pointing", "field centre", "livetime")
+        return "; ".join(known[label] for label in wanted if label in known)
+
+
+def _observations(task: Task, plan: Plan, result: RunResult) -> list[_Seen]:
+    """Return the observations of a stack whose images were made."""
+    images = [plan.by_id[i] for i in plan.upstream[task.id] if i.stage == "image"]
+    found = []
+    for image in sorted(images, key=plan.tasks.index):
+        if not result.outcomes[image.id].good:
+            continue
+        summary = json.loads(result.path(image, "summary.json").read_text())
+        facts = json.loads((result.path(image, "field") / "field.json").read_text())
+        title = facts["target"] or facts["obs_id"]
+        found.append(_Seen(image.target, title, summary["facts"], summary["warnings"]))
+    return found

@@ -1,201 +1,134 @@
 """Pipeline ``sources``: event files to a source catalog and a report.
 
-    events -> image -> detect -> photometry -> catalog -> report
-                                     |            ^
-                                     +-> spectra -> spectral_fits
+    image (each observation) -> detect -> photometry -> variability ----> catalog -> report
+                                  |          |    |                         |
+                                  |          |    +-> spectra -> spectral_fits
+                                  +-> maps   +-> products
 
-Each observation is a target of its own; the catalog joins those that succeeded.
+From the search on the targets are stacks: observations of one mission that overlap, or tiles of a
+large survey. The catalog joins those that succeeded.
 """
 
-import json
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
-from pydantic import Field as Option
 
 from xsurvey.config import Config
-from xsurvey.detection.detect import find_sources, search_bands
-from xsurvey.detection.found_store import read_found, write_found
-from xsurvey.detection.measure import measure_sources, measured_bands
+from xsurvey.detection.measure import measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
-from xsurvey.engine import Plan, Stage, Task, TaskContext
+from xsurvey.engine import Plan, Task
 from xsurvey.engine.plan import OutputOf
-from xsurvey.errors import ParameterError, nearest
-from xsurvey.events import EventList
-from xsurvey.imaging.field import band_label, field_from_events
-from xsurvey.imaging.field_store import read_field, write_field
+from xsurvey.errors import InputError, ParameterError, nearest
+from xsurvey.imaging.field import band_label
 from xsurvey.imaging.parameters import ImageParameters
-from xsurvey.imaging.sky_image import read_map_of
-from xsurvey.imaging.summary import summarise
-from xsurvey.missions.selection import SelectionParameters, open_selected
-from xsurvey.parameters import StepParameters
+from xsurvey.imaging.stack_parameters import StackParameters
+from xsurvey.imaging.stack_tiles import Core
+from xsurvey.missions.selection import SelectionParameters
 from xsurvey.pipelines.base import Pipeline
+from xsurvey.pipelines.catalog_stage import CATALOG, CatalogParameters, TileGroups
+from xsurvey.pipelines.image_stage import IMAGE, image_task
 from xsurvey.pipelines.observations import ObservationInput, observations
-from xsurvey.pipelines.source_products import write_catalog
+from xsurvey.pipelines.products.maps_stage import MAPS
+from xsurvey.pipelines.products.parameters import ProductParameters
+from xsurvey.pipelines.products.plan import maps_task, products_task
+from xsurvey.pipelines.products.stage import INDEX, PRODUCTS
 from xsurvey.pipelines.source_report import publish
-from xsurvey.pipelines.spectra.columns import CATALOG_PART, with_spectra
 from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
-from xsurvey.pipelines.spectra.fits_stage import FITS, SPECTRAL_FITS
+from xsurvey.pipelines.spectra.fits_stage import SPECTRAL_FITS
 from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
-from xsurvey.pipelines.spectra.plan import (
-    check_responses_are_used,
-    sections_of,
-    spectral_fit_task,
-    spectral_versions,
-)
-from xsurvey.regions import read_region_file
+from xsurvey.pipelines.spectra.plan import sections_of, spectral_fit_task, spectral_versions
+from xsurvey.pipelines.stack_reading import stack_inputs, stack_sections
+from xsurvey.pipelines.stack_stages import DETECT, PHOTOMETRY, flux_versions
+from xsurvey.pipelines.stacks import StackInput, stacks_of
+from xsurvey.pipelines.variability import VARIABILITY, variability_task
 from xsurvey.spectra.models.settings import ModelSettings
+from xsurvey.timing.parameters import SourceVariabilityParameters
 from xsurvey.units import EnergyBand
 
 
-class CatalogParameters(StepParameters):
-    """How the catalog is named."""
-
-    acronym: str = Option(
-        default="XSV", pattern=r"^[A-Za-z][A-Za-z0-9]{2,}$",
-        description="Prefix of the IAU designations, three characters or more.",
-    )  # fmt: skip
-
-
-def _events(context: TaskContext) -> EventList:
-    return open_selected(context.paths("events"), context.section(SelectionParameters))
-
-
-def run_image(context: TaskContext) -> dict[str, Any]:
-    """Make counts images and exposure maps, and describe the observation."""
-    events = _events(context)
-    parameters = context.section(ImageParameters)
-    summary = summarise(events)
-    events.require_events(summary.events)
-    bands = list(parameters.image_band)
-    field = field_from_events(events, bands, parameters, context.optional_path("exposure"))
-    write_field(context.folder / "field", field)
-    facts = {"facts": summary.lines(), "warnings": list(summary.warnings)}
-    (context.folder / "summary.json").write_text(json.dumps(facts))
-    return {"events": summary.events, "livetime": events.livetime}
-
-
-def run_detect(context: TaskContext) -> dict[str, Any]:
-    """Search the images for sources."""
-    events = _events(context)
-    field = read_field(context.path("field"), events)
-    region_file = context.optional_path("region")
-    background_file = context.optional_path("background")
-    image = next(iter(field.counts.values()))
-    found = find_sources(
-        field, context.section(DetectionParameters),
-        background=read_map_of(background_file, image) if background_file else None,
-        region=read_region_file(region_file, events.wcs) if region_file else None,
-    )  # fmt: skip
-    write_found(context.folder / "found", found)
-    return {"sources": len(found.sources)}
-
-
-def run_photometry(context: TaskContext) -> dict[str, Any]:
-    """Measure the sources in every band."""
-    field = read_field(context.path("field"), _events(context))
-    found = read_found(context.path("found"))
-    measured = measure_sources(
-        found, field, context.section(DetectionParameters), context.section(PhotometryParameters)
-    )
-    result = {
-        "target": context.target, "rows": measured.rows, "bands": measured.bands,
-        "hardness": measured.hardness,
-    }  # fmt: skip
-    (context.folder / "measured.json").write_text(json.dumps(result))
-    return {"sources": len(measured.rows)}
-
-
-def run_catalog(context: TaskContext) -> dict[str, Any]:
-    """Join the measurements into the catalog."""
-    measured = [json.loads(p.read_text()) for p in context.paths("measured")]
-    parts = []
-    spectra = context.section(SpectraParameters)
-    if spectra.sources:
-        found = [json.loads((p / FITS).read_text()) for p in context.paths("fits")]
-        fits = {one["target"]: one for one in found}
-        measured = [with_spectra(one, fits.get(one["target"]), spectra) for one in measured]
-        parts.append(CATALOG_PART)
-    acronym = context.section(CatalogParameters).acronym
-    return {"sources": write_catalog(context.folder, measured, acronym, parts)}
-
-
-_READING = (
-    "xsurvey.attitude", "xsurvey.events", "xsurvey.good_times", "xsurvey.io.fits_file",
-    "xsurvey.io.table_wcs", "xsurvey.missions",
-)  # fmt: skip
-
-IMAGE = Stage(
-    "image", "4", run_image, outputs=("field", "summary.json"), inputs=("events",),
-    optional_inputs=("exposure",),
-    parameters={"selection": SelectionParameters, "image": ImageParameters},
-    helpers=(*_READING, "xsurvey.imaging"),
-)  # fmt: skip
-DETECT = Stage(
-    "detect", "3", run_detect, outputs=("found",), inputs=("events", "field"),
-    optional_inputs=("background", "region"),
-    parameters={"selection": SelectionParameters, "detection": DetectionParameters},
-    helpers=("xsurvey.detection", "xsurvey.imaging.background", "xsurvey.regions"),
-)  # fmt: skip
-PHOTOMETRY = Stage(
-    "photometry", "2", run_photometry, outputs=("measured.json",),
-    inputs=("events", "field", "found"),
-    parameters={
-        "selection": SelectionParameters, "detection": DetectionParameters,
-        "photometry": PhotometryParameters,
-    },
-    helpers=("xsurvey.detection", "xsurvey.inference.poisson_rate", "xsurvey.psf", *_READING),
-)  # fmt: skip
-CATALOG = Stage(
-    "catalog", "4", run_catalog, outputs=("sources.fits", "hats", "sources.reg"),
-    inputs=("measured",), optional_inputs=("fits",),
-    parameters={"catalog": CatalogParameters, "spectra": SpectraParameters},
-    helpers=(
-        "xsurvey.catalogs", "xsurvey.pipelines.source_products",
-        "xsurvey.pipelines.spectra.columns",
-    ),
-    needs_all=False,
-)  # fmt: skip
-
-
 def plan_sources(config: Config) -> Plan:
-    """Plan the image, detection and photometry of each observation, and one catalog.
+    """Plan images of each observation, search and photometry of each stack, and one catalog.
 
     Where spectra are asked for, they are extracted and fitted after the photometry.
     """
-    measured, fits = [], []
+    measured: list[OutputOf] = []
+    varying: list[OutputOf] = []
+    fits: list[Task] = []
+    files: list[Task] = []
+    maps: list[Task] = []
     spectra = sections_of(config)[0]
-    check_responses_are_used(config)
     versions = spectral_versions(config) if spectra.wanted else {}
     found = observations(config)
     _check_detectors(config, found)
     _check_band_labels(config, found)
-    for observation in found:
-        name, events = observation.name, list(observation.events)
-        image = _image_task(config, observation)
-        field = image.output("field")
+    _check_names(found)
+    plan = stacks_of(config, found)
+    images = {o.name: image_task(config, o, plan.shared[o.name]) for o in found}
+    for stack in plan.stacks:
+        inputs, sections = stack_inputs(stack, images), stack_sections(config, stack)
         detect = Task(
-            DETECT, name,
-            {"events": events, "field": field, **_only(observation, "background", "region")},
-            config.sections,
-        )  # fmt: skip
+            DETECT, stack.name, {**inputs, **stack.given("backgrounds", "regions")}, sections
+        )
         photometry = Task(
-            PHOTOMETRY, name,
-            {"events": events, "field": field, "found": detect.output("found")}, config.sections,
+            PHOTOMETRY, stack.name,
+            {**inputs, "found": detect.output("found"), **stack.given("arfs", "rmfs")}, sections,
+            flux_versions(stack),
         )  # fmt: skip
         measured.append(photometry.output("measured.json"))
-        if spectra.wanted:
-            files = _only(observation, "exposure", "arf", "rmf")
-            fits.append(spectral_fit_task(config, observation, measured[-1], files, versions))
-    joined: dict[str, list[OutputOf]] = {"measured": measured}
+        variability = variability_task(config, stack, images, measured[-1])
+        varying.append(variability.output("variability.json"))
+        files += products_task(stack.name, inputs, sections, detect, photometry, variability)
+        maps += maps_task(stack.name, inputs, sections, detect)
+        own = _with_own_regions(config, stack)
+        if sections_of(own)[0].wanted:
+            fits.append(
+                spectral_fit_task(
+                    own, stack.name, stack.observations, measured[-1], versions, plan.shared
+                )
+            )
+    joined: dict[str, list[OutputOf]] = {"measured": measured, "variability": varying}
     if spectra.sources:
         joined["fits"] = [task.output("fits") for task in fits]
+    if files:
+        joined["products"] = [task.output(INDEX) for task in files]
+    groups = {stack.name: stack.group for stack in plan.stacks if stack.name != stack.group}
     # regions have no part in the catalog
     of_sources = spectra.model_copy(update={"regions": {}})
-    catalog = Task(CATALOG, "all", joined, {**config.sections, "spectra": of_sources})
-    return Plan([catalog, *fits], config.seed)
+    catalog = Task(
+        CATALOG, "all", joined,
+        {**config.sections, "spectra": of_sources, "tiles": TileGroups(groups=groups)},
+    )  # fmt: skip
+    return Plan([catalog, *fits, *maps], config.seed)
+
+
+def _with_own_regions(config: Config, stack: StackInput) -> Config:
+    """Return a config with the named regions that belong to a tile, where the stack is one."""
+    spectra, tile = sections_of(config)[0], stack.geometry.tile
+    if tile is None or not spectra.regions:
+        return config
+    core = Core(tile)
+    own = {n: r for n, r in spectra.regions.items() if core(*map(np.array, r.position)).all()}
+    return replace(
+        config, sections={**config.sections, "spectra": spectra.model_copy(update={"regions": own})}
+    )
+
+
+def _check_names(found: Sequence[ObservationInput]) -> None:
+    """Raise where two observations have one name.
+
+    Raises
+    ------
+    InputError
+        Their targets could not be told apart.
+    """
+    names = [observation.name for observation in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(
+            twice, "is the name of two inputs",
+            "give each input once, and inputs of the same name different names",
+        )  # fmt: skip
 
 
 def _check_band_labels(config: Config, found: Sequence[ObservationInput]) -> None:
@@ -247,46 +180,19 @@ def _check_detectors(config: Config, found: Sequence[ObservationInput]) -> None:
             )  # fmt: skip
 
 
-def _only(observation: ObservationInput, *kinds: str) -> dict[str, Path]:
-    return {kind: observation.others[kind] for kind in kinds if kind in observation.others}
-
-
-def _image_task(config: Config, observation: ObservationInput) -> Task:
-    """Plan the images of all bands that any later stage needs, and no more than these.
-
-    The bands, not the sections they come from, are the task's parameters: a change of the
-    detection threshold leaves the images as they are.
-    """
-    imaging, detection, photometry = (
-        config.sections[s] for s in ("image", "detection", "photometry")
-    )
-    assert isinstance(imaging, ImageParameters)
-    assert isinstance(detection, DetectionParameters)
-    assert isinstance(photometry, PhotometryParameters)
-    mission = observation.mission
-    bands = dict.fromkeys([
-        *imaging.image_band, *search_bands(detection, mission),
-        *measured_bands(photometry, detection, mission),
-    ])  # fmt: skip
-    parameters = imaging.model_copy(update={"image_band": tuple(bands)})
-    uses = {"mission": f"{mission.name} {mission.version}"} if mission else {}
-    return Task(
-        IMAGE, observation.name,
-        {"events": list(observation.events), **_only(observation, "exposure")},
-        {**config.sections, "image": parameters}, uses=uses,
-    )  # fmt: skip
-
-
 SOURCES = Pipeline(
     name="sources",
     summary="Event files to a catalog of sources and a report.",
     sections={
-        "selection": SelectionParameters, "image": ImageParameters,
+        "selection": SelectionParameters, "image": ImageParameters, "stacking": StackParameters,
         "detection": DetectionParameters, "photometry": PhotometryParameters,
         "spectra": SpectraParameters, "spectral_fits": SpectralFitParameters,
-        "spectral_models": ModelSettings, "catalog": CatalogParameters,
+        "spectral_models": ModelSettings, "variability": SourceVariabilityParameters,
+        "products": ProductParameters, "catalog": CatalogParameters,
     },
-    stages=(IMAGE, DETECT, PHOTOMETRY, SPECTRA, SPECTRAL_FITS, CATALOG),
+    stages=(
+        IMAGE, DETECT, PHOTOMETRY, VARIABILITY, SPECTRA, SPECTRAL_FITS, PRODUCTS, MAPS, CATALOG,
+    ),
     kinds=("exposure", "background", "region", "arf", "rmf"),
     plan=plan_sources,
     publish=publish,

@@ -18,14 +18,19 @@ POOR_FIT = 3.0
 """Standard deviations by which the statistic is above what the model gives, flagged beyond."""
 
 _CM2_PER_COLUMN = 1e22
-_COLUMNS = {"photon_index": ("phoindex", 1.0), "column_density": ("nh", _CM2_PER_COLUMN)}
+_COLUMNS = {
+    "photon_index": ("phoindex", 1.0), "temperature": ("kt", 1.0),
+    "abundance": ("abundanc", 1.0), "column_density": ("nh", _CM2_PER_COLUMN),
+}  # fmt: skip
 """Column: parameter of the models, factor to the unit of the column."""
+_IF_FREE = ("abundance",)
+"""Columns of parameters that are frozen at an assumed value as a rule."""
 
 
 def with_spectra(
     measured: Mapping[str, Any], fits: Mapping[str, Any] | None, parameters: SpectraParameters
 ) -> dict[str, Any]:
-    """Return the measurements of an observation with the columns of its spectral fits.
+    """Return the measurements of a stack with the columns of its spectral fits.
 
     Parameters
     ----------
@@ -33,7 +38,7 @@ def with_spectra(
         As the stage ``photometry`` writes it.
     fits : mapping or None
         As the stage ``spectral_fits`` writes it; None where that failed: sources that should
-        have been fitted are flagged.
+        have been fitted are flagged, also those of observations without spectra.
     parameters : SpectraParameters
     """
     by_number = {f["number"]: f for f in (fits or {"fits": ()})["fits"] if f["kind"] == SOURCE}
@@ -42,7 +47,7 @@ def with_spectra(
         found = by_number.get(number)
         if found is not None:
             rows.append({**row, **spectral_columns(found), "flag": row["flag"] | _flags(found)})
-        elif fits is None and _should_be_fitted(row, measured, parameters):
+        elif _should_be_fitted(row, measured, parameters):
             rows.append({**row, "flag": row["flag"] | int(SourceFlag.SPECTRUM_FAILED)})
         else:
             rows.append(row)
@@ -66,7 +71,11 @@ def _flags(found: Mapping[str, Any]) -> int:
     if fit is not None:
         if (_goodness(fit) or 0.0) > POOR_FIT:
             flags |= SourceFlag.SPECTRUM_POOR_FIT
-        chosen = [_the_one(fit["parameters"], ending) for ending, _ in _COLUMNS.values()]
+        # samples never reach a limit: the profiles tell whether the data exclude it
+        profiles = fit.get("profile", fit)["parameters"]
+        chosen = [_the_one(profiles, ending) for ending, _ in _COLUMNS.values()]
+        if _the_one(profiles, _COLUMNS["temperature"][0]) is not None:
+            flags |= SourceFlag.MODEL_THERMAL
         if any(r and (r.get("lower_at_limit") or r.get("upper_at_limit")) for r in chosen):
             flags |= SourceFlag.SPECTRUM_AT_LIMIT
     return int(flags)
@@ -82,12 +91,13 @@ def spectral_columns(found: Mapping[str, Any]) -> dict[str, Any]:
         "spectral_model": found["model"], "spectral_confidence": fit["confidence"],
         "spectral_band": f"{flux['energy_min']:g}-{flux['energy_max']:g} keV",
         "spectral_statistic": fit["statistic"]["value"], "spectral_dof": fit["statistic"]["dof"],
-        "spectral_excess": _goodness(fit),
+        "spectral_excess": _goodness(fit), "spectral_method": fit["method"],
+        "spectral_model_preference": fit.get("choice", {}).get("preference"),
     }  # fmt: skip
     columns |= _interval("flux_unabsorbed", flux, 1.0)
     for name, (ending, factor) in _COLUMNS.items():
         record = _the_one(fit["parameters"], ending)
-        if record is not None:
+        if record is not None and not (name in _IF_FREE and record["frozen"]):
             columns |= _interval(name, record, factor)
     return columns
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,27 @@ from xsurvey.engine import Stage, TaskContext
 from xsurvey.errors import InputError, MissingDataError, XSurveyError
 from xsurvey.events import EventList
 from xsurvey.imaging.sky_image import SkyImage, read_exposure_map
+from xsurvey.imaging.stack_parameters import SharedSky
+from xsurvey.imaging.stack_shared import own_events
 from xsurvey.missions import get_mission
 from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.pipelines.spectra.extraction_files import spectrum_summary, write_spectra
 from xsurvey.pipelines.spectra.parameters import SpectraParameters
+from xsurvey.pipelines.spectra.places import observation_of, spectrum_folder, spectrum_stem
 from xsurvey.pipelines.spectra.targets import (
     PILED_UP,
     SpectrumApertures,
     SpectrumTarget,
+    rows_of,
     spectrum_targets,
 )
-from xsurvey.spectra.extraction import ExtractionParameters, GivenResponses, extract_spectrum
+from xsurvey.spectra.extraction import (
+    ExtractedSpectra,
+    ExtractionParameters,
+    GivenResponses,
+    SpectrumRequest,
+    extract_spectra,
+)
 from xsurvey.spectra.extraction.responses import read_given
 
 EXTRACTED, FAILED = "extracted", "failed"
@@ -33,79 +44,125 @@ _OPTION = re.compile(r"--(arf|rmf)( \(none leaves it out\))?")
 
 
 def run_spectra(context: TaskContext) -> dict[str, Any]:
-    """Extract the spectra of one observation.
+    """Extract the spectra of one observation of a stack.
 
-    A region or source that cannot be extracted is listed with the cause; where responses are
-    missing all of them would be, and the task fails.
+    A region or source that cannot be extracted is listed with the cause, also where its responses
+    are missing; where they are of all, the task fails.
     """
-    events = open_selected(context.paths("events"), context.section(SelectionParameters))
+    events = own_events(
+        open_selected(context.paths("events"), context.section(SelectionParameters)),
+        context.section(SharedSky),
+    )
     parameters = context.section(SpectraParameters)
     measured = json.loads(context.path("measured").read_text())
-    mission = get_mission(events.observation.mission)
+    stack = str(measured["target"])
+    observation = observation_of(context.target, stack)
     responses = read_given(
-        mission, context.optional_path("arf"), context.optional_path("rmf"),
-        parameters.area_includes,
+        get_mission(events.observation.mission), context.optional_path("arf"),
+        context.optional_path("rmf"), parameters.area_includes,
     )  # fmt: skip
     exposure = context.optional_path("exposure")
-    extraction = Extraction(
-        events, responses, None if exposure is None else read_exposure_map(exposure),
-        SpectrumApertures(
-            events, measured["rows"], parameters, context.section(PhotometryParameters)
-        ),
-    )  # fmt: skip
     folder = context.folder / "spectra"
     folder.mkdir()
-    targets = list(spectrum_targets(measured, parameters))
-    try:
-        entries = [extraction.entry(target, folder) for target in targets]
-    except MissingDataError as error:
-        remedy = _OPTION.sub(r"\1 in the entry under inputs", error.remedy)
-        raise MissingDataError(error.subject, error.cause, remedy) from None
-    index = {"target": context.target, "spectra": entries}
+    work = _Extraction(
+        events, responses, None if exposure is None else read_exposure_map(exposure),
+        SpectrumApertures(
+            events, rows_of(measured, observation), parameters,
+            context.section(PhotometryParameters),
+        ), folder,
+    )  # fmt: skip
+    targets = list(spectrum_targets(measured, parameters, observation))
+    stems = [spectrum_stem(target.name, stack, observation) for target in targets]
+    entries = work.entries(targets, stems)
+    index = {
+        "target": context.target, "stack": stack, "observation": observation, "spectra": entries,
+    }  # fmt: skip
     (folder / INDEX).write_text(json.dumps(index))
     return count_states(entries)
 
 
-class Extraction:
+@dataclass(frozen=True)
+class _Extraction:
     """What all extractions of an observation share."""
 
-    def __init__(
-        self, events: EventList, responses: GivenResponses, exposure: SkyImage | None,
-        apertures: SpectrumApertures,
-    ) -> None:  # fmt: skip
-        self.events = events
-        self.responses = responses
-        self.exposure = exposure
-        self.apertures = apertures
+    events: EventList
+    responses: GivenResponses
+    exposure: SkyImage | None
+    apertures: SpectrumApertures
+    folder: Path
 
-    def entry(self, target: SpectrumTarget, folder: Path) -> dict[str, Any]:
-        """Extract one spectrum into a folder of its own; return its line of the index."""
-        line: dict[str, Any] = {
-            "name": target.name, "kind": target.kind, "number": target.number,
-            "ra": target.position.ra, "dec": target.position.dec, "cause": "",
-        }  # fmt: skip
-        if target.piled_up:
-            return {**line, "status": PILED_UP, "cause": "too many photons fell together"}
-        parameters = ExtractionParameters(source_type="extended" if target.extended else "point")
-        try:
-            source, background = self.apertures.of(target)
-            spectra = extract_spectrum(
-                self.events, source, background, parameters, self.exposure,
-                position=target.position, responses=self.responses,
-            )  # fmt: skip
-        except InputError as error:
-            return {**line, "status": FAILED, "cause": _reason(error)}
-        (folder / target.name).mkdir()
+    def entries(
+        self, targets: Sequence[SpectrumTarget], stems: Sequence[str]
+    ) -> list[dict[str, Any]]:
+        """Extract all spectra, each into a folder of its own; return the lines of the index.
+
+        Raises
+        ------
+        MissingDataError
+            No spectrum could be extracted for want of responses.
+        """
+        lines = [_line(target, stem) for target, stem in zip(targets, stems, strict=True)]
+        requests: dict[int, SpectrumRequest] = {}
+        for number, target in enumerate(targets):
+            if target.piled_up:
+                cause = "too many photons fell together"
+                lines[number] |= {"status": PILED_UP, "cause": cause}
+                continue
+            try:
+                requests[number] = self._request(target)
+            except InputError as error:
+                lines[number] |= {"status": FAILED, "cause": _reason(error)}
+        missing: list[MissingDataError] = []
+        found = extract_spectra(self.events, list(requests.values()), self.exposure, self.responses)
+        for number, spectra in zip(requests, found, strict=True):
+            if isinstance(spectra, ExtractedSpectra):
+                lines[number] |= self._written(spectra, lines[number], requests[number].parameters)
+            elif isinstance(spectra, MissingDataError):
+                missing.append(_of_a_config(spectra))
+                cause = f"{spectra.subject} {missing[-1].cause}: {missing[-1].remedy}"
+                lines[number] |= {"status": FAILED, "cause": cause}
+            elif isinstance(spectra, InputError):
+                lines[number] |= {"status": FAILED, "cause": _reason(spectra)}
+            else:
+                raise spectra
+        if missing and not any(line["status"] == EXTRACTED for line in lines):
+            raise missing[0]
+        return lines
+
+    def _request(self, target: SpectrumTarget) -> SpectrumRequest:
+        source, background = self.apertures.of(target)
+        kind = ExtractionParameters(source_type="extended" if target.extended else "point")
+        return SpectrumRequest(source, background, kind, target.position)
+
+    def _written(
+        self, spectra: ExtractedSpectra, line: dict[str, Any], parameters: ExtractionParameters
+    ) -> dict[str, Any]:
+        path = self.folder / line["folder"] / line["spectrum"]
+        path.parent.mkdir(parents=True)
         # inputs are in the manifest of the task
-        write_spectra(spectra, folder / target.name / f"{target.name}.pha", (), (parameters,))
+        write_spectra(spectra, path, (), (parameters,))
         summary = spectrum_summary(spectra)
         known = ("counts", "net_counts", "exposure_s", "exposed_area_deg2", "notes", "stamps")
         approximate = {key for key in ("ARFAPPR", "RMFAPPR") if key in spectra.stamps}
         return {
-            **line, "status": EXTRACTED, **{key: summary[key] for key in known},
+            "status": EXTRACTED, **{key: summary[key] for key in known},
             "background": summary["background"], "responses": summary["responses"],
             "approximate_responses": bool(approximate),
         }  # fmt: skip
+
+
+def _line(target: SpectrumTarget, stem: str) -> dict[str, Any]:
+    return {
+        "name": target.name, "kind": target.kind, "number": target.number,
+        "ra": target.position.ra, "dec": target.position.dec, "cause": "",
+        "folder": str(spectrum_folder(target.name, target.number)), "spectrum": f"{stem}.pha",
+    }  # fmt: skip
+
+
+def _of_a_config(error: MissingDataError) -> MissingDataError:
+    """Return an error whose remedy is for users of a config."""
+    remedy = _OPTION.sub(r"\1 in the entry under inputs", error.remedy)
+    return MissingDataError(error.subject, error.cause, remedy)
 
 
 def _reason(error: XSurveyError) -> str:
@@ -120,17 +177,19 @@ def count_states(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 SPECTRA = Stage(
-    "spectra", "1", run_spectra, outputs=("spectra",), inputs=("events", "measured"),
+    "spectra", "2", run_spectra, outputs=("spectra",), inputs=("events", "measured"),
     optional_inputs=("exposure", "arf", "rmf"),
     parameters={
         "selection": SelectionParameters, "photometry": PhotometryParameters,
-        "spectra": SpectraParameters,
+        "spectra": SpectraParameters, "shared": SharedSky,
     },
     helpers=(
         "xsurvey.apertures", "xsurvey.attitude", "xsurvey.events", "xsurvey.good_times",
         "xsurvey.imaging.attitude_exposure", "xsurvey.imaging.exposure",
-        "xsurvey.imaging.seen_sky", "xsurvey.io.fits_file", "xsurvey.io.ogip",
-        "xsurvey.io.table_wcs", "xsurvey.missions", "xsurvey.pipelines.spectra.targets",
+        "xsurvey.imaging.seen_sky", "xsurvey.imaging.stack_shared",
+        "xsurvey.io.fits_file", "xsurvey.io.ogip",
+        "xsurvey.io.table_wcs", "xsurvey.missions", "xsurvey.pipelines.spectra.places",
+        "xsurvey.pipelines.spectra.targets",
         "xsurvey.pipelines.spectra.extraction_files", "xsurvey.psf", "xsurvey.regions",
         "xsurvey.spectra.extraction",
     ),

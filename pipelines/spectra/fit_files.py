@@ -27,12 +27,13 @@ from xsurvey.spectra.dataset import Dataset
 from xsurvey.spectra.fit import Fit, fit_spectra
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
 from xsurvey.spectra.fit_result import fitted_parameters, fluxes
-from xsurvey.spectra.flux import flux_functions
+from xsurvey.spectra.flux import BandFlux, flux_functions
 from xsurvey.spectra.goodness import goodness_record
 from xsurvey.spectra.likelihood import Member
 from xsurvey.spectra.models.expression import Expression, parse_expression
 from xsurvey.spectra.models.installation import installation
 from xsurvey.spectra.models.settings import ModelSettings
+from xsurvey.spectra.parameter_set import require_priors
 from xsurvey.spectra.simulated_goodness import simulate_goodness
 from xsurvey.spectra.statistic_of import statistic_notes
 from xsurvey.units import EnergyBand
@@ -67,7 +68,7 @@ class SpectrumFit:
 def fit_spectrum_files(
     files: SpectrumFiles, parameters: SpectrumFitParameters, settings: ModelSettings,
     flux: FluxParameters, *, seed: int = 0, outputs: Sequence[Path | None] = (),
-    intervals: bool = True,
+    intervals: bool = True, evidence: bool = False,
 ) -> SpectrumFit:  # fmt: skip
     """Fit a model to spectra.
 
@@ -81,6 +82,8 @@ def fit_spectrum_files(
         What the caller will write: none of it may be a file that the fit reads.
     intervals : bool
         False where those of the posterior will follow.
+    evidence : bool
+        Whether the evidence will follow, for which all free parameters need priors.
 
     Raises
     ------
@@ -102,15 +105,36 @@ def fit_spectrum_files(
     datasets = datasets_of(spectra, parameters, mixes_energies(expression))
     instruments = [instrument_of(s.spectrum) for s in spectra]
     assembly = assemble(expression, settings, datasets, parameters, instruments)
+    if evidence:
+        require_priors(assembly.likelihood.parameters)
     fit = fit_spectra(
         assembly.likelihood, confidence=parameters.confidence,
         intervals=parameters.intervals and intervals, starts=parameters.starts,
     )  # fmt: skip
     result = SpectrumFit(spectra, expression, parameters, settings, flux, assembly, fit, {})
     summary = _summary(result, intervals) | {"provenance": _provenance(result, read, seed)}
-    if parameters.goodness_trials:
-        summary["goodness"] = simulate_goodness(fit, parameters.goodness_trials, seed)
-    return replace(result, summary=summary)
+    result = replace(result, summary=summary)
+    trials = parameters.goodness_trials
+    return with_goodness(result, trials, seed) if trials else result
+
+
+def with_goodness(result: SpectrumFit, trials: int, seed: int) -> SpectrumFit:
+    """Return a fit with its goodness by simulation.
+
+    Parameters
+    ----------
+    result : SpectrumFit
+    trials : int
+        Spectra to simulate and fit.
+    seed : int
+    """
+    parameters = result.parameters.model_copy(update={"goodness_trials": trials})
+    provenance = dict(result.summary["provenance"])
+    provenance["parameters"] = {
+        **provenance["parameters"], type(parameters).__name__: parameters.normalised()
+    }  # fmt: skip
+    found = {"provenance": provenance, "goodness": simulate_goodness(result.fit, trials, seed)}
+    return replace(result, parameters=parameters, summary=result.summary | found)
 
 
 def _provenance(result: SpectrumFit, read: Sequence[Path], seed: int) -> dict[str, Any]:
@@ -137,6 +161,19 @@ def flux_rows(
     result: SpectrumFit, chains: Chains | None = None, intervals: bool = True
 ) -> list[dict[str, Any]]:
     """Return the fluxes of a fit in the bands that were asked for, or else in that of the fit."""
+    rows = fluxes(
+        result.fit, band_fluxes(result), result.assembly.columns[0], result.parameters.confidence,
+        chains, intervals,
+    )  # fmt: skip
+    for row in rows:
+        if "luminosity" in row:
+            distance = result.flux.distance
+            row["luminosity"] |= {"redshift": _redshift(result), "distance_mpc": distance}
+    return rows
+
+
+def band_fluxes(result: SpectrumFit) -> list[dict[str, BandFlux]]:
+    """Return the functions that give the fluxes of `flux_rows`."""
     members = result.fit.likelihood.members
     whole = _whole(members)
     bands = result.flux.flux_band or [
@@ -148,19 +185,10 @@ def flux_rows(
         min(float(m.dataset.folding.edges[0]) for m in members),
         max(float(m.dataset.folding.edges[-1]) for m in members),
     )
-    redshift = _redshift(result)
-    functions = flux_functions(
-        result.expression, result.settings, bands, redshift, result.flux.distance,
+    return flux_functions(
+        result.expression, result.settings, bands, _redshift(result), result.flux.distance,
         span if mixes_energies(result.expression) else None,
     )  # fmt: skip
-    rows = fluxes(
-        result.fit, functions, result.assembly.columns[0], result.parameters.confidence, chains,
-        intervals,
-    )  # fmt: skip
-    for row in rows:
-        if "luminosity" in row:
-            row["luminosity"] |= {"redshift": redshift, "distance_mpc": result.flux.distance}
-    return rows
 
 
 def _summary(result: SpectrumFit, intervals: bool) -> dict[str, Any]:

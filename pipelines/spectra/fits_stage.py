@@ -1,9 +1,10 @@
-"""The stage ``spectral_fits``: models fitted to the spectra of one observation."""
+"""The stage ``spectral_fits``: models fitted to the spectra of one stack of observations."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,18 @@ from xsurvey.engine.provenance import json_value
 from xsurvey.errors import InputError
 from xsurvey.io.ogip.pha import read_single_pha
 from xsurvey.pipelines.spectra.extraction_stage import EXTRACTED, FAILED, INDEX, count_states
-from xsurvey.pipelines.spectra.fit_files import SpectrumFit, fit_spectrum_files
+from xsurvey.pipelines.spectra.joined_entries import by_name, joined_entry
+from xsurvey.pipelines.spectra.model_fits import fit_models, net_counts
 from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
-from xsurvey.pipelines.spectra.reading import SpectrumFiles
+from xsurvey.pipelines.spectra.reading import SpectrumFiles, datasets_of, read_spectra
+from xsurvey.pipelines.spectra.settings_of import (
+    AUTO,
+    alternatives_for,
+    parameters_for,
+    sampling_for,
+)
+from xsurvey.pipelines.spectra.source_posterior import PROFILE, posterior_summary
+from xsurvey.pipelines.spectra.targets import SOURCE
 from xsurvey.report.plate import png_bytes
 from xsurvey.report.spectrum_axes import fit_figure
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
@@ -24,132 +34,152 @@ from xsurvey.spectra.models.settings import ModelSettings
 
 FITTED = "fitted"
 FITS = "fits.json"
-AUTO = "auto"
 WIDE = 10.0
 """Areas of background over source from which W-stat needs no groups."""
 
 
 def run_spectral_fits(context: TaskContext) -> dict[str, Any]:
-    """Fit the spectra of one observation.
+    """Fit the spectra of one stack, those of several observations together.
 
     A fit that failed has a cause and no parameters.
     """
-    folder = context.path("spectra")
-    index = json.loads((folder / INDEX).read_text())
-    output = context.folder / "fits"
-    output.mkdir()
-    spectra = context.section(SpectraParameters)
-    fitting = context.section(SpectralFitParameters)
-    settings = context.section(ModelSettings)
-    entries = []
-    for entry in index["spectra"]:
-        parameters = parameters_for(entry["name"], spectra, fitting)
-        line = {**entry, "model": parameters.model}
-        if entry["status"] == EXTRACTED:
-            (output / entry["name"]).mkdir()
-            line |= _fit(folder, entry["name"], parameters, settings, fitting, output, context.seed)
-        entries.append(line)
-    result = json_value({"target": index["target"], "fits": entries})
-    (output / FITS).write_text(json.dumps(result, allow_nan=False, indent=1) + "\n")
+    folders = context.paths("spectra")
+    indices = [(f, json.loads((f / INDEX).read_text())) for f in folders]
+    work = _Fitting(
+        context.section(SpectraParameters), context.section(SpectralFitParameters),
+        context.section(ModelSettings), context.folder / "fits", context.seed,
+    )  # fmt: skip
+    work.output.mkdir()
+    several = len(indices) + len(context.missing) > 1
+    entries = [
+        work.line(*joined_entry(found, context.missing, several)) for found in by_name(indices)
+    ]
+    result = json_value({"target": context.target, "fits": entries})
+    (work.output / FITS).write_text(json.dumps(result, allow_nan=False, indent=1) + "\n")
     return count_states(entries)
 
 
-def parameters_for(
-    name: str, spectra: SpectraParameters, fitting: SpectralFitParameters
-) -> SpectrumFitParameters:
-    """Return how a region, or a source, of some name is fitted; ``auto`` groups are none yet."""
-    own: Mapping[str, Any] = {}
-    region = spectra.regions.get(name)
-    if region is not None and region.model is not None:
-        own = {key: getattr(region, key) for key in ("model", "set", "freeze", "thaw")}
-    shared = (
-        "model", "stat", "group", "confidence", "set", "freeze", "thaw", "limits", "starts",
-        "goodness_trials",
-    )  # fmt: skip
-    values = {key: getattr(fitting, key) for key in shared}
-    energy = () if fitting.energy is None else (fitting.energy,)
-    if fitting.group == AUTO:
-        values["group"] = "none"
-    return SpectrumFitParameters.model_validate({**values, **own, "energy": energy})
+@dataclass(frozen=True)
+class _Fitting:
+    """How all spectra of a stack are fitted, and where the results go."""
 
+    spectra: SpectraParameters
+    fitting: SpectralFitParameters
+    settings: ModelSettings
+    output: Path
+    seed: int
 
-def _fit(
-    folder: Path, name: str, parameters: SpectrumFitParameters, settings: ModelSettings,
-    fitting: SpectralFitParameters, output: Path, seed: int,
-) -> dict[str, Any]:  # fmt: skip
-    """Fit one spectrum, write what came out, and return it."""
-    path = folder / name / f"{name}.pha"
-    bands = () if fitting.flux_band is None else (fitting.flux_band,)
-    if fitting.group == AUTO:
-        group = chosen_group(path, parameters.stat)
-        parameters = parameters.model_copy(update={"group": group})
-    # a seed of its own, whatever else is fitted
-    own = np.random.SeedSequence([seed, *name.encode()]).generate_state(1)
-    try:
-        fit = fit_spectrum_files(
-            SpectrumFiles([path]), parameters, settings, FluxParameters(flux_band=bands),
-            seed=int(own[0]),
+    def line(self, entry: dict[str, Any], paths: Sequence[Path]) -> dict[str, Any]:
+        """Return what became of a region or source."""
+        models = [parameters_for(entry["name"], self.spectra, self.fitting)]
+        if entry["kind"] == SOURCE:
+            models += alternatives_for(self.fitting)
+        line = {**entry, "model": models[0].model}
+        if entry["status"] != EXTRACTED:
+            return line
+        folder = self.output / entry["folder"]
+        folder.mkdir(parents=True)
+        try:
+            if self.fitting.group == AUTO:
+                group = chosen_group(paths, self.fitting.stat)
+                models = [one.model_copy(update={"group": group}) for one in models]
+            paths, notes = _that_can_be_read(paths, models[0])
+            line["notes"] = [*line["notes"], *notes]
+            return line | self._fitted(entry, paths, models, folder)
+        except InputError as error:
+            return line | {"status": FAILED, "cause": f"{Path(error.subject).name} {error.cause}"}
+
+    def _fitted(
+        self, entry: Mapping[str, Any], paths: Sequence[Path],
+        models: Sequence[SpectrumFitParameters], folder: Path,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Fit one region or source, write what came out, and return it."""
+        fitting = self.fitting
+        bands = () if fitting.flux_band is None else (fitting.flux_band,)
+        # a seed of its own, whatever else is fitted
+        own = np.random.SeedSequence([self.seed, *entry["name"].encode()]).generate_state(1)
+        seed = int(own[0])
+        found = fit_models(
+            paths, models, fitting.alternative_margin, self.settings,
+            FluxParameters(flux_band=bands), seed,
         )  # fmt: skip
-    except InputError as error:
-        return {"status": FAILED, "cause": f"{Path(error.subject).name} {error.cause}"}
-    figure = fit_figure(fit.fit, fit.expression.text)
-    (output / name / "fit.png").write_bytes(png_bytes(figure))
-    cause = why_useless(fit)
-    summary = {
-        **fit.summary, "group": parameters.group, "confidence": parameters.confidence,
-    }  # fmt: skip
-    text = json.dumps(json_value(summary), indent=1, allow_nan=False)
-    (output / name / "fit.json").write_text(text + "\n")
-    if cause:
-        return {"status": FAILED, "cause": cause}
-    return {"status": FITTED, "fit": summary}
+        best, cause = found.fits[found.place], found.causes[found.place]
+        assert best is not None
+        summary: Mapping[str, Any] = {**best.summary, "method": PROFILE}
+        least = fitting.mcmc_counts
+        source = entry["kind"] == SOURCE
+        if source and not cause and least is not None and net_counts(best) >= least:
+            summary = posterior_summary(best, sampling_for(fitting), folder, seed)
+        figure = fit_figure(best.fit, best.expression.text)
+        (folder / "fit.png").write_bytes(png_bytes(figure))
+        summary = {
+            **summary, "group": models[0].group, "confidence": models[0].confidence,
+        }  # fmt: skip
+        if len(models) > 1:
+            summary["choice"] = found.record()
+        whole = {**summary, "alternatives": found.others()} if len(models) > 1 else summary
+        text = json.dumps(json_value(whole), indent=1, allow_nan=False)
+        (folder / "fit.json").write_text(text + "\n")
+        if cause:
+            return {"status": FAILED, "cause": cause}
+        return {"status": FITTED, "model": found.models[found.place], "fit": summary}
 
 
-def chosen_group(path: Path, statistic: str) -> str:
-    """Return how the channels of a spectrum are grouped where the user leaves it open.
+def _that_can_be_read(
+    paths: Sequence[Path], parameters: SpectrumFitParameters
+) -> tuple[list[Path], list[str]]:
+    """Return the spectra that a fit can use, and notes on others.
+
+    Raises
+    ------
+    InputError
+        None of them can be used.
+    """
+    if len(paths) == 1:
+        return list(paths), []
+    good, notes, errors = [], [], []
+    for path in paths:
+        try:
+            datasets_of(read_spectra(SpectrumFiles([path]), parameters), parameters, False)
+            good.append(path)
+        except InputError as error:
+            errors.append(error)
+            notes.append(f"{path.name} is left out: it {error.cause}")
+    if not good:
+        raise errors[0]
+    return good, notes
+
+
+def chosen_group(paths: Sequence[Path], statistic: str) -> str:
+    """Return how the channels of spectra are grouped where the user leaves it open.
 
     W-stat is biased where background bins are empty, unless the background's area is many times
     the source's: docs/spectra/pipeline.md has the numbers.
     """
     if statistic != "wstat":
         return "none"
-    source = read_single_pha(path)
-    background = read_single_pha(path.with_name(f"{path.stem}_bkg.pha"))
-    areas = [float(s.exposure * s.backscal.mean()) for s in (source, background)]
-    return "none" if areas[1] >= WIDE * areas[0] else "bmin5"
-
-
-def why_useless(fit: SpectrumFit) -> str:
-    """Return why the parameters of a fit mean nothing, empty where they do.
-
-    Zero may be a true value of a parameter, such as that of a column density; other limits are
-    arbitrary, and a norm of zero leaves no source.
-    """
-    likelihood, minimum = fit.fit.likelihood, fit.fit.minimum
-    if likelihood.degrees_of_freedom < 1:
-        return "no more groups of channels than free parameters"
-    if not minimum.converged:
-        return f"the fit did not converge ({minimum.message})"
-    free = [likelihood.parameters.parameters[i] for i in likelihood.parameters.free]
-    if len(fit.fit.intervals) < len(free):
-        return "intervals kept finding better fits"
-    for parameter, value, at_bound in zip(free, fit.fit.theta, minimum.at_bounds, strict=True):
-        if at_bound and (parameter.is_norm or value != 0):
-            return f"{parameter.name} is at its limit, {value:g}"
-    if not np.isfinite([fit.fit.statistic, *fit.fit.theta]).all():
-        return "the best fit is not finite"
-    return ""
+    for path in paths:
+        source = read_single_pha(path)
+        background = read_single_pha(path.with_name(f"{path.stem}_bkg.pha"))
+        areas = [float(s.exposure * s.backscal.mean()) for s in (source, background)]
+        if areas[1] < WIDE * areas[0]:
+            return "bmin5"
+    return "none"
 
 
 SPECTRAL_FITS = Stage(
-    "spectral_fits", "1", run_spectral_fits, outputs=("fits",), inputs=("spectra",),
+    "spectral_fits", "2", run_spectral_fits, outputs=("fits",), inputs=("spectra",),
     parameters={
         "spectra": SpectraParameters, "spectral_fits": SpectralFitParameters,
         "spectral_models": ModelSettings,
     },
     helpers=(
-        "xsurvey.inference", "xsurvey.io.ogip", "xsurvey.pipelines.spectra.reading",
-        "xsurvey.pipelines.spectra.fit_files", "xsurvey.report.plate",
-        "xsurvey.report.spectrum_axes", "xsurvey.spectra",
+        "xsurvey.inference", "xsurvey.io.ogip", "xsurvey.pipelines.spectra.fit_files",
+        "xsurvey.pipelines.spectra.flux_posterior", "xsurvey.pipelines.spectra.joined_entries",
+        "xsurvey.pipelines.spectra.model_fits", "xsurvey.pipelines.spectra.posterior",
+        "xsurvey.pipelines.spectra.reading", "xsurvey.pipelines.spectra.settings_of",
+        "xsurvey.pipelines.spectra.source_posterior",
+        "xsurvey.report.plate", "xsurvey.report.spectrum_axes", "xsurvey.spectra",
     ),
+    needs_all=False,
 )  # fmt: skip

@@ -13,7 +13,7 @@ from xsurvey.spectra.fit_parameters import SpectrumFitParameters
 from xsurvey.units import Angle, Band, Position
 
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
-_OF_SOURCES = re.compile(r"source_\d+", re.IGNORECASE)
+_OF_SOURCES = re.compile(r"sources?_\d+", re.IGNORECASE)
 
 
 def _as_in_fits(name: str) -> Any:
@@ -136,6 +136,26 @@ class SpectralFitParameters(StepParameters):
         default="tbabs*powerlaw", min_length=1,
         description="Model of sources, and of regions that name none, in XSPEC's names.",
     )  # fmt: skip
+    alternatives: tuple[str, ...] = Field(
+        default=("tbabs*apec",),
+        description="Other models of sources, in XSPEC's names, of which the best one is taken "
+        "where it describes the spectrum better by alternative_margin; none with [].",
+    )
+    alternative_margin: float = Field(
+        default=4.0, ge=0, le=1e6,
+        description="By how much the statistic of an alternative must be smaller than that of "
+        "model, and 2 more for each free parameter that it has more (Akaike's criterion).",
+    )  # fmt: skip
+    mcmc_counts: float | None = Field(
+        default=500.0, ge=0, le=1e9,
+        description="Net counts in the fit from which the posterior of a source is sampled: its "
+        "medians and intervals are then in the catalog. Never if null.",
+    )  # fmt: skip
+    mcmc_steps: int = Field(
+        default=6000, ge=300, le=1_000_000,
+        description="Largest number of steps of a chain; one that has not converged by then is "
+        "kept, but the catalog has the profile's intervals.",
+    )  # fmt: skip
     stat: Literal["wstat", "cstat"] = Field(
         default="wstat",
         description="Statistic. wstat: Poisson, with the background's counts profiled out; cstat: "
@@ -165,6 +185,13 @@ class SpectralFitParameters(StepParameters):
         description="Spectra to simulate from each best fit and to fit again, which tells whether "
         "the model can have given the data; 0 for none.",
     )  # fmt: skip
+
+    @field_validator("alternatives")
+    @classmethod
+    def _are_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if any(not text.strip() for text in value):
+            raise ValueError("one of the models is empty")
+        return value
 
     @field_validator("flux_band")
     @classmethod

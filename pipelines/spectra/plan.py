@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 
 from xsurvey.config import Config
 from xsurvey.engine import Task
 from xsurvey.engine.plan import OutputOf
-from xsurvey.errors import ParameterError, XSurveyError
+from xsurvey.errors import MissingDataError, ParameterError, XSurveyError
+from xsurvey.imaging.stack_parameters import SharedSky
 from xsurvey.missions import Mission
 from xsurvey.pipelines.observations import ObservationInput
 from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
-from xsurvey.pipelines.spectra.fits_stage import SPECTRAL_FITS, parameters_for
+from xsurvey.pipelines.spectra.fits_stage import SPECTRAL_FITS
 from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
+from xsurvey.pipelines.spectra.places import extraction_target
+from xsurvey.pipelines.spectra.settings_of import alternatives_for, parameters_for
 from xsurvey.spectra.assembly import model_parameters
 from xsurvey.spectra.fit_parameters import SpectrumFitParameters
 from xsurvey.spectra.models.atomdb import atomdb_files, find_atomdb
@@ -26,6 +28,8 @@ from xsurvey.spectra.models.table_store import TABLE_FORMAT
 from xsurvey.spectra.parameter_set import ParameterSet, apply_settings
 
 _ONLY_WITH_SPECTRA = ("arf", "rmf")
+_FILES = ("exposure", *_ONLY_WITH_SPECTRA)
+_ALTERNATIVES = "spectral_fits.alternatives"
 
 
 def spectral_versions(config: Config) -> dict[str, str]:
@@ -40,19 +44,16 @@ def spectral_versions(config: Config) -> dict[str, str]:
     """
     spectra, fitting, settings = sections_of(config)
     uses = {}
-    for name, parameters in _fits(spectra, fitting):
+    for name, parameters in _fits(config, spectra, fitting):
         subject = f"{config.path}: {name}"
-        try:
-            expression = parse_expression(str(parameters.model))
-        except ParameterError as error:
-            raise ParameterError(f"{subject}.model", error.cause, error.remedy) from None
-        rows = _checked_parameters(expression, parameters, subject)
+        expression = parse_expression(str(parameters.model))
+        rows = _checked_parameters(expression, parameters, subject.removesuffix(".model"))
         for component in expression.components:
             columns = component.columns
             values = [p.value for p in rows.parameters[columns.start : columns.stop]]
             require_data(component.definition, values)
             if uses_atomdb(component.definition, values):
-                uses["atomdb"] = _atomdb_version(settings)
+                uses["atomdb"] = _atomdb_version(settings, name)
             own = python_models().get(component.definition.name.lower())
             if own is not None:
                 uses[f"model {own.name}"] = own.version
@@ -60,14 +61,39 @@ def spectral_versions(config: Config) -> dict[str, str]:
 
 
 def _fits(
-    spectra: SpectraParameters, fitting: SpectralFitParameters
+    config: Config, spectra: SpectraParameters, fitting: SpectralFitParameters
 ) -> Iterator[tuple[str, SpectrumFitParameters]]:
-    """Yield the key of the config that names a model, with how it is fitted."""
+    """Yield the key of the config that names a model, with how it is fitted.
+
+    Raises
+    ------
+    ParameterError
+        A model does not exist.
+    """
     if spectra.sources or any(region.model is None for region in spectra.regions.values()):
-        yield "spectral_fits", parameters_for("", spectra, fitting)
+        _check_models(config, fitting)
+        yield "spectral_fits.model", parameters_for("", spectra, fitting)
+        if spectra.sources:
+            for number, parameters in enumerate(alternatives_for(fitting)):
+                yield f"{_ALTERNATIVES}.{number}", parameters
     for name, region in spectra.regions.items():
         if region.model is not None:
-            yield f"spectra.regions.{name}", parameters_for(name, spectra, fitting)
+            subject = f"spectra.regions.{name}.model"
+            _check_model(config, subject, region.model)
+            yield subject, parameters_for(name, spectra, fitting)
+
+
+def _check_models(config: Config, fitting: SpectralFitParameters) -> None:
+    _check_model(config, "spectral_fits.model", fitting.model)
+    for number, model in enumerate(fitting.alternatives):
+        _check_model(config, f"{_ALTERNATIVES}.{number}", model)
+
+
+def _check_model(config: Config, subject: str, model: str) -> None:
+    try:
+        parse_expression(model)
+    except ParameterError as error:
+        raise ParameterError(f"{config.path}: {subject}", error.cause, error.remedy) from None
 
 
 def _checked_parameters(
@@ -83,8 +109,14 @@ def _checked_parameters(
         raise ParameterError(f"{subject}: {error.subject}", error.cause, error.remedy) from None
 
 
-def _atomdb_version(settings: ModelSettings) -> str:
-    prefix = find_atomdb(settings)
+def _atomdb_version(settings: ModelSettings, name: str) -> str:
+    try:
+        prefix = find_atomdb(settings)
+    except MissingDataError as error:
+        if not name.startswith(_ALTERNATIVES):
+            raise
+        remedy = f"{error.remedy}; or do without thermal models (spectral_fits: alternatives: [])"
+        raise MissingDataError(error.subject, error.cause, remedy) from None
     files = "-".join(content_hash(path)[:8] for path in atomdb_files(prefix))
     return f"{settings.atomdb} {files}"
 
@@ -119,35 +151,53 @@ def check_responses_are_used(config: Config) -> None:
 
 
 def spectral_fit_task(
-    config: Config, observation: ObservationInput, measured: OutputOf, files: Mapping[str, Path],
-    versions: Mapping[str, str],
+    config: Config, stack: str, observations: Sequence[ObservationInput], measured: OutputOf,
+    versions: Mapping[str, str], shared: Mapping[str, SharedSky] | None = None,
 ) -> Task:  # fmt: skip
-    """Plan the extraction and the fits of one observation; return the task of the fits.
+    """Plan the extraction and the fits of one stack; return the task of the fits.
+
+    Spectra are extracted from each observation, and those of one source or region are fitted
+    together. The outputs of the fits' task are ``fits``.
 
     Parameters
     ----------
     config : Config
-    observation : ObservationInput
+    stack : str
+        Its name, the target of the fits; where it is that of an observation too, as of a stack
+        of one, the files have the names of their sources alone.
+    observations : sequence of ObservationInput
+        Of the stack, all of one mission. Exposure map and responses are those that the config
+        gives for them.
     measured : OutputOf
-        Of the photometry.
-    files : mapping of str to path
-        Exposure map and responses, as far as they are given.
+        Of the photometry of the stack, whose ``target`` is the stack; see `rows_of`.
     versions : mapping of str to str
         `spectral_versions`.
+    shared : mapping of str to SharedSky, optional
+        What observations, by name, share with others.
     """
     spectra, fitting, _ = sections_of(config)
-    mission = observation.mission
-    extraction = Task(
-        SPECTRA, observation.name,
-        {"events": list(observation.events), "measured": measured, **files},
-        # models do not change the spectra
-        {**config.sections, "spectra": spectra.without_models()}, uses=_mission_versions(mission),
-    )  # fmt: skip
+    extractions = [
+        Task(
+            SPECTRA, extraction_target(stack, observation.name),
+            {
+                "events": list(observation.events), "measured": measured,
+                **{k: observation.others[k] for k in _FILES if k in observation.others},
+            },
+            # models do not change the spectra
+            {
+                **config.sections, "spectra": spectra.without_models(),
+                "shared": (shared or {}).get(observation.name, SharedSky()),
+            },
+            uses=_mission_versions(observation.mission),
+        )
+        for observation in observations
+    ]  # fmt: skip
+    mission = next((one.mission for one in observations if one.mission is not None), None)
     if fitting.energy is None and mission is not None:
         band = mission.bands[mission.detection_bands[0]]
         fitting = fitting.model_copy(update={"energy": band})
     return Task(
-        SPECTRAL_FITS, observation.name, {"spectra": extraction.output("spectra")},
+        SPECTRAL_FITS, stack, {"spectra": [task.output("spectra") for task in extractions]},
         {**config.sections, "spectral_fits": fitting}, uses=versions,
     )  # fmt: skip
 

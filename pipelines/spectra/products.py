@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
-import re
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,9 +11,12 @@ from typing import Any
 
 from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
+from xsurvey.engine.plan import OutputOf
 from xsurvey.engine.products import read_products, record_products
 from xsurvey.io.atomic import atomic_output, remove_leftovers
+from xsurvey.pipelines.spectra.extraction_stage import INDEX
 from xsurvey.pipelines.spectra.fits_stage import FITS
+from xsurvey.pipelines.spectra.places import folder_name
 from xsurvey.pipelines.spectra.targets import REGION
 from xsurvey.report.data import SpectrumReport
 
@@ -35,7 +36,7 @@ def publish_spectra(config: Config, plan: Plan, result: RunResult) -> None:
     with atomic_output(folder) as temporary:
         temporary.mkdir()
         for task in done:
-            _copy(plan, result, task, temporary / folder_name(task.target))
+            _copy(result, task, temporary / folder_name(task.target))
     record_products(result.store, {
         folder / folder_name(task.target): [result.outcomes[task.id].key or ""] for task in done
     })  # fmt: skip
@@ -58,29 +59,22 @@ def _remove_earlier(folder: Path, result: RunResult) -> None:
         record_products(result.store, {folder: []})
 
 
-def _copy(plan: Plan, result: RunResult, task: Task, folder: Path) -> None:
+def _copy(result: RunResult, task: Task, folder: Path) -> None:
     fits = result.path(task, "fits")
     shutil.copytree(fits, folder)
-    extraction = next(
-        t for t in plan.tasks if t.stage.name == "spectra" and t.target == task.target
-    )
-    extracted = result.path(extraction, "spectra")
-    for one in sorted(path for path in extracted.iterdir() if path.is_dir()):
-        shutil.copytree(one, folder / one.name, dirs_exist_ok=True)
+    for extraction in _extractions(task):
+        if not result.outcomes[extraction.id].good:
+            continue
+        extracted = result.path(extraction, "spectra")
+        for path in sorted(extracted.rglob("*")):
+            if path.is_file() and path.name != INDEX:
+                copy = folder / path.relative_to(extracted)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copy)
 
 
-def folder_name(target: str) -> str:
-    """Return the name of a target's folder, a hash in it where the target is no plain name.
-
-    Examples
-    --------
-    >>> folder_name("acis_754"), folder_name("../a b")
-    ('acis_754', 'a_b-2a8ed1')
-    """
-    plain = re.sub(r"[^A-Za-z0-9._-]+", "_", target).strip("._-")
-    if plain == target and len(plain) <= 100:
-        return plain
-    return f"{plain[:80] or 'target'}-{hashlib.sha256(target.encode()).hexdigest()[:6]}"
+def _extractions(task: Task) -> list[Task]:
+    return [r.task for r in task.references() if isinstance(r, OutputOf)]
 
 
 def spectra_of_target(plan: Plan, result: RunResult, target: str) -> list[SpectrumReport]:
@@ -102,7 +96,7 @@ def _fitted(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 
 
 def _report(entry: Mapping[str, Any], fits: Path, drawn: bool) -> SpectrumReport:
-    figure = fits / entry["name"] / "fit.png"
+    figure = fits / entry["folder"] / "fit.png"
     return SpectrumReport(
         name=entry["name"], number=entry["number"], model=entry["model"],
         status=entry["status"], cause=entry["cause"], fit=entry.get("fit"),

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import astropy.units as u
 import numpy as np
 from astropy.coordinates import SkyCoord
-from regions import CircleAnnulusPixelRegion, CircleSkyRegion
+from regions import CircleAnnulusPixelRegion, CirclePixelRegion, CircleSkyRegion, PixCoord
 
 from xsurvey.apertures.aperture import ApertureParameters, circular_aperture
 from xsurvey.detection.parameters import PhotometryParameters
 from xsurvey.detection.photometry import SourceFlag
 from xsurvey.events import EventList
 from xsurvey.pipelines.spectra.parameters import SpectralRegion, SpectraParameters
+from xsurvey.pipelines.spectra.places import source_name
 from xsurvey.regions import RegionSet, region_set
 from xsurvey.units import SkyPosition
 
@@ -30,7 +32,7 @@ class SpectrumTarget:
     Attributes
     ----------
     name : str
-        Of its folder: that of the region, or ``source_0001`` with the number in the catalog.
+        That of the region, or ``source_0001`` with the number in the stack.
     kind : {'region', 'source'}
     position : SkyPosition
     number : int
@@ -49,25 +51,53 @@ class SpectrumTarget:
     row: Mapping[str, Any] = field(default_factory=dict)
 
 
+def rows_of(measured: Mapping[str, Any], observation: str) -> dict[int, Mapping[str, Any]]:
+    """Return the sources that an observation sees, by their number in the stack.
+
+    Parameters
+    ----------
+    measured : mapping
+        As the stage ``photometry`` writes it: ``rows`` of the sources, and where there are
+        several observations ``observations`` with rows of what each of them sees, in which
+        ``number`` and ``observation`` say of what. What such a row has goes before the source's,
+        but that it is extended is of the source.
+    observation : str
+    """
+    masters = dict(enumerate(measured["rows"], start=1))
+    if "observations" not in measured:
+        return masters
+    rows: dict[int, Mapping[str, Any]] = {}
+    for row in measured["observations"]:
+        if row["observation"] == observation:
+            master = masters[int(row["number"])]
+            flag = int(row["flag"]) | (int(master["flag"]) & SourceFlag.EXTENDED)
+            rows[int(row["number"])] = {**master, **row, "flag": flag}
+    return rows
+
+
 def spectrum_targets(
-    measured: Mapping[str, Any], parameters: SpectraParameters
+    measured: Mapping[str, Any], parameters: SpectraParameters, observation: str
 ) -> Iterator[SpectrumTarget]:
     """Yield the regions of a config, then the sources that have counts enough.
+
+    Counts are those of all observations together.
 
     Parameters
     ----------
     measured : mapping
         As the stage ``photometry`` writes it.
     parameters : SpectraParameters
+    observation : str
+        Of which the spectra are wanted.
     """
     for name, region in parameters.regions.items():
         yield SpectrumTarget(name, REGION, region.position)
     if not parameters.sources:
         return
-    for number, row in enumerate(measured["rows"], start=1):
-        if has_counts(row, measured, parameters.min_counts):
+    for number, row in rows_of(measured, observation).items():
+        if has_counts(measured["rows"][number - 1], measured, parameters.min_counts):
             yield SpectrumTarget(
-                f"source_{number:04d}", SOURCE, SkyPosition(row["ra"], row["dec"]), number,
+                source_name(number), SOURCE, SkyPosition(row["ra"], row["dec"]), number,
                 bool(row["flag"] & SourceFlag.EXTENDED), bool(row["flag"] & SourceFlag.PILED_UP),
                 row,
             )  # fmt: skip
@@ -85,15 +115,15 @@ class SpectrumApertures:
     Attributes
     ----------
     events : EventList
-    rows : sequence of mapping
-        All sources of the observation.
+    rows : mapping of int to mapping
+        All sources of the observation, see `rows_of`.
     spectra : SpectraParameters
     photometry : PhotometryParameters
         The annuli of sources are those of their photometry.
     """
 
     events: EventList
-    rows: Sequence[Mapping[str, Any]]
+    rows: Mapping[int, Mapping[str, Any]]
     spectra: SpectraParameters
     photometry: PhotometryParameters
 
@@ -120,18 +150,21 @@ class SpectrumApertures:
         source, background = aperture.source, aperture.background
         assert source is not None
         assert background is not None
+        scale = own_scale = float(source.include[0].radius) / shape.radius
         if elsewhere is not None and shape.background_outer is not None:
             background = _circle_set(
                 self.events, [(elsewhere, shape.background_outer)], "background circle"
             )
-        source, background = self._without_points(source), self._without_points(background)
+            scale = float(background.include[0].radius) / shape.background_outer
+        background = self._without_points(background, scale)
+        source = self._without_points(source, own_scale)
         return source.without(self._inner(shape)), background
 
-    def _without_points(self, region: RegionSet) -> RegionSet:
+    def _without_points(self, region: RegionSet, scale: float) -> RegionSet:
         if not self.spectra.exclude_sources:
             return region
-        points = [row for row in self.rows if not row["flag"] & SourceFlag.EXTENDED]
-        return region.without(self._circles(points, self.spectra.exclude_radius, region))
+        points = [not row["flag"] & SourceFlag.EXTENDED for row in self.rows.values()]
+        return region.without(self._circles(points, self.spectra.exclude_radius, region, scale))
 
     def _inner(self, shape: SpectralRegion) -> RegionSet | None:
         if shape.inner_radius is None:
@@ -148,28 +181,47 @@ class SpectrumApertures:
         aperture = circular_aperture(self.events, where)
         assert aperture.source is not None
         assert aperture.background is not None
-        others = [row for row in self.rows if row is not target.row]
+        others = [number != target.number for number in self.rows]
         # as wide as photometry cuts them out of its annuli
-        mask = self._circles(others, self.photometry.annulus_inner, aperture.background)
+        scale = float(aperture.source.include[0].radius) / radius
+        mask = self._circles(others, self.photometry.annulus_inner, aperture.background, scale)
         return aperture.source, aperture.background.without(mask)
 
     def _circles(
-        self, rows: Sequence[Mapping[str, Any]], radii: float, around: RegionSet
+        self, wanted: Sequence[bool], radii: float, around: RegionSet, scale: float
     ) -> RegionSet | None:
-        """Return circles about sources, of those that may reach into a circle or an annulus."""
+        """Return circles about sources, of those that may reach into a circle or an annulus.
+
+        Parameters
+        ----------
+        wanted : sequence of bool
+            Which sources.
+        radii : float
+            Of the circles, in radii of the sources' apertures.
+        around : RegionSet
+            The circle or annulus.
+        scale : float
+            Sky pixels an arcsec there.
+        """
+        if not self.rows:
+            return None
         shape = around.include[0]
         annulus = isinstance(shape, CircleAnnulusPixelRegion)
-        outer = shape.outer_radius if annulus else shape.radius
-        circles = []
-        for row in rows:
-            place = SkyPosition(row["ra"], row["dec"])
-            radius = radii * float(row["psf_radius"])
-            x, y = (float(v) for v in self.events.wcs.all_world2pix(*place, 0))
-            distance = np.hypot(x - shape.center.x, y - shape.center.y)
-            # scales of the sky's projection differ over a field by far less than a tenth
-            if distance < 1.1 * (outer + radius / self.events.pixel_size):
-                circles.append((place, radius))
-        return _circle_set(self.events, circles) if circles else None
+        reach = float(shape.outer_radius if annulus else shape.radius)
+        x, y, psf_radius = self._pixels
+        radius = radii * psf_radius * scale
+        distance = np.hypot(x - shape.center.x, y - shape.center.y)
+        near = np.flatnonzero((distance < 1.1 * (reach + radius)) & np.array(wanted))
+        circles = [CirclePixelRegion(PixCoord(x[i], y[i]), radius[i]) for i in near]
+        return RegionSet(tuple(circles), (), "sources") if circles else None
+
+    @cached_property
+    def _pixels(self) -> np.ndarray:
+        """0-based sky pixels of all sources and the radii of their apertures, shape (3, n)."""
+        rows = self.rows.values()
+        places = np.array([[row["ra"], row["dec"]] for row in rows], float)
+        x, y = self.events.wcs.all_world2pix(places, 0).T
+        return np.array([x, y, [float(row["psf_radius"]) for row in rows]])
 
 
 def _circle_set(

@@ -28,6 +28,8 @@ def make_rows(ra: np.ndarray, dec: np.ndarray) -> list[dict[str, Any]]:
             "rate_b": number / 100,
             "hardness_hs": None if number % 2 else number / 200,
             "flag": number % 8,
+            "n_observations": 1,
+            "n_detections": 1,
         }
         for number in range(len(ra))
     ]

@@ -9,7 +9,7 @@ from xsurvey.catalogs import build_table
 BANDS = {"b": "0.5-7 keV"}
 ROW = {
     "name": "XSV J000000.0+000000", "source_id": "1", "ra": 0.0, "dec": 0.0,
-    "counts_b": 3, "flag": 0,
+    "counts_b": 3, "flag": 0, "n_observations": 1, "n_detections": 1,
 }  # fmt: skip
 
 

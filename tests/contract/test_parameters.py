@@ -18,7 +18,9 @@ from xsurvey.cli.options import option_name, step_options
 from xsurvey.cli.simulate import simulate_command
 from xsurvey.cli.spectrum_extract import extract_command
 from xsurvey.cli.spectrum_fit import fit_command
+from xsurvey.cli.upper_limit import upper_limit_command
 from xsurvey.config_template import write_template
+from xsurvey.detection.limit_parameters import UpperLimitParameters
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.inference.mcmc_parameters import MCMCParameters
@@ -43,6 +45,7 @@ STEPS = {
         SimulationParameters, LightCurveParameters, VariabilityParameters, ApertureParameters,
         SelectionParameters, FetchParameters, ExtractionParameters, MCMCParameters,
         NestedParameters, SpectrumFitParameters, FluxParameters, ModelSettings,
+        UpperLimitParameters,
     )
 }  # fmt: skip
 
@@ -57,6 +60,7 @@ COMMANDS = [
         lightcurve_command,
         (LightCurveParameters, VariabilityParameters, ApertureParameters, SelectionParameters),
     ),
+    (upper_limit_command, (UpperLimitParameters, SelectionParameters)),
     (fetch_command, (FetchParameters,)),
     (extract_command, (ExtractionParameters, ApertureParameters, SelectionParameters)),
     (

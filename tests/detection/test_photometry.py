@@ -4,8 +4,7 @@ from scipy import stats
 
 from xsurvey.apertures.pileup import pileup_fraction
 from xsurvey.catalogs import load_schema
-from xsurvey.detection.aperture import hardness_ratio
-from xsurvey.detection.photometry import SourceFlag
+from xsurvey.detection.flags import SourceFlag
 from xsurvey.inference.poisson_rate import counts_posterior
 
 
@@ -65,21 +64,6 @@ def test_no_counts_give_a_limit_from_zero() -> None:
     low, high = p.shortest_interval()
     assert p.mode()[0] == low[0] == 0
     assert high[0] == pytest.approx(-np.log(1 - 0.6827) / 0.9, rel=0.02)
-
-
-def test_hardness_ratio_is_symmetric_and_covers() -> None:
-    generator = np.random.default_rng(4)
-    hard, soft, n = 30.0, 60.0, 400
-    make = lambda counts: posterior(generator.poisson(counts * 0.9, n), np.zeros(n), area=1e-6)  # noqa: E731
-    h, s = make(hard), make(soft)
-    ones = np.ones(n)
-    value, low, high = hardness_ratio(h, s, ones, ones)
-    mirrored, _, _ = hardness_ratio(s, h, ones, ones)
-    assert mirrored == pytest.approx(-value, abs=5e-3)
-    truth = (hard - soft) / (hard + soft)
-    assert np.mean((low <= truth) & (truth <= high)) == pytest.approx(0.683, abs=0.08)
-    nothing = hardness_ratio(h, s, np.zeros(n), ones)[0]
-    assert np.isnan(nothing).all()
 
 
 def test_pileup_fraction_limits() -> None:

@@ -14,9 +14,13 @@ from xsurvey.catalogs import open_catalog
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
+PLAIN = "products: {enabled: false, maps: false}"
+"""Nothing but the catalog and the report."""
+
+
 def write_config(folder: Path, inputs: list[Path], extra: str = "") -> Path:
     lines = ["schema: 1", "pipeline: sources", "inputs:", *(f"  - {p}" for p in inputs),
-             "output: out", "seed: 3", extra]  # fmt: skip
+             "output: out", "seed: 3", PLAIN, extra]  # fmt: skip
     path = folder / "config.yaml"
     path.write_text("\n".join(lines) + "\n")
     return path
@@ -41,6 +45,26 @@ def header_creator(out: Path) -> str:
     return str(fits.getheader(out / "catalog" / "sources.fits", 1)["CREATOR"])
 
 
+def test_upper_limits_in_a_run(finished: Path, run_command: Run, tmp_path: Path) -> None:
+    table = Table.read(finished / "out" / "catalog" / "sources.fits")
+    row = table[int(np.argmax(table["rate_b"]))]
+    limits = tmp_path / "limits.json"
+    place = f"{row['ra']},{row['dec']}"
+    done = run_command(
+        "upper-limit", "out", "--position", place, "--position", "10,10", "--band", "0.5-7",
+        "--json", limits, cwd=finished,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    source, outside = json.loads(limits.read_text())["limits"]
+    # the limit at a source is the catalog's
+    assert source["rate_upper"] == pytest.approx(row["rate_b_upper"], rel=0.02)
+    assert source["source"] == int(row["source_id"].rpartition("_")[2])
+    assert outside["counts_upper"] is None
+    absent = run_command("upper-limit", "out", "--position", place, "--band", "1-3", cwd=finished)
+    assert absent.returncode == 2
+    assert "was not imaged" in absent.stderr
+
+
 def test_products_are_there_and_agree(finished: Path, event_file: Path) -> None:
     out = finished / "out"
     table = Table.read(out / "catalog" / "sources.fits")
@@ -60,7 +84,9 @@ def test_products_are_there_and_agree(finished: Path, event_file: Path) -> None:
     assert table["name"][0] in page
     run = json.loads((out / "run.json").read_text())
     assert run["status"] == "done"
-    assert {t["stage"] for t in run["tasks"]} == {"image", "detect", "photometry", "catalog"}
+    assert {t["stage"] for t in run["tasks"]} == {
+        "image", "detect", "photometry", "variability", "catalog",
+    }  # fmt: skip
     assert header_creator(out).startswith("xsurvey ")
 
 
@@ -83,7 +109,8 @@ def test_a_detection_parameter_leaves_the_images(
     write_config(tmp_path, [event_file], "detection: {threshold: 25}")
     assert run_command("run", "config.yaml", "--workers", 0, cwd=tmp_path).returncode == 0
     assert statuses(tmp_path) == {
-        "image": "cached", "detect": "done", "photometry": "done", "catalog": "done",
+        "image": "cached", "detect": "done", "photometry": "done", "variability": "done",
+        "catalog": "done",
     }  # fmt: skip
     write_config(tmp_path, [event_file], "detection: {threshold: 25}\ncatalog: {acronym: ABC}")
     assert run_command("run", "config.yaml", "--workers", 0, cwd=tmp_path).returncode == 0
@@ -153,19 +180,3 @@ def test_catalog_query_through_the_command(finished: Path, run_command: Run) -> 
     wrong = run_command("catalog", "query", finished / "out", "--where", "net_count_b > 1")
     assert wrong.returncode == 2
     assert "net_counts_b" in wrong.stderr.splitlines()[-1]
-
-
-def test_observations_of_one_name_stay_apart(
-    tmp_path: Path, make_events: Callable[..., Path], run_command: Run
-) -> None:
-    files = []
-    for number in (1, 2):
-        made = make_events(seed=number, exposure="5ks", source=("150.02,2.21,100",))
-        files.append(tmp_path / f"epoch{number}.fits")
-        files[-1].write_bytes(made.read_bytes())
-    write_config(tmp_path, files)
-    done = run_command("run", "config.yaml", "--workers", 0, cwd=tmp_path)
-    assert done.returncode == 0, done.stderr
-    table = Table.read(tmp_path / "out" / "catalog" / "sources.fits")
-    assert sorted(table["source_id"]) == ["epoch1_0001", "epoch2_0001"]
-    assert len(set(table["name"])) == 2

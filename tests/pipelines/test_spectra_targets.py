@@ -37,7 +37,8 @@ def sees(events: EventList, region: RegionSet, east: float, north: float) -> boo
 
 def apertures(events: EventList, *rows: dict[str, Any], **settings: Any) -> SpectrumApertures:
     spectra = SpectraParameters.read({"regions": {"r": SHAPE}, **settings}, "spectra")
-    return SpectrumApertures(events, rows, spectra, PhotometryParameters())
+    numbered = dict(enumerate(rows, start=1))
+    return SpectrumApertures(events, numbered, spectra, PhotometryParameters())
 
 
 def test_an_annulus_without_point_sources(events: EventList) -> None:
@@ -101,7 +102,7 @@ def test_what_is_fitted() -> None:
     rows = [faint, source(0, 0), unknown, piled_up, knot]
     measured = {"rows": rows, "bands": {"b": "0.5-7 keV", "s": ""}}
     settings = {"regions": {"r": SHAPE}, "sources": True}
-    found = list(spectrum_targets(measured, SpectraParameters.read(settings, "spectra")))
+    found = list(spectrum_targets(measured, SpectraParameters.read(settings, "spectra"), "o"))
     assert [(t.name, t.number) for t in found] == [
         ("r", 0), ("source_0002", 2), ("source_0004", 4), ("source_0005", 5),
     ]  # fmt: skip
@@ -109,4 +110,4 @@ def test_what_is_fitted() -> None:
     assert [t.extended for t in found] == [True, False, False, True]
     none = SpectraParameters()
     assert not none.wanted
-    assert list(spectrum_targets(measured, none)) == []
+    assert list(spectrum_targets(measured, none, "o")) == []

@@ -9,7 +9,7 @@ import pytest
 from xsurvey.detection.photometry import SourceFlag
 from xsurvey.pipelines.source_products import source_table
 from xsurvey.pipelines.spectra.columns import CATALOG_PART, spectral_columns, with_spectra
-from xsurvey.pipelines.spectra.fits_stage import why_useless
+from xsurvey.pipelines.spectra.model_fits import why_useless
 from xsurvey.pipelines.spectra.parameters import SpectraParameters
 
 SOURCES = SpectraParameters(sources=True, min_counts=100)
@@ -25,6 +25,7 @@ def entry(number: int = 1, status: str = "fitted", **parameters: dict[str, Any])
     fit = {
         "parameters": named, "flux": {"unabsorbed": flux}, "confidence": 0.9,
         "statistic": {"name": "wstat", "value": 31.0, "dof": 29}, "goodness": {"sigma": 0.4},
+        "method": "profile",
     }  # fmt: skip
     return {"kind": "source", "number": number, "status": status, "model": "m", "cause": "",
             "fit": fit, "approximate_responses": False}  # fmt: skip
@@ -74,7 +75,7 @@ def test_what_is_not_fitted_has_no_columns(status: str) -> None:
 
 def test_flags() -> None:
     at_limit = entry(1, powerlaw__PhoIndex=parameter(1.8, upper_at_limit=True))
-    other_at_limit = entry(2, apec__kT=parameter(1.8, upper_at_limit=True))
+    other_at_limit = entry(2, apec__norm=parameter(1.8, upper_at_limit=True))
     poor = entry(3)
     poor["fit"]["goodness"] = {"sigma": 3.01}
     unknown = entry(4)
@@ -91,7 +92,7 @@ def test_flags() -> None:
 
 def test_regions_do_not_touch_the_rows() -> None:
     region = {**entry(0), "kind": "region"}
-    before = measured(0)
+    before = measured(0, counts=99.0)
     assert with_spectra(before, {"fits": [region]}, SOURCES) == before
 
 

@@ -64,3 +64,17 @@ def test_power_law_energies(index: float) -> None:
     expected = np.diff(integral) / (integral[-1] - integral[0])
     measured = np.histogram(energy, edges)[0] / len(energy)
     assert measured == pytest.approx(expected, abs=0.012)
+
+
+def test_files_by_counts_stay_what_they_were() -> None:
+    """The events of a seed are those of the first release: documents and figures rely on it."""
+    parameters = SimulationParameters(
+        exposure="20ks", random_sources=5, intervals=3, roll=30.0, source=("150.03,2.23,400",)
+    )
+    observation = simulate_observation(parameters, 7)
+    events = observation.events
+    assert len(events["time"]) == 8307
+    assert events["time"][[0, -1]] == pytest.approx([700000001.7216, 700021331.4048], abs=1e-4)
+    assert events["energy"].sum() == pytest.approx(30894.593367125533, rel=1e-9)
+    assert events["x"].sum() == pytest.approx(33146656.10040912, rel=1e-9)
+    assert list(observation.truth["counts_recorded"]) == [150, 10, 17, 9, 14, 7]

@@ -1,4 +1,4 @@
-"""``xsurvey catalog``: query, match, export and describe catalogs."""
+"""``xsurvey catalog``: query, match, export and describe catalogs; files of their sources."""
 
 from pathlib import Path
 from typing import Any
@@ -34,7 +34,9 @@ def catalog_command() -> None:
     epilog="\b\n"
     "Example: the ten brightest clean sources, and all hard ones as a FITS table\n"
     '  xsurvey catalog query output --where "flag = 0" --order-by "rate_b desc" --limit 10\n'
-    '  xsurvey catalog query output --where "hardness_hs > 0.5" -o hard.fits',
+    '  xsurvey catalog query output --where "hardness_hs > 0.5" -o hard.fits\n'
+    "\n\b\nExample: what each observation has of a source\n"
+    "  xsurvey catalog query output --table observations --cone 228.4818,-59.1358,2arcsec",
 )
 @click.argument("path", type=_PATH)
 @click.option(
@@ -61,6 +63,12 @@ def catalog_command() -> None:
     metavar="RA,DEC",
     help="Columns of the position in degrees, where they have unusual names.",
 )
+@click.option(
+    "--table",
+    metavar="NAME",
+    help="Of a run: sources (as without this option), detections, or observations, which has a "
+    "row for each source and observation.",
+)
 @click.option("-o", "--output", type=_PATH, metavar="FILE", help=_OUTPUT_HELP)
 @json_option
 def query(
@@ -72,6 +80,7 @@ def query(
     order_by: str | None,
     limit: int | None,
     position: str | None,
+    table: str | None,
     output: Path | None,
     json_path: Path | None,
 ) -> None:
@@ -85,14 +94,14 @@ def query(
     if output is not None:
         check_format(output)
     with errors_name_options():
-        catalog = open_catalog(path, position)
-        table = catalog.query(cone, where, columns, limit, order_by)
+        catalog = open_catalog(path, position, table)
+        rows = catalog.query(cone, where, columns, limit, order_by)
     if output is None:
-        _print_table(table, None if limit is not None else _ROWS_PRINTED)
+        _print_table(rows, None if limit is not None else _ROWS_PRINTED)
     else:
-        write_table(table, output, catalog.position)
-        click.echo(f"{len(table)} rows written to {output}", err=True)
-    write_json(json_path, _table_json(table))
+        write_table(rows, output, catalog.position)
+        click.echo(f"{len(rows)} rows written to {output}", err=True)
+    write_json(json_path, _table_json(rows))
 
 
 @catalog_command.command(
@@ -173,15 +182,22 @@ def export(path: Path, output: Path, json_path: Path | None) -> None:
 
 @catalog_command.command("info", epilog="\b\nExample:\n  xsurvey catalog info output")
 @click.argument("path", type=_PATH)
+@click.option(
+    "--table",
+    metavar="NAME",
+    help="Of a run: sources (as without this option), detections, or observations, which has a "
+    "row for each source and observation.",
+)
 @json_option
-def info(path: Path, json_path: Path | None) -> None:
+def info(path: Path, table: str | None, json_path: Path | None) -> None:
     """Describe a catalog and its columns."""
     from astropy.table import Table
 
     from xsurvey.catalogs.catalog import open_catalog
     from xsurvey.catalogs.text import table_text
 
-    found = open_catalog(path).info()
+    with errors_name_options():
+        found = open_catalog(path, table=table).info()
     click.echo(f"{found['path']}: {found['format']}, {found['rows']} rows")
     if found["sky"]:
         sky = "around RA {ra:.5f}, Dec {dec:+.5f} deg (ICRS), within {radius:.3g} deg"
@@ -195,6 +211,46 @@ def info(path: Path, json_path: Path | None) -> None:
     text, _ = table_text(Table(columns))
     click.echo("\n" + text)
     write_json(json_path, found)
+
+
+@catalog_command.command(
+    "products",
+    epilog="\b\n"
+    "Example: the files of a source, by its place or by its name\n"
+    "  xsurvey catalog products output 228.4818,-59.1358\n"
+    "  xsurvey catalog products output 'XSV J151355.6-590809' --kind image",
+)
+@click.argument("path", type=_PATH)
+@click.argument("source")
+@click.option("--kind", metavar="KIND", help="Only files of this kind, such as 'event list', psf.")
+@json_option
+def products(path: Path, source: str, kind: str | None, json_path: Path | None) -> None:
+    """List the files of SOURCE: events, images, PSF, spectra, light curves, fluxes.
+
+    PATH is the output folder of a run, SOURCE a name, a source_id, or a position RA,DEC, of which
+    the nearest source within 10 arcsec is taken.
+    """
+    from xsurvey.catalogs.catalog import open_catalog
+    from xsurvey.catalogs.text import table_text
+    from xsurvey.errors import ParameterError, nearest
+
+    with errors_name_options():
+        found = open_catalog(path).products(source)
+    kinds = sorted(set(found["dataproduct_subtype"].tolist()))
+    if kind is not None and len(found):
+        if kind not in kinds:
+            hint = nearest(kind, kinds)
+            raise ParameterError("--kind", f"the source has no files of kind '{kind}'", hint)
+        found = found[found["dataproduct_subtype"] == kind]
+    shown = found["dataproduct_subtype", "obs_id", "band", "access_estsize", "path"]
+    shown.rename_columns(["dataproduct_subtype", "access_estsize"], ["kind", "size"])
+    if len(shown):
+        click.echo(table_text(shown)[0])
+    else:
+        click.echo(
+            "the source has no files: it is below the limits of the section products", err=True
+        )
+    write_json(json_path, _table_json(found))
 
 
 def _print_table(table: Any, rows: int | None) -> None:

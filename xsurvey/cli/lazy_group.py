@@ -12,7 +12,7 @@ from xsurvey.errors import nearest
 class CommandEntry(NamedTuple):
     """Where a command lives, and its line in the help of its group (so nothing is imported).
 
-    The command ``name`` is called ``name_command`` in its module.
+    The command ``name`` is called ``name_command`` in its module, with an underscore for a hyphen.
     """
 
     module: str
@@ -35,7 +35,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self.entries:
             raise click.UsageError(f"no command '{cmd_name}'; {nearest(cmd_name, self.entries)}")
         module = importlib.import_module(self.entries[cmd_name].module)
-        command: click.Command = getattr(module, f"{cmd_name}_command")
+        command: click.Command = getattr(module, f"{cmd_name.replace('-', '_')}_command")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

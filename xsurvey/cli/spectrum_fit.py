@@ -88,12 +88,13 @@ def fit_command(
     for option, path in (("--plot", plot), ("--corner", corner)):
         check_png(option, path)
     result = fit_spectrum_files(
-        files, fitting, settings, flux, seed=seed, outputs=outputs, intervals=not mcmc
-    )
+        files, fitting, settings, flux, seed=seed, outputs=outputs, intervals=not mcmc,
+        evidence=nested,
+    )  # fmt: skip
     if (mcmc or nested) and (slow := _untabulated(result)):
         click.echo(f"xsurvey: note: {slow} is evaluated by XSPEC's library, which takes minutes "
                    "here; --smooth-phabs takes seconds", err=True)  # fmt: skip
-    if nested:  # first: it refuses at once what has no priors
+    if nested:
         from xsurvey.pipelines.spectra.posterior import with_evidence
 
         result = with_evidence(result, nested_sampling, seed)

@@ -76,3 +76,10 @@ def read_found(folder: Path) -> FoundSources:
     }
     masks = {name: read_image(part / "mask.fits")[0] > 0 for name, part, _ in places}
     return FoundSources(sources, classification, backgrounds, masks)
+
+
+def nothing_found() -> FoundSources:
+    """Return what is found where nothing was exposed: no sources, no observations."""
+    columns = {f.name: np.empty(0) for f in fields(FittedSources) if f.name != "bands"}
+    sources = FittedSources((), **{**columns, "covariance": np.empty((0, 2, 2))})
+    return FoundSources(sources, np.empty(0, str), {}, {})

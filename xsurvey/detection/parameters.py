@@ -112,6 +112,16 @@ class PhotometryParameters(StepParameters):
         description="Smallest outer radius of the background annulus.",
     )
 
+    flux_index: float = Field(
+        default=2.0, ge=-3, le=9,
+        description="Photon index of the power law that turns rates into fluxes.",
+    )  # fmt: skip
+    flux_column_density: float = Field(
+        default=3e20, ge=0, le=1e26,
+        description="Its absorption in atoms / cm2; fluxes are the absorbed ones. The defaults of "
+        "both are those of a survey of all the sky (Merloni et al. 2024, A&A 682, A34).",
+    )  # fmt: skip
+
     def fraction(self, mission: Mission | None) -> float:
         """Return the fraction of the PSF to encircle for a mission."""
         if self.aperture_fraction is not None:

@@ -1,313 +1,338 @@
-"""Source measurements: aperture counts, rates, limits, hardness, pile-up, flags."""
+"""Counts in apertures, and what they say of sources: all observations together, or each alone.
+
+Sources whose light is in each other's regions are solved jointly, all others exactly on a grid
+(`xsurvey.inference`).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import IntFlag
-from typing import Any
 
 import numpy as np
-from photutils.aperture import ApertureStats, CircularAperture
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
-from xsurvey.apertures.pileup import PILED_UP
-from xsurvey.detection.aperture import hardness_ratio
-from xsurvey.detection.parameters import PhotometryParameters
-from xsurvey.detection.search import DetectedSource
-from xsurvey.imaging.sky_image import SkyImage
-from xsurvey.inference.poisson_rate import LIMIT_CONFIDENCE, CountsPosterior, counts_posterior
-from xsurvey.psf import GaussianPsf, PointSpreadFunction
+from xsurvey.detection.aperture import Apertures, photons_in
+from xsurvey.detection.flags import SourceFlag
+from xsurvey.imaging.field import Field
+from xsurvey.inference.poisson_mixture import mixture_posterior
+from xsurvey.inference.poisson_rate import SOURCE_POINTS, CountsPosterior, counts_posterior
 
-_EDGE_EXPOSURE = 0.5
-_EXTENDED_CONTRAST = 3.0
-_EXTENDED_WIDTH = 2.0
-_PIXEL_BLUR = 0.6  # pixels
-_ONE_SIGMA = 0.3935  # fraction of a 2-D Gaussian within one sigma
-_CORE_PIXELS = 1.5  # radius of a 3 x 3 island in detector pixels
+__all__ = ["BandCounts", "BandPhotometry", "SourceFlag", "count_band", "coupled", "photometry"]
 
-
-class SourceFlag(IntFlag):
-    """Bits of the catalog's ``flag`` column; the schema describes them."""
-
-    EXPOSURE_APPROXIMATE = 1
-    PSF_APPROXIMATE = 2
-    NEAR_EDGE = 4
-    BLENDED = 8
-    PILED_UP = 16
-    EXTENDED_EMISSION = 32
-    BACKGROUND_FROM_MAP = 64
-    EXTENDED = 128
-    SPECTRUM_FAILED = 256
-    RESPONSE_APPROXIMATE = 512
-    SPECTRUM_AT_LIMIT = 1024
-    SPECTRUM_POOR_FIT = 2048
+_MAP_SIZE = 100.0
+"""Apertures that the map's expectation stands for, where no annulus is usable."""
+_LEAK = 0.1
+"""Light in another's aperture, in sigmas of its counts, above which both are solved jointly."""
+_LARGEST_GROUP = 10
+_CLIMB = 60  # steps of expectation maximisation
 
 
 @dataclass(frozen=True)
-class BandData:
-    """What is measured in one band.
+class BandCounts:
+    """What one observation has in one band of n sources; arrays of shape (n,).
 
     Attributes
     ----------
-    photons : iterable of (x, y, number)
-        Arrays of 0-based image coordinates and how many photons stand there, in chunks.
-    exposure : SkyImage
-        Vignetted livetime; seconds, or NaN-free relative values with ``timed`` false.
-    background : ndarray, shape (ny, nx)
-        Expected counts a pixel, for where no annulus is usable.
+    counts, annulus_counts : ndarray
+    area, annulus_area : ndarray
+        Exposure summed over the pixels of the region.
+    exposure : ndarray
+        Its mean over the aperture; 0 where there is none.
+    light, annulus_light : tuple of ndarray of shape (m,)
+        Of each neighbour (`Apertures.neighbours`): expected counts for a rate of 1.
+    from_map : ndarray of bool
+        The background map stands for the annulus.
+    core_counts : ndarray
+        In a 3 x 3 island of detector pixels.
     """
 
-    photons: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]]
-    counts: SkyImage
-    exposure: SkyImage
-    background: np.ndarray
-    timed: bool = True
+    counts: np.ndarray
+    annulus_counts: np.ndarray
+    area: np.ndarray
+    annulus_area: np.ndarray
+    exposure: np.ndarray
+    light: tuple[np.ndarray, ...]
+    annulus_light: tuple[np.ndarray, ...]
+    from_map: np.ndarray
+    core_counts: np.ndarray
 
 
-@dataclass(frozen=True)
-class Apertures:
-    """Circles to measure in; arrays of shape (n,), pixels of the image."""
+def count_band(
+    field: Field, label: str, background: np.ndarray, apertures: Apertures
+) -> BandCounts:
+    """Count the photons of a band in apertures and annuli.
 
-    x: np.ndarray
-    y: np.ndarray
-    radius: np.ndarray
-    inner: np.ndarray
-    outer: np.ndarray
-    fraction: np.ndarray
-    annulus_fraction: np.ndarray
-    core_fraction: np.ndarray
-    extended: np.ndarray
-
-
-def apertures_for(
-    sources: Sequence[DetectedSource], off_axis: np.ndarray, psf: PointSpreadFunction | None,
-    pixel_size: float, detector_pixel: float, parameters: PhotometryParameters, fraction: float,
-) -> Apertures:  # fmt: skip
-    """Choose the aperture and annulus of each source.
-
-    A source whose fitted Gaussian is more than twice as wide as the PSF and the pixels is
-    measured in that Gaussian's aperture, and flagged as extended.
+    The background comes from an annulus without other sources' circles; where such an annulus
+    has less exposure than the aperture, from the background map.
 
     Parameters
     ----------
-    sources : sequence of DetectedSource, length n
-    off_axis : ndarray, shape (n,)
-        Arcmin.
-    psf : PointSpreadFunction or None
-        None takes each source's fitted Gaussian width.
-    pixel_size, detector_pixel : float
-        Arcsec.
-    parameters : PhotometryParameters
-    fraction : float
-        Of the PSF, to encircle.
+    field : Field
+    label : str
+    background : ndarray, shape (ny, nx)
+        Expected counts a pixel.
+    apertures : Apertures
     """
-    x = np.array([s.position.x for s in sources], dtype=float)
-    y = np.array([s.position.y for s in sources], dtype=float)
-    # what a fit on pixels cannot tell from the PSF
-    blur = [0.0 if psf is None else float(psf.radius(_ONE_SIGMA, t)) for t in off_axis]
-    resolution = np.hypot(blur, _PIXEL_BLUR * pixel_size)
-    fitted = [GaussianPsf(max(s.position.sigma, 0.5) * pixel_size, True) for s in sources]
-    extended = np.array([
-        psf is not None and g.sigma > _EXTENDED_WIDTH * r
-        for g, r in zip(fitted, resolution, strict=True)
-    ], dtype=bool)  # fmt: skip
-    shapes: list[PointSpreadFunction] = [
-        psf if psf is not None and not wide else g for g, wide in zip(fitted, extended, strict=True)
-    ]
-    radius = _each(lambda p, t: p.radius(fraction, t), shapes, off_axis)
-    inner, outer = parameters.annulus(radius)
-    inner_outer = zip(shapes, off_axis, inner, outer, strict=True)
-    annulus_fraction = np.array([
-        float(p.encircled_fraction(o, t) - p.encircled_fraction(i, t)) for p, t, i, o in inner_outer
-    ])  # fmt: skip
-    core = _CORE_PIXELS * detector_pixel
-    core_fraction = _each(lambda p, t: p.encircled_fraction(core, t), shapes, off_axis)
-    return Apertures(
-        x, y, radius / pixel_size, inner / pixel_size, outer / pixel_size,
-        np.full(len(x), fraction), annulus_fraction, core_fraction, extended,
-    )  # fmt: skip
+    exposure = np.asarray(field.exposure[label].data, float).ravel()
+    image, expected = np.asarray(field.counts[label].data).ravel(), np.asarray(background).ravel()
+    inside, around = apertures.apertures, apertures.annuli
+    area = np.array([r.weight @ exposure[r.pixels] for r in inside])
+    annulus_area = np.array([r.weight @ exposure[r.pixels] for r in around])
+    annulus_counts = np.array([image[r.pixels].sum() for r in around], dtype=float)
+    from_map = annulus_area < area
+    level = np.array([r.weight @ expected[r.pixels] for r in inside])
+    annulus_counts = np.where(from_map, _MAP_SIZE * level, annulus_counts)
+    # where nothing was exposed, any area will do
+    annulus_area = np.where(from_map | (annulus_area <= 0), _MAP_SIZE * area, annulus_area)
+    annulus_area = np.where(annulus_area > 0, annulus_area, 1.0)
+    pixels = np.array([r.weight.sum() for r in inside])
+    light = tuple(r.light @ exposure[r.pixels] for r in inside)
+    annulus_light = tuple(
+        (r.light @ exposure[r.pixels]) * (not m) for r, m in zip(around, from_map, strict=True)
+    )
+    # what lies where the map has no exposure is not measured
+    counts, core = np.where(area > 0, _count(field, label, apertures), 0)
+    mean = np.divide(area, pixels, out=np.zeros(len(area)), where=pixels > 0)
+    return BandCounts(
+        counts, annulus_counts, area, annulus_area, mean, light, annulus_light, from_map, core
+    )
 
 
-def _each(function: Any, shapes: Sequence[PointSpreadFunction], off_axis: np.ndarray) -> np.ndarray:
-    return np.array([float(function(p, t)) for p, t in zip(shapes, off_axis, strict=True)])
+def _count(field: Field, label: str, apertures: Apertures) -> tuple[np.ndarray, np.ndarray]:
+    totals = np.zeros((2, len(apertures.x)), dtype=np.int64)
+    centres = np.column_stack([apertures.x, apertures.y])
+    for x, y, number in photons_in(field, label, apertures):
+        tree = cKDTree(np.column_stack([x, y]), balanced_tree=False)
+        for i, found in enumerate(tree.query_ball_point(centres, apertures.radius)):
+            at = np.array(found, dtype=int)
+            if len(apertures.overlaps[i]):
+                at = at[apertures.owned(i, x[at], y[at])]
+            core = np.hypot(x[at] - apertures.x[i], y[at] - apertures.y[i]) < apertures.core_radius
+            totals[:, i] += int(number[at].sum()), int(number[at][core].sum())
+    return totals[0], totals[1]
+
+
+def coupled(apertures: Sequence[Apertures], bands: Sequence[Sequence[BandCounts]]) -> np.ndarray:
+    """Group the sources that must be solved jointly.
+
+    Their circles overlap in some observation, or the light of one in the aperture of the other
+    is more than a tenth of the error of its counts. Groups are cut where that is least, until
+    none has more than ten sources: what is cut is taken off as known.
+
+    Parameters
+    ----------
+    apertures : sequence of Apertures
+        Of each observation.
+    bands : sequence of sequence of BandCounts
+        For each band those of all observations.
+
+    Returns
+    -------
+    ndarray of int, shape (n,)
+    """
+    n = len(apertures[0].x)
+    if not n:
+        return np.empty(0, dtype=int)
+    strength = csr_array((n, n))
+    for measured in bands:
+        rate, total = _estimates(apertures, measured), np.sum([m.counts for m in measured], axis=0)
+        light = sum(_light(a, m.light) for a, m in zip(apertures, measured, strict=True))
+        found = csr_array(light * rate[None, :] / np.sqrt(total + 1.0)[:, None])
+        found.setdiag(0)
+        strength = strength.maximum(found).maximum(found.T)
+    overlap = sum(_overlaps(a) for a in apertures)
+    strength = csr_array(strength + 1e-3 * (overlap > 0) + _LEAK * (overlap > 0))
+    least = _LEAK
+    while True:
+        links = strength.copy()
+        links.data = np.where(links.data > least, 1.0, 0.0)
+        links.eliminate_zeros()
+        _, groups = connected_components(links, directed=False)
+        if np.bincount(groups).max() <= _LARGEST_GROUP:
+            return np.asarray(groups)
+        least *= 1.5
+
+
+def _estimates(apertures: Sequence[Apertures], measured: Sequence[BandCounts]) -> np.ndarray:
+    """Return rates that explain the counts of all apertures together, shape (n,).
+
+    By expectation maximisation, with the backgrounds of the annuli less the sources' light there.
+    """
+    inside = [_light(a, m.light) for a, m in zip(apertures, measured, strict=True)]
+    around = [_light(a, m.annulus_light) for a, m in zip(apertures, measured, strict=True)]
+    total = np.sum([light.sum(axis=0) for light in inside], axis=0)
+    counts = np.sum([m.counts for m in measured], axis=0)
+    own = np.sum([light.diagonal() for light in inside], axis=0)
+    rate = np.divide(counts + 1.0, own, out=np.zeros(len(own)), where=own > 0)
+    for _ in range(_CLIMB):
+        gain = np.zeros(len(rate))
+        for m, light, ring in zip(measured, inside, around, strict=True):
+            level = np.maximum(m.annulus_counts - ring @ rate, 0) * m.area / m.annulus_area
+            expected = light @ rate + level
+            seen = expected > 0
+            gain += light.T @ np.divide(m.counts, expected, out=np.zeros(len(rate)), where=seen)
+        rate = rate * np.divide(gain, total, out=np.zeros(len(rate)), where=total > 0)
+    return np.asarray(rate)
+
+
+def _light(apertures: Apertures, light: Sequence[np.ndarray]) -> csr_array:
+    """Return the counts of each source (columns) in the region of each (rows) for a rate of 1."""
+    n = len(apertures.x)
+    rows = np.repeat(np.arange(n), [len(o) for o in apertures.neighbours])
+    columns = np.concatenate([*apertures.neighbours, np.empty(0, int)]).astype(int)
+    return csr_array((np.concatenate([*light, np.empty(0)]), (rows, columns)), shape=(n, n))
+
+
+def _overlaps(apertures: Apertures) -> csr_array:
+    n = len(apertures.x)
+    rows = np.repeat(np.arange(n), [len(o) for o in apertures.overlaps])
+    columns = np.concatenate([*apertures.overlaps, np.empty(0, int)]).astype(int)
+    return csr_array((np.ones(len(rows)), (rows, columns)), shape=(n, n))
 
 
 @dataclass(frozen=True)
 class BandPhotometry:
-    """Measurements of n sources in one band; arrays of shape (n,)."""
+    """Measurements of n sources in one band; arrays of shape (n,).
+
+    Attributes
+    ----------
+    counts : ndarray of int
+        In the aperture.
+    background : ndarray
+        Expected there of all but the source: background, and light of other sources.
+    fraction : ndarray
+        Part of the source's counts that is in the aperture.
+    exposure : ndarray
+        Summed over the observations.
+    posterior : CountsPosterior
+        Of the source's counts in that exposure, its light outside of the aperture included.
+    from_map : ndarray of bool
+    """
 
     counts: np.ndarray
     background: np.ndarray
+    fraction: np.ndarray
     exposure: np.ndarray
     posterior: CountsPosterior
     from_map: np.ndarray
 
 
-def measure_band(data: BandData, apertures: Apertures) -> BandPhotometry:
-    """Measure all sources in one band.
-
-    The background comes from an annulus without other sources' apertures; where such an
-    annulus has no exposure, from the background map, and the source is flagged.
+def photometry(
+    apertures: Sequence[Apertures], measured: Sequence[BandCounts], groups: np.ndarray, seed: int
+) -> BandPhotometry:
+    """Return what the counts of some observations say of sources in one band.
 
     Parameters
     ----------
-    data : BandData
-    apertures : Apertures
-        Of n sources.
+    apertures, measured : sequence of Apertures, BandCounts
+        Of each observation; the sources have the same rate in all of them.
+    groups : ndarray of int, shape (n,)
+        From `coupled`.
+    seed : int
+        For sources that are solved jointly.
     """
-    exposure = data.exposure.data
-    circles = _photutils_circles(apertures)
-    if not circles:
-        empty = np.empty(0)
-        posterior = counts_posterior(empty, empty, empty, empty, empty, empty)
-        return BandPhotometry(empty.astype(int), empty, empty, posterior, empty.astype(bool))
-    source_area = _sums(circles, exposure)
-    pixels_inside = _sums(circles, np.ones_like(exposure))
-    counts = _count_photons(data.photons, apertures)
-    free = _free_of_sources(exposure > 0, apertures)
-    annulus_counts, annulus_area = _annuli(data.counts.data, exposure, free, apertures)
-    from_map = annulus_area < source_area
-    # the map's expectation stands for an annulus a hundred apertures large
-    map_level = _sums(circles, data.background)
-    annulus_counts = np.where(from_map, 100 * map_level, annulus_counts)
-    annulus_area = np.where(from_map, 100 * np.maximum(source_area, 1e-9), annulus_area)
-    leaked = np.where(from_map, 0.0, apertures.annulus_fraction)
-    posterior = counts_posterior(
-        counts, annulus_counts, source_area, annulus_area, apertures.fraction, leaked
-    )
-    expected = annulus_counts * source_area / annulus_area
-    mean_exposure = np.divide(
-        source_area, pixels_inside, out=np.zeros_like(source_area), where=pixels_inside > 0
-    )
-    return BandPhotometry(counts, expected, mean_exposure, posterior, from_map)
+    n = len(groups)
+    exposure = np.sum([m.exposure for m in measured], axis=0)
+    known = _Known(apertures, measured, groups)
+    sizes = np.bincount(groups, minlength=1)[groups] if n else np.empty(0, int)
+    posterior = CountsPosterior(*(np.full((n, SOURCE_POINTS), np.nan) for _ in range(3)))
+    alone = np.flatnonzero((sizes == 1) & (exposure > 0))
+    if len(alone):
+        _put(posterior, alone, _one_by_one(measured, alone, exposure, known))
+    for size in np.unique(sizes[sizes > 1]):
+        members = [np.flatnonzero(groups == g) for g in np.unique(groups[sizes == size])]
+        found = _jointly(apertures, measured, np.array(members), exposure, known, seed)
+        for place, one in enumerate(found):
+            _put(posterior, np.array([m[place] for m in members]), one)
+    usable = exposure > 0
+    own = np.sum([[one[0] for one in m.light] for m in measured], axis=0)
+    fraction = np.divide(own, exposure, out=np.zeros(n), where=usable)
+    rate = np.zeros(n)
+    rate[usable] = posterior.mode()[usable] / exposure[usable]
+    return BandPhotometry(
+        np.asarray(np.sum([m.counts for m in measured], axis=0), dtype=np.int64),
+        _background(apertures, measured, np.nan_to_num(rate)), fraction, exposure, posterior,
+        np.any([m.from_map for m in measured], axis=0),
+    )  # fmt: skip
 
 
-def _photutils_circles(apertures: Apertures) -> list[CircularAperture]:
-    return [
-        CircularAperture((x, y), r)
-        for x, y, r in zip(apertures.x, apertures.y, apertures.radius, strict=True)
-    ]
+class _Known:
+    """Light of sources outside of the group in the regions of each source, by observation."""
+
+    def __init__(
+        self, apertures: Sequence[Apertures], measured: Sequence[BandCounts], groups: np.ndarray
+    ) -> None:
+        rate = _estimates(apertures, measured)
+        self.inside, self.around = np.zeros((2, len(measured), len(groups)))
+        for k, (a, m) in enumerate(zip(apertures, measured, strict=True)):
+            for i, others in enumerate(a.neighbours):
+                outside = groups[others] != groups[i]
+                if outside.any():
+                    light = rate[others] * outside
+                    self.inside[k, i] = m.light[i] @ light
+                    self.around[k, i] = m.annulus_light[i] @ light
 
 
-def _sums(circles: list[CircularAperture], image: np.ndarray) -> np.ndarray:
-    """Return the sum of an image in each circle, pixels cut exactly."""
-    return np.array([float(c.do_photometry(image)[0][0]) for c in circles])
+def _put(posterior: CountsPosterior, rows: np.ndarray, found: CountsPosterior) -> None:
+    posterior.counts[rows] = found.counts
+    posterior.density[rows] = found.density
+    posterior.cumulative[rows] = found.cumulative
 
 
-def _count_photons(
-    photons: Iterable[tuple[np.ndarray, np.ndarray, np.ndarray]], apertures: Apertures
+def _one_by_one(
+    measured: Sequence[BandCounts], rows: np.ndarray, exposure: np.ndarray, known: _Known
+) -> CountsPosterior:
+    def columns(name: str) -> np.ndarray:
+        return np.stack([getattr(m, name)[rows] for m in measured], axis=1)
+
+    def light(name: str) -> np.ndarray:
+        found = [[getattr(m, name)[i][0] for i in rows] for m in measured]
+        return np.asarray(np.array(found).T / exposure[rows, None])
+
+    return counts_posterior(
+        columns("counts"), columns("annulus_counts"), columns("area"), columns("annulus_area"),
+        light("light"), light("annulus_light"), known.inside[:, rows].T, known.around[:, rows].T,
+    )  # fmt: skip
+
+
+def _jointly(
+    apertures: Sequence[Apertures], measured: Sequence[BandCounts], members: np.ndarray,
+    exposure: np.ndarray, known: _Known, seed: int,
+) -> tuple[CountsPosterior, ...]:  # fmt: skip
+    """Solve groups of the same size, members of shape (g, m)."""
+    g, m = members.shape
+    regions = 2 * m * len(measured)
+    counts, fixed = np.zeros((g, regions)), np.zeros((g, regions))
+    matrix = np.zeros((g, regions, m + m * len(measured)))
+    for group, sources in enumerate(members):
+        place = {int(s): j for j, s in enumerate(sources)}
+        row = 0
+        for k, (a, one) in enumerate(zip(apertures, measured, strict=True)):
+            for j, i in enumerate(sources):
+                counts[group, row : row + 2] = one.counts[i], one.annulus_counts[i]
+                fixed[group, row : row + 2] = known.inside[k, i], known.around[k, i]
+                matrix[group, row, m + k * m + j] = one.area[i]
+                matrix[group, row + 1, m + k * m + j] = one.annulus_area[i]
+                for at, other in enumerate(a.neighbours[i]):
+                    if int(other) in place and exposure[other] > 0:
+                        column = place[int(other)]
+                        matrix[group, row, column] = one.light[i][at] / exposure[other]
+                        matrix[group, row + 1, column] = one.annulus_light[i][at] / exposure[other]
+                row += 2
+    return mixture_posterior(counts, matrix, m, seed, fixed)
+
+
+def _background(
+    apertures: Sequence[Apertures], measured: Sequence[BandCounts], rate: np.ndarray
 ) -> np.ndarray:
-    totals = np.zeros(len(apertures.x), dtype=np.int64)
-    centres = np.column_stack([apertures.x, apertures.y])
-    for x, y, number in photons:
-        if not len(x):
-            continue
-        tree = cKDTree(np.column_stack([x, y]), balanced_tree=False)
-        inside = tree.query_ball_point(centres, apertures.radius)
-        totals += np.array([int(number[i].sum()) for i in inside], dtype=np.int64)
-    return totals
-
-
-def _free_of_sources(field: np.ndarray, apertures: Apertures) -> np.ndarray:
-    free = field.copy()
-    for x, y, r in zip(apertures.x, apertures.y, apertures.inner, strict=True):
-        rows, columns, distance = _window(field.shape, x, y, r)
-        free[rows, columns] &= distance > r
-    return free
-
-
-def _annuli(
-    counts: np.ndarray, exposure: np.ndarray, free: np.ndarray, apertures: Apertures
-) -> tuple[np.ndarray, np.ndarray]:
-    total, area = np.zeros(len(apertures.x)), np.zeros(len(apertures.x))
-    for i, (x, y, r) in enumerate(zip(apertures.x, apertures.y, apertures.outer, strict=True)):
-        rows, columns, distance = _window(counts.shape, x, y, r)
-        # the source's own inner circle is not free either
-        ring = free[rows, columns] & (distance <= r)
-        total[i] = counts[rows, columns][ring].sum()
-        area[i] = exposure[rows, columns][ring].sum()
-    return total, area
-
-
-def _window(
-    shape: tuple[int, ...], x: float, y: float, radius: float
-) -> tuple[slice, slice, np.ndarray]:
-    rows = slice(max(int(y - radius), 0), min(int(y + radius) + 2, shape[0]))
-    columns = slice(max(int(x - radius), 0), min(int(x + radius) + 2, shape[1]))
-    dy = np.arange(rows.start, rows.stop)[:, None] - y
-    dx = np.arange(columns.start, columns.stop)[None, :] - x
-    return rows, columns, np.hypot(dx, dy)
-
-
-def band_columns(name: str, measured: BandPhotometry, timed: bool) -> dict[str, np.ndarray]:
-    """Return the catalog columns of one band, arrays of shape (n,)."""
-    posterior = measured.posterior
-    low, high = posterior.shortest_interval()
-    net = posterior.mode()
-    usable = measured.exposure > 0
-    seconds = np.where(usable & timed, measured.exposure, np.nan)
-    width = np.maximum((high - low) / 2, 1e-12)
-    nan = np.where(usable, 1.0, np.nan)
-    return {
-        f"counts_{name}": measured.counts,
-        f"background_{name}": measured.background,
-        f"net_counts_{name}": net * nan,
-        f"net_counts_{name}_lo": low * nan,
-        f"net_counts_{name}_hi": high * nan,
-        f"rate_{name}": net / seconds,
-        f"rate_{name}_lo": low / seconds,
-        f"rate_{name}_hi": high / seconds,
-        f"rate_{name}_upper": posterior.quantile(LIMIT_CONFIDENCE) / seconds,
-        f"exposure_{name}": seconds,
-        f"significance_{name}": net / width * nan,
-    }
-
-
-def hardness_columns(
-    pairs: Iterable[tuple[str, str]], measured: Mapping[str, BandPhotometry]
-) -> dict[str, np.ndarray]:
-    """Return the hardness ratios of the pairs (harder, softer) whose bands were measured."""
-    columns: dict[str, np.ndarray] = {}
-    for hard, soft in pairs:
-        if hard not in measured or soft not in measured:
-            continue
-        h, s = measured[hard], measured[soft]
-        value, low, high = hardness_ratio(h.posterior, s.posterior, h.exposure, s.exposure)
-        name = f"hardness_{hard}{soft}"
-        columns |= {name: value, f"{name}_lo": low, f"{name}_hi": high}
-    return columns
-
-
-def source_flags(
-    apertures: Apertures, exposure: np.ndarray, background: np.ndarray, pileup: np.ndarray,
-    from_map: np.ndarray, *, exposure_approximate: bool, psf_approximate: bool,
-) -> np.ndarray:  # fmt: skip
-    """Return the flag of each source, shape (n,), bits of `SourceFlag`."""
-    flags = np.zeros(len(apertures.x), dtype=np.int32)
-    if exposure_approximate:
-        flags |= SourceFlag.EXPOSURE_APPROXIMATE
-    if psf_approximate:
-        flags |= SourceFlag.PSF_APPROXIMATE
-    exposed = exposure > 0
-    typical_exposure = np.median(exposure[exposed])
-    level = np.divide(background, exposure, out=np.zeros_like(background), where=exposed)
-    typical_level = np.median(level[exposed])
-    for i, (x, y, r) in enumerate(zip(apertures.x, apertures.y, apertures.radius, strict=True)):
-        aperture = CircularAperture((x, y), max(r, 1.0))
-        if ApertureStats(exposure, aperture).min < _EDGE_EXPOSURE * typical_exposure:
-            flags[i] |= SourceFlag.NEAR_EDGE
-        row = int(np.clip(round(y), 0, level.shape[0] - 1))
-        column = int(np.clip(round(x), 0, level.shape[1] - 1))
-        if level[row, column] > _EXTENDED_CONTRAST * typical_level:
-            flags[i] |= SourceFlag.EXTENDED_EMISSION
-    if len(apertures.x) > 1:
-        tree = cKDTree(np.column_stack([apertures.x, apertures.y]))
-        for i, j in tree.query_pairs(2 * float(apertures.radius.max())):
-            distance = np.hypot(apertures.x[i] - apertures.x[j], apertures.y[i] - apertures.y[j])
-            if distance < apertures.radius[i] + apertures.radius[j]:
-                flags[[i, j]] |= SourceFlag.BLENDED
-    flags[np.nan_to_num(pileup) > PILED_UP] |= SourceFlag.PILED_UP
-    flags[from_map] |= SourceFlag.BACKGROUND_FROM_MAP
-    flags[apertures.extended] |= SourceFlag.EXTENDED
-    return flags
+    """Return what is expected in apertures besides the source itself, shape (n,)."""
+    total = np.zeros(len(rate))
+    for a, m in zip(apertures, measured, strict=True):
+        for i, others in enumerate(a.neighbours):
+            light = rate[others]
+            around = max(m.annulus_counts[i] - float(m.annulus_light[i] @ light), 0.0)
+            total[i] += around * m.area[i] / m.annulus_area[i] + m.light[i][1:] @ light[1:]
+    return total

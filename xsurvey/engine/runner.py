@@ -162,7 +162,10 @@ class _Run:
         return members - {r.task.id for r in singles}
 
     def _nothing_left(self, task: Task) -> bool:
-        return not any(self._good(reference) for reference in task.references())
+        """Tell whether a list that the stage must have has no member left."""
+        lists = [task.inputs[name] for name in task.stage.inputs]
+        several = [v for v in lists if not isinstance(v, (Path, OutputOf)) and len(v)]
+        return any(not any(self._good(r) for r in members) for members in several)
 
     def _good(self, reference: Path | OutputOf) -> bool:
         return isinstance(reference, Path) or self.result.outcomes[reference.task.id].good

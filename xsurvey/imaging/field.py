@@ -63,6 +63,11 @@ class Field:
     scanning: bool = False
 
     @property
+    def binned(self) -> bool:
+        """Tell whether photons are known by their pixels only."""
+        return self.events is None
+
+    @property
     def exposure_approximate(self) -> bool:
         """Tell whether any exposure map is an approximation."""
         # of one observation the maps of all bands are made alike

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -22,22 +23,31 @@ ENERGIES = np.geomspace(0.1, 15.0, 48)
 _FEWEST_EVENTS = 50
 _LARGEST_SIDE = 512  # pixels of the maps that attitudes give
 _MARGIN = 4  # pixels
+_NODES = 200
+"""Off-axis angles at which vignetting is computed for many places: seconds of arc apart, it is
+straight between them to a part in a million."""
 
 
-@dataclass(frozen=True)
 class SeenPlaces:
     """What m places got of an observation.
 
-    Attributes
+    Parameters
     ----------
     livetime : ndarray, shape (m,)
         s; 0 where the place was never seen.
-    area : ndarray, shape (m, k)
-        Effective area relative to the optical axis at `ENERGIES`, the mean over that time.
+    area : ndarray, shape (m, k), or callable
+        Effective area relative to the optical axis at `ENERGIES`, the mean over that time; or what
+        gives it when it is asked for.
     """
 
-    livetime: np.ndarray
-    area: np.ndarray
+    def __init__(self, livetime: np.ndarray, area: np.ndarray | Callable[[], np.ndarray]) -> None:
+        self.livetime = livetime
+        self._area = area
+
+    @cached_property
+    def area(self) -> np.ndarray:
+        """Effective area relative to the optical axis, shape (m, k)."""
+        return self._area() if callable(self._area) else self._area
 
 
 @dataclass(frozen=True)
@@ -72,17 +82,22 @@ class SeenSky:
         """
         if self.grid is None or self.livetimes is None:
             livetime = np.full(len(x), self.events.livetime)
-            return SeenPlaces(livetime, self._analytic(x, y))
+            return SeenPlaces(livetime, lambda: self._analytic(x, y))
         row, column, on = self._pixels(x, y)
         livetime = np.zeros(len(x))
         livetime[on] = self.livetimes[row[on], column[on]]
         if self.in_exposure:
             return SeenPlaces(livetime, np.ones((len(x), len(ENERGIES))))
         if self.areas is None:
-            return SeenPlaces(livetime, self._analytic(x, y))
-        area = np.zeros((len(x), len(ENERGIES)))
-        area[on] = self.areas[:, row[on], column[on]].T
-        return SeenPlaces(livetime, area)
+            return SeenPlaces(livetime, lambda: self._analytic(x, y))
+        areas = self.areas
+
+        def measured() -> np.ndarray:
+            area = np.zeros((len(x), len(ENERGIES)))
+            area[on] = areas[:, row[on], column[on]].T
+            return area
+
+        return SeenPlaces(livetime, measured)
 
     @cached_property
     def _mission(self) -> Mission:
@@ -100,6 +115,15 @@ class SeenSky:
         ra, dec = self.events.wcs.all_pix2world(x, y, 1)
         axis = unit_vectors(*self.events.observation.pointing)
         off_axis = separations(axis, unit_vectors(ra, dec))
+        if len(off_axis) <= _NODES:
+            return self._vignetting(off_axis)
+        nodes = np.linspace(off_axis.min(), off_axis.max(), _NODES)
+        place = np.interp(off_axis, nodes, np.arange(_NODES))
+        low = np.minimum(place.astype(int), _NODES - 2)
+        known, weight = self._vignetting(nodes), (place - low)[:, None]
+        return np.asarray((1 - weight) * known[low] + weight * known[low + 1])
+
+    def _vignetting(self, off_axis: np.ndarray) -> np.ndarray:
         return np.stack([self._mission.vignetting(off_axis, e) for e in ENERGIES], axis=1)
 
 

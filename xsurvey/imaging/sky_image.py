@@ -53,6 +53,13 @@ class ImageGrid:
             self.y_edge + (np.asarray(y) + 0.5) * self.sky_pixels,
         )
 
+    def from_sky_pixels(self, x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Turn the event list's X, Y into 0-based image coordinates."""
+        return (
+            (np.asarray(x) - self.x_edge) / self.sky_pixels - 0.5,
+            (np.asarray(y) - self.y_edge) / self.sky_pixels - 0.5,
+        )
+
     def off_axis(self, pointing: SkyPosition) -> np.ndarray:
         """Return the angle of every pixel centre from ``pointing``, in arcmin."""
         y, x = np.indices(self.shape, dtype=float)

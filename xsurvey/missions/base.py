@@ -255,6 +255,18 @@ class Mission(ABC):
         """
         return None
 
+    def nominal_responses(self, detectors: Sequence[int]) -> ResponseFiles | None:
+        """Return the responses of some detectors whatever the observation, None where none are.
+
+        The simulator takes them, and spectra where `response_files` knows no better.
+
+        Raises
+        ------
+        MissingDataError
+            They are not installed.
+        """
+        return None
+
     def response_files(self, events: EventList, detectors: Sequence[int]) -> ResponseFiles | None:
         """Return the responses used where none are given, None where there are none.
 
@@ -263,7 +275,7 @@ class Mission(ABC):
         MissingDataError
             They are not installed.
         """
-        return None
+        return self.nominal_responses(detectors)
 
     def responses_version(self) -> str:
         """Return what tells versions of `response_files` apart, for the keys of results."""

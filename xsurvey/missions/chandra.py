@@ -176,7 +176,7 @@ class Chandra(Mission):
             squares.append(np.maximum(first**2 + slope * (np.asarray(energy) - low), 0.03**2))
         return np.asarray(np.sqrt(np.mean(squares, axis=0)))
 
-    def response_files(self, events: EventList, detectors: Sequence[int]) -> ResponseFiles:
+    def nominal_responses(self, detectors: Sequence[int]) -> ResponseFiles:
         """Return the area of ACIS-I, or of S3 where back-illuminated chips alone have counts."""
         back = bool(detectors) and set(detectors) <= set(_BACK_ILLUMINATED)
         name, year = ("acis-s", 2001) if back else ("acis-i", 2013)

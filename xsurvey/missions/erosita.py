@@ -25,6 +25,7 @@ from xsurvey.missions.base import (
     ScanPattern,
     SimulatedFacts,
 )
+from xsurvey.missions.erosita_responses import CHANNELS, line_width, nominal_area
 from xsurvey.missions.erosita_tables import (
     attitudes,
     good_times,
@@ -44,6 +45,7 @@ from xsurvey.missions.reading import (
     sky_of_columns,
     time_scale,
 )
+from xsurvey.missions.responses import ResponseFiles
 from xsurvey.psf import KingPsf, PointSpreadFunction
 from xsurvey.units import EnergyBand, SkyPosition
 
@@ -101,7 +103,7 @@ class Erosita(Mission):
     """eROSITA on SRG: seven telescope modules that look the same way."""
 
     name = "erosita"
-    version = "1"
+    version = "2"
     # The digits of eSASS file names (file naming scheme of DR1)
     bands: Mapping[str, EnergyBand] = {
         "0": EnergyBand(0.2, 10.0),
@@ -136,6 +138,7 @@ class Erosita(Mission):
     # a revolution in 4 hours; successive scans lie some 10' apart, so that a source is in the
     # field for six of them, at most 40 s each
     scan = ScanPattern(speed=90.0, period=14_400.0, step=10.0)
+    channels = CHANNELS  # where no matrix tells others
 
     def recognises(self, file: FitsFile) -> bool:
         """Look for TELESCOP = eROSITA in any header."""
@@ -181,6 +184,19 @@ class Erosita(Mission):
         low = min(int(place), len(rows) - 2)
         weight = place - low
         return np.asarray((1 - weight) * rows[low] + weight * rows[low + 1])
+
+    def energy_resolution(self, energy: np.ndarray, detectors: Sequence[int]) -> np.ndarray:
+        """Return the width of lines in the official matrix, the same of all modules."""
+        return line_width(energy)
+
+    def nominal_responses(self, detectors: Sequence[int]) -> ResponseFiles:
+        """Return a coarse table of the official area, an equal part of it for each module."""
+        chosen = [n for n in detectors if n in MODULES] or list(MODULES)
+        part = "" if len(chosen) == len(MODULES) else f", {len(chosen)}/7 of it"
+        return ResponseFiles(
+            (nominal_area(len(chosen)),),
+            approximate=f"coarse table of the on-axis area of TM0 (2023-01-17){part}",
+        )
 
     def area_includes(self, header: Mapping[str, Any], columns: Sequence[str]) -> frozenset[str]:
         """Tell by the columns that srctool adds: what it multiplied the area with."""

@@ -1,6 +1,8 @@
 """Event files of filtered lists: the rows that pass, with their own columns and headers."""
 
+import io
 import os
+from collections.abc import Iterable
 
 from astropy.io import fits
 
@@ -13,6 +15,8 @@ from xsurvey.missions import Mission, get_mission
 from xsurvey.missions.reading import find_event_table
 
 _BLOCK = 2880
+_ATTITUDE = {"time", "ra", "dec"}
+"""Columns of tables that tell where the telescope looked."""
 
 
 def write_events(path: str | os.PathLike[str], events: EventList) -> None:
@@ -34,36 +38,89 @@ def write_events(path: str | os.PathLike[str], events: EventList) -> None:
             events.observation.path, "is one of several files of an observation",
             "write the events of each by itself",
         )  # fmt: skip
-    original = open_fits(events.observation.path)
-    mission = get_mission(events.observation.mission)
-    table = find_event_table(original, mission.name)
-    intervals = _interval_tables(events, mission)
-    replaced = _interval_names(mission)
-    header = table.header.copy()
-    for keyword in ("CHECKSUM", "DATASUM"):
-        header.remove(keyword, ignore_missing=True)
-    header["HISTORY"] = f"xsurvey {__version__}: standard filter"
-    for step in events.history:
-        header["HISTORY"] = printable(step)
-    with atomic_output(path) as temporary:
-        with temporary.open("w+b") as stream:
-            stream.write(original.primary.tostring().encode("ascii"))
+    EventFileWriter(events).write(path, (chunk.raw.tobytes() for chunk in events.chunks()))
+
+
+class EventFileWriter:
+    """Writes parts of an event list as files like the one they come from.
+
+    What all of them share, headers and tables beside the events, is read once.
+
+    Parameters
+    ----------
+    events : EventList
+        Of one file; its good times, and its history, become those of the files.
+    attitude : bool
+        Whether tables of the attitude go along; they may be larger than a part of the events.
+    """
+
+    def __init__(self, events: EventList, attitude: bool = True) -> None:
+        original = open_fits(events.observation.path)
+        mission = get_mission(events.observation.mission)
+        table = find_event_table(original, mission.name)
+        self._events = events
+        self._row_size = table.dtype.itemsize
+        self._primary = original.primary.tostring().encode("ascii")
+        self._header = table.header.copy()
+        for keyword in ("CHECKSUM", "DATASUM"):
+            self._header.remove(keyword, ignore_missing=True)
+        self._header["HISTORY"] = f"xsurvey {__version__}: standard filter"
+        for step in events.history:
+            self._header["HISTORY"] = printable(step)
+        replaced = _interval_names(mission)
+        kept = [
+            other for other in original.tables
+            if other is not table and extension_name(other.header) not in replaced
+        ]  # fmt: skip
+        if not attitude and any(set(other.names) >= _ATTITUDE for other in kept):
+            kept = [other for other in kept if not set(other.names) >= _ATTITUDE]
+            self._header["HISTORY"] = "without the attitude, which the original file has"
+        others = [fits.BinTableHDU(other.read(), other.header) for other in kept]
+        self._tables = _file_bytes([*_interval_tables(events, mission), *others])
+
+    def write(
+        self, path: str | os.PathLike[str], rows: Iterable[bytes], history: Iterable[str] = ()
+    ) -> None:
+        """Write some of the events.
+
+        Parameters
+        ----------
+        path : path
+        rows : iterable of bytes
+            Rows of the original table (``EventChunk.raw``), chunk by chunk.
+        history : iterable of str
+            What else was chosen, for the header.
+
+        Raises
+        ------
+        InputError
+            No rows.
+        OutputError
+            The file cannot be written.
+        """
+        header = self._header.copy()
+        for step in history:
+            header["HISTORY"] = printable(step)
+        with atomic_output(path) as temporary, temporary.open("w+b") as stream:
+            stream.write(self._primary)
             place = stream.tell()
             stream.write(_header_block(header, 0))
-            rows = 0
-            for chunk in events.chunks():
-                stream.write(chunk.raw.tobytes())
-                rows += len(chunk)
-            events.require_events(rows)
-            stream.write(bytes(-rows * table.dtype.itemsize % _BLOCK))
+            size = 0
+            for chunk in rows:
+                stream.write(chunk)
+                size += len(chunk)
+            self._events.require_events(size)
+            stream.write(bytes(-size % _BLOCK))
+            stream.write(self._tables)
             stream.seek(place)
-            stream.write(_header_block(header, rows))
-        with fits.open(temporary, mode="append") as hdus:
-            for hdu in intervals:
-                hdus.append(hdu)
-            for other in original.tables:
-                if other is not table and extension_name(other.header) not in replaced:
-                    hdus.append(fits.BinTableHDU(other.read(), other.header))
+            stream.write(_header_block(header, size // self._row_size))
+
+
+def _file_bytes(tables: list[fits.BinTableHDU]) -> bytes:
+    """Return extensions as they stand in a file."""
+    buffer = io.BytesIO()
+    fits.HDUList([fits.PrimaryHDU(), *tables]).writeto(buffer)
+    return buffer.getvalue()[_BLOCK:]
 
 
 def _interval_names(mission: Mission) -> set[str]:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from xsurvey.io.ogip.types import AncillaryResponse
+
 
 @dataclass(frozen=True)
 class ChannelGrid:
@@ -49,14 +51,15 @@ class ResponseFiles:
 
     Attributes
     ----------
-    arf : tuple of path
-        Effective areas on the optical axis, of detectors whose counts add up.
+    arf : tuple of path or AncillaryResponse
+        Effective areas on the optical axis, of detectors whose counts add up: files, or areas that
+        the mission itself knows.
     rmf : path or None
         None where a Gaussian of `Mission.energy_resolution` must do.
     approximate : str
         In what they are approximations, for the header; empty where they are none.
     """
 
-    arf: tuple[Path, ...]
+    arf: tuple[Path | AncillaryResponse, ...]
     rmf: Path | None = None
     approximate: str = ""

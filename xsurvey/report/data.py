@@ -52,6 +52,30 @@ class SpectrumReport:
 
 
 @dataclass(frozen=True)
+class SourceReport:
+    """What there is of a single source beside its row.
+
+    Attributes
+    ----------
+    number : int
+        As its ``source_id`` ends.
+    name : str
+    light_curve : path or None
+        FITS file, as `xsurvey.timing.files.read_light_curve` reads it.
+    spectrum : path or None
+        PNG of the folded spectrum.
+    files : sequence of (str, str)
+        Labels, and paths relative to the page.
+    """
+
+    number: int
+    name: str
+    light_curve: Path | None = None
+    spectrum: Path | None = None
+    files: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
 class TargetReport:
     """One observation or field of a run.
 
@@ -72,6 +96,12 @@ class TargetReport:
         ``ra`` and ``dec`` may be absent.
     spectra : sequence of SpectrumReport
         Regions, then sources.
+    sensitivity : path or None
+        FITS image of the faintest rates that are found.
+    curves : mapping of str to mapping
+        Over what area sources are found, by band: ``unit``, ``values``, ``area`` (deg2).
+    brightest : sequence of SourceReport
+        The brightest sources, in that order.
     """
 
     name: str
@@ -83,6 +113,9 @@ class TargetReport:
     background: Path
     sources: Table
     spectra: Sequence[SpectrumReport] = ()
+    sensitivity: Path | None = None
+    curves: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    brightest: Sequence[SourceReport] = ()
 
 
 @dataclass(frozen=True)

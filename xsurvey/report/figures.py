@@ -30,6 +30,7 @@ from xsurvey.report.plate import (
     TRUE_COLOUR,
     figure_of,
 )
+from xsurvey.report.sensitivity_axes import draw_limits, limit_bar, limit_factor
 from xsurvey.report.sky_axes import colour_bar, draw_scale_bar, draw_stamp, screen_scale, sky_plate
 from xsurvey.report.table import is_marginal, numbers_of, source_column
 
@@ -74,14 +75,14 @@ def field_figure(
 def map_figure(
     path: str | os.PathLike[str], kind: str, view: Viewport, width: float = 7.0
 ) -> Figure:
-    """Return an exposure or background map.
+    """Return an exposure, background or sensitivity map.
 
     Parameters
     ----------
     path : path
         FITS image; a stamp ``EXPMAP = 'APPROX'`` is written over its picture.
     kind : str
-        ``exposure`` or ``background``.
+        ``exposure``, ``background`` or ``sensitivity``.
     view : Viewport
         Of the counts image, so that the maps show the same part of the sky.
     width : float
@@ -98,6 +99,9 @@ def map_figure(
         timed = image.unit == "s"
         picture = draw_map(axes, image, view, 1e-3 if timed else 1.0)
         colour_bar(bar_axes, picture, "Exposure (ks)" if timed else "Relative exposure")
+    elif kind == "sensitivity":
+        picture = draw_limits(axes, image.data * limit_factor(image.unit), view)
+        limit_bar(bar_axes, picture, image.unit)
     else:
         picture = draw_map(axes, image, view, image.grid.pixel_size**-2)
         colour_bar(bar_axes, picture, "Background (count arcsec⁻²)")

@@ -20,8 +20,10 @@ from xsurvey.report.display import viewport
 from xsurvey.report.figures import field_figure, is_approximate, map_figure
 from xsurvey.report.numbers import DASH, duration_text, en_dashes
 from xsurvey.report.plate import DPI, data_uri, png_bytes
+from xsurvey.report.sensitivity_axes import sensitivity_figure
+from xsurvey.report.source_cards import SourceCard, source_cards
 from xsurvey.report.spectra import SpectraPage, spectra_page
-from xsurvey.report.table import SourceTable, is_marginal, source_table
+from xsurvey.report.table import SourceTable, bands_of, is_marginal, source_table
 
 _ROWS = 3000
 _SUCCESS = ("done", "cached")
@@ -35,14 +37,15 @@ class Detail:
     map_width: float
     cut_outs: int
     spectra: int = 0
+    cards: int = 0
 
 
 def detail_for(targets: int, index: int) -> Detail:
     """Return how much of a target is shown, so that the page stays below about 15 MB."""
     if targets <= 4:
-        return Detail(12.0, 7.0, 60, 30)
+        return Detail(12.0, 7.0, 60, 30, 8)
     if targets <= 12:
-        return Detail(7.5, 4.5, 16, 6)
+        return Detail(7.5, 4.5, 16, 6, 4)
     return Detail(5.5, 0, 0, 1) if index < 24 else Detail(0, 0, 0)
 
 
@@ -86,6 +89,8 @@ class TargetPage:
     maps: list[Picture] = field(default_factory=list)
     cut_outs: list[Picture] = field(default_factory=list)
     spectra: SpectraPage | None = None
+    curve: Picture | None = None
+    cards: list[SourceCard] = field(default_factory=list)
 
     @property
     def cut_out_numbers(self) -> set[int]:
@@ -122,13 +127,17 @@ def _pictures(target: TargetReport, anchor: str, detail: Detail) -> dict[str, An
         )
     if detail.map_width:
         view = viewport(counts.data, round(detail.map_width * DPI))
+        maps = [(target.exposure, "exposure"), (target.background, "background")]
+        if target.sensitivity is not None:
+            maps.append((target.sensitivity, "sensitivity"))
         shown["maps"] = [
             Picture(
                 data_uri(png_bytes(map_figure(path, kind, view, detail.map_width))),
                 f"{kind.capitalize()} map of {target.title}", kind,
             )
-            for path, kind in ((target.exposure, "exposure"), (target.background, "background"))
+            for path, kind in maps
         ]  # fmt: skip
+        shown["curve"] = _curve(target)
     shown["spectra"] = spectra_page(target.spectra, detail.spectra)
     shown["cut_outs"] = [
         Picture(
@@ -139,7 +148,20 @@ def _pictures(target: TargetReport, anchor: str, detail: Detail) -> dict[str, An
             (c.number, c.side, c.png) for c in cut_outs(counts, target.sources, detail.cut_outs)
         )
     ]  # fmt: skip
+    stamps = {picture.number: picture.src for picture in shown["cut_outs"]}
+    shown["cards"] = source_cards(target.brightest, stamps, detail.cards)
     return shown
+
+
+def _curve(target: TargetReport) -> Picture | None:
+    """Return the area against the faintest sources found, where that is known."""
+    known = bands_of(target.sources) if len(target.sources.colnames) else {}
+    figure = sensitivity_figure(target.curves, [known.get(b, b) for b in target.curves])
+    if figure is None:
+        return None
+    return Picture(
+        data_uri(png_bytes(figure)), f"Area of {target.title} against the faintest sources found"
+    )
 
 
 def band_of(image: SkyImage) -> str:

@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from astropy.time import Time
 
 from xsurvey.errors import ParameterError
 from xsurvey.events import GoodTimeIntervals
 from xsurvey.missions import Mission
-from xsurvey.missions.base import Detector
-from xsurvey.simulate.parameters import SimulationParameters
+from xsurvey.missions.base import Detector, SimulatedFacts
+from xsurvey.simulate.parameters import SimulationParameters, parse_good_time, start_as_number
+from xsurvey.simulate.visits import Passed, Pointed, Visits
 
 START_TIME = 700_000_000.0
 DITHER_PERIODS = (1000.0, 707.0)
 """Seconds; incommensurate, so that the pattern fills."""
 _GAP_FRACTION = 0.1
-_OF_POINTINGS = ("exposure", "intervals", "dither")
+_OF_POINTINGS = ("exposure", "intervals", "good_time", "dither")
 
 
 class Motion(Protocol):
@@ -39,6 +41,9 @@ class Motion(Protocol):
     def axis(self, time: np.ndarray) -> np.ndarray:
         """Return the offset of the optical axis, shape (n, 2)."""
 
+    def visits(self, place: np.ndarray, reach: np.ndarray) -> Visits:
+        """Return when places (s, 2) are within distances (s,) of the axis, all in arcsec."""
+
 
 @dataclass(frozen=True)
 class Dither:
@@ -50,8 +55,14 @@ class Dither:
 
     def axis(self, time: np.ndarray) -> np.ndarray:
         """Return the displacement at some times, shape (n, 2)."""
-        phases = [2 * np.pi * (time - START_TIME) / period for period in DITHER_PERIODS]
+        begin = self.gti.start[0]
+        phases = [2 * np.pi * (time - begin) / period for period in DITHER_PERIODS]
         return self.amplitude * np.column_stack([np.sin(p) for p in phases])
+
+    def visits(self, place: np.ndarray, reach: np.ndarray) -> Visits:
+        """Return all good times, or none of places that no dither brings near enough."""
+        near = np.hypot(*place.T) <= reach + np.sqrt(2) * self.amplitude
+        return Pointed(self.gti, near)
 
 
 @dataclass(frozen=True)
@@ -82,6 +93,17 @@ class Scans:
         along = (time - self.gti.start[number]) * self.speed - self.length / 2
         return rotated(np.column_stack([self.lines[number], along]), self.roll)
 
+    def visits(self, place: np.ndarray, reach: np.ndarray) -> Visits:
+        """Return the part of each scan that passes places near enough."""
+        across, along = rotated(place, -self.roll).T
+        away = self.lines[None, :] - across[:, None]
+        half = np.sqrt(np.clip(reach[:, None] ** 2 - away**2, 0, None)) / self.speed
+        middle = self.gti.start[None, :] + (along[:, None] + self.length / 2) / self.speed
+        start = np.clip(middle - half, self.gti.start, self.gti.stop)
+        length = np.clip(middle + half, self.gti.start, self.gti.stop) - start
+        source, scan = np.nonzero((half > 0) & (length > 0))
+        return Passed(len(place), source, start[source, scan], length[source, scan])
+
 
 def rotated(offset: np.ndarray, roll: float) -> np.ndarray:
     """Turn offsets, shape (n, 2), by an angle in degrees."""
@@ -107,10 +129,28 @@ def motion_of(
                     name, "is of pointings; scans have the mission's own", "leave it out"
                 )
         return _scans(parameters, mission, detectors)
-    length = parameters.exposure / parameters.intervals
-    start = START_TIME + np.arange(parameters.intervals) * length * (1 + _GAP_FRACTION)
-    gti = GoodTimeIntervals.from_edges(start, start + length)
+    begin = start_of(parameters, mission)
+    if parameters.good_time:
+        edges = np.array([parse_good_time(text) for text in parameters.good_time])
+        gti = GoodTimeIntervals.from_edges(*(begin + edges.T))
+    else:
+        length = parameters.exposure / parameters.intervals
+        start = begin + np.arange(parameters.intervals) * length * (1 + _GAP_FRACTION)
+        gti = GoodTimeIntervals.from_edges(start, start + length)
     return Dither(gti, parameters.roll, parameters.dither)
+
+
+def start_of(parameters: SimulationParameters, mission: Mission) -> float:
+    """Return when the observation starts, in the mission's seconds."""
+    if parameters.start is None:
+        return START_TIME
+    number = start_as_number(parameters.start)
+    if number is not None:
+        return number
+    facts = SimulatedFacts(parameters.pointing, parameters.roll, 0.0, 0.0, 0.0, False)
+    reference = float(mission.header(facts)["MJDREF"])
+    date = Time(parameters.start, scale="utc").tt
+    return float(((date.jd1 - 2_400_000.5 - reference) + date.jd2) * 86400)
 
 
 def _scans(
@@ -125,16 +165,8 @@ def _scans(
     reach = max(d.radius or np.hypot(d.width, d.height) * d.pixel / 2 for d in detectors)
     length = parameters.field_size + 2 * reach
     number = np.arange(parameters.scans)
-    lines = (number - (parameters.scans - 1) / 2) * pattern.step * 60
-    start = START_TIME + number * pattern.period
+    step = pattern.step * 60 if parameters.scan_distance is None else parameters.scan_distance
+    lines = (number - (parameters.scans - 1) / 2) * step
+    start = start_of(parameters, mission) + number * pattern.period
     gti = GoodTimeIntervals.from_edges(start, start + length / pattern.speed)
     return Scans(gti, parameters.roll, lines, length, pattern.speed)
-
-
-def random_times(gti: GoodTimeIntervals, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Draw times uniform over good times, shape (count,)."""
-    lengths = gti.stop - gti.start
-    edges = np.concatenate(([0.0], np.cumsum(lengths)))
-    good = generator.uniform(0, edges[-1], count)
-    interval = np.clip(np.searchsorted(edges, good, side="right") - 1, 0, len(lengths) - 1)
-    return np.asarray(gti.start[interval] + good - edges[interval])

@@ -8,55 +8,31 @@ together are expected to collect, and vignetting decides when.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from astropy.table import Table
 from astropy.wcs import WCS
 
 from xsurvey.errors import ParameterError
-from xsurvey.events import GoodTimeIntervals
 from xsurvey.missions import Mission, get_mission, missions
 from xsurvey.missions.base import Detector
 from xsurvey.psf import PointSpreadFunction, parse_psf, random_displacements
-from xsurvey.simulate.motion import Motion, Scans, motion_of, random_times, rotated
+from xsurvey.simulate.camera import Camera, Events, events_of, in_field
+from xsurvey.simulate.motion import Scans, motion_of, rotated
 from xsurvey.simulate.parameters import PointSource, SimulationParameters, parse_source
+from xsurvey.simulate.result import SimulatedObservation, in_order, sky_pixels
+from xsurvey.simulate.visits import random_times
 from xsurvey.units import EnergyBand, SkyPosition
 
 _ENERGY_GROUPS = 8
 
 
-@dataclass(frozen=True)
-class SimulatedObservation:
-    """Events, good times and truth of a simulation.
-
-    Attributes
-    ----------
-    events : dict of str to ndarray, shape (n,)
-        ``time``, ``x``, ``y``, ``ra``, ``dec`` [deg], ``energy`` [keV], ``detector``,
-        ``detector_x``, ``detector_y`` [detector pixels]; in order of time.
-    motion : Motion
-        When the telescope looked, and where.
-    truth : astropy.table.Table
-        One row a source: place, expected and recorded counts.
-    """
-
-    mission: Mission
-    parameters: SimulationParameters
-    seed: int
-    wcs: WCS
-    events: dict[str, np.ndarray]
-    motion: Motion
-    truth: Table
-
-    @property
-    def gti(self) -> GoodTimeIntervals:
-        """Good times of all detectors."""
-        return self.motion.gti
-
-
-def simulate_observation(parameters: SimulationParameters, seed: int) -> SimulatedObservation:
+def simulate_observation(
+    parameters: SimulationParameters, seed: int, arf: str | os.PathLike[str] | None = None,
+    rmf: str | os.PathLike[str] | None = None,
+) -> SimulatedObservation:  # fmt: skip
     """Simulate a pointing or survey scans.
 
     Parameters
@@ -64,6 +40,9 @@ def simulate_observation(parameters: SimulationParameters, seed: int) -> Simulat
     parameters : SimulationParameters
     seed : int
         The same seed gives the same events.
+    arf, rmf : path, optional
+        Effective area and redistribution on the optical axis. They, and parameters that are about
+        fluxes and spectra, have photons go through the responses (`with_responses`).
 
     Raises
     ------
@@ -71,157 +50,91 @@ def simulate_observation(parameters: SimulationParameters, seed: int) -> Simulat
         A source lies so far from the pointing that it cannot be projected, or the mission does
         not survey, or is not simulated here.
     """
+    if parameters.through_responses or arf is not None or rmf is not None:
+        from xsurvey.simulate.photons import with_responses  # noqa: PLC0415  needs this module
+
+        return with_responses(parameters, seed, arf, rmf)
     generator = np.random.default_rng(seed)
     mission = get_mission(parameters.mission or min(missions()))
     wcs = sky_pixels(parameters.pointing, mission)
-    camera = _Camera(mission, motion_of(parameters, mission, mission.detectors()))
-    parts = [camera.background(d, parameters, generator) for d in camera.detectors]
+    camera = Camera(mission, motion_of(parameters, mission, mission.detectors()))
+    parts = [flat_background(camera, d, parameters, generator) for d in camera.detectors]
     sources = sources_of(parameters, mission, wcs, generator)
     scanning = bool(parameters.scans)
     psf = parse_psf(parameters.psf) if parameters.psf else mission.psf(scanning)
     recorded = []
-    for source in sources:
-        landed = camera.source(source, parameters, psf, wcs, generator)
+    for number, source in enumerate(sources, start=1):
+        landed = _source(camera, source, parameters, psf, wcs, generator)
+        landed["origin"][:] = number
         recorded.append(len(landed["time"]))
         parts.append(landed)
-    events = {name: np.concatenate([p[name] for p in parts]) for name in parts[0]}
     if scanning:
-        half = parameters.field_size / 2
-        inside = (np.abs(events["x"]) <= half) & (np.abs(events["y"]) <= half)
-        events = {name: values[inside] for name, values in events.items()}
-    order = np.argsort(events["time"], kind="stable")
-    events = {name: values[order] for name, values in events.items()}
-    for name, reference in zip(("x", "y"), wcs.wcs.crpix, strict=True):
-        events[name] = reference + events[name] / mission.sky_pixel
-    events["ra"], events["dec"] = wcs.all_pix2world(events["x"], events["y"], 1)
+        parts = [in_field(part, parameters.field_size / 2) for part in parts]
+    events = in_order(parts, wcs, mission)
     return SimulatedObservation(
         mission, parameters, seed, wcs, events, camera.motion, truth_table(sources, recorded, wcs)
     )
 
 
-def sky_pixels(pointing: SkyPosition, mission: Mission) -> WCS:
-    """Return the WCS of a mission's sky pixels about a pointing."""
-    wcs = WCS(naxis=2)
-    wcs.wcs.ctype = [f"RA---{mission.projection}", f"DEC--{mission.projection}"]
-    wcs.wcs.crval = list(pointing)
-    wcs.wcs.crpix = [mission.reference_pixel, mission.reference_pixel]
-    wcs.wcs.cdelt = [-mission.sky_pixel / 3600, mission.sky_pixel / 3600]
-    wcs.wcs.cunit = ["deg", "deg"]
-    wcs.wcs.radesys = "ICRS"
-    wcs.wcs.set()
-    return wcs
+def flat_background(
+    camera: Camera, detector: Detector, parameters: SimulationParameters,
+    generator: np.random.Generator,
+) -> Events:  # fmt: skip
+    """Draw the background of one detector, uniform on what of it sees the sky."""
+    count = int(generator.poisson(parameters.background_rate * camera.motion.gti.total))
+    time = random_times(camera.motion.gti, count, generator)
+    place, offset = camera.uniform(detector, count, generator)
+    energy = generator.uniform(*parameters.energy, count)
+    return events_of(time, camera.on_sky(offset, time), energy, detector.number, place)
 
 
-class _Camera:
-    """Detectors that move over the sky; places are offsets in arcsec from the field's centre."""
-
-    def __init__(self, mission: Mission, motion: Motion) -> None:
-        self.mission = mission
-        self.motion = motion
-        self.detectors = mission.detectors()
-
-    def background(
-        self, detector: Detector, parameters: SimulationParameters, generator: np.random.Generator
-    ) -> dict[str, np.ndarray]:
-        """Draw the background of one detector, uniform on what of it sees the sky."""
-        count = int(generator.poisson(parameters.background_rate * self.motion.gti.total))
-        time = random_times(self.motion.gti, count, generator)
-        size = np.array([detector.width, detector.height])
-        place = generator.random((count, 2)) * size
-        centre = np.array([detector.x, detector.y])
-        offset = (place - size / 2) * detector.pixel + centre
-        # the corners of a square do not see the sky through a round field
-        while not (seen := detector.sees(*offset.T)).all():
-            place[~seen] = generator.random((np.count_nonzero(~seen), 2)) * size
-            offset = (place - size / 2) * detector.pixel + centre
-        energy = generator.uniform(*parameters.energy, count)
-        sky = rotated(offset, self.motion.roll) + self.motion.axis(time)
-        return _events(time, sky, energy, detector.number, place)
-
-    def source(
-        self, source: PointSource, parameters: SimulationParameters, psf: PointSpreadFunction,
-        wcs: WCS, generator: np.random.Generator,
-    ) -> dict[str, np.ndarray]:  # fmt: skip
-        """Draw what the detectors record of a point source."""
-        xy = (wcs.all_world2pix([source.position], 1)[0] - wcs.wcs.crpix) * self.mission.sky_pixel
-        if not np.isfinite(xy).all():
-            raise ParameterError(
-                "source", f"{source.position} is half a sky away from the pointing",
-                "move one of them",
-            )  # fmt: skip
-        count = int(generator.poisson(source.counts))
-        energy = power_law_energies(parameters.photon_index, parameters.energy, count, generator)
-        if isinstance(self.motion, Scans):
-            time = self._scan_times(xy, energy, generator)
-            energy = energy[: len(time)]
-        else:
-            time = random_times(self.motion.gti, count, generator)
-        off_axis = np.full(len(time), np.hypot(*xy) / 60)
-        place = xy + np.column_stack(random_displacements(psf, off_axis, generator))
-        return self._recorded(time, place, energy, generator)
-
-    def _scan_times(
-        self, xy: np.ndarray, energy: np.ndarray, generator: np.random.Generator
-    ) -> np.ndarray:
-        """Draw when a source is seen: uniform, thinned by the field's edge and vignetting.
-
-        Of a source that is never seen there are no times.
-        """
-        samples, _ = self.motion.gti.samples(1.0)
-        if not self._sees(np.broadcast_to(xy, (len(samples), 2)), samples).any():
-            return np.empty(0)
-        groups = np.array_split(np.argsort(energy), _ENERGY_GROUPS)
-        time = np.full(len(energy), np.nan)
-        for group in (g for g in groups if len(g)):
-            middle = float(np.median(energy[group]))
-            waiting = group
-            while len(waiting):
-                drawn = random_times(self.motion.gti, len(waiting), generator)
-                offset = xy - self.motion.axis(drawn)
-                chance = self.mission.vignetting(np.hypot(*offset.T) / 60, middle)
-                chance = np.where(self._sees(np.broadcast_to(xy, offset.shape), drawn), chance, 0)
-                seen = generator.random(len(waiting)) < chance
-                time[waiting[seen]] = drawn[seen]
-                waiting = waiting[~seen]
-        return time
-
-    def _sees(self, place: np.ndarray, time: np.ndarray) -> np.ndarray:
-        offset = rotated(place - self.motion.axis(time), -self.motion.roll)
-        seen = np.zeros(len(time), dtype=bool)
-        for detector in self.detectors:
-            seen |= detector.sees(*offset.T)
-        return seen
-
-    def _recorded(
-        self, time: np.ndarray, place: np.ndarray, energy: np.ndarray,
-        generator: np.random.Generator,
-    ) -> dict[str, np.ndarray]:  # fmt: skip
-        """Return the photons that fall on a detector; of coaligned ones each takes its share."""
-        offset = rotated(place - self.motion.axis(time), -self.motion.roll)
-        number = np.full(len(time), -1)
-        pixel = np.zeros((len(time), 2))
-        if self.mission.coaligned:
-            chosen = generator.integers(0, len(self.detectors), len(time))
-        for index, detector in enumerate(self.detectors):
-            inside = detector.sees(*offset.T)
-            if self.mission.coaligned:
-                inside &= chosen == index
-            number[inside] = detector.number
-            local = (offset - [detector.x, detector.y]) / detector.pixel
-            pixel[inside] = local[inside] + np.array([detector.width, detector.height]) / 2
-        hit = number >= 0
-        return _events(time[hit], place[hit], energy[hit], number[hit], pixel[hit])
+def _source(
+    camera: Camera, source: PointSource, parameters: SimulationParameters,
+    psf: PointSpreadFunction, wcs: WCS, generator: np.random.Generator,
+) -> Events:  # fmt: skip
+    """Draw what the detectors record of a point source."""
+    xy = (wcs.all_world2pix([source.position], 1)[0] - wcs.wcs.crpix) * camera.mission.sky_pixel
+    if not np.isfinite(xy).all():
+        raise ParameterError(
+            "source", f"{source.position} is half a sky away from the pointing",
+            "move one of them",
+        )  # fmt: skip
+    count = int(generator.poisson(source.counts))
+    energy = power_law_energies(parameters.photon_index, parameters.energy, count, generator)
+    if isinstance(camera.motion, Scans):
+        time = _scan_times(camera, xy, energy, generator)
+        energy = energy[: len(time)]
+    else:
+        time = random_times(camera.motion.gti, count, generator)
+    off_axis = np.full(len(time), np.hypot(*xy) / 60)
+    place = xy + np.column_stack(random_displacements(psf, off_axis, generator))
+    return camera.recorded(time, place, energy, generator)
 
 
-def _events(
-    time: np.ndarray, sky: np.ndarray, energy: np.ndarray, detector: int | np.ndarray,
-    place: np.ndarray,
-) -> dict[str, np.ndarray]:  # fmt: skip
-    return {
-        "time": time, "x": sky[:, 0], "y": sky[:, 1], "energy": energy,
-        "detector": np.broadcast_to(detector, time.shape).astype(np.int16),
-        "detector_x": place[:, 0], "detector_y": place[:, 1],
-    }  # fmt: skip
+def _scan_times(
+    camera: Camera, xy: np.ndarray, energy: np.ndarray, generator: np.random.Generator
+) -> np.ndarray:
+    """Draw when a source is seen: uniform, thinned by the field's edge and vignetting.
+
+    Of a source that is never seen there are no times.
+    """
+    samples, _ = camera.motion.gti.samples(1.0)
+    if not camera.sees(np.broadcast_to(xy, (len(samples), 2)), samples).any():
+        return np.empty(0)
+    groups = np.array_split(np.argsort(energy), _ENERGY_GROUPS)
+    time = np.full(len(energy), np.nan)
+    for group in (g for g in groups if len(g)):
+        middle = float(np.median(energy[group]))
+        waiting = group
+        while len(waiting):
+            drawn = random_times(camera.motion.gti, len(waiting), generator)
+            offset = xy - camera.motion.axis(drawn)
+            chance = camera.mission.vignetting(np.hypot(*offset.T) / 60, middle)
+            chance = np.where(camera.sees(np.broadcast_to(xy, offset.shape), drawn), chance, 0)
+            seen = generator.random(len(waiting)) < chance
+            time[waiting[seen]] = drawn[seen]
+            waiting = waiting[~seen]
+    return time
 
 
 def sources_of(

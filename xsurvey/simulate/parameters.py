@@ -1,12 +1,32 @@
 """Parameters of the simulator."""
 
-from typing import NamedTuple
+from __future__ import annotations
 
-from pydantic import Field, field_validator
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
+
+from astropy.time import Time
+from pydantic import Field, field_validator, model_validator
 
 from xsurvey.parameters import StepParameters
 from xsurvey.psf import parse_psf
-from xsurvey.units import Angle, Band, Duration, Position, SkyPosition, parse_sky_position, written
+from xsurvey.simulate.log_n_log_s import parse_log_n_log_s
+from xsurvey.units import (
+    Angle,
+    Band,
+    Duration,
+    Position,
+    SkyPosition,
+    parse_sky_position,
+    parse_time,
+    written,
+)
+
+WITH_RESPONSES = ("sources", "log_n_log_s", "model", "set", "diffuse", "particle")
+"""Parameters that have photons go through effective area and redistribution."""
+_EXPOSURE, _PHOTON_INDEX = "100ks", 1.7
+DEFAULT_MODEL = "tbabs*powerlaw"
+DEFAULT_SETTINGS = ("tbabs.nH=0.03", "powerlaw.PhoIndex=2")
 
 
 class PointSource(NamedTuple):
@@ -36,8 +56,44 @@ def parse_source(text: str) -> PointSource:
     return PointSource(parse_sky_position(place), value)
 
 
+def parse_good_time(text: str) -> tuple[float, float]:
+    """Return the seconds after the start that ``BEGIN-END`` names.
+
+    Raises
+    ------
+    ValueError
+        Another form, negative seconds, or an end that is not after the beginning.
+    """
+    try:
+        begin, end = (float(v) for v in text.split("-"))
+    except ValueError:
+        begin, end = 1.0, 0.0
+    if not 0 <= begin < end < 1e9:
+        raise ValueError(f"'{text}' is not BEGIN-END in seconds after the start, such as 0-5000")
+    return begin, end
+
+
+def start_as_number(text: str) -> float | None:
+    """Return a start that is given in seconds, None of one that is a date."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    if not abs(value) < 1e11:
+        raise ValueError(f"'{text}' is no time in seconds")
+    return value
+
+
 class SimulationParameters(StepParameters):
-    """What to simulate: a pointing or survey scans, with a uniform background and point sources."""
+    """What to simulate: a pointing or survey scans, their sources and backgrounds."""
+
+    titles: ClassVar[Mapping[str, str]] = {
+        "mission": "Observation",
+        "background_rate": "Background and sources by counts",
+        "sources": "Sources by flux, through the responses",
+        "diffuse": "Backgrounds, through the responses",
+        "origin": "What is written",
+    }
 
     mission: str | None = Field(
         default=None,
@@ -50,12 +106,16 @@ class SimulationParameters(StepParameters):
     )
     roll: float = Field(default=0.0, ge=-360, le=360, description="Roll angle in degrees.")
     exposure: Duration = Field(
-        default=written("100ks"), gt=0, le=1e9, description="Good time of a pointing."
+        default=written(_EXPOSURE), gt=0, le=1e9, description="Good time of a pointing."
     )
     scans: int = Field(
         default=0, ge=0, le=10_000,
         description="Number of survey scans over the field, instead of a pointing; speed, "
         "distance and period of the scans are the mission's.",
+    )  # fmt: skip
+    scan_distance: Angle | None = Field(
+        default=None, gt=0, le=36_000,
+        description="Distance between scans; the mission's if not given.",
     )  # fmt: skip
     field_size: Angle = Field(
         default=written("3.6deg"), gt=0, le=72_000,
@@ -65,7 +125,25 @@ class SimulationParameters(StepParameters):
         default=1, ge=1, le=1000,
         description="Number of good time intervals; gaps of a tenth of their length lie between.",
     )  # fmt: skip
+    good_time: tuple[str, ...] = Field(
+        default=(),
+        description="A good time interval BEGIN-END, in seconds after the start; repeat for "
+        "several. In place of exposure and intervals.",
+    )
+    start: str | None = Field(
+        default=None,
+        description="When the observation starts: an ISO date (UTC), or the mission's seconds; "
+        "700000000 s if not given.",
+    )
     energy: Band = Field(default=written("0.5-7"), description="Energies of the events, in keV.")
+    psf: str | None = Field(
+        default=None, description="PSF as gaussian:SIGMA or king:R90,SLOPE; the mission's if none."
+    )
+    dither: Angle = Field(
+        default=written("8arcsec"),
+        ge=0,
+        description="Amplitude of the Lissajous dither on each axis.",
+    )
     background_rate: float = Field(
         default=0.1, ge=0, le=1e4,
         description="Background in counts/s on each detector, uniform on it, flat in energy.",
@@ -82,17 +160,58 @@ class SimulationParameters(StepParameters):
         default=12.0, ge=0, le=1e8, description="Expected counts of each random source."
     )
     photon_index: float = Field(
-        default=1.7, ge=-5, le=10,
+        default=_PHOTON_INDEX, ge=-5, le=10,
         description="Index of the sources' power law in detected counts (no response applied).",
     )  # fmt: skip
-    psf: str | None = Field(
-        default=None, description="PSF as gaussian:SIGMA or king:R90,SLOPE; the mission's if none."
+    sources: str | None = Field(
+        default=None,
+        description="File with sources: ra, dec, one of flux, norm and counts, and if wished "
+        "model, set, core_radius and beta (clusters), variability.",
     )
-    dither: Angle = Field(
-        default=written("8arcsec"),
-        ge=0,
-        description="Amplitude of the Lissajous dither on each axis.",
+    log_n_log_s: str | None = Field(
+        default=None,
+        description="Draw point sources over the field: LIMIT (erg/s/cm2; numbers of Moretti et "
+        "al. 2003), or LIMIT,DENSITY,BREAK,FAINT,BRIGHT with the number per deg2 above the break "
+        "and the slopes of N(>S) below and above it.",
     )
+    flux_band: Band = Field(
+        default=written("0.5-2"),
+        description="Energies of the fluxes of sources, in keV, as observed.",
+    )
+    model: str | None = Field(
+        default=None,
+        description="Spectrum of sources, in XSPEC's names; tbabs*powerlaw if not given, with nH "
+        "0.03 and index 2.",
+    )
+    set: tuple[str, ...] = Field(
+        default=(),
+        description="Parameter of that spectrum: component.parameter=value; repeat for several.",
+    )
+    diffuse: str | None = Field(
+        default=None,
+        description="Model of the diffuse sky, vignetted; its norms are per arcmin2.",
+    )
+    diffuse_set: tuple[str, ...] = Field(
+        default=(), description="Parameter of the diffuse sky: component.parameter=value."
+    )
+    particle: str | None = Field(
+        default=None,
+        description="Model of the particle background in counts/s/keV on each detector, through "
+        "the redistribution but not the area. In place of background_rate.",
+    )
+    particle_set: tuple[str, ...] = Field(
+        default=(), description="Parameter of the particle background: component.parameter=value."
+    )
+    origin: bool = Field(
+        default=False,
+        description="Write a column SRC_ID: the number of each event's source in the truth table, "
+        "0 for background on the detectors, -1 for the diffuse sky.",
+    )
+
+    @property
+    def through_responses(self) -> bool:
+        """Whether something was chosen that needs effective area and redistribution."""
+        return any(getattr(self, name) for name in WITH_RESPONSES)
 
     @field_validator("psf")
     @classmethod
@@ -107,3 +226,49 @@ class SimulationParameters(StepParameters):
         for text in value:
             parse_source(text)
         return value
+
+    @field_validator("good_time")
+    @classmethod
+    def _readable_times(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            parse_good_time(text)
+        return value
+
+    @field_validator("start")
+    @classmethod
+    def _readable_start(cls, value: str | None) -> str | None:
+        if value is not None and start_as_number(value) is None:
+            try:
+                Time(value, scale="utc")
+            except ValueError:
+                raise ValueError(
+                    f"'{value}' is neither seconds nor a date such as 2022-03-07T17:25:30"
+                ) from None
+        return value
+
+    @field_validator("model", "diffuse", "particle")
+    @classmethod
+    def _not_blank(cls, value: str | None) -> str | None:
+        if value is not None and not value.strip():
+            raise ValueError("is empty")
+        return value
+
+    @model_validator(mode="after")
+    def _go_together(self) -> SimulationParameters:
+        if self.log_n_log_s is not None:
+            try:
+                parse_log_n_log_s(self.log_n_log_s, self.flux_band)
+            except ValueError as error:
+                raise ValueError(f"log_n_log_s {error}") from None
+        if self.good_time and (self.exposure, self.intervals) != (parse_time(_EXPOSURE), 1):
+            raise ValueError("good_time is given in place of exposure and intervals")
+        if self.scan_distance is not None and not self.scans:
+            raise ValueError("scan_distance is of scans: give their number, or leave it out")
+        if self.photon_index != _PHOTON_INDEX and self.through_responses:
+            raise ValueError("photon_index is of simulations without responses: give model and set")
+        if self.flux_band.minimum <= 0:
+            raise ValueError("flux_band begins at zero")
+        for name in ("diffuse", "particle"):
+            if getattr(self, f"{name}_set") and getattr(self, name) is None:
+                raise ValueError(f"{name}_set is of the model {name}, which is not given")
+        return self

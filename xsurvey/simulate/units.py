@@ -15,11 +15,15 @@ from xsurvey.io.fits_file import open_fits
 from xsurvey.missions import get_mission
 from xsurvey.missions.base import SimulationRequest
 from xsurvey.missions.reading import find_event_table
-from xsurvey.simulate.observation import sky_pixels, sources_of, truth_table
-from xsurvey.simulate.parameters import SimulationParameters
+from xsurvey.simulate.observation import sources_of, truth_table
+from xsurvey.simulate.parameters import WITH_RESPONSES, SimulationParameters
+from xsurvey.simulate.result import sky_pixels
 from xsurvey.simulate.write import truth_path, write_truth
 
-_NOT_THEIRS = ("scans", "field_size", "psf", "intervals", "dither")
+_NOT_THEIRS = (
+    "scans", "scan_distance", "field_size", "psf", "intervals", "good_time", "start", "dither",
+    "origin", *WITH_RESPONSES,
+)  # fmt: skip
 
 
 def unit_paths(path: Path, parameters: SimulationParameters) -> list[Path]:

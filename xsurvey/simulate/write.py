@@ -13,10 +13,9 @@ from xsurvey.attitude import Attitude
 from xsurvey.events import GoodTimeIntervals
 from xsurvey.io.atomic import atomic_output
 from xsurvey.io.fits_writer import write_hdus
+from xsurvey.io.ogip.headers import add_keywords
 from xsurvey.missions.base import SimulatedFacts
-from xsurvey.simulate.observation import SimulatedObservation
-
-SIMULATION_LEVEL = "COUNTS"
+from xsurvey.simulate.result import LEVELS, SimulatedObservation
 
 
 def truth_path(path: str | os.PathLike[str]) -> Path:
@@ -55,6 +54,9 @@ def _event_table(observation: SimulatedObservation) -> fits.BinTableHDU:
         fits.Column(name=name, format=form, unit=unit or None, array=values)
         for name, form, unit, values in mission.encode(observation.events)
     ]
+    if parameters.origin:
+        numbers = observation.events["origin"]
+        columns.append(fits.Column(name="SRC_ID", format="1J", array=numbers))
     hdu = fits.BinTableHDU.from_columns(columns, name="EVENTS")
     header = hdu.header
     gti = observation.gti
@@ -73,7 +75,8 @@ def _event_table(observation: SimulatedObservation) -> fits.BinTableHDU:
     header["RADESYS"] = "ICRS"
     header["CREATOR"] = f"xsurvey {__version__}"
     header["SIMSEED"] = observation.seed
-    header["SIMLEVEL"] = (SIMULATION_LEVEL, "no responses: counts are drawn as detected")
+    header["SIMLEVEL"] = (observation.level, LEVELS[observation.level])
+    add_keywords(header, [observation.stamps])
     names = [column.name.lower() for column in columns]
     for axis, name in enumerate(("x", "y")):
         number = names.index(name) + 1

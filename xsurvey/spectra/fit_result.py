@@ -131,12 +131,16 @@ def _flux_record(
     }  # fmt: skip
 
 
+def draws_of_fluxes(likelihood: SpectralLikelihood, chains: Chains) -> np.ndarray:
+    """Return all parameters of the draws of a chain that fluxes are computed of, shape (n, p)."""
+    samples = chains.samples
+    return likelihood.parameters.expand(samples[:: max(len(samples) // _FEW, 1)])
+
+
 def _sampled_flux(
     likelihood: SpectralLikelihood, flux: Callable[[np.ndarray], np.ndarray], chains: Chains,
     confidence: float,
 ) -> tuple[float, Interval]:  # fmt: skip
-    samples = chains.samples
-    every = max(len(samples) // _FEW, 1)
-    draws = flux(likelihood.parameters.expand(samples[::every]))
+    draws = flux(draws_of_fluxes(likelihood, chains))
     draws = draws[np.isfinite(draws)]
     return float(np.median(draws)), Interval(*equal_tailed(draws, confidence))

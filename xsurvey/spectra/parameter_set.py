@@ -331,3 +331,21 @@ def _pair(text: str, name: str) -> tuple[float, float]:
     if not low < high:
         raise ParameterError(name, f"'{text}' is not low,high", "give two increasing numbers")
     return low, high
+
+
+def require_priors(parameters: ParameterSet) -> None:
+    """Raise where evidences, which depend on all priors, cannot be computed.
+
+    Raises
+    ------
+    ParameterError
+        Nothing is free, or a free parameter has no prior.
+    """
+    if not len(parameters.free):
+        raise ParameterError("nested", "no parameter is free", "thaw one, or leave out --nested")
+    for row in (parameters.parameters[i] for i in parameters.free):
+        if row.prior is None:
+            raise ParameterError(
+                row.name, "has no prior, on which the evidence depends",
+                f"give one, such as --prior {row.name}=uniform:LOW,HIGH",
+            )  # fmt: skip

@@ -15,6 +15,7 @@ from xsurvey.inference.nested import Evidence, nested_sampling
 from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.spectra.fit import Fit
 from xsurvey.spectra.likelihood import SpectralLikelihood
+from xsurvey.spectra.parameter_set import require_priors
 from xsurvey.spectra.statistics.predictive import posterior_predictive
 
 _DRAWS = 1000
@@ -68,15 +69,7 @@ def evidence_of(
     ParameterError
         A free parameter has no prior: evidences depend on all of them.
     """
-    rows = [likelihood.parameters.parameters[i] for i in likelihood.parameters.free]
-    if not rows:
-        raise ParameterError("nested", "no parameter is free", "thaw one, or leave out --nested")
-    for row in rows:
-        if row.prior is None:
-            raise ParameterError(
-                row.name, "has no prior, on which the evidence depends",
-                f"give one, such as --prior {row.name}=uniform:LOW,HIGH",
-            )  # fmt: skip
+    require_priors(likelihood.parameters)
 
     def log_likelihood(theta: np.ndarray) -> np.ndarray:
         return -0.5 * likelihood.statistic(theta)

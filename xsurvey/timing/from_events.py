@@ -67,7 +67,7 @@ def light_curve_from_events(
             "give the file with its attitude, or a light curve made of it",
         )  # fmt: skip
     start, stop = _bins(events, parameters)
-    photons = _photons(events, aperture)
+    photons = region_photons(events, aperture)
     if aperture.source is None:
         events.require_events(len(photons.source))
     exposure, field_time = _exposures(events, aperture, bands, start, stop, photons)
@@ -96,22 +96,27 @@ def light_curve_from_events(
 
 
 @dataclass(frozen=True)
-class _Photons:
-    """Times and energies of the events in a region and in its background region, shape (n, 2).
+class RegionPhotons:
+    """Events in a region and in its background region.
 
     Attributes
     ----------
+    source, background : ndarray, shape (n, 2)
+        Times, mission seconds, and energies, keV.
     detectors : ndarray, shape (n,)
         Of the events in the region; where there are none, of those in the background region.
+    corners : ndarray, shape (2, 2)
+        Lowest and highest x, y of all events of the observation.
     """
 
     source: np.ndarray
     background: np.ndarray
     detectors: np.ndarray
-    corners: np.ndarray  # of all, lowest and highest x, y
+    corners: np.ndarray
 
 
-def _photons(events: EventList, aperture: Aperture) -> _Photons:
+def region_photons(events: EventList, aperture: Aperture) -> RegionPhotons:
+    """Return times and energies of the events in the regions of an aperture."""
     source, background, detectors, others = [], [], [], []
     low, high = np.full(2, np.inf), np.full(2, -np.inf)
     for chunk in events.chunks():
@@ -131,7 +136,7 @@ def _photons(events: EventList, aperture: Aperture) -> _Photons:
             others.append(chunk["detector"][around])
     empty, none = [np.empty((0, 2))], [np.empty(0, int)]
     numbers = np.concatenate(detectors or none)
-    return _Photons(
+    return RegionPhotons(
         np.concatenate(source or empty), np.concatenate(background or empty),
         numbers if len(numbers) else np.concatenate(others or none), np.stack([low, high]),
     )  # fmt: skip
@@ -167,7 +172,7 @@ def _regular(start: float, stop: float, width: float) -> tuple[np.ndarray, np.nd
 
 def _exposures(
     events: EventList, aperture: Aperture, bands: tuple[EnergyBand, ...], start: np.ndarray,
-    stop: np.ndarray, photons: _Photons,
+    stop: np.ndarray, photons: RegionPhotons,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Return effective exposures, shape (n, bands), and the livetime in the field, shape (n,)."""
     energies = [float(np.sqrt(max(band.minimum, 0.1) * band.maximum)) for band in bands]

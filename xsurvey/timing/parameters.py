@@ -54,3 +54,31 @@ class VariabilityParameters(StepParameters):
                 f"trials ({self.trials}) are too few for a significance of {self.significance:g}"
             )
         return self
+
+
+class SourceVariabilityParameters(StepParameters):
+    """How the variability of catalog sources is tested."""
+
+    variability_band: Band | None = Field(
+        default=None,
+        description="Energy range of the events that are tested, in keV; the mission's widest "
+        "standard band if not given.",
+    )
+    min_counts: int = Field(
+        default=10, ge=5,
+        description="Fewest counts in the aperture of a source, in one observation, for tests of "
+        "their arrival times.",
+    )  # fmt: skip
+    m_max: int = Field(
+        default=300, ge=2, le=3000,
+        description="Most bins of the Gregory-Loredo test; bins are never shorter than 15 frames.",
+    )  # fmt: skip
+    trials: int = Field(
+        default=9999, ge=99, le=10_000_000,
+        description="Largest number of simulated sources of one rate that a probability of "
+        "variability between observations rests on.",
+    )  # fmt: skip
+    light_curve_counts: int = Field(
+        default=50, ge=5,
+        description="Fewest counts in the aperture of a source for a file with its light curve.",
+    )  # fmt: skip

@@ -77,13 +77,13 @@ def attitude_exposure(
     assert radius is not None
     vectors = unit_vectors(*np.array(places, dtype=float).T)
     total = np.zeros((len(start), len(energies)))
-    margin = radius + _spread(vectors)
-    for detectors in _alike(events):
+    middle, margin = reach(vectors, radius)
+    for detectors in alike_detectors(events):
         intervals, attitude = events.gti[detectors[0]], events.attitude[detectors[0]]
         live = sum(
             events.live_fraction.get(d, events.live_fraction.get(-1, 1.0)) for d in detectors
         )
-        near = _passages(intervals, attitude, unit_vectors(*_middle(vectors)), margin)
+        near = passages(intervals, attitude, middle, margin)
         # a piece that lies in two bins would be counted in one of them
         pieces = near.intersection(GoodTimeIntervals(start, stop)).cut(np.append(start, stop))
         time, length = pieces.samples(_step(events))
@@ -99,7 +99,7 @@ def attitude_exposure(
     return total / (len(events.gti) if events.coaligned else 1)
 
 
-def _alike(events: EventList) -> list[list[int]]:
+def alike_detectors(events: EventList) -> list[list[int]]:
     """Return the detectors in groups of the same good times and attitude."""
     groups: dict[tuple[bytes, ...], list[int]] = {}
     for detector, intervals in events.gti.items():
@@ -109,14 +109,14 @@ def _alike(events: EventList) -> list[list[int]]:
     return list(groups.values())
 
 
-def _passages(
-    intervals: GoodTimeIntervals, attitude: Attitude, middle: np.ndarray, reach: float
+def passages(
+    intervals: GoodTimeIntervals, attitude: Attitude, middle: np.ndarray, distance: float
 ) -> GoodTimeIntervals:
-    """Return the good times in which the axis is about within ``reach`` arcmin of a place."""
+    """Return the good times in which the axis is about within some arcmin of a place."""
     time, length = intervals.samples(_COARSE)
     # the axis moves less than a coarse step's worth between samples and what lies around them
     moved = _FASTEST * _COARSE
-    near = separations(attitude.at(time), middle) < reach + moved
+    near = separations(attitude.at(time), middle) < distance + moved
     start, stop = time[near] - length[near] / 2, time[near] + length[near] / 2
     return GoodTimeIntervals.from_edges(start, stop)
 
@@ -125,10 +125,15 @@ def _step(events: EventList) -> float:
     return _STEP if events.observation.scanning else 1.0
 
 
-def _middle(vectors: np.ndarray) -> tuple[float, float]:
-    x, y, z = vectors.mean(axis=0)
-    return float(np.degrees(np.arctan2(y, x))), float(np.degrees(np.arctan2(z, np.hypot(x, y))))
+def reach(vectors: np.ndarray, radius: float) -> tuple[np.ndarray, float]:
+    """Return the middle of some places, and how far from it a field of a radius sees any of them.
 
-
-def _spread(vectors: np.ndarray) -> float:
-    return float(separations(vectors, unit_vectors(*_middle(vectors))).max())
+    Parameters
+    ----------
+    vectors : ndarray, shape (m, 3)
+    radius : float
+        Arcmin.
+    """
+    middle = vectors.mean(axis=0)
+    middle = middle / np.linalg.norm(middle)
+    return middle, radius + float(separations(vectors, middle).max())

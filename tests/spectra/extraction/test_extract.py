@@ -278,17 +278,32 @@ def test_a_matrix_with_an_area(pointing: Pointing) -> None:
     assert any("the matrix includes an effective area" in w for w in found.warnings)
 
 
-def test_responses_that_do_not_fit(pointing: Pointing, survey_pointing: Path) -> None:
+def test_responses_that_do_not_fit(
+    pointing: Pointing, survey_pointing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     observation, path = pointing
     where = region(circle(observation, 200, 200, 20))
     with pytest.raises(InputError, match="channels 1 to 100, but the events' are channels 1 to"):
         extract_spectrum(open_events(path), where, responses=GivenResponses(rmf=matrix()))
     events = open_events(survey_pointing)
     at = sky_circle(events, 150.0, 2.2, 60)
+    mission = get_mission("erosita")
+    monkeypatch.setattr(type(mission), "channels", None)
     with pytest.raises(ParameterError, match="channels of erosita are known from"):
         extract_spectrum(events, at)
+    monkeypatch.setattr(type(mission), "nominal_responses", lambda *_: None)
     with pytest.raises(ParameterError, match="no effective area of erosita is known"):
         extract_spectrum(events, at, responses=GivenResponses(rmf=matrix()))
+
+
+def test_areas_that_the_mission_knows_itself(survey_pointing: Path) -> None:
+    events = open_events(survey_pointing)
+    found = extract_spectrum(events, sky_circle(events, 150.0, 2.2, 60))
+    assert found.stamps["ARFAPPR"][0] == found.stamps["RMFAPPR"][0] == "APPROX"
+    assert found.arf is not None
+    assert found.arf.effective_area.max() == pytest.approx(2500, rel=0.03)
+    assert found.rmf.channels[-1] == 1190
+    assert found.source.counts.sum() > 300
 
 
 def test_channels_that_energies_cannot_tell(survey_pointing: Path) -> None:

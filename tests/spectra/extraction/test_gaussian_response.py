@@ -51,4 +51,5 @@ def test_resolution_of_chips() -> None:
     low = mission.energy_resolution(np.array([0.1]), [0])
     assert low is not None
     assert 0.02 < low[0] < 0.1
-    assert get_mission("erosita").energy_resolution(energies, [1]) is None
+    pn = get_mission("erosita").energy_resolution(energies, [1])
+    assert pn == pytest.approx([0.0783, 0.1302], abs=2e-4)

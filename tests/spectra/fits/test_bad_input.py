@@ -258,3 +258,13 @@ def test_damaged_headers(files: Files, call: Call, tmp_path: Path, name: str) ->
         if status:
             assert errors.splitlines()[-1].startswith("xsurvey: error: ")
     assert refusals
+
+
+def test_priors_are_looked_at_before_the_fit(
+    refused: Refused, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fits(*_: object, **__: object) -> None:
+        raise AssertionError("fitted in vain")
+
+    monkeypatch.setattr("xsurvey.pipelines.spectra.fit_files.fit_spectra", fits)
+    assert "has no prior" in refused(files(), "--nested")

@@ -1,26 +1,27 @@
-"""Extraction of the spectrum of a region from the events of an observation."""
+"""Extraction of the spectra of regions from the events of an observation."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from xsurvey.apertures.pileup import PILED_UP
+from xsurvey.errors import XSurveyError
 from xsurvey.events import EventList
 from xsurvey.imaging.seen_sky import SeenSky, seen_sky
 from xsurvey.imaging.sky_image import SkyImage
 from xsurvey.io.ogip.types import AncillaryResponse, PhaSpectrum
-from xsurvey.missions import get_mission
+from xsurvey.missions import Mission, get_mission
 from xsurvey.missions.responses import ChannelGrid
 from xsurvey.regions import RegionSet
 from xsurvey.spectra.extraction.effective_area import (
     AreaCorrection,
     counts_correction,
     flat_correction,
-    places_of_psf,
     point_correction,
 )
 from xsurvey.spectra.extraction.parameters import ExtractionParameters
@@ -38,6 +39,33 @@ from xsurvey.spectra.extraction.responses import (
 )
 from xsurvey.spectra.extraction.spectra import ExtractedSpectra
 from xsurvey.units import SkyPosition
+
+
+@dataclass(frozen=True)
+class SpectrumRequest:
+    """What a spectrum is wanted of.
+
+    Attributes
+    ----------
+    region : RegionSet
+        In the sky pixels of the events, masks cut out.
+    background : RegionSet or None
+    parameters : ExtractionParameters
+    position : SkyPosition or None
+        Of a point source; the region's centroid if not given.
+    """
+
+    region: RegionSet
+    background: RegionSet | None = None
+    parameters: ExtractionParameters = field(default_factory=ExtractionParameters)
+    position: SkyPosition | None = None
+
+    def corners(self) -> np.ndarray:
+        """Return corners of the boxes around all shapes, 1-based sky pixels, shape (m, 2)."""
+        shapes = [*self.region.include, *(self.background.include if self.background else ())]
+        boxes = [shape.bounding_box for shape in shapes]
+        low = [[b.ixmin + 0.5, b.iymin + 0.5] for b in boxes]
+        return np.array([*low, *([b.ixmax + 0.5, b.iymax + 0.5] for b in boxes)]).reshape(-1, 2)
 
 
 def extract_spectrum(
@@ -73,40 +101,128 @@ def extract_spectrum(
     MissingDataError
         Those of the mission are not installed.
     """
-    parameters = parameters or ExtractionParameters()
+    request = SpectrumRequest(region, background, parameters or ExtractionParameters(), position)
+    (found,) = extract_spectra(events, [request], exposure, responses)
+    if isinstance(found, XSurveyError):
+        raise found
+    return found
+
+
+def extract_spectra(
+    events: EventList, requests: Sequence[SpectrumRequest], exposure: SkyImage | None = None,
+    responses: GivenResponses | None = None,
+) -> Iterator[ExtractedSpectra | XSurveyError]:  # fmt: skip
+    """Extract the spectra of several regions of one observation, one after the other.
+
+    The events are read once, and what was seen of the sky is found out once for all regions that
+    have counts.
+
+    Parameters
+    ----------
+    events : EventList
+    requests : sequence of SpectrumRequest
+    exposure, responses
+        As of `extract_spectrum`.
+
+    Yields
+    ------
+    ExtractedSpectra or XSurveyError
+        For each request its spectra, or what `extract_spectrum` would have raised.
+
+    Raises
+    ------
+    InputError, ParameterError
+        The response given is of no use for these events, or its channels are not known.
+    """
     given = responses or GivenResponses()
     mission = get_mission(events.observation.mission)
     channels = spectral_channels(mission, given)
-    samples = [sample_finely(r) for r in (region, background) if r is not None]
-    centre = _centre(events, samples[0].x, samples[0].y, samples[0].weight, position)
-    x, y = (np.concatenate([getattr(s, name) for s in samples]) for name in ("x", "y"))
-    if parameters.source_type == "point":
-        extra = places_of_psf(events, *centre)
-        x, y = np.append(x, extra[0]), np.append(y, extra[1])
-    sky = seen_sky(events, x, y, exposure)
-    counts = count_regions(events, region, background, channels, mission)
-    seen = region_exposure(events, region, samples[0], sky, counts.detectors)
-    behind = None
-    if background is not None:
-        behind = region_exposure(events, background, samples[1], sky, counts.background_detectors)
-    detectors = sorted(counts.detectors or counts.background_detectors)
-    found = spectral_responses(events, mission, detectors, channels, given)
-    if parameters.source_type == "point":
-        correction = point_correction(events, region, *centre, seen, sky)
-    else:
-        by_counts = None
-        if parameters.area_weights == "counts":
-            by_counts = counts_correction(counts, seen, sky)
-        correction = by_counts or flat_correction(seen)
-    pileup = brightest_pileup(counts, events, mission, seen.exposure)
-    stamps = _stamps(sky, found, correction, parameters, pileup)
-    return ExtractedSpectra(
-        _spectrum(events, channels, counts.source, seen, region),
-        None if background is None or behind is None
-        else _spectrum(events, channels, counts.background, behind, background),
-        _corrected(found, correction, parameters, seen.exposure), found.rmf, pileup, stamps,
-        _warnings(events, counts, seen, behind, found, sky, pileup),
-    )  # fmt: skip
+    regions = [(one.region, one.background) for one in requests]
+    counts = count_regions(events, regions, channels, mission)
+    shared = {i: one for i, (one, own) in enumerate(zip(requests, counts, strict=True))
+              if own.detectors or own.background_detectors}  # fmt: skip
+    work = _Extraction(events, mission, channels, given, exposure)
+    work.share_sky(list(shared.values()))
+    for number, (request, own) in enumerate(zip(requests, counts, strict=True)):
+        try:
+            yield work.of(request, own, number in shared)
+        except XSurveyError as error:
+            yield error
+
+
+class _Extraction:
+    """What the extractions of one observation share."""
+
+    def __init__(
+        self, events: EventList, mission: Mission, channels: ChannelGrid, given: GivenResponses,
+        exposure: SkyImage | None,
+    ) -> None:  # fmt: skip
+        self.events = events
+        self.mission = mission
+        self.channels = channels
+        self.given = given
+        self.exposure = exposure
+        self._sky: SeenSky | XSurveyError | None = None
+        self._responses: dict[tuple[int, ...], SpectralResponses] = {}
+
+    def share_sky(self, requests: Sequence[SpectrumRequest]) -> None:
+        """Find out once what was seen of the sky, as far as these requests need it."""
+        corners = [request.corners() for request in requests]
+        if not any(len(c) for c in corners):
+            return
+        x, y = np.concatenate(corners).T
+        try:
+            self._sky = seen_sky(self.events, x, y, self.exposure)
+        except XSurveyError as error:
+            self._sky = error
+
+    def of(self, request: SpectrumRequest, counts: RegionCounts, shared: bool) -> ExtractedSpectra:
+        """Return one spectrum."""
+        events, region, background = self.events, request.region, request.background
+        parameters = request.parameters
+        samples = [sample_finely(r) for r in (region, background) if r is not None]
+        first = samples[0]
+        centre = _centre(events, first.x, first.y, first.weight, request.position)
+        sky = self._seen(request, shared)
+        seen = region_exposure(events, region, first, sky, counts.detectors)
+        behind = None
+        if background is not None:
+            others = counts.background_detectors
+            behind = region_exposure(events, background, samples[1], sky, others)
+        found = self._responses_of(sorted(counts.detectors or counts.background_detectors))
+        if parameters.source_type == "point":
+            correction = point_correction(events, region, *centre, seen, sky)
+        else:
+            by_counts = None
+            if parameters.area_weights == "counts":
+                by_counts = counts_correction(counts, seen, sky)
+            correction = by_counts or flat_correction(seen)
+        pileup = brightest_pileup(counts, events, self.mission, seen.exposure)
+        stamps = _stamps(sky, found, correction, parameters, pileup)
+        return ExtractedSpectra(
+            _spectrum(events, self.channels, counts.source, seen, region),
+            None if background is None or behind is None
+            else _spectrum(events, self.channels, counts.background, behind, background),
+            _corrected(found, correction, parameters, seen.exposure), found.rmf, pileup, stamps,
+            _warnings(events, counts, seen, behind, found, sky, pileup),
+        )  # fmt: skip
+
+    def _seen(self, request: SpectrumRequest, shared: bool) -> SeenSky:
+        if not shared or self._sky is None:
+            # a region without any counts may be far from all others
+            x, y = request.corners().T
+            return seen_sky(self.events, x, y, self.exposure)
+        if isinstance(self._sky, XSurveyError):
+            raise self._sky
+        return self._sky
+
+    def _responses_of(self, detectors: list[int]) -> SpectralResponses:
+        key = tuple(detectors)
+        if key not in self._responses:
+            self._responses[key] = spectral_responses(
+                self.events, self.mission, detectors, self.channels, self.given
+            )
+        return self._responses[key]
 
 
 def _centre(

@@ -1,9 +1,9 @@
-"""Counts of a region and its background region, in the channels of a detector."""
+"""Counts of regions and their background regions, in the channels of a detector."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,58 +47,101 @@ class RegionCounts:
 
 
 def count_regions(
-    events: EventList, region: RegionSet, background: RegionSet | None, channels: ChannelGrid,
-    mission: Mission,
-) -> RegionCounts:  # fmt: skip
-    """Count the events of two regions.
+    events: EventList, regions: Sequence[tuple[RegionSet, RegionSet | None]],
+    channels: ChannelGrid, mission: Mission,
+) -> list[RegionCounts]:  # fmt: skip
+    """Count the events of pairs of regions; they are read once, however many pairs there are.
 
     Parameters
     ----------
     events : EventList
-    region : RegionSet
-    background : RegionSet or None
+    regions : sequence of (RegionSet, RegionSet or None)
+        Source and background.
     channels : ChannelGrid
     mission : Mission
         Its column of channel numbers is used where the events have it, else their energies.
+
+    Returns
+    -------
+    list of RegionCounts
+        One for each pair.
     """
     column = mission.channel_column
     if column is not None and not events.has_column(column):
         column = None
-    source = np.zeros(len(channels.numbers), dtype=np.int64)
-    around = np.zeros_like(source)
-    outside = shared = 0
-    kept: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
-    detectors: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
+    tallies = [_Tally(*pair, len(channels.numbers)) for pair in regions]
     for chunk in events.chunks():
-        inside = region.contains(chunk["x"], chunk["y"])
-        mine = chunk.select(inside)
-        place = _places(mine, channels, column)
-        good = place >= 0
-        source += np.bincount(place[good], minlength=len(source))
-        outside += int((~good).sum())
-        kept.append(tuple(mine[name][good].astype(float) for name in ("x", "y", "energy")))  # type: ignore[arg-type]
-        detectors[0].update(_numbers(mine))
-        if background is not None:
-            beside = background.contains(chunk["x"], chunk["y"])
-            shared += int((inside & beside).sum())
-            theirs = chunk.select(beside)
-            place = _places(theirs, channels, column)
-            around += np.bincount(place[place >= 0], minlength=len(source))
-            outside += int((place < 0).sum())
-            detectors[1].update(_numbers(theirs))
-    x, y, energy = (np.concatenate([k[i] for k in kept] or [np.empty(0)]) for i in range(3))
-    return RegionCounts(source, around, outside, shared, x, y, energy, *detectors)
+        columns = _Columns(chunk, channels, column)
+        for tally in tallies:
+            tally.add(columns)
+    return [tally.result() for tally in tallies]
 
 
-def _places(chunk: EventChunk, channels: ChannelGrid, column: str | None) -> np.ndarray:
-    if column is None:
-        return channels.place_of_energies(chunk["energy"])
-    return channels.place_of_numbers(chunk[column])
+class _Columns:
+    """What is asked of the events of a chunk, with an order in which places are found quickly."""
+
+    def __init__(self, chunk: EventChunk, channels: ChannelGrid, column: str | None) -> None:
+        self.x, self.y = chunk["x"], chunk["y"]
+        self.energy, self.detector = chunk["energy"], chunk["detector"]
+        self.place = (
+            channels.place_of_energies(self.energy) if column is None
+            else channels.place_of_numbers(chunk[column])
+        )  # fmt: skip
+        self._order = np.argsort(self.y, kind="stable")
+        self._sorted = self.y[self._order]
+
+    def inside(self, region: RegionSet) -> np.ndarray:
+        """Return the numbers of the events in a region, ascending."""
+        if not region.include:
+            return np.flatnonzero(region.contains(self.x, self.y))
+        boxes = [shape.bounding_box for shape in region.include]
+        # of 0-based pixels, whose outer edges are half a pixel off
+        low, high = min(b.iymin for b in boxes) + 0.5, max(b.iymax for b in boxes) + 0.5
+        left, right = min(b.ixmin for b in boxes) + 0.5, max(b.ixmax for b in boxes) + 0.5
+        first, last = np.searchsorted(self._sorted, [low, high], side="left")
+        near = self._order[first:last]
+        near = np.sort(near[(self.x[near] >= left) & (self.x[near] <= right)])
+        return near[region.contains(self.x[near], self.y[near])]
 
 
-def _numbers(chunk: EventChunk) -> dict[int, int]:
-    number, count = np.unique(chunk["detector"], return_counts=True)
-    return {int(n): int(c) for n, c in zip(number, count, strict=True)}
+class _Tally:
+    """Counts of a pair of regions, that grow with the chunks."""
+
+    def __init__(self, region: RegionSet, background: RegionSet | None, channels: int) -> None:
+        self.region, self.background = region, background
+        self.source = np.zeros(channels, dtype=np.int64)
+        self.around = np.zeros_like(self.source)
+        self.outside = self.shared = 0
+        self.kept: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self.detectors: tuple[Counter[int], Counter[int]] = (Counter(), Counter())
+
+    def add(self, columns: _Columns) -> None:
+        """Count the events of a chunk."""
+        mine = columns.inside(self.region)
+        self._count(columns, mine, self.source, self.detectors[0])
+        good = mine[columns.place[mine] >= 0]
+        x, y, energy = (c[good].astype(float) for c in (columns.x, columns.y, columns.energy))
+        self.kept.append((x, y, energy))
+        if self.background is not None:
+            theirs = columns.inside(self.background)
+            self.shared += len(np.intersect1d(mine, theirs, assume_unique=True))
+            self._count(columns, theirs, self.around, self.detectors[1])
+
+    def _count(
+        self, columns: _Columns, chosen: np.ndarray, counts: np.ndarray, detectors: Counter[int]
+    ) -> None:
+        place = columns.place[chosen]
+        counts += np.bincount(place[place >= 0], minlength=len(counts))
+        self.outside += int((place < 0).sum())
+        number, count = np.unique(columns.detector[chosen], return_counts=True)
+        detectors.update({int(n): int(c) for n, c in zip(number, count, strict=True)})
+
+    def result(self) -> RegionCounts:
+        """Return what was counted."""
+        x, y, energy = (np.concatenate([k[i] for k in self.kept] or [np.empty(0)])
+                        for i in range(3))  # fmt: skip
+        return RegionCounts(self.source, self.around, self.outside, self.shared, x, y, energy,
+                            *self.detectors)  # fmt: skip
 
 
 def brightest_pileup(

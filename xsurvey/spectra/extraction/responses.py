@@ -190,7 +190,7 @@ def spectral_responses(
         warnings += _other_detectors(events, mission, arf)
     elif not given.without_arf:
         assert files is not None
-        arf = _summed([read_arf(path) for path in files.arf])
+        arf = summed_area(files)
         if files.approximate:
             stamps["ARFAPPR"] = ("APPROX", "effective area")
             stamps["ARFHOW"] = (files.approximate, "")
@@ -227,8 +227,9 @@ def _mission_files(
     return files
 
 
-def _summed(areas: Sequence[AncillaryResponse]) -> AncillaryResponse:
+def summed_area(files: ResponseFiles) -> AncillaryResponse:
     """Return the area of detectors whose counts add up."""
+    areas = [a if isinstance(a, AncillaryResponse) else read_arf(a) for a in files.arf]
     first = areas[0]
     total = sum(on_energies(a, first.energy_low, first.energy_high).effective_area for a in areas)
     return replace(first, effective_area=np.asarray(total))

@@ -1,0 +1,248 @@
+"""The folders ``OUTPUT/products`` and ``OUTPUT/maps``, and the list of all files of a run."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from astropy.table import Table
+from mocpy import MOC
+
+from xsurvey.catalogs.products import PRODUCTS_NAME
+from xsurvey.config import Config
+from xsurvey.engine import Plan, RunResult, Task
+from xsurvey.engine.products import read_products, record_products
+from xsurvey.imaging.coverage import joined_area, write_coverage
+from xsurvey.io.atomic import atomic_output, remove_leftovers
+from xsurvey.pipelines.products.entries import SPECTRUM, ProductEntry
+from xsurvey.pipelines.products.maps import COVERAGE
+from xsurvey.pipelines.products.obscore import SourceOfFiles, obscore_row, write_product_list
+from xsurvey.pipelines.products.places import FOLDER, stack_folder
+from xsurvey.pipelines.products.stage import INDEX
+from xsurvey.pipelines.source_tables import source_id
+from xsurvey.pipelines.spectra.fits_stage import FITS
+from xsurvey.pipelines.spectra.places import folder_name
+from xsurvey.pipelines.spectra.products import FOLDER as SPECTRA_FOLDER
+
+MAPS_FOLDER = "maps"
+COVERAGE_NAME = "coverage_moc.fits"
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Folder:
+    """What is published of one task, in one folder below the output folder."""
+
+    task: Task
+    key: str
+    source: Path
+    name: str
+    entries: list[Mapping[str, Any]]
+
+    def is_published(self, output: Path, known: Mapping[str, Mapping[str, Any]]) -> bool:
+        """Tell whether the folder holds these files of this task, and no others."""
+        wanted = {f"{self.name}/{e['path']}": e["size"] for e in self.entries}
+        there = {n for n in known if n.startswith(f"{self.name}/")}
+        if there != set(wanted) or any(known[n].get("keys") != [self.key] for n in there):
+            return False
+        sizes = {n: (output / n).stat().st_size for n in wanted if (output / n).is_file()}
+        return sizes == wanted
+
+
+def publish_files(config: Config, plan: Plan, result: RunResult) -> None:
+    """Bring files of sources, and maps, below the output folder; those of earlier runs go away.
+
+    What an earlier run published of the same task stays as it is.
+
+    Raises
+    ------
+    OutputError
+        A file cannot be written.
+    """
+    output = config.output
+    known = read_products(result.store)
+    wanted = list(_folders(plan, result))
+    record: dict[Path, list[str]] = {}
+    for one in wanted:
+        if one.is_published(output, known):
+            continue
+        place = output / one.name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        remove_leftovers(place)
+        with atomic_output(place) as temporary:
+            temporary.mkdir()
+            for entry in one.entries:
+                (temporary / entry["path"]).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(one.source / entry["path"], temporary / entry["path"])
+        record[place] = [one.key]
+    record |= {output / name: [] for name in _stale(known, wanted)}
+    for place, keys in record.items():
+        if not keys:
+            shutil.rmtree(os.path.realpath(place), ignore_errors=True)
+            _remove_empty(place.parent, output)
+    if record:
+        record_products(result.store, record)
+
+
+def files_are_there(config: Config, plan: Plan, result: RunResult) -> bool:
+    """Tell whether all that a run's tasks made for publication is published."""
+    known = read_products(result.store)
+    wanted = list(_folders(plan, result))
+    published = all(one.is_published(config.output, known) for one in wanted)
+    return published and not _stale(known, wanted)
+
+
+def write_lists(folder: Path, config: Config, plan: Plan, result: RunResult) -> None:
+    """Write ``products.fits``, all files of a run, and ``coverage_moc.fits`` beside its catalog.
+
+    Parameters
+    ----------
+    folder : path
+        With ``sources.fits``, and ``detections.fits`` where the catalog has that table.
+    config, plan, result
+        Of the run; its files of sources, its maps and its spectra are published.
+
+    Raises
+    ------
+    OutputError
+        The file cannot be written.
+    """
+    collection = getattr(config.sections["catalog"], "acronym", "XSV")
+    sources = detected_sources(folder)
+    rows: list[Row] = []
+    for one in _folders(plan, result):
+        centre = _centre(one)
+        for entry in one.entries:
+            path = f"{one.name}/{entry['path']}"
+            if entry.get("number", 0):
+                detection = source_id(one.task.target, entry["number"])
+                rows.append(obscore_row(
+                    entry, path, sources[detection], collection, one.task.target
+                ))  # fmt: skip
+            else:
+                rows.append(obscore_row(entry, path, centre, collection, one.task.target))
+    rows += _spectra_rows(config, plan, result, sources, collection)
+    if rows:
+        write_product_list(folder / PRODUCTS_NAME, rows)
+    mocs = [
+        one.source / entry["path"]
+        for one in _folders(plan, result) for entry in one.entries if entry["kind"] == COVERAGE
+    ]  # fmt: skip
+    if mocs:
+        joined = joined_area([MOC.from_fits(path) for path in mocs])
+        write_coverage(joined, folder / COVERAGE_NAME)
+
+
+def list_keys(plan: Plan, result: RunResult) -> list[str]:
+    """Return the keys of the tasks whose files `write_lists` names."""
+    stages = ("catalog", *_NAMES, "spectral_fits")
+    tasks = [t for t in plan.tasks if t.stage.name in stages and result.outcomes[t.id].good]
+    return [result.outcomes[t.id].key or "" for t in tasks]
+
+
+def detected_sources(folder: Path) -> dict[str, SourceOfFiles]:
+    """Return the source that each detection, by its key, belongs to."""
+    masters = {}
+    for row in Table.read(folder / "sources.fits", hdu=1):
+        one = SourceOfFiles(
+            str(row["source_id"]), str(row["name"]), float(row["ra"]), float(row["dec"])
+        )
+        masters[one.source_id] = one
+    detections = folder / "detections.fits"
+    if not detections.is_file():
+        return masters
+    rows = Table.read(detections, hdu=1)
+    return {str(r["detection_id"]): masters[str(r["source_id"])] for r in rows}
+
+
+def _folders(plan: Plan, result: RunResult) -> Iterator[_Folder]:
+    """Yield what is to be published; of sources that are not in the catalog nothing is."""
+    catalog = next((t for t in plan.tasks if t.stage.name == "catalog"), None)
+    if catalog is None or not result.outcomes[catalog.id].good:
+        return
+    sources: Mapping[str, Any] | None = None
+    for task in plan.tasks:
+        if task.stage.name not in _NAMES or not result.outcomes[task.id].good:
+            continue
+        if sources is None:
+            sources = detected_sources(result.path(catalog, "sources.fits").parent)
+        index = json.loads(result.path(task, INDEX).read_text())
+        entries = [
+            e for e in index["entries"]
+            if not e.get("number", 0) or source_id(task.target, e["number"]) in sources
+        ]  # fmt: skip
+        if entries:
+            key = result.outcomes[task.id].key or ""
+            name = _NAMES[task.stage.name](task.target)
+            yield _Folder(task, key, result.path(task, task.stage.name), name, entries)
+
+
+def _products_name(stack: str) -> str:
+    return f"{FOLDER}/{stack_folder(stack)}"
+
+
+def _maps_name(stack: str) -> str:
+    return f"{MAPS_FOLDER}/{folder_name(stack)}"
+
+
+_NAMES = {"products": _products_name, "maps": _maps_name}
+
+
+def _stale(known: Mapping[str, Any], wanted: Sequence[_Folder]) -> set[str]:
+    """Return the folders that an earlier run published and this one does not."""
+    names = {one.name for one in wanted}
+    depth = {FOLDER: 3, MAPS_FOLDER: 2}
+    parts = [name.split("/") for name in known]
+    return {
+        found for p in parts
+        if p[0] in depth and (found := "/".join(p[: depth[p[0]]])) not in names
+    }  # fmt: skip
+
+
+def _remove_empty(folder: Path, output: Path) -> None:
+    while folder != output and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
+def _centre(one: _Folder) -> SourceOfFiles:
+    index = json.loads((one.source.parent / INDEX).read_text())
+    ra, dec = index.get("centre") or (float("nan"), float("nan"))
+    return SourceOfFiles("", one.task.target, ra, dec)
+
+
+def _spectra_rows(
+    config: Config, plan: Plan, result: RunResult, sources: Mapping[str, SourceOfFiles],
+    collection: str,
+) -> Iterator[Row]:  # fmt: skip
+    """Yield rows of the files below ``OUTPUT/spectra`` that are of sources."""
+    for task in plan.tasks:
+        if task.stage.name != "spectral_fits" or not result.outcomes[task.id].good:
+            continue
+        found = json.loads((result.path(task, "fits") / FITS).read_text())["fits"]
+        for line in found:
+            source = sources.get(source_id(task.target, line.get("number") or 0))
+            if source is None:
+                continue
+            inside = f"{SPECTRA_FOLDER}/{folder_name(task.target)}/{line['folder']}"
+            for file in sorted((config.output / inside).rglob("*")):
+                if file.is_file():
+                    kind = _SPECTRAL_KINDS.get(file.suffix, "")
+                    kind = kind or ("background spectrum" if file.stem.endswith("_bkg") else "")
+                    entry = ProductEntry(
+                        line["number"], kind or SPECTRUM, "", file.stat().st_size,
+                        observation=task.target,
+                    )  # fmt: skip
+                    path = file.relative_to(config.output).as_posix()
+                    yield obscore_row(entry.as_json(), path, source, collection, task.target)
+
+
+_SPECTRAL_KINDS = {
+    ".arf": "effective area", ".rmf": "response matrix", ".json": "spectral fit",
+    ".png": "figure of the spectral fit",
+}  # fmt: skip

@@ -1,0 +1,103 @@
+"""Light of sources: the PSF, or a beta model folded with it, in circles and on pixels."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy import special
+
+from xsurvey.psf import GaussianMixture, PointSpreadFunction, king_mixture
+
+_CORE_RADII = 3.0
+"""Of a beta model, to measure in: it has 68 % of its light there, and 90 % in ten."""
+_BETA_SLOPE = 1.5  # of (1 + r^2)^-slope: 3 beta - 1/2 of beta = 2/3
+_FAR = 12.0  # sigmas from a circle beyond which a Gaussian has nothing in it
+
+
+def source_mixture(psf: PointSpreadFunction, off_axis: float, extent: float) -> GaussianMixture:
+    """Return the profile of a source as a sum of Gaussians.
+
+    Parameters
+    ----------
+    psf : PointSpreadFunction
+    off_axis : float
+        Arcmin.
+    extent : float
+        Core radius of a beta model of beta = 2/3 in arcsec; 0 for a point.
+    """
+    point = psf.mixture(off_axis)
+    if not extent > 0:
+        return point
+    weights, sigma = king_mixture(_BETA_SLOPE)
+    return GaussianMixture(
+        np.outer(weights, point.weights).ravel(),
+        np.hypot.outer(extent * sigma, point.sigma).ravel(),
+    )
+
+
+def aperture_radius(
+    psf: PointSpreadFunction, off_axis: float, extent: float, fraction: float
+) -> float:
+    """Return the radius to measure a source in, in arcsec.
+
+    That of a fraction of the PSF; of an extended source three core radii are added in
+    quadrature.
+    """
+    point = float(psf.radius(fraction, np.asarray(off_axis, float)))
+    return float(np.hypot(point, _CORE_RADII * max(extent, 0.0)))
+
+
+def fraction_in_circle(
+    profile: GaussianMixture, distance: np.ndarray, radius: np.ndarray
+) -> np.ndarray:
+    """Return the part of a source's light in circles at a distance from it.
+
+    Parameters
+    ----------
+    profile : GaussianMixture
+    distance, radius : ndarray
+        In the unit of the profile; they broadcast.
+
+    Returns
+    -------
+    ndarray
+        Of each Gaussian the cumulative non-central chi squared of two degrees of freedom.
+    """
+    d, r = np.broadcast_arrays(np.asarray(distance, float), np.asarray(radius, float))
+    total = np.zeros(d.shape)
+    for weight, sigma in zip(profile.weights, profile.sigma, strict=True):
+        near = np.abs(d - r) < _FAR * sigma
+        total += weight * (d < r) * ~near
+        if near.any():
+            inside = special.chndtr((r[near] / sigma) ** 2, 2, (d[near] / sigma) ** 2)
+            total[near] += weight * np.nan_to_num(inside)
+    return total
+
+
+def light_on_pixels(
+    profile: GaussianMixture, x: float, y: float, x_edges: np.ndarray, y_edges: np.ndarray
+) -> np.ndarray:
+    """Return the part of a source's light on each pixel of a window, shape (ny, nx).
+
+    Parameters
+    ----------
+    profile : GaussianMixture
+        In pixels.
+    x, y : float
+        Of the source.
+    x_edges, y_edges : ndarray, shape (nx + 1,), (ny + 1,)
+    """
+    scaled = np.sqrt(2) * profile.sigma[:, None]
+    along_x = np.diff(special.erf((x_edges - x) / scaled), axis=1) / 2
+    along_y = np.diff(special.erf((y_edges - y) / scaled), axis=1) / 2
+    return np.asarray((profile.weights[:, None] * along_y).T @ along_x)
+
+
+def in_pixels(profile: GaussianMixture, pixel_size: float) -> GaussianMixture:
+    """Return a profile whose widths are in arcsec in pixels of that many arcsec."""
+    return GaussianMixture(profile.weights, profile.sigma / pixel_size)
+
+
+def radius_of_light(profile: GaussianMixture, fraction: float) -> float:
+    """Return the radius that holds a fraction of the light, by interpolation."""
+    radii = np.geomspace(0.1 * profile.sigma.min(), 6 * profile.sigma.max(), 200)
+    return float(np.interp(fraction, profile.encircled_fraction(radii), radii))
