@@ -123,7 +123,8 @@ def _fit_pair(
         sources.append(second)
         outline = [*_copies(point), copy.copy(second)]
         outline[which] = copy.copy(wide)
-        statistic = fit_group(scene, sources, make_blocks(scene, outline), free_level=True).statistic
+        blocks = make_blocks(scene, outline)
+        statistic = fit_group(scene, sources, blocks, free_level=True).statistic
         if best is None or statistic < best[1]:
             best = sources, statistic
     assert best is not None
