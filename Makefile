@@ -29,6 +29,7 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/xsurvey data install msh15-52
 	$(BIN)/xsurvey data install chandra-acis-i-arf
+	$(BIN)/xsurvey data install atomdb
 	$(BIN)/xsurvey run configs/demo.yaml
 
 INPUT := three_missions_input

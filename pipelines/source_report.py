@@ -25,6 +25,7 @@ from xsurvey.pipelines.products.publishing import (
     publish_files,
     write_lists,
 )
+from xsurvey.pipelines.products.report_data import brightest_of, sensitivity_of
 from xsurvey.pipelines.spectra.products import publish_spectra, spectra_are_there, spectra_of_target
 from xsurvey.report import ReportData, TargetReport, write_report
 
@@ -70,9 +71,7 @@ def _state(config: Config, result: RunResult) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _publish_catalog(
-    config: Config, plan: Plan, result: RunResult, folder: Path
-) -> Table | None:
+def _publish_catalog(config: Config, plan: Plan, result: RunResult, folder: Path) -> Table | None:
     task = next(t for t in plan.tasks if t.stage.name == "catalog")
     if not result.outcomes[task.id].good:
         # an earlier run's catalog must not pass for this one's; rmtree leaves links alone
@@ -126,12 +125,19 @@ def _report_data(config: Config, plan: Plan, result: RunResult, table: Table | N
             ("Detections (FITS)", "catalog/detections.fits"),
             ("Observations (FITS)", "catalog/observations.fits"),
             ("HATS catalog", "catalog/hats"), ("DS9 regions", "catalog/sources.reg"),
+            *_lists(config),
         ] if table is not None else [],
         summary={
             "started": result.started, "took": f"{result.seconds:.1f} s",
             "cluster": result.cluster, "seed": result.seed,
         },
     )  # fmt: skip
+
+
+def _lists(config: Config) -> list[tuple[str, str]]:
+    known = (("Files (ObsCore)", PRODUCTS_NAME), ("Coverage (MOC)", COVERAGE_NAME))
+    folder = config.output / "catalog"
+    return [(label, f"catalog/{name}") for label, name in known if (folder / name).is_file()]
 
 
 def _target_report(
@@ -155,12 +161,14 @@ def _target_report(
     warnings += measured["notes"]
     warnings += [f"goes on without {n}, which failed" for n in measured["missing"]]
     rows = table[[name == stack for stack in table["stack"]]] if table else Table()
+    spectra = spectra_of_target(plan, result, name)
     return TargetReport(
         name=name, title=" + ".join(dict.fromkeys(one.title for one in seen)),
         facts=facts, warnings=warnings,
         counts=images[0], exposure=mosaic / f"exposure_{band}.fits",
         background=mosaic / f"background_{band}.fits", sources=rows,
-        spectra=spectra_of_target(plan, result, name),
+        spectra=spectra, **sensitivity_of(plan, result, name),
+        brightest=brightest_of(plan, result, name, rows, spectra),
     )  # fmt: skip
 
 

@@ -140,8 +140,8 @@ def given_region(context: TaskContext, stack: Stack) -> Any:
     """Return where sources are kept, None for everywhere.
 
     Of one observation the region as it is, in the sky pixels of its events; of several, and of
-    tiles, what tells whether ICRS positions are inside of the region of any observation, or in the field of one
-    that has none.
+    tiles, what tells whether ICRS positions are inside of the region of any observation, or in
+    the field of one that has none.
 
     Raises
     ------

@@ -115,7 +115,7 @@ class KingPsf:
     def mixture(self, off_axis: float) -> GaussianMixture:
         """Return the profile as Gaussians; of slopes from 2 up true to .1 % within any radius."""
         weights, sigma = king_mixture(self.slope)
-        return GaussianMixture(weights, sigma * float(self._core_radius(np.float64(off_axis))))
+        return GaussianMixture(weights, sigma * float(self._core_radius(np.array(off_axis))))
 
     def _unit_radius(self, fraction: float) -> float:
         return float(np.sqrt(np.expm1(np.log1p(-fraction) / (1 - self.slope))))

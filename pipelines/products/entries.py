@@ -74,7 +74,9 @@ class ProductEntry:
 
     def as_json(self) -> dict[str, Any]:
         """Return the entry for an index in JSON: without what is not known."""
-        return {k: v for k, v in asdict(self).items() if v not in ("", -1) and v == v}
+        values = asdict(self).items()
+        known = {k: v for k, v in values if v not in ("", -1)}
+        return {k: v for k, v in known.items() if not (isinstance(v, float) and np.isnan(v))}
 
     def of(self, kind: str, path: str, size: int, **changed: Any) -> ProductEntry:
         """Return the entry of another file of the same source and observation."""
@@ -99,7 +101,7 @@ def _mjd(observation: Any, seconds: float) -> float:
     return float(Time(date, scale="utc").mjd) if date else float("nan")
 
 
-def wavelengths(band: EnergyBand) -> dict[str, float]:
+def wavelengths(band: EnergyBand) -> dict[str, Any]:
     """Return the shortest and longest wavelength of a band, as fields of an entry."""
     longest, shortest = ((e * u.keV).to_value(u.m, u.spectral()) if e > 0 else np.nan for e in band)
     return {"em_min": float(shortest), "em_max": float(longest)}

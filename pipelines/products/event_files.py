@@ -45,7 +45,7 @@ def write_event_files(
     """Write the events of all sources of an observation.
 
     Events are those of the images of the observation, of all energies: the events of a band in
-    a file are the counts of the cut-out image of that band.
+    a file are the counts of the cut-out image of that band. Tables of the attitude are left out.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def write_event_files(
     for index, part in enumerate(_by_file(events), start=1):
         ending = f"_evt{index}" if several else "_evt"
         rows = _collect(part, grid, cut_outs)
-        writer = EventFileWriter(part)
+        writer = EventFileWriter(part, attitude=False)
         for one in cut_outs:
             collected = _rows_of(one)
             if not rows.get(one.number):

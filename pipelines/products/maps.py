@@ -141,7 +141,7 @@ def write_maps(
         named = {**image.stamps, "MAPKIND": kind, "STACK": plain_ascii(stack.name)}
         replace(image, stamps=named).write(path)
         band = next((f.bands[label] for f in stack.fields if label in f.bands), None)
-        energies = wavelengths(band) if band is not None else {}
+        energies: dict[str, Any] = wavelengths(band) if band is not None else {}
         size = path.stat().st_size
         entries.append(ProductEntry(0, kind, path.name, size, band=label, **facts, **energies))
         if kind == SENSITIVITY_MAP:

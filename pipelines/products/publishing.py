@@ -26,8 +26,8 @@ from xsurvey.pipelines.products.places import FOLDER, stack_folder
 from xsurvey.pipelines.products.stage import INDEX
 from xsurvey.pipelines.source_tables import source_id
 from xsurvey.pipelines.spectra.fits_stage import FITS
-from xsurvey.pipelines.spectra.products import FOLDER as SPECTRA_FOLDER
 from xsurvey.pipelines.spectra.places import folder_name
+from xsurvey.pipelines.spectra.products import FOLDER as SPECTRA_FOLDER
 
 MAPS_FOLDER = "maps"
 COVERAGE_NAME = "coverage_moc.fits"

@@ -157,9 +157,7 @@ class StackProducts:
                 entries.append(start[place.number].of(PSF, *self._entry_path(path)))
         return entries + self._light_curves(name, start)
 
-    def _light_curves(
-        self, name: str, start: Mapping[int, ProductEntry]
-    ) -> list[ProductEntry]:
+    def _light_curves(self, name: str, start: Mapping[int, ProductEntry]) -> list[ProductEntry]:
         """Copy the light curves of the sources that have one in an observation."""
         entries = []
         for number, entry in start.items():
@@ -167,9 +165,7 @@ class StackProducts:
             if made and made.is_file():
                 path = self._start(name, number, "_lc.fits")
                 shutil.copyfile(made, path)
-                entries.append(
-                    entry.of(LIGHT_CURVE, *self._entry_path(path), s_xel1=-1, s_xel2=-1)
-                )
+                entries.append(entry.of(LIGHT_CURVE, *self._entry_path(path), s_xel1=-1, s_xel2=-1))
         return entries
 
     def _start(self, observation: str, number: int, ending: str) -> Path:
@@ -222,7 +218,7 @@ class StackProducts:
     ) -> list[ProductEntry]:  # fmt: skip
         counts, exposure = field.counts[label], field.exposure[label]
         background = self.backgrounds.get(name, {}).get(label)
-        facts = wavelengths(field.bands[label]) if label in field.bands else {}
+        facts: dict[str, Any] = wavelengths(field.bands[label]) if label in field.bands else {}
         entries = []
         for place in places:
             path = self._start(name, place.number, f"_{label}_img.fits")
@@ -266,4 +262,4 @@ def observation_rows(measured: Mapping[str, Any]) -> dict[tuple[int, str], Mappi
 def _resolution(psf: PointSpreadFunction | None, off_axis: float) -> float:
     if psf is None:
         return float("nan")
-    return 2 * float(psf.radius(0.5, np.float64(off_axis)))
+    return 2 * float(psf.radius(0.5, np.asarray(off_axis)))

@@ -108,9 +108,7 @@ def test_the_command_lists_them(
     run: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
 ) -> None:
     output = tmp_path / "o.json"
-    status, out, _ = call(
-        "catalog", "products", run, "s_0001", "--kind", "image", "--json", output
-    )
+    status, out, _ = call("catalog", "products", run, "s_0001", "--kind", "image", "--json", output)
     assert status == 0
     assert "image.fits" in out
     assert "event" not in out
@@ -140,12 +138,38 @@ def test_the_command_names_mistakes_in_a_line(
 
 def test_the_schema_has_the_mandatory_columns_of_obscore() -> None:
     # IVOA ObsCore 1.1, table 1
-    mandatory = (
-        "dataproduct_type calib_level obs_collection obs_id obs_publisher_did access_url "
-        "access_format access_estsize target_name s_ra s_dec s_fov s_region s_xel1 s_xel2 "
-        "s_resolution t_min t_max t_exptime t_resolution t_xel em_min em_max em_res_power em_xel "
-        "o_ucd pol_states pol_xel facility_name instrument_name"
-    ).split()
+    mandatory = [
+        "dataproduct_type",
+        "calib_level",
+        "obs_collection",
+        "obs_id",
+        "obs_publisher_did",
+        "access_url",
+        "access_format",
+        "access_estsize",
+        "target_name",
+        "s_ra",
+        "s_dec",
+        "s_fov",
+        "s_region",
+        "s_xel1",
+        "s_xel2",
+        "s_resolution",
+        "t_min",
+        "t_max",
+        "t_exptime",
+        "t_resolution",
+        "t_xel",
+        "em_min",
+        "em_max",
+        "em_res_power",
+        "em_xel",
+        "o_ucd",
+        "pol_states",
+        "pol_xel",
+        "facility_name",
+        "instrument_name",
+    ]
     columns = {column.name: column for column in load_schema("obscore").columns}
     assert set(mandatory) <= set(columns)
     units = {"s_ra": "deg", "s_resolution": "arcsec", "t_min": "d", "t_exptime": "s", "em_min": "m",

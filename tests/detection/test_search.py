@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 from scipy import stats
+from xsurvey.detection.position import fit_position
 
 from xsurvey.detection.parameters import DetectionParameters
-from xsurvey.detection.position import fit_position
 from xsurvey.detection.search import gaussian_significance, merge_bands, search_band
 from xsurvey.errors import InputError
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage

@@ -19,6 +19,7 @@ from xsurvey.detection.posterior_store import (
     read_posteriors,
     write_posteriors,
 )
+from xsurvey.imaging.cutout import box_around, cut_image
 from xsurvey.imaging.field import Field, field_from_events
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.sky_image import SkyImage
@@ -26,6 +27,7 @@ from xsurvey.imaging.stack import Stack
 from xsurvey.inference.poisson_rate import CountsPosterior, counts_posterior
 from xsurvey.missions import open_events
 from xsurvey.pipelines.products.entries import ProductEntry
+from xsurvey.pipelines.products.event_files import EventCutOut, write_event_files
 from xsurvey.pipelines.products.parameters import ProductParameters
 from xsurvey.pipelines.products.places import (
     chosen_sources,
@@ -35,7 +37,7 @@ from xsurvey.pipelines.products.places import (
 )
 from xsurvey.pipelines.products.writing import StackProducts
 from xsurvey.psf import GaussianPsf
-from xsurvey.units import EnergyBand
+from xsurvey.units import EnergyBand, SkyPosition
 
 BRIGHT, FAINT = (150.05, 2.22), (149.95, 2.15)
 SOURCES = tuple(f"{ra},{dec},{n}" for (ra, dec), n in ((BRIGHT, 400), (FAINT, 60)))
@@ -103,6 +105,7 @@ def measured(observations: dict[str, Path]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def posteriors(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> StoredPosteriors:
     """Of three sources alike in one band: all together, and half the counts in each observation."""
+
     def found(counts: float, background: float) -> CountsPosterior:
         each = [np.full(3, v) for v in (counts, 25 * background, 1.0, 25.0, 0.95, 0.0)]
         return counts_posterior(*each)
@@ -121,7 +124,9 @@ def background_of(field: Field) -> SkyImage:
 
 @pytest.fixture(scope="module")
 def written(
-    stack: Stack, measured: dict[str, Any], posteriors: StoredPosteriors,
+    stack: Stack,
+    measured: dict[str, Any],
+    posteriors: StoredPosteriors,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> tuple[Path, list[ProductEntry]]:
     folder = tmp_path_factory.mktemp("products")
@@ -132,6 +137,17 @@ def written(
         folder, stack, backgrounds, measured, posteriors, PARAMETERS, PHOTOMETRY, DETECTION
     )
     return folder, products.write()
+
+
+def write(
+    folder: Path, stack: Stack, measured: dict[str, Any], posteriors: StoredPosteriors,
+    parameters: ProductParameters = PARAMETERS,
+) -> list[ProductEntry]:  # fmt: skip
+    """Write files without background maps and light curves."""
+    products = StackProducts(
+        folder, stack, {}, measured, posteriors, parameters, PHOTOMETRY, DETECTION
+    )
+    return products.write()
 
 
 def file_of(
@@ -177,6 +193,42 @@ def test_the_event_file_has_the_events_of_the_aperture(
     times = own.columns(["time"])["time"]
     assert (np.diff(times) >= 0).all()
     assert len(times) < whole.rows / 4
+
+
+def test_events_of_scans_are_small_and_can_be_opened(survey_tile: Path, tmp_path: Path) -> None:
+    field = field_from_events(open_events(survey_tile), [EnergyBand(0.2, 2.3)], ImageParameters())
+    grid = next(iter(field.counts.values())).grid
+    x, y = grid.centre_of(SkyPosition(150.0, 2.2))
+    box = box_around(grid, x, y, 60)
+    assert box is not None
+    events = field.events
+    assert events is not None
+    cut_outs = [EventCutOut(1, box, tmp_path / "s", "a source")]
+    ((path, number),) = write_event_files(events, grid, cut_outs)[1]
+    own = open_events(path)
+    assert own.count() == number
+    image = cut_image(next(iter(field.counts.values())), box)
+    assert own.in_energy(EnergyBand(0.2, 2.3)).count() == image.data.sum() > 100
+    assert not own.attitude
+    assert own.gti.keys() == events.gti.keys()
+    assert own.livetime == pytest.approx(events.livetime)
+    assert path.stat().st_size < survey_tile.stat().st_size / 2
+    assert [p.name for p in tmp_path.iterdir()] == ["s_evt.fits"]
+
+
+def test_units_with_files_of_their_own_have_an_event_file_each(
+    ixpe_units: list[Path], tmp_path: Path
+) -> None:
+    events = open_events(ixpe_units)
+    field = field_from_events(events, [EnergyBand(2, 8)], ImageParameters())
+    image = next(iter(field.counts.values()))
+    x, y = image.grid.centre_of(SkyPosition(150.0, 2.2))
+    box = box_around(image.grid, x, y, 60)
+    assert box is not None
+    written = write_event_files(events, image.grid, [EventCutOut(7, box, tmp_path / "s", "")])[7]
+    assert [path.name for path, _ in written] == ["s_evt1.fits", "s_evt2.fits", "s_evt3.fits"]
+    joined = open_events([path for path, _ in written])
+    assert joined.in_energy(EnergyBand(2, 8)).count() == cut_image(image, box).data.sum() > 100
 
 
 def test_info_opens_the_event_file(
@@ -300,7 +352,7 @@ def test_a_source_that_one_observation_did_not_see(
 ) -> None:
     away = {**measured_row((150.05, 2.22), 50), "ra": 160.0}
     content = {**measured, "rows": [away], "observations": []}
-    entries = StackProducts(tmp_path, stack, {}, content, posteriors, PARAMETERS, PHOTOMETRY, DETECTION).write()
+    entries = write(tmp_path, stack, content, posteriors)
     assert [e.kind for e in entries] == ["region", "flux posterior"]
 
 
@@ -308,9 +360,9 @@ def test_nothing_is_written_without_sources(
     stack: Stack, measured: dict[str, Any], posteriors: StoredPosteriors, tmp_path: Path
 ) -> None:
     empty = {**measured, "rows": [], "observations": []}
-    assert StackProducts(tmp_path, stack, {}, empty, posteriors, PARAMETERS, PHOTOMETRY, DETECTION).write() == []
+    assert write(tmp_path, stack, empty, posteriors) == []
     off = ProductParameters(enabled=False)
-    assert StackProducts(tmp_path, stack, {}, measured, posteriors, off, PHOTOMETRY, DETECTION).write() == []
+    assert write(tmp_path, stack, measured, posteriors, off) == []
     assert not any(tmp_path.iterdir())
 
 

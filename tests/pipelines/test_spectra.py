@@ -46,7 +46,7 @@ spectra:
       background_inner: 60arcsec
       background_outer: 120arcsec
       model: MODEL
-spectral_fits: {model: powerlaw, alternatives: [], goodness_trials: 20}
+spectral_fits: {model: powerlaw, alternatives: [], mcmc_counts: 300, goodness_trials: 20}
 """
 
 
@@ -130,6 +130,10 @@ def test_the_photon_index_of_a_source_is_found(finished: Path) -> None:
     assert row["spectral_model"] == "powerlaw"
     assert row["spectral_band"] == "0.5-7 keV"  # the mission's detection band
     assert row["spectral_confidence"] == 0.6827
+    assert row["spectral_method"] == "mcmc"
+    assert np.isnan(row["spectral_model_preference"])  # there are no alternatives
+    (chain,) = (finished / "out").glob("spectra/*/sources_0000/*/chain.h5")
+    assert (chain.parent / "flux_posterior.fits").is_file()
     assert row["photon_index_lo"] < row["photon_index"] < row["photon_index_hi"]
     sigma = (row["photon_index_hi"] - row["photon_index_lo"]) / 2
     assert 0.02 < sigma < 0.15
@@ -369,6 +373,15 @@ def test_missing_responses_fail_the_spectra_and_not_the_catalog(
         ("model: MODEL", "freeze: powerlaw.PhoIndex=2", ["freeze is given without a model"]),
         ("{model: powerlaw", "{group: file, model: powerlaw", ["spectral_fits.group"]),
         ("{model: powerlaw", "{flux_band: 0-2, model: powerlaw", ["begins at zero"]),
+        ("alternatives: []", "alternatives: [powrlaw]",
+         ["spectral_fits.alternatives.0", "powerlaw"]),
+        ("alternatives: []", "alternatives: [tbabs*bbody], set: tbabs.nH=-5",
+         ["spectral_fits.alternatives.0: tbabs.nH"]),
+        ("alternatives: []", "alternatives: [tbabs*bbody], freeze: apec.kT",
+         ["spectral_fits: apec.kT"]),
+        ("alternatives: []", "alternatives: bbody, alternative_margin: -1",
+         ["spectral_fits.alternative_margin"]),
+        ("mcmc_counts: 300", "mcmc_steps: 10", ["spectral_fits.mcmc_steps"]),
     ],
 )  # fmt: skip
 def test_check_says_what_is_wrong(
@@ -393,6 +406,21 @@ def test_check_names_the_command_that_installs_atomic_data(
     write_config(tmp_path, inputs, with_model("tbabs*apec"))
     assert run(tmp_path, "check", "--output", "out") != 0
     assert "run `xsurvey data install atomdb`" in capfd.readouterr().err
+
+
+def test_check_says_how_to_do_without_atomic_data(
+    tmp_path: Path, inputs: dict[str, Path], capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    monkeypatch.setenv("XSURVEY_DATA", str(tmp_path / "none"))
+    monkeypatch.delenv("ATOMDB", raising=False)
+    monkeypatch.delenv("HEADAS", raising=False)
+    default = SPECTRA.replace("alternatives: [], ", "")
+    write_config(tmp_path, inputs, with_model("powerlaw", default))
+    assert run(tmp_path, "check", "--output", "out") != 0
+    told = capfd.readouterr().err
+    assert "run `xsurvey data install atomdb`" in told
+    assert "spectral_fits: alternatives: []" in told
 
 
 def test_responses_of_no_use_are_refused(

@@ -71,7 +71,7 @@ def test_numbers_of_drawn_sources_are_poisson() -> None:
 def test_laws_that_are_none(text: str) -> None:
     with pytest.raises(ValueError, match=r"LIMIT|slope"):
         parse_log_n_log_s(text, SOFT)
-    with pytest.raises(ValueError, match="0.5-2 and 2-10"):
+    with pytest.raises(ValueError, match=r"0\.5-2 and 2-10"):
         parse_log_n_log_s("1e-14", EnergyBand(0.5, 7))
 
 
@@ -159,9 +159,7 @@ def test_variable_sources_in_scans_are_seen_while_they_shine(tmp_path: Path) -> 
 def test_times_of_visits_are_in_their_windows(lengths: list[float], fraction: float) -> None:
     number = len(lengths)
     source = np.arange(number) // 2
-    visits = Passed(
-        int(source[-1]) + 1, source, 1e8 + 100.0 * np.arange(number), np.array(lengths)
-    )
+    visits = Passed(int(source[-1]) + 1, source, 1e8 + 100.0 * np.arange(number), np.array(lengths))
     for one in np.unique(source):
         time = visits.at(np.array([one]), np.array([fraction]))[0]
         own = source == one
@@ -291,7 +289,7 @@ def test_given_good_times() -> None:
 def test_closer_scans_see_longer() -> None:
     names = {"source": ("150,2.2,10",), "model": "powerlaw"}
     wide = simulated({**SCANS, "scans": 13}, 5, **names).truth["exposure"][0]
-    close = simulated(
-        {**SCANS, "scans": 26}, 5, scan_distance="5arcmin", **names
-    ).truth["exposure"][0]
+    close = simulated({**SCANS, "scans": 26}, 5, scan_distance="5arcmin", **names).truth[
+        "exposure"
+    ][0]
     assert close / wide == pytest.approx(2, rel=0.02)

@@ -27,7 +27,7 @@ def flat_area(path: Path, area: float = 500.0, edges: np.ndarray = EDGES) -> Pat
 def shifting_matrix(
     path: Path, channels: ChannelGrid, shift: float = 0.0, kept: float = 1.0
 ) -> Path:
-    """Write a matrix that puts a photon into the channel of its energy plus a shift, or loses it."""
+    """Write a matrix that puts photons into the channel of their energy plus a shift."""
     middle = (EDGES[1:] + EDGES[:-1]) / 2 + shift
     place = channels.place_of_energies(middle)
     rows = np.zeros((len(middle), len(channels.numbers)))

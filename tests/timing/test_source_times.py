@@ -162,8 +162,7 @@ def test_constant_sources_of_files_do_not_vary(kind: str, request: pytest.Fixtur
     found = vary_within(events, where, chosen_band(PARAMETERS, "erosita"), PARAMETERS, exposed)
     assert found.tested.tolist() == [True, True, False]
     assert np.all(found.tests.ks_probability[:2] > 0.003)
-    print(found.odds.log_odds, found.tests, found.odds.bins, found.counts)
-    assert np.all(found.odds.index[:2] < 6)
+    assert np.all(found.odds.log_odds[:2] < 2)  # a constant source in a thousand has more
     assert found.odds.index[2] == -1
     np.testing.assert_allclose(found.exposure, [375, 375, 0])
     assert sorted(found.light_curves) == [0, 1]

@@ -247,7 +247,9 @@ def products(path: Path, source: str, kind: str | None, json_path: Path | None) 
     if len(shown):
         click.echo(table_text(shown)[0])
     else:
-        click.echo("the source has no files: it is below the limits of the section products", err=True)
+        click.echo(
+            "the source has no files: it is below the limits of the section products", err=True
+        )
     write_json(json_path, _table_json(found))
 
 

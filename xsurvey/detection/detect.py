@@ -17,7 +17,7 @@ from xsurvey.detection.background import (
     supplied_level,
 )
 from xsurvey.detection.band_image import BandImage
-from xsurvey.detection.fitted import FittedSources, FoundSources, take
+from xsurvey.detection.fitted import FoundSources, take
 from xsurvey.detection.parameters import DetectionParameters
 from xsurvey.detection.resolution import estimated_psf, field_psf
 from xsurvey.detection.search import SearchImage, residual_places, wavelet_places
@@ -98,8 +98,12 @@ def find_sources(
     for test in (inside, stack.owns):
         if test is not None and len(sources):
             keep &= np.asarray(test(sources.ra, sources.dec), dtype=bool)
+    # of structured emission that the fits take apart into points, only what stands out is TRUE
+    true = (sources.likelihood >= parameters.threshold) & ~fitter.embedded()
+    if not parameters.marginal:
+        keep &= true
     sources = take(sources, np.flatnonzero(keep))
-    classes = np.where(sources.likelihood >= parameters.threshold, "TRUE", "MARGINAL")
+    classes = np.where(true[keep], "TRUE", "MARGINAL")
     return FoundSources(
         sources, classes, _sky_images(stack, levels, set(given)), _masks(stack, levels)
     )
@@ -151,9 +155,7 @@ def _first_levels(
     return levels
 
 
-def _sky_images(
-    stack: Stack, levels: Levels, given: set[str]
-) -> dict[str, dict[str, SkyImage]]:
+def _sky_images(stack: Stack, levels: Levels, given: set[str]) -> dict[str, dict[str, SkyImage]]:
     return {
         name: {
             label: SkyImage(
@@ -239,7 +241,9 @@ def _refined(
             if not (exposure > 0).any():
                 refined[name][label] = level
                 continue
-            widths = background_widths(parameters, field.mission, field.counts[label].grid.pixel_size)
+            widths = background_widths(
+                parameters, field.mission, field.counts[label].grid.pixel_size
+            )
             counts = np.where(exposure > 0, field.counts[label].data, 0.0)
             found = level_without(counts, exposure, model, level.data, widths)
             refined[name][label] = replace(level, mask=found.mask) if name in given else found

@@ -13,14 +13,17 @@ from xsurvey.detection.scene import Scene, SceneSource
 _START = 1.0  # half-energy radii
 LARGEST_START = 8.0
 _APPROXIMATE_FACTOR = 2.5
+_PIXEL_BLUR = 0.6
 
 
 def smallest_extent(source: SceneSource, fraction: float) -> float:
     """Return the core radius in arcsec below which a source counts as a point.
 
-    A PSF that is only approximate may be wrong by half its width: 2.5 times as much is asked.
+    Pixels blur, too. A PSF that is only approximate may be wrong by half its width: 2.5 times as
+    much is asked.
     """
-    return fraction * source.width * (_APPROXIMATE_FACTOR if source.approximate else 1.0)
+    blur = float(np.hypot(source.width, _PIXEL_BLUR * source.pixel_size))
+    return fraction * blur * (_APPROXIMATE_FACTOR if source.approximate else 1.0)
 
 
 def try_extent(

@@ -1,75 +1,85 @@
-"""Found sources on disk: their columns as JSON, maps of each observation as images."""
+"""Found sources on disk: columns as arrays, background maps as images, by observation."""
+
+from __future__ import annotations
 
 import json
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from astropy.io import fits
 
 from xsurvey.detection.fitted import FittedSources, FoundSources
+from xsurvey.errors import InputError
 from xsurvey.imaging.sky_image import read_sky_image
 from xsurvey.io.fits_file import read_image
 from xsurvey.io.fits_writer import write_hdus
 
-_SOURCES = "sources.json"
+_COLUMNS = "sources.npz"
+_INDEX = "found.json"
 
 
 def write_found(folder: Path, found: FoundSources) -> None:
-    """Write ``sources.json``, and for the Nth observation its background maps and its mask.
+    """Write ``sources.npz``, ``found.json``, and of each observation ``N/`` with its maps.
 
-    These are ``background_N_BAND.fits`` and ``mask_N.fits``.
+    Parameters
+    ----------
+    folder : path
+        Made where it is not there.
+    found : FoundSources
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for number, (name, mask) in enumerate(found.masks.items()):
-        for label, image in found.backgrounds[name].items():
-            image.write(folder / f"background_{number}_{label}.fits")
-        write_hdus(folder / f"mask_{number}.fits", [fits.PrimaryHDU(mask.astype(np.uint8))])
-    content: dict[str, Any] = {
-        "bands": found.sources.bands,
-        "observations": {name: list(found.backgrounds[name]) for name in found.masks},
-        "classification": found.classification.tolist(),
-        "columns": {name: getattr(found.sources, name).tolist() for name in _columns()},
-    }  # fmt: skip
-    (folder / _SOURCES).write_text(json.dumps(content))
+    columns = {f.name: getattr(found.sources, f.name) for f in fields(found.sources)}
+    columns["bands"] = np.array(found.sources.bands, dtype=str)
+    columns["best_band"] = np.asarray(found.sources.best_band, dtype=str)
+    columns["classification"] = np.asarray(found.classification, dtype=str)
+    with (folder / _COLUMNS).open("wb") as file:
+        np.savez(file, **columns)
+    index = []
+    for number, (name, maps) in enumerate(found.backgrounds.items()):
+        # names are the user's: they are no names of folders
+        part = folder / str(number)
+        part.mkdir(exist_ok=True)
+        for label, image in maps.items():
+            image.write(part / f"background_{label}.fits")
+        mask = found.masks[name].astype(np.uint8)
+        write_hdus(part / "mask.fits", [fits.PrimaryHDU(mask)])
+        index.append({"observation": name, "folder": str(number), "bands": list(maps)})
+    (folder / _INDEX).write_text(json.dumps(index))
 
 
 def read_found(folder: Path) -> FoundSources:
-    """Read what `write_found` wrote."""
-    content = json.loads((folder / _SOURCES).read_text())
-    bands = tuple(content["bands"])
-    n = len(content["columns"]["ra"])
-    per_band = dict.fromkeys(("rate", "rate_error", "counts", "band_likelihood"), (n, len(bands)))
-    shapes: dict[str, tuple[int, ...]] = {"covariance": (n, 2, 2), **per_band}
-    kinds: dict[str, type] = {"best_band": str, "group": int, "converged": bool}
-    columns: dict[str, np.ndarray] = {
-        name: np.array(content["columns"][name], kinds.get(name, float)).reshape(
-            shapes.get(name, (n,))
-        )
-        for name in _columns()
-    }
-    masks = {
-        name: read_image(folder / f"mask_{number}.fits")[0] > 0
-        for number, name in enumerate(content["observations"])
-    }
+    """Read what `write_found` wrote.
+
+    Raises
+    ------
+    InputError
+        A file is missing or is not what was written.
+    """
+    try:
+        index = json.loads((folder / _INDEX).read_text())
+        with np.load(folder / _COLUMNS, allow_pickle=False) as stored:
+            columns = dict(stored)
+        classification = columns.pop("classification")
+        bands = tuple(str(b) for b in columns.pop("bands"))
+        sources = FittedSources(bands, **columns)
+        places = [
+            (str(e["observation"]), folder / str(e["folder"]), list(e["bands"])) for e in index
+        ]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            folder, f"holds no found sources ({error})", "run the detection"
+        ) from error
     backgrounds = {
-        name: {b: read_sky_image(folder / f"background_{number}_{b}.fits") for b in labels}
-        for number, (name, labels) in enumerate(content["observations"].items())
+        name: {label: read_sky_image(part / f"background_{label}.fits") for label in labels}
+        for name, part, labels in places
     }
-    return FoundSources(
-        FittedSources(bands, **columns), np.array(content["classification"], str), backgrounds,
-        masks,
-    )  # fmt: skip
+    masks = {name: read_image(part / "mask.fits")[0] > 0 for name, part, _ in places}
+    return FoundSources(sources, classification, backgrounds, masks)
 
 
 def nothing_found() -> FoundSources:
     """Return what is found where nothing was exposed: no sources, no observations."""
-    columns = {name: np.empty(0) for name in _columns()}
-    columns["covariance"] = np.empty((0, 2, 2))
-    sources = FittedSources((), **columns)
+    columns = {f.name: np.empty(0) for f in fields(FittedSources) if f.name != "bands"}
+    sources = FittedSources((), **{**columns, "covariance": np.empty((0, 2, 2))})
     return FoundSources(sources, np.empty(0, str), {}, {})
-
-
-def _columns() -> list[str]:
-    return [f.name for f in fields(FittedSources) if f.name != "bands"]

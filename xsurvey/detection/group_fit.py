@@ -58,17 +58,17 @@ def make_blocks(scene: Scene, sources: Sequence[SceneSource]) -> list[Block]:
     members: dict[int, list[tuple[int, int, tuple[slice, slice]]]] = {}
     for k, source in enumerate(sources):
         for v, view in enumerate(source.views):
-            where = scene.patch(source, view, scene.shape(source, view))
+            where = scene.fit_patch(source, view, scene.shape(source, view))
             if where[0].stop > where[0].start and where[1].stop > where[1].start:
                 members.setdefault(view.plane, []).append((k, v, where))
     blocks = []
     for index, inside in members.items():
         plane = scene.planes[index]
-        where = tuple(
+        rows, columns = (
             slice(min(w[a].start for _, _, w in inside), max(w[a].stop for _, _, w in inside))
             for a in (0, 1)
         )
-        assert len(where) == 2
+        where = (rows, columns)
         raised = np.ones(tuple(s.stop - s.start for s in where))
         for k, v, patch in inside:
             here = _inside(patch, where)
@@ -76,8 +76,8 @@ def make_blocks(scene: Scene, sources: Sequence[SceneSource]) -> list[Block]:
         fixed = plane.background[where] + np.maximum(plane.model[where], 0)
         exposure = plane.exposure[where]
         blocks.append(Block(
-            index, plane.band, where, plane.counts[where], np.where(exposure > 0, fixed * raised, 1.0),
-            exposure, [1.0], inside,
+            index, plane.band, where, plane.counts[where],
+            np.where(exposure > 0, fixed * raised, 1.0), exposure, [1.0], inside,
         ))  # fmt: skip
     return blocks
 
@@ -104,25 +104,64 @@ def statistic_and_slopes(
     size = each * len(sources) + len(blocks)
     statistic, gradient, fisher = 0.0, np.zeros(size), np.zeros((size, size))
     for number, block in enumerate(blocks):
-        mu, index, jacobian = _model(scene, sources, block)
-        index.append(each * len(sources) + number)
-        jacobian = np.concatenate([jacobian, block.fixed.reshape(1, -1)])
-        mu = np.maximum(mu, 1e-12)
-        statistic += 2 * float(np.sum(mu - block.counts * np.log(mu)))
-        where = np.array(index)
-        gradient[where] += jacobian @ (block.counts / mu - 1).ravel()
-        fisher[np.ix_(where, where)] += (jacobian / mu.ravel()) @ jacobian.T
+        mu, pieces = _model(scene, sources, block)
+        inverse = 1 / mu
+        residual = block.counts * inverse - 1
+        statistic += 2 * float(np.sum(mu) - np.sum(block.counts * np.log(mu)))
+        level = each * len(sources) + number
+        gradient[level] = float(np.sum(block.fixed * residual))
+        relative = block.fixed * inverse
+        fisher[level, level] = float(np.sum(block.fixed * relative))
+        for i, piece in enumerate(pieces):
+            here = piece.here
+            flat = piece.slopes.reshape(len(piece.index), -1)
+            gradient[piece.index] += flat @ residual[here].ravel()
+            fisher[piece.index, level] = flat @ relative[here].ravel()
+            fisher[level, piece.index] = fisher[piece.index, level]
+            own = (flat * inverse[here].ravel()) @ flat.T
+            fisher[np.ix_(piece.index, piece.index)] += own
+            for other in pieces[:i]:
+                mixed = _overlap(piece, other, inverse)
+                if mixed is not None:
+                    fisher[np.ix_(piece.index, other.index)] += mixed
+                    fisher[np.ix_(other.index, piece.index)] += mixed.T
     return statistic, gradient, fisher
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """How the parameters of a source move what a block expects, in the pixels of its patch."""
+
+    here: tuple[slice, slice]
+    index: np.ndarray
+    slopes: np.ndarray
+    """(parameters, h, w)"""
+
+
+def _overlap(first: _Piece, second: _Piece, inverse: np.ndarray) -> np.ndarray | None:
+    """Return the Fisher information between two sources, None where their patches do not meet."""
+    low = [max(a.start, b.start) for a, b in zip(first.here, second.here, strict=True)]
+    high = [min(a.stop, b.stop) for a, b in zip(first.here, second.here, strict=True)]
+    if low[0] >= high[0] or low[1] >= high[1]:
+        return None
+    parts = []
+    for piece in (first, second):
+        rows, columns = (
+            slice(lo - s.start, hi - s.start)
+            for lo, hi, s in zip(low, high, piece.here, strict=True)
+        )
+        parts.append(piece.slopes[:, rows, columns].reshape(len(piece.index), -1))
+    weight = inverse[low[0] : high[0], low[1] : high[1]].ravel()
+    return np.asarray((parts[0] * weight) @ parts[1].T)
 
 
 def _model(
     scene: Scene, sources: Sequence[SceneSource], block: Block
-) -> tuple[np.ndarray, list[int], np.ndarray]:
-    """Return what a block expects, which parameters move it, and how (parameters, pixels)."""
+) -> tuple[np.ndarray, list[_Piece]]:
+    """Return what a block expects, and how its sources move that."""
     each = parameters_each(len(scene.bands))
     mu = block.level[0] * block.fixed
-    used: list[int] = []
-    jacobian = np.zeros((4 * len(block.members), *mu.shape))
+    pieces = []
     for k, v, patch in block.members:
         source = sources[k]
         view = source.views[v]
@@ -134,15 +173,16 @@ def _model(
         number = source.counts[block.band]
         mu[here] += number * images[0]
         (xe, xn), (ye, yn) = view.jacobian
-        first = len(used)
-        jacobian[(first, *here)] = number * (xe * images[1] + ye * images[2])
-        jacobian[(first + 1, *here)] = number * (xn * images[1] + yn * images[2])
-        jacobian[(first + 2, *here)] = images[0]
-        used += [k * each, k * each + 1, k * each + 3 + block.band]
+        slopes = [
+            number * (xe * images[1] + ye * images[2]),
+            number * (xn * images[1] + yn * images[2]), images[0],
+        ]  # fmt: skip
+        index = [k * each, k * each + 1, k * each + 3 + block.band]
         if source.core > 0:
-            jacobian[(first + 3, *here)] = number * images[3]
-            used.append(k * each + 2)
-    return mu, used, jacobian[: len(used)].reshape(len(used), -1)
+            slopes.append(number * images[3])
+            index.append(k * each + 2)
+        pieces.append(_Piece(here, np.array(index), np.stack(slopes)))
+    return np.maximum(mu, 1e-12), pieces
 
 
 def _read(sources: Sequence[SceneSource], blocks: Sequence[Block]) -> np.ndarray:

@@ -8,15 +8,19 @@ depend on the counts it is applied to, and P(W >= w) is a probability of the bac
 
 import numpy as np
 
-from xsurvey.detection.poisson_tail import log_tail_of_pixels
+from xsurvey.detection.poisson_tail import exact_tail, log_tail_of_pixels
 
 _ITERATIONS = 12
 _LEAST_LEVEL = 1e-9
+_HEAVY = 0.3  # of the largest weight
+_FEW_PHOTONS = 3.0
+_DEEPEST = 26.0  # -ln P; below, sums of probabilities are rounding errors
 
 
 def detection_likelihood(
-    counts: np.ndarray, background: np.ndarray, shape: np.ndarray, threshold: float
-) -> np.ndarray:
+    counts: np.ndarray, background: np.ndarray, shape: np.ndarray, threshold: float,
+    exact: bool = False,
+) -> np.ndarray:  # fmt: skip
     r"""Return :math:`-\ln P(W \ge w)` of sources.
 
     Parameters
@@ -27,6 +31,8 @@ def detection_likelihood(
         Expected counts of the source, of any norm; zero where a pixel does not belong.
     threshold : float
         -ln P of a source that is just detectable.
+    exact : bool
+        Whether to sum the distribution of W where hardly any photons are expected; slower.
 
     Returns
     -------
@@ -40,7 +46,19 @@ def detection_likelihood(
     value = np.sum(weights * counts, axis=1)
     # pixels without weight would raise what is expected, not what can be found
     expected = np.where(weights > 0, level, 0.0)
-    return np.where(seen, -log_tail_of_pixels(value, expected, weights), 0.0)
+    likelihood = np.where(seen, -log_tail_of_pixels(value, expected, weights), 0.0)
+    if exact:
+        for i in np.flatnonzero(_is_sparse(weights, expected, likelihood)):
+            used = weights[i] > 0
+            likelihood[i] = -exact_tail(counts[i, used], level[i, used], weights[i, used])
+    return likelihood
+
+
+def _is_sparse(weights: np.ndarray, expected: np.ndarray, likelihood: np.ndarray) -> np.ndarray:
+    """Tell where W takes so few values that its tail is a staircase."""
+    heavy = weights > _HEAVY * weights.max(axis=1, keepdims=True)
+    few = np.sum(expected * heavy, axis=1) < _FEW_PHOTONS
+    return np.asarray(few & (likelihood > 0) & (likelihood < _DEEPEST))
 
 
 def detectable_counts(background: np.ndarray, unit: np.ndarray, threshold: float) -> np.ndarray:

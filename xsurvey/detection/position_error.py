@@ -82,7 +82,7 @@ def _profile(
     for view, raised in views:
         plane = scene.planes[view.plane]
         shape = scene.shape(source, view)
-        where = scene.patch(source, view, shape)
+        where = scene.fit_patch(source, view, shape)
         rows, columns = (np.arange(s.start, s.stop) for s in where)
         x, y = view.at(source.offset)
         if not len(rows) or not len(columns):
@@ -98,7 +98,11 @@ def _profile(
         fixed.append((scene.expected(view, where) * raised)[seen])
     if not units:
         return np.zeros(len(shifts))
-    unit, counts, level = np.concatenate(units, axis=1), np.concatenate(observed), np.concatenate(fixed)
+    unit, counts, level = (
+        np.concatenate(units, axis=1),
+        np.concatenate(observed),
+        np.concatenate(fixed),
+    )
     # only pixels with photons need the model; the rest counts by its sum
     lit = counts > 0
     sums, unit, counts, level = unit.sum(axis=1), unit[:, lit], counts[lit], level[lit]

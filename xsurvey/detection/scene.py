@@ -17,7 +17,8 @@ from xsurvey.psf import GaussianMixture, PointSpreadFunction
 LEAST_BACKGROUND = 1e-9
 _LEAST_REACH = 0.9
 _WING_COUNTS = 1.5
-_LARGEST_REACH = 100
+_LARGEST_REACH, _LARGEST_FIT = 100, 60  # pixels
+_EXTENDED_FIT = 0.85  # of a beta model's counts: seven core radii
 _OFF_AXIS_STEP = 0.05  # arcmin
 _HALF = 0.5
 _ARCSEC = 1 / 3600
@@ -99,6 +100,10 @@ class SceneSource:
         Width of the candidate, arcsec.
     width : float
         Half-energy radius of the PSF (the sharpest view), arcsec.
+    approximate : bool
+        Whether that PSF is only approximate.
+    pixel_size : float
+        Of that view, arcsec.
     raised : ndarray, shape (v,)
         By view: how much brighter its surroundings are than all models say, at least 1.
     likelihood : ndarray, shape (b,)
@@ -121,6 +126,7 @@ class SceneSource:
     scale: float
     width: float
     approximate: bool
+    pixel_size: float
     offset: np.ndarray = field(default_factory=lambda: np.zeros(2))
     core: float = 0.0
     raised: np.ndarray = field(default_factory=lambda: np.ones(0))
@@ -161,9 +167,7 @@ class Scene:
             ))  # fmt: skip
         self.sources: list[SceneSource] = []
 
-    def make_sources(
-        self, ra: np.ndarray, dec: np.ndarray, scale: np.ndarray
-    ) -> list[SceneSource]:
+    def make_sources(self, ra: np.ndarray, dec: np.ndarray, scale: np.ndarray) -> list[SceneSource]:
         """Return sources without counts at places that any plane sees; they are not yet added.
 
         Parameters
@@ -202,11 +206,13 @@ class Scene:
             seconds = np.zeros(len(self.bands))
             for view in seen:
                 seconds[self.planes[view.plane].band] += view.exposure
-            widths = [(_half_energy(v.psf), self.planes[v.plane].psf.approximate) for v in seen]
-            width, approximate = min(widths)
+            width, approximate, size = min(
+                (_half_energy(v.psf), p.psf.approximate, p.grid.pixel_size)
+                for v, p in ((v, self.planes[v.plane]) for v in seen)
+            )
             made.append(SceneSource(
                 float(ra[i]), float(dec[i]), seen, seconds, np.zeros(len(self.bands)),
-                float(scale[i]), width, approximate, raised=np.ones(len(seen)),
+                float(scale[i]), width, approximate, size, raised=np.ones(len(seen)),
             ))  # fmt: skip
         return made
 
@@ -225,6 +231,15 @@ class Scene:
         reach = self._reach(shape, float(source.counts[plane.band]), fraction)
         x, y = view.at(source.offset)
         return _window((float(x), float(y)), reach, plane.counts.shape)
+
+    def fit_patch(self, source: SceneSource, view: View, shape: PixelShape) -> tuple[slice, slice]:
+        """Return the pixels that a source is fitted in: of wide wings only the inner part."""
+        plane = self.planes[view.plane]
+        reach = self._reach(shape, float(source.counts[plane.band]))
+        if source.core > 0:
+            reach = min(reach, self._reach(shape, 1.0, _EXTENDED_FIT))
+        x, y = view.at(source.offset)
+        return _window((float(x), float(y)), min(reach, _LARGEST_FIT), plane.counts.shape)
 
     @staticmethod
     def _reach(shape: PixelShape, counts: float, fraction: float | None = None) -> int:
@@ -283,9 +298,7 @@ class Scene:
         return np.asarray(plane.background[where] + np.maximum(plane.model[where], 0))
 
 
-def _window(
-    place: tuple[float, float], reach: int, shape: tuple[int, ...]
-) -> tuple[slice, slice]:
+def _window(place: tuple[float, float], reach: int, shape: tuple[int, ...]) -> tuple[slice, slice]:
     x, y = (round(v) for v in place)
     return (
         slice(min(max(y - reach, 0), shape[0]), min(max(y + reach + 1, 0), shape[0])),

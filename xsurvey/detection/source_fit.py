@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from xsurvey.detection.band_image import BandImage
-from xsurvey.detection.extent import LARGEST_START, extent_interval, try_extent
+from xsurvey.detection.confusion import embedded
+from xsurvey.detection.extent import LARGEST_START, extent_interval, smallest_extent, try_extent
 from xsurvey.detection.fitted import FittedSources
 from xsurvey.detection.group_fit import counts_errors, fit_group
 from xsurvey.detection.groups import make_groups, neighbours
@@ -123,15 +124,18 @@ class SourceFitter:
             excess[plane.band] += float((plane.counts[where] - level).sum())
             share[plane.band] += float(scene.fractions(source, view, shape, where).sum())
         fraction = share / np.where(source.seconds > 0, source.seconds, 1.0)
-        source.counts = np.where(fraction > 0, np.maximum(excess, 0.5) / np.maximum(fraction, 0.05), 0)
+        source.counts = np.where(
+            fraction > 0, np.maximum(excess, 0.5) / np.maximum(fraction, 0.05), 0
+        )
         source.likelihood = source.counts.copy()
 
     def settle(self) -> None:
         """Fit groups in turn until no source's neighbours change any more."""
         for number in range(_PASSES):
-            if not self._one_pass(self.lowest * (_LENIENT if number == 0 else 1.0), number > 0):
-                if number > 0:
-                    return
+            first = number == 0
+            busy = self._one_pass(self.lowest * (_LENIENT if first else 1.0), not first)
+            if not busy and not first:
+                return
 
     @property
     def lowest(self) -> float:
@@ -166,9 +170,7 @@ class SourceFitter:
         self.scene.sources = [s for i, s in enumerate(sources) if i not in dropped]
         return any(s.changed or not s.extent_tested for s in self.scene.sources)
 
-    def _fit(
-        self, members: list[SceneSource], lowest: float, extents: bool
-    ) -> list[SceneSource]:
+    def _fit(self, members: list[SceneSource], lowest: float, extents: bool) -> list[SceneSource]:
         """Fit a group, drop what is not significant, try extents; return what is kept."""
         scene = self.scene
         wide = [s for s in members if not s.extent_tested and s.scale > _WIDE * s.width]
@@ -182,9 +184,9 @@ class SourceFitter:
         kept = self._prune(kept, lowest)
         if extents:
             for source in sorted(kept, key=lambda s: -best_likelihood(s.likelihood)):
-                if source in kept and not source.extent_tested:
-                    if self._try_extent(kept, source):
-                        kept = self._prune(kept, lowest)
+                due = source in kept and not source.extent_tested
+                if due and self._try_extent(kept, source):
+                    kept = self._prune(kept, lowest)
         for source in kept:
             scene.add(source)
         return kept
@@ -208,12 +210,38 @@ class SourceFitter:
         while kept:
             self._measure(kept)
             fit_group(self.scene, kept)
+            if self._shrunk(kept):
+                fit_group(self.scene, kept)
             values = self._measure(kept)
             weakest = int(np.argmin(values))
             if values[weakest] >= lowest:
                 break
             kept.pop(weakest)
         return kept
+
+    def _shrunk(self, group: list[SceneSource]) -> bool:
+        """Make points of extended sources that the fit has made too small; tell whether any."""
+        small = [
+            s for s in group
+            if 0 < s.core < smallest_extent(s, self.parameters.smallest_extent)
+        ]  # fmt: skip
+        for source in small:
+            source.core, source.extent_likelihood = 0.0, 0.0
+        return bool(small)
+
+    def embedded(self) -> np.ndarray:
+        """Tell of which sources, in the order of `result`, the emission around has more like them.
+
+        See `xsurvey.detection.confusion.embedded`.
+        """
+        return embedded(self.scene, self._ordered())
+
+    def _ordered(self) -> list[SceneSource]:
+        """Return the sources, most significant first."""
+        sources = self.scene.sources
+        strength = np.array([best_likelihood(s.likelihood) for s in sources])
+        places = np.array([s.place() for s in sources]).reshape(-1, 2)
+        return [sources[i] for i in np.lexsort((places[:, 1], places[:, 0], -strength))]
 
     def _measure(self, group: list[SceneSource]) -> list[float]:
         """Work out surroundings and likelihoods of the members of a group, none of them added."""
@@ -235,10 +263,8 @@ class SourceFitter:
     def result(self) -> FittedSources:
         """Return the sources, most significant first, with their uncertainties."""
         scene = self.scene
-        strength = np.array([best_likelihood(s.likelihood) for s in scene.sources])
-        places = np.array([s.place() for s in scene.sources]).reshape(-1, 2)
-        order = np.lexsort((places[:, 1], places[:, 0], -strength))
-        sources = [scene.sources[i] for i in order]
+        sources = self._ordered()
+        places = np.array([s.place() for s in sources]).reshape(-1, 2)
         errors = [self._errors(s) for s in sources]
         bands = len(scene.bands)
         likelihood = np.array([s.likelihood for s in sources]).reshape(-1, bands)
@@ -248,10 +274,11 @@ class SourceFitter:
         best = np.array(scene.bands)[likelihood.argmax(axis=1)] if sources else np.array([], str)
         interval = np.array([e[2] for e in errors]).reshape(-1, 2)
         return FittedSources(
-            scene.bands, places[order, 0], places[order, 1],
+            scene.bands, places[:, 0], places[:, 1],
             np.array([e[0] for e in errors]).reshape(-1, 2, 2), counts / seen,
             np.array([e[1] for e in errors]).reshape(-1, bands) / seen,
-            np.where(seconds > 0, counts, np.nan), strength[order],
+            np.where(seconds > 0, counts, np.nan),
+            np.array([best_likelihood(s.likelihood) for s in sources]),
             np.where(seconds > 0, likelihood, np.nan), best,
             np.array([s.core for s in sources]), interval[:, 0], interval[:, 1],
             np.array([s.extent_likelihood for s in sources]),

@@ -89,7 +89,7 @@ def band_likelihoods(scene: Scene, source: SceneSource, threshold: float) -> np.
         if pieces:
             counts, level, unit = (np.concatenate(p)[None, :] for p in zip(*pieces, strict=True))
             if counts.any():
-                result[band] = detection_likelihood(counts, level, unit, threshold)[0]
+                result[band] = detection_likelihood(counts, level, unit, threshold, True)[0]
     return result
 
 

@@ -239,6 +239,8 @@ def _window_on(grid: ImageGrid, own: ImageGrid) -> Window | None:
     x, y = np.meshgrid((steps + 0.5) * nx - 0.5, (steps + 0.5) * ny - 0.5)
     sky = pixel_to_skycoord(x.ravel(), y.ravel(), grid.wcs, 0)
     own_x, own_y = skycoord_to_pixel(sky, own.wcs, 0)
+    if not (np.isfinite(own_x) & np.isfinite(own_y)).any():
+        return None  # on the other side of the sky
     low = [int(max(0, np.floor(np.nanmin(v)) - 1)) for v in (own_x, own_y)]
     high = [
         int(min(n, np.ceil(np.nanmax(v)) + 2))

@@ -103,7 +103,7 @@ class Erosita(Mission):
     """eROSITA on SRG: seven telescope modules that look the same way."""
 
     name = "erosita"
-    version = "1"
+    version = "2"
     # The digits of eSASS file names (file naming scheme of DR1)
     bands: Mapping[str, EnergyBand] = {
         "0": EnergyBand(0.2, 10.0),

@@ -30,6 +30,9 @@ _AREA = np.array([
     (9.2037, 80.54), (10.5657, 39.78), (11.484, 21.61), (12, 4.824),
 ])  # fmt: skip
 
+# keV; finer where the area has edges
+_EDGES = np.concatenate((np.arange(0.1, 0.6, 0.0025), np.arange(0.6, 12.005, 0.01)))
+
 # Full width at half maximum [keV] of the main peak of the RMF's rows
 _WIDTH_ENERGIES = np.array([0.2, 0.35, 0.5, 0.8, 1.0, 1.486, 2.3, 3.0, 4.5, 5.9, 7.0, 9.0])
 _WIDTHS = np.array([
@@ -39,7 +42,7 @@ _WIDTHS = np.array([
 
 def nominal_area(modules: int) -> AncillaryResponse:
     """Return the approximate area on the optical axis of a number of modules together."""
-    low, high = CHANNELS.low, CHANNELS.high
+    low, high = _EDGES[:-1], _EDGES[1:]
     energy, area = np.log(_AREA).T
     middle = np.log((low + high) / 2)
     total = np.exp(np.interp(middle, energy, area)) * (modules / 7)

@@ -15,6 +15,8 @@ from xsurvey.missions import Mission, get_mission
 from xsurvey.missions.reading import find_event_table
 
 _BLOCK = 2880
+_ATTITUDE = {"time", "ra", "dec"}
+"""Columns of tables that tell where the telescope looked."""
 
 
 def write_events(path: str | os.PathLike[str], events: EventList) -> None:
@@ -48,9 +50,11 @@ class EventFileWriter:
     ----------
     events : EventList
         Of one file; its good times, and its history, become those of the files.
+    attitude : bool
+        Whether tables of the attitude go along; they may be larger than a part of the events.
     """
 
-    def __init__(self, events: EventList) -> None:
+    def __init__(self, events: EventList, attitude: bool = True) -> None:
         original = open_fits(events.observation.path)
         mission = get_mission(events.observation.mission)
         table = find_event_table(original, mission.name)
@@ -64,11 +68,14 @@ class EventFileWriter:
         for step in events.history:
             self._header["HISTORY"] = printable(step)
         replaced = _interval_names(mission)
-        others = [
-            fits.BinTableHDU(other.read(), other.header)
-            for other in original.tables
+        kept = [
+            other for other in original.tables
             if other is not table and extension_name(other.header) not in replaced
-        ]
+        ]  # fmt: skip
+        if not attitude and any(set(other.names) >= _ATTITUDE for other in kept):
+            kept = [other for other in kept if not set(other.names) >= _ATTITUDE]
+            self._header["HISTORY"] = "without the attitude, which the original file has"
+        others = [fits.BinTableHDU(other.read(), other.header) for other in kept]
         self._tables = _file_bytes([*_interval_tables(events, mission), *others])
 
     def write(

@@ -30,7 +30,7 @@ from xsurvey.report.plate import (
     TRUE_COLOUR,
     figure_of,
 )
-from xsurvey.report.sensitivity_axes import draw_limits, limit_label
+from xsurvey.report.sensitivity_axes import draw_limits, limit_bar, limit_factor
 from xsurvey.report.sky_axes import colour_bar, draw_scale_bar, draw_stamp, screen_scale, sky_plate
 from xsurvey.report.table import is_marginal, numbers_of, source_column
 
@@ -100,8 +100,8 @@ def map_figure(
         picture = draw_map(axes, image, view, 1e-3 if timed else 1.0)
         colour_bar(bar_axes, picture, "Exposure (ks)" if timed else "Relative exposure")
     elif kind == "sensitivity":
-        picture = draw_limits(axes, image.data, view)
-        colour_bar(bar_axes, picture, limit_label(image.unit))
+        picture = draw_limits(axes, image.data * limit_factor(image.unit), view)
+        limit_bar(bar_axes, picture, image.unit)
     else:
         picture = draw_map(axes, image, view, image.grid.pixel_size**-2)
         colour_bar(bar_axes, picture, "Background (count arcsec⁻²)")

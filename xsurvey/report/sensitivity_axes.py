@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
+from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
 from xsurvey.report.display import Viewport
 from xsurvey.report.numbers import en_dashes
@@ -25,27 +26,43 @@ from xsurvey.report.plate import (
     figure_of,
     new_figure,
 )
+from xsurvey.report.sky_axes import colour_bar
 
 _SIZE = (6.6, 4.3)
 _COLOURS = (TRUE_COLOUR, STAMP_COLOUR, MARGINAL_COLOUR, "#c38cff", "#8ee37f")
 _RANGE = 30.0  # of limits that are told apart: the last pixels at an edge see nothing
-_UNITS = {"count / s": ("Rate", "count s⁻¹"), "count": ("Counts", "count")}
+_UNITS = {"count / s": ("Rate", "count ks⁻¹", 1e3), "count": ("Counts", "count", 1.0)}
+_FLUX = ("Flux", "erg s⁻¹ cm⁻²", 1.0)
+_NEARLY_ALL = 0.995  # of the area: what the last pixels at an edge need is of no interest
 
 
 def limit_label(unit: str) -> str:
-    """Return the label of an axis of limits in a unit.
+    """Return the label of an axis of limits in a unit; rates are shown for 1000 s.
 
     Examples
     --------
     >>> limit_label("count / s")
-    'Rate (count s⁻¹)'
+    'Rate (count ks⁻¹)'
     """
-    name, text = _UNITS.get(unit, ("Flux", "erg s⁻¹ cm⁻²"))
+    name, text, _ = _UNITS.get(unit, _FLUX)
     return f"{name} ({text})"
 
 
+def limit_factor(unit: str) -> float:
+    """Return what limits in a unit are multiplied by where they are shown."""
+    return _UNITS.get(unit, _FLUX)[2]
+
+
+def limit_bar(axes: Axes, picture: AxesImage, unit: str) -> Axes:
+    """Fill axes with the colour bar of a map of limits."""
+    bar = colour_bar(axes, picture, limit_label(unit))
+    bar.ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    bar.ax.yaxis.set_minor_locator(NullLocator())
+    return axes
+
+
 def draw_limits(axes: WCSAxes, data: np.ndarray, view: Viewport) -> AxesImage:
-    """Draw a map of limits on a logarithmic scale, the deepest bright; NaN is left dark."""
+    """Draw a map of limits on a logarithmic scale, the deepest bright; what is NaN is dark."""
     part = data[view.y0 : view.y1, view.x0 : view.x1]
     ny, nx = view.shape
     padded = np.full((ny * view.block, nx * view.block), np.nan)
@@ -64,7 +81,9 @@ def draw_limits(axes: WCSAxes, data: np.ndarray, view: Viewport) -> AxesImage:
     return picture
 
 
-def sensitivity_figure(curves: Mapping[str, Mapping[str, Any]], names: Sequence[str]) -> Figure | None:
+def sensitivity_figure(
+    curves: Mapping[str, Mapping[str, Any]], names: Sequence[str]
+) -> Figure | None:
     """Return the area over which sources are found against how bright they are.
 
     Parameters
@@ -101,12 +120,18 @@ def sensitivity_figure(curves: Mapping[str, Mapping[str, Any]], names: Sequence[
 
 def draw_curves(axes: Axes, curves: Sequence[tuple[Mapping[str, Any], str]]) -> Axes:
     """Draw areas against limits, both with their names; the horizontal axis is logarithmic."""
+    ends = []
     for i, (one, name) in enumerate(curves):
+        values = limit_factor(one["unit"]) * np.asarray(one["values"])
+        area = np.asarray(one["area"])
+        ends.append(values[np.argmax(area >= _NEARLY_ALL * area[-1])])
         axes.plot(
-            one["values"], one["area"], color=_COLOURS[i % len(_COLOURS)], linewidth=2.0,
+            values, area, color=_COLOURS[i % len(_COLOURS)], linewidth=2.0,
             label=en_dashes(name), linestyle="solid" if i < len(_COLOURS) else "dashed",
         )  # fmt: skip
     axes.set_xscale("log")
+    axes.set_xlim(right=2 * max(ends))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, labelcolor=INK, fontsize=TEXT_SIZE - 1, loc="lower right")
     return axes

@@ -15,8 +15,9 @@ from xsurvey.simulate.instrument import Vignetting
 from xsurvey.simulate.shapes import CLUSTER_EDGE, PsfRadii, beta_radii, on_circles
 from xsurvey.simulate.sources import Sources
 
-_LOG2_SAMPLES = 11
-"""Of points in time, PSF and extent for the expected counts of a source: true to some .1 %."""
+_SAMPLES, _FEWER_SAMPLES, _MANY = 2048, 512, 5000
+"""Points in time, PSF and extent for the expected counts of a source, and from how many sources on
+there are fewer of them."""
 _AT_ONCE = 256  # sources
 _WINGS = 0.999  # of the PSF: part of the light within what decides whether a source can be seen
 
@@ -121,9 +122,8 @@ class SourceField:
         ndarray, shape (s, k)
             At `xsurvey.imaging.seen_sky.ENERGIES`.
         """
-        numbers = qmc.Sobol(5, rng=np.random.default_rng(0)).random_base2(_LOG2_SAMPLES).T
-        numbers = np.clip(numbers, 1e-12, 1 - 1e-12)
-        samples = numbers.shape[1]
+        samples = _SAMPLES if len(self.sources) <= _MANY else _FEWER_SAMPLES
+        numbers = qmc.Sobol(5, scramble=False).random(samples).T + 0.5 / samples
         total = np.empty((len(self.sources), self._vignetting.table.shape[1]))
         for first in range(0, len(self.sources), _AT_ONCE):
             chosen = np.arange(first, min(first + _AT_ONCE, len(self.sources)))

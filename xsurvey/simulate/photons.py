@@ -123,7 +123,9 @@ def _brightness(
     coarse = onto_energies(rates, middle)[sources.spectrum]
     seen = field.seen()
     by_norm = np.einsum("sk,sk->s", coarse, seen)
-    nominal = by_norm if parameters.scans else np.einsum("sk,sk->s", coarse, field.seen(False))
+    nominal = by_norm
+    if not parameters.scans and np.any(sources.kind == AMOUNTS.index("counts")):
+        nominal = np.einsum("sk,sk->s", coarse, field.seen(with_gaps=False))
     flux = found.flux[sources.spectrum]
     unit = np.choose(sources.kind, [flux, np.ones_like(flux), nominal])
     assert AMOUNTS == ("flux", "norm", "counts")

@@ -16,7 +16,7 @@ from xsurvey.timing.visibility import alike_detectors, passages, reach
 
 _SCAN_STEP = 0.25  # s; 22 arcsec of a scan, one part in 160 of the time that it sees a source
 _POINTING_STEP = 2.0  # s
-_MOST_PIECES = 50_000  # of a pointing
+_MOST_PIECES = 10_000  # of a pointing: of long ones they are longer than a step
 _AT_ONCE = 2_000_000  # pieces times places
 
 
