@@ -38,7 +38,8 @@ def write_image(path: Path, data: np.ndarray, unit: str, wcs: WCS | None = None,
 def source_row(number: int, **changes) -> dict:
     row = {
         "name": f"XSV J{number}", "source_id": f"11_{number:04d}", "obs_id": "11",
-        "n_observations": 1, "n_detections": 1, "mission": "somewhere", "instrument": "CCD", "target": "field",
+        "n_observations": 1, "n_detections": 1,
+        "mission": "somewhere", "instrument": "CCD", "target": "field",
         "ra": RA + number * 8 / 3600, "dec": DEC - number * 8 / 3600, "position_error": 0.4,
         "off_axis_angle": 0.1 * number, "detection_likelihood": 100.0 / number,
         "significance": 5.0, "detection_band": "b", "detection_scale": 2.0,
