@@ -11,9 +11,7 @@ from benchmarks.survey_field import survey_field
 
 
 def test_the_survey_field_has_its_background(tmp_path: Path) -> None:
-    found = survey_field(
-        tmp_path / "e.fits", 1, scans=28, field_size="30arcmin", energy="0.2-2.3"
-    )
+    found = survey_field(tmp_path / "e.fits", 1, scans=28, field_size="30arcmin", energy="0.2-2.3")
     events = found.events
     seen = 30**2 * float(np.median(found.truth["exposure"]))  # arcmin2 s on the axis at 1 keV
     sky = np.sum(events["origin"] == -1) / seen

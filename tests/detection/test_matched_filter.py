@@ -36,11 +36,13 @@ def test_tail_is_the_exact_one(level: float, uneven: bool) -> None:
 def test_one_pixel_is_the_poisson_tail() -> None:
     counts, level = np.array([[3.0], [9.0], [30.0]]), np.array([[1.2], [1.2], [8.0]])
     found = detection_likelihood(counts, level, np.ones((3, 1)), 15.0)
-    # the continuous formula stands between the tails of n and n - 1
-    low = -stats.poisson.logsf(counts[:, 0] - 2, level[:, 0])
-    high = -stats.poisson.logsf(counts[:, 0] - 1, level[:, 0])
-    assert (found >= low - 0.05).all()
-    assert (found <= high + 0.05).all()
+    # the continuous formula stands between the tails from n and from n + 1 on
+    from_n = -stats.poisson.logsf(counts[:, 0] - 1, level[:, 0])
+    beyond = -stats.poisson.logsf(counts[:, 0], level[:, 0])
+    assert (found >= from_n).all()
+    assert (found <= beyond).all()
+    exact = detection_likelihood(counts, level, np.ones((3, 1)), 15.0, exact=True)
+    assert exact[:2] == pytest.approx(from_n[:2])
 
 
 def test_detectable_counts_gain_the_threshold() -> None:

@@ -263,3 +263,19 @@ def test_significances_are_gaussian_tails() -> None:
         [3, 0], abs=1e-4
     )
     assert gaussian_significance(np.array([1e4]))[0] == pytest.approx(141.4, abs=0.3)
+
+
+def test_without_a_psf_the_width_of_the_candidate_stands_in() -> None:
+    place = [(100.0, 100.0)]
+    one = field(3, place, [80.0])
+    unknown = dict.fromkeys(("mission", "pointing"))
+    plain = type(one)(
+        **{n: getattr(one, n) for n in one.__dataclass_fields__ if n not in unknown}, **unknown
+    )
+    stack = stack_of(plain)
+    found = found_at(stack, place)
+    row = measure_sources(found, stack, DetectionParameters(), PhotometryParameters()).rows[0]
+    assert row["psf_radius"] == pytest.approx(np.sqrt(-2 * np.log(0.1)))  # of a sigma of 1
+    assert row["flag"] & SourceFlag.PSF_APPROXIMATE
+    assert np.isnan(row["off_axis_angle"])
+    assert row["mission"] == ""

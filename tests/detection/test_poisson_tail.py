@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from xsurvey.detection import starlet
-from xsurvey.detection.poisson_tail import filter_weights, log_tail
+from xsurvey.detection.poisson_tail import exact_tail, filter_weights, log_tail
 
 
 def exact_log_tail(values: np.ndarray, level: float, kernel: np.ndarray) -> np.ndarray:
@@ -65,3 +65,14 @@ def test_below_the_mean_there_is_no_significance() -> None:
         0,
         0,
     ]
+
+
+def test_exact_tail_of_one_weight_is_poisson() -> None:
+    counts, expected = np.array([2.0, 1.0]), np.array([0.1, 0.3])
+    exact = exact_tail(counts, expected, np.ones(2))
+    assert exact == pytest.approx(stats.poisson.logsf(2, 0.4))
+    # of two weights by hand: W >= 2 takes the heavy photon or two light ones
+    found = exact_tail(np.array([1.0, 0.0]), expected, np.array([2.0, 1.0]))
+    by_hand = 1 - np.exp(-0.1) * np.exp(-0.3) * 1.3
+    assert found == pytest.approx(np.log(by_hand))
+    assert exact_tail(np.zeros(2), expected, np.ones(2)) == 0

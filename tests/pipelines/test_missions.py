@@ -14,7 +14,7 @@ from xsurvey.catalogs import open_catalog
 from xsurvey.cli import main as cli
 from xsurvey.errors import InputError
 from xsurvey.missions import get_mission
-from xsurvey.pipelines.source_products import source_table
+from xsurvey.pipelines.source_tables import source_tables
 from xsurvey.units import EnergyBand
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -97,11 +97,11 @@ def test_one_label_may_not_mean_two_bands() -> None:
         {"target": "two", "rows": [], "bands": {"b": "0.2-2.3 keV"}, "hardness": {}},
     ]
     with pytest.raises(InputError) as caught:
-        source_table(measured, "XSV")
+        source_tables(measured, "XSV")
     assert str(caught.value).startswith("two: its band b is 0.2-2.3 keV")
     assert "measure_band" in caught.value.remedy
     measured[1]["bands"] = {"b": "0.5-7 keV"}
-    assert len(source_table(measured, "XSV")) == 0
+    assert len(source_tables(measured, "XSV").sources) == 0
 
 
 def test_a_run_says_what_to_do_about_such_labels(

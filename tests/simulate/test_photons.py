@@ -277,6 +277,45 @@ def test_what_the_file_says(tmp_path: Path) -> None:
     assert events.observation.warnings == ()
 
 
+def test_backgrounds_of_which_nothing_is_in_the_band() -> None:
+    line = ("gaussian.LineE=6.4", "gaussian.Sigma=0", "gaussian.norm=1")
+    found = simulated(
+        POINTING, energy="0.5-1", diffuse="gaussian", diffuse_set=line, particle="gaussian",
+        particle_set=line,
+    )  # fmt: skip
+    assert len(found.events["time"]) == 0
+
+
+def test_particles_have_their_rate_and_no_vignetting() -> None:
+    found = simulated(
+        POINTING, 12, energy="1-5", particle="powerlaw", dither="0arcsec",
+        particle_set=("powerlaw.PhoIndex=0", "powerlaw.norm=0.2"),
+    )  # fmt: skip
+    events = found.events
+    expected = 0.2 * 4 * 2000
+    for module in range(1, 8):
+        assert abs(sigmas(np.sum(events["detector"] == module), expected)) < 5
+    radius = np.hypot(events["x"], events["y"]) * 0.05 / 60
+    assert np.mean(radius > 30.9 / np.sqrt(2)) == pytest.approx(0.5, abs=0.03)
+    assert abs(sigmas(np.sum(events["energy"] > 3), 7 * expected / 2)) < 5
+
+
+def test_the_sky_is_as_bright_as_it_was_set(tmp_path: Path) -> None:
+    arf = flat_area(tmp_path / "a.arf", 1000.0)
+    found = simulated(
+        POINTING, 13, arf, energy="1-2", diffuse="powerlaw", dither="0arcsec",
+        diffuse_set=("powerlaw.PhoIndex=0", "powerlaw.norm=2e-5"),
+    )  # fmt: skip
+    events = found.events
+    radius = np.hypot(events["x"], events["y"]) * 0.05 / 60
+    # within 10 arcmin: brightness, area, time, vignetting
+    r = (np.arange(1000) + 0.5) / 100
+    vignetting = get_mission("erosita").vignetting(r, 1.5)
+    expected = 2e-5 * 1000 * 2000 * np.sum(2 * np.pi * r * vignetting) / 100
+    assert np.sum(radius < 10) == pytest.approx(expected, rel=0.02, abs=4 * np.sqrt(expected))
+    assert set(events["origin"]) == {-1}
+
+
 def test_no_column_of_origins_unless_asked_for(tmp_path: Path) -> None:
     write_simulation(tmp_path / "e.fits", simulated(POINTING, model="powerlaw"))
     assert "SRC_ID" not in fits.getdata(tmp_path / "e.fits", "EVENTS").names

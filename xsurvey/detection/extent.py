@@ -14,6 +14,8 @@ _START = 1.0  # half-energy radii
 LARGEST_START = 8.0
 _APPROXIMATE_FACTOR = 2.5
 _PIXEL_BLUR = 0.6
+_PAIR_CORE = 4.0  # half-energy radii
+_PAIR_GAIN = 4.0  # of C: a pair has two parameters more (Akaike 1974)
 
 
 def smallest_extent(source: SceneSource, fraction: float) -> float:
@@ -28,18 +30,19 @@ def smallest_extent(source: SceneSource, fraction: float) -> float:
 
 def try_extent(
     scene: Scene, group: Sequence[SceneSource], which: int, threshold: float, smallest: float
-) -> bool:
+) -> tuple[bool, SceneSource | None]:
     """Try a free core radius for one source of a group, and keep it if it is worth it.
 
     The surroundings of point and beta model alike may be brighter than the map by a factor: an
-    excess that is flat over the window is no extent.
+    excess that is flat over the window is no extent. Neither are two points: where the core is
+    no wider than a pair that the PSF blends, the pair is tried as well.
 
     Parameters
     ----------
     scene : Scene
         To which the group is not added.
     group : sequence of SceneSource
-        Changed in place where the extent is kept.
+        Changed in place where the extent, or the pair, is kept.
     which : int
         Index of the source in the group.
     threshold : float
@@ -49,33 +52,83 @@ def try_extent(
 
     Returns
     -------
-    bool
+    extended : bool
         Whether the source is extended.
+    second : SceneSource or None
+        The other point of a pair.
     """
     source = group[which]
     source.extent_tested = True
-    trial = [copy.copy(s) for s in group]
-    point = [copy.copy(s) for s in group]
+    trial = _copies(group)
+    point = _copies(group)
     trial[which].core = min(max(_START * source.width, source.scale), LARGEST_START * source.width)
     point[which].core = 0.0
-    for one in (*trial, *point):
-        one.raised = np.ones(len(one.views))
     blocks = make_blocks(scene, trial)
     extended_fit = fit_group(scene, trial, blocks, free_level=True)
     levels = {block.plane: block.level[0] for block in blocks}
     _reset(blocks)
-    point_fit = fit_group(scene, point, blocks, free_level=True)
-    gain = 0.5 * (point_fit.statistic - extended_fit.statistic)
+    gain = -0.5 * extended_fit.statistic
+    gain += 0.5 * fit_group(scene, point, blocks, free_level=True).statistic
     core = trial[which].core
     large_enough = core >= smallest_extent(source, smallest)
     if gain < threshold or not large_enough or not trial[which].converged:
         source.core, source.extent_likelihood = 0.0, max(gain, 0.0)
-        return False
-    for one, fitted in zip(group, trial, strict=True):
-        one.offset, one.counts, one.core = fitted.offset, fitted.counts, fitted.core
+        return False, None
+    if core < _PAIR_CORE * source.width:
+        pair, statistic = _fit_pair(scene, point, which, trial[which])
+        if statistic < extended_fit.statistic - _PAIR_GAIN:
+            _take(group, pair)
+            source.core, source.extent_likelihood = 0.0, 0.0
+            return False, pair[-1]
+    _take(group, trial)
+    source.core = core
     source.raised = np.array([levels.get(view.plane, 1.0) for view in source.views])
     source.extent_likelihood = gain
-    return True
+    return True, None
+
+
+def _copies(group: Sequence[SceneSource]) -> list[SceneSource]:
+    copies = [copy.copy(s) for s in group]
+    for one in copies:
+        one.raised = np.ones(len(one.views))
+    return copies
+
+
+def _take(group: Sequence[SceneSource], fitted: Sequence[SceneSource]) -> None:
+    for one, other in zip(group, fitted, strict=False):
+        one.offset, one.counts, one.core = other.offset, other.counts, other.core
+
+
+def _fit_pair(
+    scene: Scene, point: Sequence[SceneSource], which: int, wide: SceneSource
+) -> tuple[list[SceneSource], float]:
+    """Fit two points in the place of one, in the pixels of the extended model.
+
+    They start along four axes, a half-energy radius to both sides of the centre.
+
+    Returns
+    -------
+    sources : list of SceneSource
+        The group with the second point last.
+    statistic : float
+    """
+    best: tuple[list[SceneSource], float] | None = None
+    for angle in np.pi / 4 * np.arange(4):
+        shift = wide.width * np.array([np.cos(angle), np.sin(angle)])
+        sources = _copies(point)
+        first, second = sources[which], copy.copy(sources[which])
+        first.counts, second.counts = 0.5 * wide.counts, 0.5 * wide.counts
+        first.offset, second.offset = wide.offset + shift, wide.offset - shift
+        second.added = []
+        sources.append(second)
+        outline = [*_copies(point), copy.copy(second)]
+        outline[which] = copy.copy(wide)
+        blocks = make_blocks(scene, outline)
+        statistic = fit_group(scene, sources, blocks, free_level=True).statistic
+        if best is None or statistic < best[1]:
+            best = sources, statistic
+    assert best is not None
+    return best
 
 
 def extent_interval(scene: Scene, source: SceneSource) -> tuple[float, float]:

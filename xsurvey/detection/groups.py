@@ -11,8 +11,9 @@ from scipy.spatial import cKDTree
 
 from xsurvey.detection.scene import SceneSource
 
-_LINK = 1.4  # half-energy radii, of both
+_LINK = 1.7  # half-energy radii, of both
 _ARCSEC = 206264.806
+_BLEND = 1.1  # half-energy radii, of both
 LARGEST_GROUP = 6
 
 
@@ -89,3 +90,10 @@ def make_groups(sources: Sequence[SceneSource], strength: np.ndarray) -> list[li
             left = [i for i in left if i not in taken]
     groups.sort(key=lambda g: -float(strength[g[0]]))
     return groups
+
+
+def overlap(first: SceneSource, second: SceneSource) -> bool:
+    """Tell whether two sources are so near that either's photons may be the other's."""
+    where = directions([first, second])
+    far = sum(float(np.hypot(s.width, s.core)) for s in (first, second))
+    return bool(np.linalg.norm(where[1] - where[0]) < _BLEND * far)

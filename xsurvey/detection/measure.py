@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,8 @@ from xsurvey.inference.poisson_rate import CountsPosterior
 from xsurvey.missions import Mission
 from xsurvey.regions import RegionSet
 from xsurvey.units import EnergyBand
+
+_RESOLVED = 2.0  # pixels of an image, that an island must have to be counted in
 
 Responses = Callable[[Field], FluxFactors]
 """Gives the conversion factors of a field's bands."""
@@ -135,12 +137,12 @@ def measure_sources(
         for name, one in zip(stack.names, stack.fields, strict=True)
     ]
     groups = coupled([o.apertures for o in seen], [[o.bands[b] for o in seen] for b in labels])
-    together = _Measured.of(seen, labels, groups, seed)
+    together = _Measured.of(seen, labels, groups, seed, pairs)
     each = [together] if len(seen) == 1 else [
-        _Measured.of([o], labels, groups, seed + 1 + k) for k, o in enumerate(seen)
+        _Measured.of([o], labels, groups, seed + 1 + k, pairs) for k, o in enumerate(seen)
     ]  # fmt: skip
-    per_observation = [_observation_columns(o, m, pairs) for o, m in zip(seen, each, strict=True)]
-    rows = _rows(_master_columns(found, seen, together, per_observation, pairs))
+    per_observation = [_observation_columns(o, m) for o, m in zip(seen, each, strict=True)]
+    rows = _rows(_master_columns(found, seen, together, per_observation))
     observations = [
         row
         for o, columns in zip(seen, per_observation, strict=True)
@@ -226,27 +228,27 @@ class _Measured:
     """Photometry of all sources in all bands."""
 
     bands: Mapping[str, BandPhotometry]
+    hardness: Mapping[str, np.ndarray]
 
     @classmethod
     def of(
-        cls, seen: list[_Observation], labels: list[str], groups: np.ndarray, seed: int
-    ) -> _Measured:
+        cls, seen: list[_Observation], labels: list[str], groups: np.ndarray, seed: int,
+        pairs: Sequence[tuple[str, str]],
+    ) -> _Measured:  # fmt: skip
         apertures = [o.apertures for o in seen]
-        return cls({
-            b: photometry(apertures, [o.bands[b] for o in seen], groups, seed) for b in labels
-        })  # fmt: skip
+        bands = {b: photometry(apertures, [o.bands[b] for o in seen], groups, seed) for b in labels}
+        return cls(bands, hardness_columns(pairs, bands))
 
     def columns(
-        self, timed: bool, factors: Mapping[str, np.ndarray | float],
-        pairs: Any,
+        self, timed: bool, factors: Mapping[str, np.ndarray | float]
     ) -> dict[str, Any]:  # fmt: skip
         columns: dict[str, Any] = {}
         for label, measured in self.bands.items():
             columns |= band_columns(label, measured, timed, factors[label])
-        return columns | hardness_columns(pairs, self.bands)
+        return columns | dict(self.hardness)
 
 
-def _observation_columns(seen: _Observation, measured: _Measured, pairs: Any) -> dict[str, Any]:
+def _observation_columns(seen: _Observation, measured: _Measured) -> dict[str, Any]:
     field, circles = seen.field, seen.apertures
     n, label = len(circles.x), next(iter(seen.bands))
     pixel = field.exposure[label].grid.pixel_size
@@ -265,7 +267,7 @@ def _observation_columns(seen: _Observation, measured: _Measured, pairs: Any) ->
         "instrument": [field.instrument] * n, "target": [field.target] * n,
         "x": x, "y": y, "off_axis_angle": circles.off_axis,
         "psf_radius": circles.radius * pixel, "psf_fraction": circles.fraction,
-        **measured.columns(field.timed, seen.factors.factors, pairs),
+        **measured.columns(field.timed, seen.factors.factors),
         "pileup_fraction": pileup, "flag": flags,
     }  # fmt: skip
 
@@ -284,6 +286,8 @@ def _detector(
     part = np.minimum(np.pi * circles.core_radius**2 / np.maximum(area, 1e-9), 1.0)
     # an island that is not well inside of the aperture tells nothing of a hole
     inside = circles.core_radius < circles.radius
+    if field.binned and circles.core_radius < _RESOLVED:
+        inside = np.zeros(len(net), dtype=bool)
     full = saturated(
         rate * circles.core, field.frame_time, counted.core_counts,
         np.where(inside, np.nan_to_num(core), 0.0), measured.background * part,
@@ -293,7 +297,7 @@ def _detector(
 
 def _master_columns(
     found: FoundSources, seen: list[_Observation], together: _Measured,
-    per_observation: list[dict[str, Any]], pairs: Any,
+    per_observation: list[dict[str, Any]],
 ) -> dict[str, Any]:  # fmt: skip
     sources, label = found.sources, next(iter(seen[0].bands))
     n = len(sources)
@@ -314,7 +318,7 @@ def _master_columns(
     return {
         **position_columns(sources), **chosen, **fit_columns(sources, found.classification),
         "n_observations": np.sum([o.exposed for o in seen], axis=0),
-        **together.columns(timed, _mean_factors(seen), pairs),
+        **together.columns(timed, _mean_factors(seen)),
         "pileup_fraction": np.fmax.reduce(pileup, axis=0), "flag": flags,
     }  # fmt: skip
 

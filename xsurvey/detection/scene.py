@@ -250,6 +250,7 @@ class Scene:
     def add(self, source: SceneSource) -> None:
         """Add a source's model to the planes."""
         assert not source.added
+        added = []
         for view in source.views:
             plane = self.planes[view.plane]
             shape = self.shape(source, view)
@@ -257,7 +258,8 @@ class Scene:
             model = self.fractions(source, view, shape, where)
             model *= source.counts[plane.band] / source.seconds[plane.band]
             plane.model[where] += model
-            source.added.append((where, model))
+            added.append((where, model))
+        source.added = added
 
     def remove(self, source: SceneSource) -> None:
         """Take a source's model off again."""

@@ -13,7 +13,7 @@ from xsurvey.detection.confusion import embedded
 from xsurvey.detection.extent import LARGEST_START, extent_interval, smallest_extent, try_extent
 from xsurvey.detection.fitted import FittedSources
 from xsurvey.detection.group_fit import counts_errors, fit_group
-from xsurvey.detection.groups import make_groups, neighbours
+from xsurvey.detection.groups import make_groups, neighbours, overlap
 from xsurvey.detection.parameters import DetectionParameters
 from xsurvey.detection.position_error import place_covariance
 from xsurvey.detection.scene import LEAST_BACKGROUND, Scene, SceneSource
@@ -24,6 +24,7 @@ _LENIENT = 0.6  # of the lowest likelihood, while neighbours are not settled
 _SAME_PLACE = 0.05  # half-energy radii
 _SAME_COUNTS = 0.03
 _WIDE = 1.6  # half-energy radii: candidates that are first tried as extended
+_CLEAR = 4.0  # of the lowest likelihood: no blend of a neighbour
 _PROMISING = 0.75  # of the lowest likelihood, before the fit
 
 
@@ -150,6 +151,7 @@ class SourceFitter:
         strength = np.array([best_likelihood(s.likelihood) for s in sources])
         before = [(s.offset.copy(), s.counts.copy(), s.core) for s in sources]
         dropped: set[int] = set()
+        joined: list[SceneSource] = []
         groups = make_groups(sources, strength)
         for number, group in enumerate(groups):
             members = [sources[i] for i in group]
@@ -160,6 +162,7 @@ class SourceFitter:
             if due or weak or any(m.changed for m in members):
                 kept = self._fit(members, lowest, extents)
                 dropped |= {i for i, m in zip(group, members, strict=True) if m not in kept}
+                joined += [m for m in kept if m not in members]
         changed = {i for i in range(len(sources)) if i in dropped or _moved(sources[i], before[i])}
         for source in sources:
             source.changed = False
@@ -167,7 +170,7 @@ class SourceFitter:
             if sources[i].group != sources[j].group or i in dropped or j in dropped:
                 sources[i].changed |= j in changed
                 sources[j].changed |= i in changed
-        self.scene.sources = [s for i, s in enumerate(sources) if i not in dropped]
+        self.scene.sources = [s for i, s in enumerate(sources) if i not in dropped] + joined
         return any(s.changed or not s.extent_tested for s in self.scene.sources)
 
     def _fit(self, members: list[SceneSource], lowest: float, extents: bool) -> list[SceneSource]:
@@ -199,10 +202,14 @@ class SourceFitter:
         return best_likelihood(likelihood) >= _PROMISING * self.lowest
 
     def _try_extent(self, group: list[SceneSource], source: SceneSource) -> bool:
-        return try_extent(
+        """Try an extent, and a pair of points where it is small; tell whether anything changed."""
+        extended, second = try_extent(
             self.scene, group, group.index(source), self.parameters.extent_threshold,
             self.parameters.smallest_extent,
         )  # fmt: skip
+        if second is not None:
+            group.append(second)
+        return extended or second is not None
 
     def _prune(self, group: list[SceneSource], lowest: float) -> list[SceneSource]:
         """Fit, and drop the least significant source, until all are significant."""
@@ -251,14 +258,40 @@ class SourceFitter:
         values = []
         for source in group:
             scene.remove(source)
-            if not source.core:
-                source.raised = raised_levels(scene, source)
-            source.likelihood = band_likelihoods(scene, source, self.parameters.threshold)
-            values.append(best_likelihood(source.likelihood))
+            self._judge(source)
+            value = best_likelihood(source.likelihood)
+            near = [o for o in group if o is not source and overlap(o, source)]
+            if near and self.lowest <= value < _CLEAR * self.lowest:
+                self._judge_without(source, near)
+                value = best_likelihood(source.likelihood)
+            values.append(value)
             scene.add(source)
         for source in group:
             scene.remove(source)
         return values
+
+    def _judge(self, source: SceneSource) -> None:
+        if not source.core:
+            source.raised = raised_levels(self.scene, source)
+        source.likelihood = band_likelihoods(self.scene, source, self.parameters.threshold)
+
+    def _judge_without(self, source: SceneSource, near: list[SceneSource]) -> None:
+        """Work out the likelihood over neighbours that take what they can of the source's photons.
+
+        Of two sources fitted to the photons of one each is significant over the other as it is.
+        """
+        scene = self.scene
+        for one in near:
+            scene.remove(one)
+        alone = [copy.copy(one) for one in near]
+        fit_group(scene, alone)
+        for one in alone:
+            scene.add(one)
+        self._judge(source)
+        for one in alone:
+            scene.remove(one)
+        for one in near:
+            scene.add(one)
 
     def result(self) -> FittedSources:
         """Return the sources, most significant first, with their uncertainties."""

@@ -125,6 +125,8 @@ class SourceField:
         samples = _SAMPLES if len(self.sources) <= _MANY else _FEWER_SAMPLES
         numbers = qmc.Sobol(5, scramble=False).random(samples).T + 0.5 / samples
         total = np.empty((len(self.sources), self._vignetting.table.shape[1]))
+        exact = self._visits.integrals(self.sources.curves, self.camera.motion.gti.start[0])
+        exact = exact / self._mean
         for first in range(0, len(self.sources), _AT_ONCE):
             chosen = np.arange(first, min(first + _AT_ONCE, len(self.sources)))
             near = chosen[self.seconds[chosen] > 0]
@@ -132,7 +134,10 @@ class SourceField:
             time = self.times(source, spread[0])
             place = self.origins(source, spread[1:3])
             angle = self.angles(place, time)
-            weight = self.relative_flux(source, time) * self.seconds[source] / samples
+            weight = self.relative_flux(source, time)
+            # the integral over a flare is known better than a few points in time tell
+            mean = np.repeat(weight.reshape(-1, samples).mean(axis=1), samples)
+            weight *= np.where(mean > 0, exact[source] / np.maximum(mean, 1e-30), 0.0) / samples
             if with_gaps:
                 landed = self.blurred(place, angle, spread[3:5])
                 weight = weight * (self.camera.sees(landed, time) & self.in_field(landed))

@@ -64,9 +64,7 @@ def particles(
         for count in _portions(rates.sum() * gti.total, generator):
             time = random_times(gti, count, generator)
             place, offset = camera.uniform(detector, count, generator)
-            energy = instrument.draw_events(
-                bins.draw(np.zeros(count, dtype=np.int64), generator), generator
-            )
+            energy = instrument.draw_events(bins.draw_in_order(count, generator), generator)
             yield events_of(time, camera.on_sky(offset, time), energy, detector.number, place)
 
 
@@ -94,7 +92,7 @@ def diffuse_sky(
         for count in _portions(expected, generator):
             place = generator.random((count, 2)) * [detector.width, detector.height]
             offset = on_detector(detector, place)
-            photons = bins.draw(np.zeros(count, dtype=np.int64), generator)
+            photons = bins.draw_in_order(count, generator)
             chance = vignetting.at(
                 np.hypot(*offset.T) / 60, instrument.draw_photons(photons, generator)
             )

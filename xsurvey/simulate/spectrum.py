@@ -100,6 +100,7 @@ class EnergyBins:
     """
 
     def __init__(self, rates: np.ndarray) -> None:
+        self._first = rates[0] / max(rates[0].sum(), np.finfo(float).tiny)
         self._bins = rates.shape[1]
         rows = np.cumsum(rates, axis=1)
         total = rows[:, -1:].copy()
@@ -114,3 +115,10 @@ class EnergyBins:
         first = spectrum * self._bins
         np.clip(place, first, first + self._bins - 1, out=place)
         return np.asarray(place - first)
+
+    def draw_in_order(self, count: int, generator: np.random.Generator) -> np.ndarray:
+        """Return bins of so many photons of the first spectrum, ascending: several times faster.
+
+        For photons whose other properties do not depend on their order.
+        """
+        return np.repeat(np.arange(self._bins), generator.multinomial(count, self._first))

@@ -82,20 +82,21 @@ class LightCurves:
 
     def mean(self, gti: GoodTimeIntervals) -> np.ndarray:
         """Return the mean of `relative` over good times, exactly, shape (s,)."""
-        begin = gti.start[0]
+        begin, every = gti.start[0], np.arange(len(self.kind))
         total = np.zeros(len(self.kind))
         for start, stop in zip(gti.start - begin, gti.stop - begin, strict=True):
-            total += self._integral(stop) - self._integral(start)
+            total += self.integral(every, np.full(len(every), stop))
+            total -= self.integral(every, np.full(len(every), start))
         return np.asarray(total / gti.total)
 
-    def _integral(self, time: float) -> np.ndarray:
-        """Return the integral of `relative` up to a time, shape (s,)."""
-        since = np.clip(time - self.onset, 0, None)
-        angle = 2 * np.pi * (time / self.period + self.phase)
+    def integral(self, source: np.ndarray, time: np.ndarray) -> np.ndarray:
+        """Return the integral of `relative` up to times, but for a constant, shape (n,)."""
+        kind, period, decay = self.kind[source], self.period[source], self.decay[source]
+        since = np.clip(time - self.onset[source], 0, None)
+        angle = 2 * np.pi * (time / period + self.phase[source])
         varying = np.select(
-            [self.kind == _SINE, self.kind == _FLARE, self.kind == _STEP],
-            [-np.cos(angle) * self.period / (2 * np.pi),
-             -self.decay * np.expm1(-since / self.decay), since],
+            [kind == _SINE, kind == _FLARE, kind == _STEP],
+            [-np.cos(angle) * period / (2 * np.pi), -decay * np.expm1(-since / decay), since],
             0.0,
         )  # fmt: skip
-        return np.asarray(time + self.amplitude * varying)
+        return np.asarray(time + self.amplitude[source] * varying)

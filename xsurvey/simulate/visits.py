@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from xsurvey.good_times import GoodTimeIntervals
+from xsurvey.simulate.variability import LightCurves
 
 
 class Visits(Protocol):
@@ -20,6 +21,16 @@ class Visits(Protocol):
 
     def at(self, source: np.ndarray, fraction: np.ndarray) -> np.ndarray:
         """Return the times, shape (n,), at which fractions of a source's total have passed."""
+
+    def integrals(self, curves: LightCurves, begin: float) -> np.ndarray:
+        """Return the integrals of the sources' light curves over their visits, shape (s,).
+
+        Parameters
+        ----------
+        curves : LightCurves
+        begin : float
+            Time from which they count.
+        """
 
 
 @dataclass(frozen=True)
@@ -37,6 +48,10 @@ class Pointed:
     def at(self, source: np.ndarray, fraction: np.ndarray) -> np.ndarray:
         """Return the times at which fractions of the good time have passed."""
         return times_at(self.gti, fraction * self.gti.total)
+
+    def integrals(self, curves: LightCurves, begin: float) -> np.ndarray:
+        """Return the integrals of the light curves over the good time."""
+        return curves.mean(self.gti) * self.total
 
 
 @dataclass(frozen=True)
@@ -77,6 +92,13 @@ class Passed:
         window = np.clip(window, first, last)
         since = self.length[window] - (self._ends[window] - passed)
         return np.asarray(self.start[window] + np.clip(since, 0, self.length[window]))
+
+    def integrals(self, curves: LightCurves, begin: float) -> np.ndarray:
+        """Return the integrals of the light curves over the windows of each source."""
+        since = self.start - begin
+        parts = curves.integral(self.source, since + self.length)
+        parts -= curves.integral(self.source, since)
+        return np.bincount(self.source, parts, self.sources)
 
 
 def times_at(gti: GoodTimeIntervals, passed: np.ndarray) -> np.ndarray:
