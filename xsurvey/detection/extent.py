@@ -52,8 +52,9 @@ def try_extent(
 
     Returns
     -------
-    extended : bool
-        Whether the source is extended.
+    wider : bool
+        Whether the source has a core radius now. One below `smallest_extent` makes up for a PSF that
+        is only approximate, whose wings would pass for sources otherwise; it is no extent.
     second : SceneSource or None
         The other point of a pair.
     """
@@ -70,11 +71,12 @@ def try_extent(
     gain = -0.5 * extended_fit.statistic
     gain += 0.5 * fit_group(scene, point, blocks, free_level=True).statistic
     core = trial[which].core
-    large_enough = core >= smallest_extent(source, smallest)
-    if gain < threshold or not large_enough or not trial[which].converged:
+    small = core < smallest_extent(source, smallest)
+    blurred = small and source.approximate
+    if gain < threshold or (small and not blurred) or not trial[which].converged:
         source.core, source.extent_likelihood = 0.0, max(gain, 0.0)
         return False, None
-    if core < _PAIR_CORE * source.width:
+    if not blurred and core < _PAIR_CORE * source.width:
         pair, statistic = _fit_pair(scene, point, which, trial[which])
         if statistic < extended_fit.statistic - _PAIR_GAIN:
             _take(group, pair)
