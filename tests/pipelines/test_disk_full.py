@@ -40,7 +40,7 @@ def run_here(
     config = tmp_path / "config.yaml"
     config.write_text(
         f"schema: 1\npipeline: sources\ninputs: [{event_file}]\noutput: {tmp_path / 'out'}\n"
-        "image: {pixel_size: 4arcsec}\n"
+        "image: {pixel_size: 4arcsec}\nproducts: {enabled: false, maps: false}\n"
     )
 
     def run() -> tuple[int, str]:
