@@ -14,7 +14,7 @@ from astropy.io import fits
 from xsurvey.cli import main as cli
 from xsurvey.config import Config, load_config
 from xsurvey.detection.photometry import SourceFlag
-from xsurvey.engine import Task, TaskContext
+from xsurvey.engine import Stage, Task, TaskContext
 from xsurvey.errors import InputError, MissingDataError
 from xsurvey.inference.chain_file import read_chains
 from xsurvey.inference.intervals import equal_tailed
@@ -22,7 +22,7 @@ from xsurvey.io.ogip.types import AncillaryResponse
 from xsurvey.io.ogip.write_responses import write_arf, write_rmf
 from xsurvey.missions import get_mission
 from xsurvey.pipelines.observations import ObservationInput
-from xsurvey.pipelines.sources import PHOTOMETRY, SOURCES
+from xsurvey.pipelines.sources import SOURCES
 from xsurvey.pipelines.spectra.columns import with_spectra
 from xsurvey.pipelines.spectra.extraction_stage import run_spectra
 from xsurvey.pipelines.spectra.fits_stage import run_spectral_fits
@@ -32,6 +32,7 @@ from xsurvey.spectra.extraction import extract
 from xsurvey.spectra.extraction.gaussian_response import gaussian_matrix
 
 INDEX = 1.9
+_MEASURING = Stage("photometry", "1", run_spectra, ("measured.json",))
 BRIGHT, ONCE, FAINT = (150.05, 2.22), (150.0, 2.15), (150.02, 2.13)
 NAMES = ("early", "late")
 SECTIONS: dict[str, Any] = {
@@ -110,10 +111,7 @@ def planned(config: Config, files: dict[str, Path], stack: str = "field") -> Tas
     mission = get_mission("chandra")
     others = {"arf": files["arf"], "rmf": files["rmf"]}
     observations = [ObservationInput(name, (files[name],), others, mission) for name in NAMES]
-    photometry = Task(
-        PHOTOMETRY, stack, {"events": [], "field": files["arf"], "found": files["arf"]},
-        config.sections,
-    )  # fmt: skip
+    photometry = Task(_MEASURING, stack)
     return spectral_fit_task(config, stack, observations, photometry.output("measured.json"), {})
 
 
