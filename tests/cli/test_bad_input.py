@@ -166,7 +166,7 @@ def config(folder: Path, text: str, events: Path) -> Path:
         ("detection: {threshold: -1}", ["detection.threshold"]),
         ("detection: {threshold: .nan}", ["detection.threshold"]),
         ("image: {pixel_size: 3}", ["image.pixel_size", "unit"]),
-        ("photometry: {psf: nothing}", ["photometry.psf"]),
+        ("detection: {psf: nothing}", ["detection.psf"]),
         ("catalog: {acronym: X}", ["catalog.acronym"]),
         ("seed: one", ["seed"]),
         ("a: [", ["line"]),

@@ -163,3 +163,13 @@ def test_false_rates_fall_with_the_threshold_and_add_up() -> None:
     assert 1e5 * np.exp(-15) * 0.2 < rates[2] < 1e5 * np.exp(-15) * 30
     both = expected_false(12, np.array([0.3, 0.3]), np.array([1e5, 2e5]))
     assert both == pytest.approx(3 * rates[1])
+
+
+def test_bright_points_through_a_wrong_psf_are_blurred_not_extended() -> None:
+    data = drawn([(40.3, 40.1, 3000, 1.5)], 8)
+    image = band_image(data, LEVEL, GaussianPsf(1.2, approximate=True))
+    found = fit_sources([image], places_in(image, [(40, 40)]), DetectionParameters())
+    assert found.extent[0] == found.extent_lo[0] == found.extent_hi[0] == 0
+    assert found.extent_likelihood[0] > 20  # that the PSF is wrong is seen
+    # held to the PSF the counts would fall short by far
+    assert found.counts[0, 0] == pytest.approx(3000, rel=0.08)

@@ -9,9 +9,16 @@ import numpy as np
 import pytest
 from astropy.table import Table
 
+from xsurvey.attitude import separations, unit_vectors
+from xsurvey.detection.detect import find_sources
+from xsurvey.detection.parameters import DetectionParameters
+from xsurvey.imaging.field import field_from_events
+from xsurvey.imaging.parameters import ImageParameters
+from xsurvey.imaging.stack import single_stack
 from xsurvey.imaging.summary import summarise
 from xsurvey.io.datasets import get_dataset, is_installed
 from xsurvey.missions import open_events
+from xsurvey.units import EnergyBand
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -66,3 +73,19 @@ def test_pulsar_of_the_demo(demo_events: Path, run_command: Run, tmp_path: Path)
     assert offset * 3600 < 1.0
     assert 20 <= len(table) <= 400
     assert best["pileup_fraction"] > 0.05
+
+
+@pytest.mark.slow
+def test_knots_of_the_nebula_are_no_flood_of_points(demo_events: Path) -> None:
+    parameters = DetectionParameters(band=(EnergyBand(0.5, 7),))
+    field = field_from_events(open_events(demo_events), list(parameters.band), ImageParameters())
+    found = find_sources(single_stack("demo", field), parameters)
+    sources = found.sources
+    distance = separations(
+        unit_vectors(sources.ra, sources.dec), unit_vectors(228.4818, -59.1358)
+    )
+    # the pulsar is the most significant source, and a point
+    assert distance[0] * 60 < 0.5
+    assert sources.extent[0] == 0
+    assert (found.classification == "TRUE").all()
+    assert 20 < (sources.extent == 0).sum() < 60

@@ -17,7 +17,7 @@ _SECTORS = 8
 _INNER, _OUTER = 2.0, 5.0  # half-energy radii
 
 
-def embedded(scene: Scene, sources: Sequence[SceneSource]) -> np.ndarray:
+def embedded(scene: Scene, sources: Sequence[SceneSource], points: np.ndarray) -> np.ndarray:
     """Tell which point sources lie in structured emission and do not stand out of it.
 
     Parameters
@@ -26,6 +26,8 @@ def embedded(scene: Scene, sources: Sequence[SceneSource]) -> np.ndarray:
         With all sources added.
     sources : sequence of SceneSource
         All of it, in any order.
+    points : ndarray of bool, shape (n,)
+        Which are points: others are not judged.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def embedded(scene: Scene, sources: Sequence[SceneSource]) -> np.ndarray:
     result = np.zeros(len(sources), dtype=bool)
     for i in np.flatnonzero(near >= _CONTRASTS[0][0]).tolist():
         needed = max(value for number, value in _CONTRASTS if near[i] >= number)
-        result[i] = sources[i].core == 0 and contrast(scene, sources[i]) < needed
+        result[i] = points[i] and contrast(scene, sources[i]) < needed
     return result
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -52,8 +53,9 @@ def try_extent(
 
     Returns
     -------
-    extended : bool
-        Whether the source is extended.
+    wider : bool
+        Whether the source has a core radius now. One below `smallest_extent` makes up for a PSF
+        that is only approximate, whose wings would pass for sources otherwise; it is no extent.
     second : SceneSource or None
         The other point of a pair.
     """
@@ -70,12 +72,13 @@ def try_extent(
     gain = -0.5 * extended_fit.statistic
     gain += 0.5 * fit_group(scene, point, blocks, free_level=True).statistic
     core = trial[which].core
-    large_enough = core >= smallest_extent(source, smallest)
-    if gain < threshold or not large_enough or not trial[which].converged:
+    small = core < smallest_extent(source, smallest)
+    blurred = small and source.approximate
+    if gain < threshold or (small and not blurred) or not trial[which].converged:
         source.core, source.extent_likelihood = 0.0, max(gain, 0.0)
         return False, None
-    if core < _PAIR_CORE * source.width:
-        pair, statistic = _fit_pair(scene, point, which, trial[which])
+    if not blurred and core < _PAIR_CORE * source.width:
+        pair, statistic = _fit_pair(scene, point, which, trial[which], blocks)
         if statistic < extended_fit.statistic - _PAIR_GAIN:
             _take(group, pair)
             source.core, source.extent_likelihood = 0.0, 0.0
@@ -100,8 +103,9 @@ def _take(group: Sequence[SceneSource], fitted: Sequence[SceneSource]) -> None:
 
 
 def _fit_pair(
-    scene: Scene, point: Sequence[SceneSource], which: int, wide: SceneSource
-) -> tuple[list[SceneSource], float]:
+    scene: Scene, point: Sequence[SceneSource], which: int, wide: SceneSource,
+    blocks: Sequence[Block],
+) -> tuple[list[SceneSource], float]:  # fmt: skip
     """Fit two points in the place of one, in the pixels of the extended model.
 
     They start along four axes, a half-energy radius to both sides of the centre.
@@ -112,6 +116,13 @@ def _fit_pair(
         The group with the second point last.
     statistic : float
     """
+    number = len(point)
+    both = [
+        replace(b, level=[1.0], members=[
+            *b.members, *((number, v, patch) for k, v, patch in b.members if k == which)
+        ])
+        for b in blocks
+    ]  # fmt: skip
     best: tuple[list[SceneSource], float] | None = None
     for angle in np.pi / 4 * np.arange(4):
         shift = wide.width * np.array([np.cos(angle), np.sin(angle)])
@@ -121,10 +132,8 @@ def _fit_pair(
         first.offset, second.offset = wide.offset + shift, wide.offset - shift
         second.added = []
         sources.append(second)
-        outline = [*_copies(point), copy.copy(second)]
-        outline[which] = copy.copy(wide)
-        blocks = make_blocks(scene, outline)
-        statistic = fit_group(scene, sources, blocks, free_level=True).statistic
+        statistic = fit_group(scene, sources, both, free_level=True).statistic
+        _reset(both)
         if best is None or statistic < best[1]:
             best = sources, statistic
     assert best is not None

@@ -25,7 +25,7 @@ class DetectionParameters(StepParameters):
         "The mission's own detection bands if none is given.",
     )
     threshold: float = Field(
-        default=15.0, gt=0, le=1e6,
+        default=15.2, gt=0, le=1e6,
         description="Smallest detection likelihood -ln P of a TRUE source, P being the chance "
         "that the background alone does as well in a matched filter at its place.",
     )  # fmt: skip
@@ -33,7 +33,7 @@ class DetectionParameters(StepParameters):
         default=False, description="Also keep MARGINAL sources, down to the marginal threshold."
     )
     marginal_threshold: float = Field(
-        default=13.5, gt=0, le=1e6, description="Smallest detection likelihood of MARGINAL sources."
+        default=13.8, gt=0, le=1e6, description="Smallest detection likelihood of MARGINAL sources."
     )
     scales: int = Field(
         default=4, ge=1, le=7,

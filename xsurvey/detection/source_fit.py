@@ -230,7 +230,7 @@ class SourceFitter:
         """Make points of extended sources that the fit has made too small; tell whether any."""
         small = [
             s for s in group
-            if 0 < s.core < smallest_extent(s, self.parameters.smallest_extent)
+            if s.core > 0 and not s.approximate and not self._extent(s)
         ]  # fmt: skip
         for source in small:
             source.core, source.extent_likelihood = 0.0, 0.0
@@ -241,7 +241,14 @@ class SourceFitter:
 
         See `xsurvey.detection.confusion.embedded`.
         """
-        return embedded(self.scene, self._ordered())
+        sources = self._ordered()
+        points = np.array([self._extent(s) == 0 for s in sources], dtype=bool)
+        return embedded(self.scene, sources, points)
+
+    def _extent(self, source: SceneSource) -> float:
+        """Return the core radius of an extended source, 0 of a point that is only blurred."""
+        large = source.core >= smallest_extent(source, self.parameters.smallest_extent)
+        return source.core if large else 0.0
 
     def _ordered(self) -> list[SceneSource]:
         """Return the sources, most significant first."""
@@ -313,7 +320,7 @@ class SourceFitter:
             np.where(seconds > 0, counts, np.nan),
             np.array([best_likelihood(s.likelihood) for s in sources]),
             np.where(seconds > 0, likelihood, np.nan), best,
-            np.array([s.core for s in sources]), interval[:, 0], interval[:, 1],
+            np.array([self._extent(s) for s in sources]), interval[:, 0], interval[:, 1],
             np.array([s.extent_likelihood for s in sources]),
             np.array([s.group for s in sources], dtype=int),
             np.array([s.converged for s in sources], dtype=bool),
@@ -326,7 +333,7 @@ class SourceFitter:
         scene.remove(source)
         place = place_covariance(scene, source)
         interval = (0.0, 0.0)
-        if source.core > 0:
+        if self._extent(source) > 0:
             interval = extent_interval(scene, source)
         errors = counts_errors(scene, source)
         scene.add(source)
