@@ -25,6 +25,7 @@ from xsurvey.pipelines.products.entries import (
 _TYPES = {
     EVENTS: "event", IMAGE: "image", PSF: "image", FLUX: "measurements",
     LIGHT_CURVE: "timeseries", SPECTRUM: "spectrum",
+    "background spectrum": "spectrum", "spectral flux posterior": "measurements",
 }  # fmt: skip
 _LEVELS = {EVENTS: 2, IMAGE: 2, SPECTRUM: 2, FLUX: 4}
 """Of others 3: made of what is of level 2."""
@@ -33,7 +34,7 @@ _UCDS = {
     LIGHT_CURVE: "phot.count", SPECTRUM: "phot.count",
 }  # fmt: skip
 _FORMATS = {".fits": "application/fits", ".reg": "text/plain", ".json": "application/json",
-            ".png": "image/png"}  # fmt: skip
+            ".png": "image/png", ".h5": "application/x-hdf5"}  # fmt: skip
 _SAME = (
     "obs_id", "s_fov", "s_region", "s_resolution", "s_xel1", "s_xel2", "t_min", "t_max",
     "t_exptime", "em_min", "em_max", "band",

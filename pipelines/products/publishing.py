@@ -232,10 +232,9 @@ def _spectra_rows(
             inside = f"{SPECTRA_FOLDER}/{folder_name(task.target)}/{line['folder']}"
             for file in sorted((config.output / inside).rglob("*")):
                 if file.is_file():
-                    kind = _SPECTRAL_KINDS.get(file.suffix, "")
-                    kind = kind or ("background spectrum" if file.stem.endswith("_bkg") else "")
+                    kind = _spectral_kind(file)
                     entry = ProductEntry(
-                        line["number"], kind or SPECTRUM, "", file.stat().st_size,
+                        line["number"], kind, "", file.stat().st_size,
                         observation=task.target,
                     )  # fmt: skip
                     path = file.relative_to(config.output).as_posix()
@@ -243,6 +242,14 @@ def _spectra_rows(
 
 
 _SPECTRAL_KINDS = {
-    ".arf": "effective area", ".rmf": "response matrix", ".json": "spectral fit",
-    ".png": "figure of the spectral fit",
+    ".pha": SPECTRUM, ".arf": "effective area", ".rmf": "response matrix",
+    ".json": "spectral fit", ".png": "figure of the spectral fit", ".h5": "parameter chain",
+    ".fits": "spectral flux posterior",
 }  # fmt: skip
+
+
+def _spectral_kind(file: Path) -> str:
+    """Return what a file of a source's spectra is."""
+    if file.stem.endswith("_bkg"):
+        return "background spectrum"
+    return _SPECTRAL_KINDS.get(file.suffix, "other")
