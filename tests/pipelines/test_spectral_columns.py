@@ -8,10 +8,6 @@ import pytest
 
 from xsurvey.catalogs import build_table, load_schema
 from xsurvey.detection.photometry import SourceFlag
-<<<<<<< HEAD
-from xsurvey.pipelines.source_tables import source_tables
-=======
->>>>>>> spectral
 from xsurvey.pipelines.spectra.columns import CATALOG_PART, spectral_columns, with_spectra
 from xsurvey.pipelines.spectra.model_fits import why_useless
 from xsurvey.pipelines.spectra.parameters import SpectraParameters
@@ -43,16 +39,11 @@ def measured(*flags: int, counts: float = 200.0) -> dict[str, Any]:
 
 def test_columns_of_a_fit_have_the_units_of_the_schema() -> None:
     found = entry(powerlaw__PhoIndex=parameter(1.8), tbabs__nH=parameter(0.9))
-<<<<<<< HEAD
-    table = source_tables([with_spectra(measured(3), {"fits": [found]}, SOURCES)], "XSV",
-                          [CATALOG_PART]).sources  # fmt: skip
-=======
     (filled,) = with_spectra(measured(3), {"fits": [found]}, SOURCES)["rows"]
     numbers = [c.name for c in load_schema("sources").columns if c.dtype == "int32"]
     own = {"name": "n", "source_id": "t_0001", **dict.fromkeys(numbers, 1)}
     table = build_table([{**own, **filled}], "sources",
                         {"b": "0.5-7 keV"}, {}, [CATALOG_PART])  # fmt: skip
->>>>>>> spectral
     row = table[0]
     assert (row["photon_index"], row["photon_index_lo"], row["photon_index_hi"]) == (1.8, 1.7, 2.0)
     assert row["column_density"] == pytest.approx(0.9e22)
