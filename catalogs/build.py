@@ -21,6 +21,7 @@ def build_table(
     bands: Mapping[str, str],
     hardness: Mapping[str, str] | None = None,
     parts: Collection[str] = (),
+    searched: Mapping[str, str] | None = None,
 ) -> Table:
     """Return the table that a schema describes, filled from ``rows``.
 
@@ -31,7 +32,7 @@ def build_table(
         missing text becomes empty.
     schema : TableSchema or str
         A schema, or its name.
-    bands, hardness, parts
+    bands, hardness, parts, searched
         As in `TableSchema.expand`.
 
     Returns
@@ -49,7 +50,7 @@ def build_table(
     """
     if isinstance(schema, str):
         schema = load_schema(schema)
-    columns = schema.expand(bands, hardness, parts)
+    columns = schema.expand(bands, hardness, parts, searched)
     _check_keys(rows, {column.name for column in columns})
     table = Table(meta={"SCHEMA": f"{schema.name} {schema.version}"})
     for column in columns:

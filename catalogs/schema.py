@@ -27,7 +27,8 @@ class ColumnSchema(_Frozen):
     """One column: its name, type, unit (astropy), UCD1+ and meaning.
 
     Columns of a ``part`` are in tables that have this part. ``missing`` is the whole number that
-    stands for one that is not given; without it such a row is refused.
+    stands for one that is not given; without it such a row is refused. Columns ``per_band`` that
+    are ``searched`` are there for the bands of the search, the others for those measured.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ColumnSchema(_Frozen):
     per_hardness: bool = False
     flags: bool = False
     part: str | None = None
+    searched: bool = False
     missing: int | None = None
 
     @field_validator("unit")
@@ -118,7 +120,7 @@ class TableSchema(_Frozen):
 
     def expand(
         self, bands: Mapping[str, str], hardness: Mapping[str, str] | None = None,
-        parts: Collection[str] = (),
+        parts: Collection[str] = (), searched: Mapping[str, str] | None = None,
     ) -> tuple[ColumnSchema, ...]:  # fmt: skip
         """Return the columns of a table with these bands.
 
@@ -131,13 +133,16 @@ class TableSchema(_Frozen):
             Name of a hardness ratio (``hs``) to its description (``2-7 over 0.5-1.2 keV``).
         parts : collection of str, optional
             Of the columns that not every table has, those that this one does.
+        searched : mapping, optional
+            Bands of the search, as ``bands``; the same if not given.
 
         Raises
         ------
         ParameterError
             A name that cannot be part of a column name.
         """
-        for name in (*bands, *(hardness or {})):
+        searched = bands if searched is None else searched
+        for name in (*bands, *searched, *(hardness or {})):
             if not _BAND_NAME.fullmatch(name):
                 raise ParameterError(
                     "bands", f"'{name}' cannot be part of a column name", "use letters and digits"
@@ -146,7 +151,8 @@ class TableSchema(_Frozen):
         there = [c for c in self.columns if c.part is None or c.part in parts]
         for group in _runs(there):
             if group[0].per_band:
-                repeats, placeholder = bands, "{band}"
+                repeats = searched if group[0].searched else bands
+                placeholder = "{band}"
             elif group[0].per_hardness:
                 repeats, placeholder = hardness or {}, "{hardness}"
             else:
@@ -168,11 +174,15 @@ def _runs(columns: Sequence[ColumnSchema]) -> list[list[ColumnSchema]]:
     runs: list[list[ColumnSchema]] = []
     for column in columns:
         last = runs[-1][0] if runs else None
-        if last and (last.per_band, last.per_hardness) == (column.per_band, column.per_hardness):
+        if last and _repeated(last) == _repeated(column):
             runs[-1].append(column)
         else:
             runs.append([column])
     return runs
+
+
+def _repeated(column: ColumnSchema) -> tuple[bool, bool, bool]:
+    return column.per_band, column.per_hardness, column.searched
 
 
 @cache

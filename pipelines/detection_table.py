@@ -8,7 +8,7 @@ from astropy.table import Table
 
 from xsurvey import __version__
 from xsurvey.catalogs import write_fits
-from xsurvey.detection.detect import search_bands
+from xsurvey.detection.detect import band_labels, search_bands
 from xsurvey.detection.fluxes import field_factors
 from xsurvey.detection.measure import detect_sources, measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
@@ -21,6 +21,7 @@ from xsurvey.io.fits_file import is_event_file
 from xsurvey.missions import get_mission
 from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.pipelines.source_tables import source_tables
+from xsurvey.pipelines.stack_stages import described_bands
 from xsurvey.regions import RegionSet, read_region_file
 
 _ACRONYM = "XSV"
@@ -68,6 +69,9 @@ def detect_in_file(
     joined = {
         "target": plain_ascii(path.name.split(".")[0]), "rows": measured.rows,
         "bands": measured.bands, "hardness": measured.hardness,
+        "searched": described_bands(
+            field, band_labels(field, search_bands(detection, field.mission))
+        ),
     }  # fmt: skip
     table = source_tables([joined], _ACRONYM).sources
     exposure_kind = str(next(iter(field.exposure.values())).stamps.get("EXPMAP", "SUPPLIED"))

@@ -57,7 +57,8 @@ def source_tables(
     measured : sequence of mapping
         Each with the name of its ``target``, in ASCII, of which no two are alike; ``rows``,
         ``bands`` and ``hardness`` as `measure_sources` returns them; and, where there are, its
-        ``observations`` (each with the ``number`` of its row, from 1). Of tiles also the ``group``
+        ``observations`` (each with the ``number`` of its row, from 1) and ``searched`` bands, where
+        they are not the measured ones. Of tiles also the ``group``
         that they are of, and whether each row is ``owned``.
     acronym : str
         Prefix of the IAU designations.
@@ -77,7 +78,7 @@ def source_tables(
     InputError
         Two missions give a letter to different bands.
     """
-    bands, hardness = _meanings(measured)
+    bands, hardness, searched = _meanings(measured)
     detections = [d for group in _by_group(measured) for d in _of_tiles(group)]
     sources = _linked(detections, systematic)
     names = assign_names(
@@ -93,26 +94,36 @@ def source_tables(
             "n_observations": len(rows),
         })  # fmt: skip
         found += [
-            {**_shared_with("detections", d.row, bands, hardness), **key, "stack": d.stack,
-             "detection_id": d.detection_id, "n_observations": len(d.observations)}
+            {
+                **_shared_with("detections", d.row, bands, hardness, searched), **key,
+                "stack": d.stack, "detection_id": d.detection_id,
+                "n_observations": len(d.observations),
+            }
             for d in source
         ]  # fmt: skip
         seen += [{**row, **key} for row in rows]
     return SourceTables(
-        build_table(master, "sources", bands, hardness, parts),
-        build_table(found, "detections", bands, hardness),
-        build_table(seen, "observations", bands, hardness),
+        build_table(master, "sources", bands, hardness, parts, searched),
+        build_table(found, "detections", bands, hardness, (), searched),
+        build_table(seen, "observations", bands, hardness, (), searched),
     )
 
 
-def _meanings(measured: Sequence[Mapping[str, Any]]) -> tuple[dict[str, str], dict[str, str]]:
+def _meanings(
+    measured: Sequence[Mapping[str, Any]],
+) -> tuple[dict[str, str], dict[str, str], dict[str, str]]:
+    """Return what the names of measured bands, hardness ratios and searched bands stand for."""
     bands: dict[str, str] = {}
     hardness: dict[str, str] = {}
+    searched: dict[str, str] = {}
     for one in measured:
-        _check_meanings(bands, one["bands"], one["target"])
+        of_search = one.get("searched", one["bands"])
+        for own in (one["bands"], of_search):
+            _check_meanings({**searched, **bands}, own, one["target"])
         bands |= one["bands"]
         hardness |= one["hardness"]
-    return bands, hardness
+        searched |= of_search
+    return bands, hardness, searched
 
 
 def _check_meanings(known: Mapping[str, str], new: Mapping[str, str], target: str) -> None:
@@ -209,9 +220,10 @@ def _begin(row: Mapping[str, Any]) -> float:
 
 
 def _shared_with(
-    schema: str, row: Mapping[str, Any], bands: Mapping[str, str], hardness: Mapping[str, str]
-) -> dict[str, Any]:
-    known = {column.name for column in load_schema(schema).expand(bands, hardness)}
+    schema: str, row: Mapping[str, Any], bands: Mapping[str, str], hardness: Mapping[str, str],
+    searched: Mapping[str, str],
+) -> dict[str, Any]:  # fmt: skip
+    known = {column.name for column in load_schema(schema).expand(bands, hardness, (), searched)}
     return {name: value for name, value in row.items() if name in known}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +89,10 @@ def run_photometry(context: TaskContext) -> dict[str, Any]:
     for note in measured.notes:
         logger.warning("%s", note)
     geometry = context.section(StackGeometry)
+    searched = read_found(context.path("found")).sources.bands
     result = {
         "target": context.target, **owned_rows(measured, stack, geometry),
+        "searched": described_bands(stack.fields[0], searched) if stack.fields else {},
         "notes": list(measured.notes), "missing": dict(context.missing),
     }  # fmt: skip
     (context.folder / "measured.json").write_text(json.dumps(result))
@@ -146,6 +148,12 @@ def owned_rows(measured: Measurements, stack: Stack, geometry: StackGeometry) ->
         "rows": rows, "owned": owned.tolist(), "observations": observations,
         "bands": dict(measured.bands), "hardness": dict(measured.hardness),
     }  # fmt: skip
+
+
+def described_bands(field: Field, labels: Sequence[str]) -> dict[str, str]:
+    """Return what the bands of a field mean, by their labels."""
+    known = field.bands
+    return {b: f"{known[b]} keV" if b in known else "energies of the image" for b in labels}
 
 
 def observation_times(field: Field) -> dict[str, float | None]:

@@ -119,7 +119,7 @@ def test_init_check_and_doctor(run_command: Run, event_file: Path, tmp_path: Pat
     (tmp_path / "my.yaml").write_text(text)
     checked = run_command("check", "my.yaml", cwd=tmp_path)
     assert checked.returncode == 0, checked.stderr
-    assert "4 tasks: 0 done already" in checked.stdout
+    assert "7 tasks: 0 done already" in checked.stdout
     assert sorted(p.name for p in tmp_path.iterdir()) == ["my.yaml"]
     doctor = run_command("doctor", "--json", tmp_path / "d.json")
     assert doctor.returncode == 0

@@ -24,6 +24,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, event_file: Path, run_command
     (folder / "config.yaml").write_text(
         "schema: 1\npipeline: sources\ninputs: [field.fits]\noutput: out\nseed: 3\n"
         "detection: {threshold: 25}\nimage: {pixel_size: 4arcsec}\n"
+        "products: {enabled: false, maps: false}\n"
     )
     done = run_command("run", "config.yaml", "--workers", 0, cwd=folder)
     assert done.returncode == 0, done.stderr
@@ -74,7 +75,7 @@ def test_a_catalog_leads_down_to_its_events(
     assert lines[1] == "catalog all"
     order = [lines.index(line) for line in (
         "catalog all", "  measured: photometry field", f"    events: {made / 'field.fits'}",
-        "    field: image field", "    found: detect field", "      field: image field (above)",
+        "    fields: image field", "    found: detect field", "      fields: image field (above)",
     )]  # fmt: skip
     assert order == sorted(order)
     assert f"      sha256 {digest}, unchanged" in lines
@@ -82,10 +83,14 @@ def test_a_catalog_leads_down_to_its_events(
     assert any("at their defaults: " in line and "detection.band" in line for line in lines)
     assert lines[-1].startswith("made with python ")
     assert values["state"] == "unchanged"
-    assert {t["stage"] for t in values["tasks"]} == {"image", "detect", "photometry", "catalog"}
+    assert {t["stage"] for t in values["tasks"]} == {
+        "image", "detect", "photometry", "variability", "catalog",
+    }  # fmt: skip
     detect = next(t for t in values["tasks"] if t["stage"] == "detect")
     changed = [p["name"] for p in detect["parameters"] if p["changed"]]
-    assert changed == ["detection.threshold"] and detect["seed"] == 3
+    # what a plan says of a stack has no defaults
+    assert [n for n in changed if not n.startswith("stack.")] == ["detection.threshold"]
+    assert detect["seed"] == 3
     assert {"path": str(made / "field.fits"), "sha256": digest, "state": "unchanged"}.items() <= (
         next(i for i in detect["inputs"] if i["name"] == "events").items()
     )
@@ -97,7 +102,7 @@ def test_a_catalog_leads_down_to_its_events(
 )
 def test_every_product_is_known(made: Path, name: str) -> None:
     lineage = read_lineage(made / "out" / name)
-    assert len(lineage.manifests) == 4 and not lineage.gone
+    assert len(lineage.manifests) == 5 and not lineage.gone
     assert {recorded.state() for recorded in lineage.files} == {"unchanged"}
     root = lineage.manifests[lineage.roots()[0]]
     assert root["stage"] == "catalog"
@@ -110,7 +115,7 @@ def test_files_of_the_store_are_known(made: Path) -> None:
             lineage = read_lineage(path)
             assert {f.state() for f in lineage.files} == {"unchanged"}
             found[lineage.manifests[lineage.keys[0]]["stage"]] = len(lineage.manifests)
-    assert found == {"image": 1, "detect": 2, "photometry": 3, "catalog": 4}
+    assert found == {"image": 1, "detect": 2, "photometry": 3, "variability": 4, "catalog": 5}
 
 
 def test_what_was_altered_is_told(finished: Path, explain: Callable[..., tuple[str, dict]]) -> None:
@@ -153,7 +158,7 @@ def test_a_copied_catalog_is_explained_by_what_lies_in_it(made: Path, tmp_path: 
     copy = Path(shutil.copytree(made / "out/catalog", tmp_path / "sent to a friend"))
     for name in ("", "sources.fits", "hats"):
         lineage = read_lineage(copy / name)
-        assert len(lineage.manifests) == 4
+        assert len(lineage.manifests) == 5
         assert {recorded.state() for recorded in lineage.files} == {"unchanged"}
     with (copy / "sources.fits").open("ab") as stream:
         stream.write(b" ")
@@ -164,10 +169,10 @@ def test_results_that_are_gone_are_told_by_the_catalog(
     finished: Path, explain: Callable[..., tuple[str, dict]]
 ) -> None:
     shutil.rmtree(finished / "out/.xsurvey/tasks")
-    assert len(explain(finished / "out/catalog/sources.fits")[1]["tasks"]) == 4
+    assert len(explain(finished / "out/catalog/sources.fits")[1]["tasks"]) == 5
     text, values = explain(finished / "out/report.html")
-    assert len(values["gone"]) == 4 and values["tasks"] == []
-    assert text.count("are gone from the store") == 4
+    assert len(values["gone"]) == 5 and values["tasks"] == []
+    assert text.count("are gone from the store") == 5
 
 
 def test_a_source_leads_to_its_observation(
@@ -178,7 +183,7 @@ def test_a_source_leads_to_its_observation(
     catalog = made / "out/catalog/sources.fits"
     row = Table.read(catalog)[0]
     for name in (row["name"], row["source_id"]):
-        assert "    field: image field" in explain(catalog, "--source", name)[0].splitlines()
+        assert "    fields: image field" in explain(catalog, "--source", name)[0].splitlines()
     status, _, error = call(catalog, "--source", "nobody")
     assert status == 2
     assert "has no source 'nobody'" in error.splitlines()[-1]
