@@ -26,6 +26,7 @@ from xsurvey.detection.detect import find_sources, search_bands
 from xsurvey.detection.matched_filter import detection_likelihood
 from xsurvey.detection.parameters import DetectionParameters
 from xsurvey.detection.pixel_model import pixel_fractions, point_shape
+from xsurvey.detection.significance import in_a_beam
 from xsurvey.imaging.field import field_from_events
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.stack import single_stack
@@ -149,14 +150,18 @@ def injected(sigma: float, counts: float, seed: int) -> np.ndarray:
 
 
 def ideal_likelihood(image: np.ndarray, level: float, x: float, y: float, sigma: float) -> float:
-    """Return -ln P of a matched filter that knows everything but whether there is a source."""
+    """Return -ln P of a matched filter that knows everything but whether there is a source.
+
+    It pays for the places of a beam as the search does, so that the thresholds are the same.
+    """
     reach = int(np.ceil(4 * sigma)) + 1
     rows, columns = (np.arange(round(v) - reach, round(v) + reach + 1) for v in (y, x))
     shape = point_shape(GaussianMixture(np.ones(1), np.array([sigma])), 1.0)
     unit = pixel_fractions(rows, columns, x, y, shape).reshape(1, -1)
     counts = image[np.ix_(rows, columns)].reshape(1, -1)
-    threshold = DetectionParameters().threshold
-    return float(detection_likelihood(counts, np.full(unit.shape, level), unit, threshold)[0])
+    threshold = DetectionParameters().local_threshold
+    level_of_pixels = np.full(unit.shape, level)
+    return float(in_a_beam(detection_likelihood(counts, level_of_pixels, unit, threshold)[0]))
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from xsurvey.detection.detect import find_sources
 from xsurvey.detection.false_rates import BEAM
 from xsurvey.imaging.stack import single_stack
 
-REFERENCE = 10.0
+REFERENCE = 7.0
 BACKGROUNDS = (0.05, 0.2, 0.8, 3.2, 12.8, 51.2)
 SIGMA = 1.0
 SIDE = 512

@@ -79,7 +79,7 @@ def test_a_catalog_leads_down_to_its_events(
     )]  # fmt: skip
     assert order == sorted(order)
     assert f"      sha256 {digest}, unchanged" in lines
-    assert "      detection.threshold = 25.0 (default 15.2)" in lines
+    assert "      detection.threshold = 25.0 (default 12.0)" in lines
     assert any("at their defaults: " in line and "detection.band" in line for line in lines)
     assert lines[-1].startswith("made with python ")
     assert values["state"] == "unchanged"

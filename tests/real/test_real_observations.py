@@ -81,9 +81,7 @@ def test_knots_of_the_nebula_are_no_flood_of_points(demo_events: Path) -> None:
     field = field_from_events(open_events(demo_events), list(parameters.band), ImageParameters())
     found = find_sources(single_stack("demo", field), parameters)
     sources = found.sources
-    distance = separations(
-        unit_vectors(sources.ra, sources.dec), unit_vectors(228.4818, -59.1358)
-    )
+    distance = separations(unit_vectors(sources.ra, sources.dec), unit_vectors(228.4818, -59.1358))
     # the pulsar is the most significant source, and a point
     assert distance[0] * 60 < 0.5
     assert sources.extent[0] == 0

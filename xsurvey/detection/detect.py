@@ -206,7 +206,7 @@ def _search(
     images = [search_image(stack, label, maps, psfs) for label in labels]
     fitter = SourceFitter(band_images(stack, labels, maps, psfs), parameters)
     fitter.include(
-        wavelet_places(images, stack.grid, parameters.scales, parameters.lowest_threshold)
+        wavelet_places(images, stack.grid, parameters.scales, parameters.lowest_local_threshold)
     )
     fitter.settle()
     levels = _refined(stack, parameters, levels, fitter, given)
@@ -217,7 +217,7 @@ def _search(
         before = len(fitter.scene.sources)
         places = residual_places(
             images, combined_models(fitter.scene, stack.grid), stack.grid,
-            parameters.lowest_threshold, known_pixels(fitter.scene, stack.grid),
+            parameters.lowest_local_threshold, known_pixels(fitter.scene, stack.grid),
         )  # fmt: skip
         if not fitter.include(places):
             break

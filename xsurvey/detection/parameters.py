@@ -3,6 +3,7 @@
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from xsurvey.detection.significance import at_one_place
 from xsurvey.missions import Mission
 from xsurvey.parameters import StepParameters
 from xsurvey.psf import parse_psf
@@ -25,15 +26,15 @@ class DetectionParameters(StepParameters):
         "The mission's own detection bands if none is given.",
     )
     threshold: float = Field(
-        default=15.2, gt=0, le=1e6,
+        default=12.0, gt=0, le=1e6,
         description="Smallest detection likelihood -ln P of a TRUE source, P being the chance "
-        "that the background alone does as well in a matched filter at its place.",
+        "that the background alone does as well in a matched filter anywhere in a beam of the PSF.",
     )  # fmt: skip
     marginal: bool = Field(
         default=False, description="Also keep MARGINAL sources, down to the marginal threshold."
     )
     marginal_threshold: float = Field(
-        default=13.8, gt=0, le=1e6, description="Smallest detection likelihood of MARGINAL sources."
+        default=10.7, gt=0, le=1e6, description="Smallest detection likelihood of MARGINAL sources."
     )
     scales: int = Field(
         default=4, ge=1, le=7,
@@ -72,6 +73,16 @@ class DetectionParameters(StepParameters):
     def lowest_threshold(self) -> float:
         """Likelihood below which nothing is kept."""
         return min(self.threshold, self.marginal_threshold) if self.marginal else self.threshold
+
+    @property
+    def local_threshold(self) -> float:
+        """The threshold as -ln P at the one place of the source."""
+        return at_one_place(self.threshold)
+
+    @property
+    def lowest_local_threshold(self) -> float:
+        """The lowest threshold as -ln P at the one place of the source."""
+        return at_one_place(self.lowest_threshold)
 
     @field_validator("psf")
     @classmethod

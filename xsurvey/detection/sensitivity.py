@@ -177,7 +177,7 @@ def sensitivity_map(
     share = np.where(seconds > 0, seconds, np.inf)[:, None]
     background = np.concatenate([one[0] for one in found], axis=1)
     unit = np.concatenate([one[1] for one in found], axis=1) / share
-    counts = detectable_at(background, unit, detection.threshold, probability)
+    counts = detectable_at(background, unit, detection.local_threshold, probability)
     exposure = total_exposure(stack, label)
     fine = _interpolated(counts.reshape(len(rows), len(columns)), rows, columns, grid.shape)
     rate = np.divide(fine, exposure, out=np.full(grid.shape, np.nan), where=exposure > 0)

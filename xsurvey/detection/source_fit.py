@@ -84,6 +84,7 @@ class SourceFitter:
         self.images = list(images)
         self.scene = Scene(images)
         self.parameters = parameters
+        self._local = parameters.local_threshold
 
     def include(self, places: Places) -> int:
         """Add candidates to the scene with the counts that stand there; return their number."""
@@ -198,7 +199,7 @@ class SourceFitter:
         """Tell whether a beta model as wide as its candidate, where it stands, is significant."""
         trial = copy.copy(source)
         trial.core = min(source.scale, LARGEST_START * source.width)
-        likelihood = band_likelihoods(self.scene, trial, self.parameters.threshold)
+        likelihood = band_likelihoods(self.scene, trial, self._local)
         return best_likelihood(likelihood) >= _PROMISING * self.lowest
 
     def _try_extent(self, group: list[SceneSource], source: SceneSource) -> bool:
@@ -280,7 +281,7 @@ class SourceFitter:
     def _judge(self, source: SceneSource) -> None:
         if not source.core:
             source.raised = raised_levels(self.scene, source)
-        source.likelihood = band_likelihoods(self.scene, source, self.parameters.threshold)
+        source.likelihood = band_likelihoods(self.scene, source, self._local)
 
     def _judge_without(self, source: SceneSource, near: list[SceneSource]) -> None:
         """Work out the likelihood over neighbours that take what they can of the source's photons.

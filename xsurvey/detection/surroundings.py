@@ -7,6 +7,7 @@ from scipy import special
 
 from xsurvey.detection.matched_filter import detection_likelihood
 from xsurvey.detection.scene import Scene, SceneSource
+from xsurvey.detection.significance import in_a_beam
 
 _INNER, _OUTER = 2.0, 4.5  # half-energy radii of the source as it is seen
 _INNER_PIXELS, _OUTER_PIXELS = 0.5, 2.0
@@ -68,11 +69,12 @@ def band_likelihoods(scene: Scene, source: SceneSource, threshold: float) -> np.
         To which all other sources are added, and the source itself is not.
     source : SceneSource
     threshold : float
-        -ln P of a just detectable source.
+        -ln P, at its place, of a just detectable source.
 
     Returns
     -------
     ndarray, shape (b,)
+        P is the chance anywhere in a beam.
     """
     parts: list[list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = [[] for _ in scene.bands]
     fraction = _EXTENDED_FRACTION if source.core > 0 else _FILTER_FRACTION
@@ -90,7 +92,7 @@ def band_likelihoods(scene: Scene, source: SceneSource, threshold: float) -> np.
             counts, level, unit = (np.concatenate(p)[None, :] for p in zip(*pieces, strict=True))
             if counts.any():
                 result[band] = detection_likelihood(counts, level, unit, threshold, True)[0]
-    return result
+    return in_a_beam(result)
 
 
 def best_likelihood(likelihood: np.ndarray) -> float:
