@@ -37,8 +37,8 @@ from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.simulate.write import write_simulation
 
 BLANK_FIELDS = 100
-EVENT_FIELDS = 10
-SOURCE_FIELDS = 5
+EVENT_FIELDS = 100
+SOURCE_FIELDS = 20
 SIDE = 10
 BLANK_RATES = (0.1, 0.3)
 SOURCE_RATE = 0.2
