@@ -27,7 +27,7 @@ from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.spectra.models.table_store import TABLE_FORMAT
 from xsurvey.spectra.parameter_set import ParameterSet, apply_settings
 
-_FILES = ("exposure", *_ONLY_WITH_SPECTRA)
+_FILES = ("exposure", "arf", "rmf")
 _ALTERNATIVES = "spectral_fits.alternatives"
 
 
