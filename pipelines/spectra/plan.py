@@ -27,8 +27,7 @@ from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.spectra.models.table_store import TABLE_FORMAT
 from xsurvey.spectra.parameter_set import ParameterSet, apply_settings
 
-_ONLY_WITH_SPECTRA = ("arf", "rmf")
-_FILES = ("exposure", *_ONLY_WITH_SPECTRA)
+_FILES = ("exposure", "arf", "rmf")
 _ALTERNATIVES = "spectral_fits.alternatives"
 
 
@@ -129,25 +128,6 @@ def sections_of(config: Config) -> tuple[SpectraParameters, SpectralFitParameter
     assert isinstance(fitting, SpectralFitParameters)
     assert isinstance(settings, ModelSettings)
     return spectra, fitting, settings
-
-
-def check_responses_are_used(config: Config) -> None:
-    """Raise where responses are given and no spectra are asked for.
-
-    Raises
-    ------
-    ParameterError
-        The responses would be of no use.
-    """
-    if sections_of(config)[0].wanted:
-        return
-    for number, entry in enumerate(config.inputs):
-        for kind in _ONLY_WITH_SPECTRA:
-            if kind in entry.files:
-                raise ParameterError(
-                    f"{config.path}: inputs.{number}.{kind}", "is given, but no spectra are asked "
-                    "for", "name regions in the section spectra, or set spectra: sources",
-                )  # fmt: skip
 
 
 def spectral_fit_task(

@@ -248,6 +248,7 @@ def test_another_model_repeats_the_fits_only(copy: Path, inputs: dict[str, Path]
     assert run(copy) == 0
     assert statuses(copy) == {
         "image": "cached", "detect": "cached", "photometry": "cached", "spectra": "cached",
+        "variability": "cached", "products": "cached", "maps": "cached",
         "spectral_fits": "done", "catalog": "done",
     }  # fmt: skip
     assert "bbody.kT" in fit_of(copy / "out", "blob")["parameters"]
@@ -263,7 +264,9 @@ def test_another_region_repeats_the_extraction(copy: Path, inputs: dict[str, Pat
 def test_without_the_sections_there_are_no_spectra(copy: Path, inputs: dict[str, Path]) -> None:
     write_config(copy, {"events": inputs["events"]}, "image: {pixel_size: 2arcsec}")
     assert run(copy) == 0
-    assert set(statuses(copy)) == {"image", "detect", "photometry", "catalog"}
+    assert set(statuses(copy)) == {
+        "image", "detect", "photometry", "variability", "products", "maps", "catalog",
+    }  # fmt: skip
     table = open_catalog(copy / "out").query()
     assert not [n for n in table.colnames if n.startswith(("spectral", "photon_index"))]
     assert not (copy / "out" / "spectra").exists()  # an earlier run's
@@ -421,14 +424,6 @@ def test_check_says_how_to_do_without_atomic_data(
     told = capfd.readouterr().err
     assert "run `xsurvey data install atomdb`" in told
     assert "spectral_fits: alternatives: []" in told
-
-
-def test_responses_of_no_use_are_refused(
-    tmp_path: Path, inputs: dict[str, Path], capfd: pytest.CaptureFixture[str]
-) -> None:
-    write_config(tmp_path, inputs, "")
-    assert run(tmp_path, "check", "--output", "out") != 0
-    assert "inputs.0.arf: is given, but no spectra are asked for" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize(("area", "statistic", "group"), [
