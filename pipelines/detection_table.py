@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from astropy.table import Table
 
 from xsurvey import __version__
@@ -20,6 +21,7 @@ from xsurvey.imaging.sky_image import read_map_of
 from xsurvey.io.fits_file import is_event_file
 from xsurvey.missions import get_mission
 from xsurvey.missions.selection import SelectionParameters, open_selected
+from xsurvey.pipelines.source_products import false_keywords
 from xsurvey.pipelines.source_tables import source_tables
 from xsurvey.pipelines.stack_stages import described_bands
 from xsurvey.regions import RegionSet, read_region_file
@@ -79,9 +81,11 @@ def detect_in_file(
         "CREATOR": f"xsurvey {__version__}", "EXPMAP": exposure_kind,
         "THRESH": (detection.threshold, "-ln P of TRUE sources"), "OBS_ID": field.obs_id,
         "INFILE": ", ".join(p.name for p in paths),
+        **false_keywords([{"expected_false": measured.expected_false}]),
     }  # fmt: skip
     write_fits(table, output, header)
-    return table, _summary(table, field, detection, exposure_kind, output)
+    false = measured.expected_false[1 if detection.marginal else 0]
+    return table, _summary(table, field, detection, exposure_kind, output, false)
 
 
 def _field_of_events(
@@ -101,7 +105,12 @@ def _region(path: Path, field: Field) -> RegionSet:
 
 
 def _summary(
-    table: Table, field: Field, detection: DetectionParameters, exposure_kind: str, output: Path
+    table: Table,
+    field: Field,
+    detection: DetectionParameters,
+    exposure_kind: str,
+    output: Path,
+    false: float,
 ) -> dict[str, Any]:
     true = int(sum(table["classification"] == "TRUE")) if len(table) else 0
     # what the headers made doubtful is told here too, not by `info` alone
@@ -115,5 +124,6 @@ def _summary(
     return {
         "file": str(output), "sources": len(table), "true": true, "marginal": len(table) - true,
         "threshold": detection.threshold, "bands": {k: list(v) for k, v in field.bands.items()},
+        "expected_false": float(f"{false:.3g}") if np.isfinite(false) else None,
         "exposure_map": exposure_kind, "notes": notes,
     }  # fmt: skip

@@ -4,6 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from astropy.table import Table
 
 from xsurvey import __version__
@@ -26,7 +27,7 @@ def write_catalog(
 ) -> SourceTables:  # fmt: skip
     """Write the tables of a catalog; arguments are those of `source_tables`."""
     tables = source_tables(measured, acronym, parts, systematic)
-    header = {"CREATOR": f"xsurvey {__version__}"}
+    header = {"CREATOR": f"xsurvey {__version__}", **false_keywords(measured)}
     for name in TABLES:
         table = getattr(tables, name)
         write_fits(table, folder / f"{name}.fits", header)
@@ -34,6 +35,27 @@ def write_catalog(
         write_hats(table, hats, name, header)
     (folder / "sources.reg").write_text(region_text(tables.sources))
     return tables
+
+
+def false_keywords(measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return header keywords with the number of false sources to expect, where it is known.
+
+    Parameters
+    ----------
+    measured : sequence of mapping
+        With ``expected_false`` of each stack: above the threshold of TRUE sources, and above that
+        of MARGINAL ones.
+    """
+    known = [one["expected_false"] for one in measured if one.get("expected_false") is not None]
+    if len(known) < len(measured) or not known:
+        return {}
+    true, both = (float(v) for v in np.sum(known, axis=0))
+    if not np.isfinite([true, both]).all():
+        return {}
+    return {
+        "NFALSE": (float(f"{true:.3g}"), "TRUE sources expected of background alone"),
+        "NFALSEM": (float(f"{both:.3g}"), "the same, TRUE and MARGINAL ones"),
+    }
 
 
 def region_text(table: Table) -> str:

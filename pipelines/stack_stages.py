@@ -79,9 +79,10 @@ def write_mosaic(folder: Path, stack: Stack, found: FoundSources) -> None:
 def run_photometry(context: TaskContext) -> dict[str, Any]:
     """Measure the sources of a stack in every band, together and in each observation."""
     stack = read_stack(context)
+    found = read_found(context.path("found"))
     if stack.fields:
         measured = measure_sources(
-            read_found(context.path("found")), stack, context.section(DetectionParameters),
+            found, stack, context.section(DetectionParameters),
             context.section(PhotometryParameters), flux_responses(context, stack), context.seed,
         )  # fmt: skip
     else:
@@ -89,11 +90,12 @@ def run_photometry(context: TaskContext) -> dict[str, Any]:
     for note in measured.notes:
         logger.warning("%s", note)
     geometry = context.section(StackGeometry)
-    searched = read_found(context.path("found")).sources.bands
+    searched = found.sources.bands
     result = {
         "target": context.target, **owned_rows(measured, stack, geometry),
         "searched": described_bands(stack.fields[0], searched) if stack.fields else {},
         "notes": list(measured.notes), "missing": dict(context.missing),
+        "expected_false": list(found.expected_false),
     }  # fmt: skip
     (context.folder / "measured.json").write_text(json.dumps(result))
     write_posteriors(context.folder / "posteriors.fits", measured.posteriors)

@@ -32,6 +32,7 @@ def test_found_sources_come_back(tmp_path: Path) -> None:
             for name, grid in grids.items()
         },
         {name: np.indices(grid.shape)[0] > 1 for name, grid in grids.items()},
+        (0.25, 1.5),
     )  # fmt: skip
     write_found(tmp_path / "found", found)
     back = read_found(tmp_path / "found")
@@ -42,6 +43,7 @@ def test_found_sources_come_back(tmp_path: Path) -> None:
         np.testing.assert_array_equal(again, values)
     assert back.classification.tolist() == ["TRUE", "TRUE", "MARGINAL"]
     assert list(back.backgrounds) == ["one", "two"]
+    assert back.expected_false == (0.25, 1.5)
     for name, grid in grids.items():
         np.testing.assert_array_equal(back.masks[name], found.masks[name])
         image = back.backgrounds[name]["s"]

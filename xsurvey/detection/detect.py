@@ -17,6 +17,7 @@ from xsurvey.detection.background import (
     supplied_level,
 )
 from xsurvey.detection.band_image import BandImage
+from xsurvey.detection.false_rates import false_sources
 from xsurvey.detection.fitted import FoundSources, take
 from xsurvey.detection.parameters import DetectionParameters
 from xsurvey.detection.resolution import estimated_psf, field_psf
@@ -104,9 +105,21 @@ def find_sources(
         keep &= true
     sources = take(sources, np.flatnonzero(keep))
     classes = np.where(true[keep], "TRUE", "MARGINAL")
-    return FoundSources(
-        sources, classes, _sky_images(stack, levels, set(given)), _masks(stack, levels)
+    maps = _sky_images(stack, levels, set(given))
+    images = [search_image(stack, label, maps, psfs) for label in labels]
+    false = tuple(
+        false_sources(images, value, _owned(stack))
+        for value in (parameters.threshold, parameters.marginal_threshold)
     )
+    return FoundSources(sources, classes, maps, _masks(stack, levels), (false[0], false[1]))
+
+
+def _owned(stack: Stack) -> np.ndarray:
+    """Return which pixels of a stack's grid are its own, shape (ny, nx) or ()."""
+    if stack.owns is None:
+        return np.ones((), dtype=bool)
+    y, x = np.indices(stack.grid.shape)
+    return np.asarray(stack.owns(*stack.grid.to_icrs(x, y)), dtype=bool)
 
 
 def stack_labels(stack: Stack, parameters: DetectionParameters) -> list[str]:

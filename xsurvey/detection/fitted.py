@@ -84,9 +84,13 @@ class FoundSources:
         By observation and band: expected background counts a pixel, on the observation's grid.
     masks : mapping of str to ndarray of bool
         By observation: pixels of sources, left out of the background maps.
+    expected_false : tuple of float
+        How many sources the background alone is expected to make above the threshold of TRUE
+        ones, and above that of MARGINAL ones, where the stack owns the sky; NaN where unknown.
     """
 
     sources: FittedSources
     classification: np.ndarray
     backgrounds: Mapping[str, Mapping[str, SkyImage]]
     masks: Mapping[str, np.ndarray]
+    expected_false: tuple[float, float] = (np.nan, np.nan)

@@ -45,7 +45,8 @@ def write_found(folder: Path, found: FoundSources) -> None:
         mask = found.masks[name].astype(np.uint8)
         write_hdus(part / "mask.fits", [fits.PrimaryHDU(mask)])
         index.append({"observation": name, "folder": str(number), "bands": list(maps)})
-    (folder / _INDEX).write_text(json.dumps(index))
+    content = {"observations": index, "expected_false": list(found.expected_false)}
+    (folder / _INDEX).write_text(json.dumps(content))
 
 
 def read_found(folder: Path) -> FoundSources:
@@ -57,14 +58,16 @@ def read_found(folder: Path) -> FoundSources:
         A file is missing or is not what was written.
     """
     try:
-        index = json.loads((folder / _INDEX).read_text())
+        content = json.loads((folder / _INDEX).read_text())
+        true, all_kept = (float(v) for v in content["expected_false"])
         with np.load(folder / _COLUMNS, allow_pickle=False) as stored:
             columns = dict(stored)
         classification = columns.pop("classification")
         bands = tuple(str(b) for b in columns.pop("bands"))
         sources = FittedSources(bands, **columns)
         places = [
-            (str(e["observation"]), folder / str(e["folder"]), list(e["bands"])) for e in index
+            (str(e["observation"]), folder / str(e["folder"]), list(e["bands"]))
+            for e in content["observations"]
         ]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
@@ -75,11 +78,11 @@ def read_found(folder: Path) -> FoundSources:
         for name, part, labels in places
     }
     masks = {name: read_image(part / "mask.fits")[0] > 0 for name, part, _ in places}
-    return FoundSources(sources, classification, backgrounds, masks)
+    return FoundSources(sources, classification, backgrounds, masks, (true, all_kept))
 
 
 def nothing_found() -> FoundSources:
     """Return what is found where nothing was exposed: no sources, no observations."""
     columns = {f.name: np.empty(0) for f in fields(FittedSources) if f.name != "bands"}
     sources = FittedSources((), **{**columns, "covariance": np.empty((0, 2, 2))})
-    return FoundSources(sources, np.empty(0, str), {}, {})
+    return FoundSources(sources, np.empty(0, str), {}, {}, (0.0, 0.0))

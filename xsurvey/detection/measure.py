@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,8 @@ class Measurements:
     posteriors : mapping of str to mapping of str to CountsPosterior
         Of the counts, by observation (empty for all together) and band; a row for each of
         ``rows``.
+    expected_false : tuple of float
+        As in `FoundSources`.
     """
 
     rows: list[dict[str, Any]]
@@ -73,6 +75,7 @@ class Measurements:
     hardness: dict[str, str]
     notes: tuple[str, ...] = ()
     posteriors: Mapping[str, Mapping[str, CountsPosterior]] = field(default_factory=dict)
+    expected_false: tuple[float, float] = (np.nan, np.nan)
 
 
 def measured_bands(
@@ -95,7 +98,8 @@ def detect_sources(
     stack = single_stack(field.obs_id, field)
     backgrounds = None if background is None else {field.obs_id: background}
     found = find_sources(stack, detection, backgrounds, region)
-    return measure_sources(found, stack, detection, parameters, responses)
+    measured = measure_sources(found, stack, detection, parameters, responses)
+    return replace(measured, expected_false=found.expected_false)
 
 
 def places_of(found: FoundSources) -> Places:

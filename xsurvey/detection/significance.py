@@ -52,4 +52,4 @@ def in_a_beam(likelihood: np.ndarray) -> np.ndarray:
 def at_one_place(likelihood: float) -> float:
     """Return the -ln P at one place that `in_a_beam` turns into a likelihood."""
     low, high = likelihood, likelihood + 2 * np.log(np.sqrt(2 * likelihood) + 10) + 1
-    return float(optimize.brentq(lambda v: float(in_a_beam(np.float64(v))) - likelihood, low, high))
+    return float(optimize.brentq(lambda v: float(in_a_beam(np.array(v))) - likelihood, low, high))
