@@ -13,7 +13,7 @@ from astropy.io import fits
 from astropy.table import Table
 
 from xsurvey.catalogs import write_fits
-from xsurvey.pipelines.source_products import source_table
+from xsurvey.pipelines.source_tables import source_tables
 
 from ..mission_files import edited, write_erosita, write_ixpe
 
@@ -213,7 +213,9 @@ def test_texts_of_rows_are_ascii_whoever_read_them(tmp_path: Path) -> None:
     # astropy reads headers as ASCII; a plug-in may have its texts from elsewhere
     texts = {"target": "Sgr A★", "obs_id": "1\n2", "instrument": "é", "mission": "other"}
     row = {"ra": 1.0, "dec": 2.0, "detection_likelihood": 20.0, "flag": 0, **texts}
-    table = source_table([{"target": "t", "rows": [row], "bands": {}, "hardness": {}}], "XSV")
+    table = source_tables(
+        [{"target": "t", "rows": [row], "bands": {}, "hardness": {}}], "XSV"
+    ).sources
     write_fits(table, tmp_path / "t.fits")
     (back,) = Table.read(tmp_path / "t.fits")
     assert [back[k] for k in ("target", "obs_id", "instrument")] == ["Sgr A_", "1_2", "_"]

@@ -29,7 +29,7 @@ from xsurvey.psf import PointSpreadFunction
 
 PROBABILITY = 0.5
 _GAIN_OF_PLACE = 1.0
-_CELLS = 48  # along the longer side of the map
+_CELLS = 32  # along the longer side of the map
 _REACH = 0.95  # part of the light that the filter covers
 _LARGEST = 7  # samples from the middle; of wider PSFs each stands for several pixels
 _ROWS = 512
@@ -63,7 +63,7 @@ def filter_threshold(
         if not short.any():
             break
         high = np.where(short, mean + 2 * (high - mean), high)
-    for _ in range(16):
+    for _ in range(11):  # to a thousandth of the bracket
         middle = (low + high) / 2
         below = -log_tail_of_pixels(middle, level, weights) < threshold
         low, high = np.where(below, middle, low), np.where(below, high, middle)
