@@ -183,7 +183,7 @@ DETECT = Stage(
     needs_all=False,
 )  # fmt: skip
 PHOTOMETRY = Stage(
-    "photometry", "3", run_photometry, outputs=("measured.json", "posteriors.fits"),
+    "photometry", "4", run_photometry, outputs=("measured.json", "posteriors.fits"),
     inputs=(*STACK_INPUTS, "found"), optional_inputs=("arfs", "rmfs"),
     parameters={
         **STACK_SECTIONS, "detection": DetectionParameters, "photometry": PhotometryParameters,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,8 +21,6 @@ from xsurvey.pipelines.spectra.targets import REGION
 from xsurvey.report.data import SpectrumReport
 
 FOLDER = "spectra"
-_FIGURES = 8
-"""Of sources in the report, beside those of all regions."""
 
 
 def publish_spectra(config: Config, plan: Plan, result: RunResult) -> None:
@@ -87,15 +85,10 @@ def spectra_of_target(plan: Plan, result: RunResult, target: str) -> list[Spectr
     regions = [e for e in entries if e["kind"] == REGION]
     sources = [e for e in entries if e["kind"] != REGION]
     sources.sort(key=lambda e: -(e.get("net_counts") or 0.0))
-    drawn = {e["name"] for e in [*regions, *_fitted(sources)[:_FIGURES]]}
-    return [_report(e, fits, e["name"] in drawn) for e in [*regions, *sources]]
+    return [_report(e, fits) for e in [*regions, *sources]]
 
 
-def _fitted(entries: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return [e for e in entries if "fit" in e]
-
-
-def _report(entry: Mapping[str, Any], fits: Path, drawn: bool) -> SpectrumReport:
+def _report(entry: Mapping[str, Any], fits: Path) -> SpectrumReport:
     figure = fits / entry["folder"] / "fit.png"
     return SpectrumReport(
         name=entry["name"], number=entry["number"], model=entry["model"],
@@ -104,5 +97,5 @@ def _report(entry: Mapping[str, Any], fits: Path, drawn: bool) -> SpectrumReport
         exposure=entry.get("exposure_s"), area=entry.get("exposed_area_deg2"),
         responses=entry.get("responses") or {},
         approximate=bool(entry.get("approximate_responses")), notes=tuple(entry.get("notes") or ()),
-        figure=figure if drawn and figure.is_file() else None,
+        figure=figure if "fit" in entry and figure.is_file() else None,
     )  # fmt: skip

@@ -220,6 +220,23 @@ def test_the_same_seed_gives_the_same_rows() -> None:
     assert first.rows[2]["net_counts_s"] == other.rows[2]["net_counts_s"]
 
 
+@pytest.mark.parametrize("distance", [0.0, 3.0, 12.0])
+def test_a_point_keeps_its_aperture_within_an_extended_source(distance: float) -> None:
+    stack = stack_of(field(0, [], []))
+    ra, dec = stack.grid.to_icrs(np.array([100.0, 100.0 + distance]), np.array([100.0, 100.0]))
+    found = Places(ra, dec, np.array([0.0, 12.0]), np.ones(2))
+    apertures = apertures_for(found, stack.fields[0], "s", PHOTOMETRY, GaussianPsf(WIDTH))
+    assert apertures.fraction[0] == pytest.approx(0.9, abs=1e-2)
+    assert sum(r.weight.sum() for r in apertures.apertures) == pytest.approx(
+        np.pi * apertures.radius[1] ** 2, rel=1e-2
+    )
+    radius = apertures.radius[0]
+    x, y = np.meshgrid(*(100.0 + np.linspace(-radius, radius, 41),) * 2)
+    inside = np.hypot(x - 100, y - 100) < 0.999 * radius
+    assert apertures.owned(0, x[inside], y[inside]).all()
+    assert not apertures.owned(1, x[inside], y[inside]).any()
+
+
 def test_many_overlapping_sources_do_not_make_one_problem() -> None:
     places = [(60 + 5.0 * i, 60 + 5.0 * j) for i in range(6) for j in range(6)]
     stack = stack_of(field(6, places, [30.0] * 36))

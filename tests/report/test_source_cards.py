@@ -84,6 +84,18 @@ def test_a_file_that_is_gone_is_said(run: ReportData, shown: TargetReport) -> No
     assert "No images" in text
 
 
+def test_cards_have_cut_outs_of_sources_that_are_bright_but_not_significant(
+    run: ReportData, shown: TargetReport
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xsurvey.report.page.detail_for", lambda *_: Detail(0, 0, 1, 0, 8))
+        text = render_report(replace(run, targets=[shown]))
+    views = text.partition("Brightest sources")[2].partition("</article>")[0]
+    other = text.partition("Brightest sources")[2].partition("</article>")[2]
+    assert 'alt="Counts around source 2"' in views
+    assert 'alt="Counts around source 1"' in other.partition("</article>")[0]
+
+
 def test_no_more_cards_than_wanted(shown: TargetReport) -> None:
     cards = source_cards(shown.brightest, {1: "data:x"}, 1)
     assert [card.number for card in cards] == [2]

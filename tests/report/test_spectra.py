@@ -43,6 +43,16 @@ def plain(text: str) -> str:
     return text.replace(MINUS, "-").replace(TIMES, "x").replace(DASH, "-")
 
 
+def test_sampled_fits_are_counted() -> None:
+    sampled = spectrum("source_0003", 3)
+    assert sampled.fit is not None
+    page = spectra_page(
+        [spectrum(), dataclasses.replace(sampled, fit={**sampled.fit, "method": "mcmc"})], 0
+    )
+    assert page is not None
+    assert page.sampled == 1
+
+
 def test_rows_of_fits() -> None:
     page = spectra_page([spectrum(), spectrum("source_0003", 3)], 0)
     assert page is not None
@@ -125,3 +135,12 @@ def test_the_table_stays_where_pictures_cannot_be_read(target: TargetReport) -> 
     page = render_report(ReportData(title="t", pipeline="sources", targets=[shown]))
     assert "gone.fits" in page
     assert "wstat 31.2 / 29" in page
+
+
+def test_figures_of_few_sources_are_shown_beside_those_of_regions(tmp_path: Path) -> None:
+    figure = tmp_path / "fit.png"
+    figure.write_bytes(b"\x89PNG of a fit")
+    many = [spectrum(f"source_{i}", i, figure=figure) for i in range(1, 20)]
+    page = spectra_page([spectrum("region", figure=figure), *many], 30)
+    assert page is not None
+    assert [p.label for p in page.pictures] == ["region", *(f"source {i}" for i in range(1, 9))]

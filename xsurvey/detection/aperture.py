@@ -1,7 +1,8 @@
 """Apertures and background annuli of sources in one observation, and whose light is in them.
 
 Apertures are circles; where circles overlap, each place belongs to the source that it is nearest
-to in units of the circles' radii, so that no photon counts twice. Annuli leave out all circles.
+to in units of the circles' radii, so that no photon counts twice; but the circle of a point is its
+own where that of an extended source overlaps it. Annuli leave out all circles.
 """
 
 from __future__ import annotations
@@ -97,6 +98,7 @@ class Apertures:
         Part of the light on a 3 x 3 island of detector pixels.
     core_radius : float
         Of that island, pixels.
+    extended : ndarray of bool, shape (n,)
     approximate : bool
         Whether the PSF is no more than an approximation.
     """
@@ -113,6 +115,7 @@ class Apertures:
     overlaps: tuple[np.ndarray, ...]
     core: np.ndarray
     core_radius: float
+    extended: np.ndarray
     approximate: bool
 
     @property
@@ -170,7 +173,8 @@ def apertures_for(
     fraction = parameters.fraction(field.mission)
     radius = np.array([aperture_radius(p, a, e, fraction) for p, a, e in each])
     inner, outer = parameters.annulus(radius)
-    circles = _Circles(x, y, *(r / grid.pixel_size for r in (radius, inner, outer)))
+    size = grid.pixel_size
+    circles = _Circles(x, y, radius / size, inner / size, outer / size, np.asarray(extent) > 0)
     detector_pixel = field.mission.detector_pixel if field.mission else grid.pixel_size
     core = _CORE_PIXELS * detector_pixel / grid.pixel_size
     return _measured_in(
@@ -185,11 +189,16 @@ class _Circles:
     radius: np.ndarray
     inner: np.ndarray
     outer: np.ndarray
+    extended: np.ndarray
 
 
 def _scaled(x: np.ndarray, y: np.ndarray, circles: _Circles | Apertures, index: int) -> np.ndarray:
     distance = np.hypot(x - circles.x[index], y - circles.y[index])
-    return np.asarray(distance / circles.radius[index])
+    scaled = np.asarray(distance / circles.radius[index])
+    if circles.extended[index]:
+        return scaled
+    # below all of extended sources inside of the circle, so that points keep theirs
+    return np.where(scaled <= 1, scaled - 1, scaled)
 
 
 def _measured_in(
@@ -216,7 +225,7 @@ def _measured_in(
     cores = np.array([float(p.encircled_fraction(np.array(core))) for p in profiles])
     return Apertures(
         circles.x, circles.y, circles.radius, circles.inner, circles.outer, off_axis,
-        tuple(near), apertures, annuli, overlaps, cores, core, approximate,
+        tuple(near), apertures, annuli, overlaps, cores, core, circles.extended, approximate,
     )  # fmt: skip
 
 

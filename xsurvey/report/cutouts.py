@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,8 +40,10 @@ class Apertures:
     marginal: np.ndarray
 
 
-def cut_outs(image: SkyImage, sources: Table, limit: int) -> Iterator[CutOut]:
-    """Yield pictures of the most significant sources.
+def cut_outs(
+    image: SkyImage, sources: Table, limit: int, others: Collection[int] = ()
+) -> Iterator[CutOut]:
+    """Yield pictures of the most significant sources, then of others.
 
     Parameters
     ----------
@@ -50,14 +52,16 @@ def cut_outs(image: SkyImage, sources: Table, limit: int) -> Iterator[CutOut]:
     sources : astropy.table.Table
         As for `xsurvey.report.figures.field_figure`.
     limit : int
-        How many at most.
+        How many at most of the most significant.
+    others : collection of int
+        Numbers of sources that are drawn in any case.
 
     Yields
     ------
     CutOut
         40 arcsec a side, or six times the radius of the aperture where that is more.
     """
-    if not len(sources) or limit < 1:
+    if not len(sources) or (limit < 1 and not others):
         return
     pixel = image.grid.pixel_size
     radii = np.nan_to_num(source_column(sources, "psf_radius"))
@@ -65,7 +69,9 @@ def cut_outs(image: SkyImage, sources: Table, limit: int) -> Iterator[CutOut]:
     numbers = numbers_of(sources)
     figure = new_figure(_INCHES, _INCHES, background="black")
     axes = figure.add_axes((0, 0, 1, 1))
-    for index in by_significance(sources)[:limit]:
+    for rank, index in enumerate(by_significance(sources)):
+        if rank >= limit and numbers[index] not in others:
+            continue
         side = float(max(SIDE, 6 * radii[index]))
         axes.clear()
         axes.set_axis_off()

@@ -139,17 +139,18 @@ def _pictures(target: TargetReport, anchor: str, detail: Detail) -> dict[str, An
         ]  # fmt: skip
         shown["curve"] = _curve(target)
     shown["spectra"] = spectra_page(target.spectra, detail.spectra)
-    shown["cut_outs"] = [
+    carded = {one.number for one in target.brightest[: detail.cards]}
+    stamps = [
         Picture(
-            data_uri(png_bytes_), f"Counts around source {number}", f"{side:.0f}″",
-            f"{anchor}-c{number}", number,
+            data_uri(c.png), f"Counts around source {c.number}", f"{c.side:.0f}″",
+            f"{anchor}-c{c.number}", c.number,
         )
-        for number, side, png_bytes_ in (
-            (c.number, c.side, c.png) for c in cut_outs(counts, target.sources, detail.cut_outs)
-        )
+        for c in cut_outs(counts, target.sources, detail.cut_outs, carded)
     ]  # fmt: skip
-    stamps = {picture.number: picture.src for picture in shown["cut_outs"]}
-    shown["cards"] = source_cards(target.brightest, stamps, detail.cards)
+    shown["cut_outs"] = stamps[: detail.cut_outs]
+    shown["cards"] = source_cards(
+        target.brightest, {s.number: s.src for s in stamps}, detail.cards
+    )  # fmt: skip
     return shown
 
 

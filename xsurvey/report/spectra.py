@@ -14,6 +14,7 @@ from xsurvey.report.numbers import DASH, MINUS, TIMES, Value, decimals_of, en_da
 from xsurvey.report.plate import data_uri
 
 _ROWS = 300
+_SOURCES = 8  # whose figures are shown beside those of regions
 _POOR = 3.0  # as the flag spectrum_poor_fit
 _UNITS = {"10^22": "10²² cm⁻²", "cm^-3": "cm⁻³", "Angstrom": "Å"}
 _STATUS = {"failed": "failed", "piled_up": "piled up"}
@@ -75,6 +76,8 @@ class SpectraPage:
     pictures : list of SpectrumPicture
     confidence : str
         Of all intervals, ``68.27%``; empty where there is no fit.
+    sampled : int
+        Fits whose values are medians and quantiles of a posterior.
     flux_band : str
         Of all fluxes.
     approximate : list of str
@@ -85,6 +88,7 @@ class SpectraPage:
     total: int
     pictures: list[SpectrumPicture]
     confidence: str
+    sampled: int
     flux_band: str
     approximate: list[str]
 
@@ -103,13 +107,16 @@ def spectra_page(spectra: Sequence[SpectrumReport], figures: int) -> SpectraPage
     confidences = [f"{100 * fit['confidence']:.4g}%" for fit in fits]
     bands = [fit["flux"]["unabsorbed"] for fit in fits]
     energies = [en_dashes(f"{b['energy_min']:g}-{b['energy_max']:g} keV") for b in bands]
-    drawn = [(s, s.figure) for s in spectra if s.figure is not None][:figures]
+    drawable = [s for s in spectra if s.figure is not None]
+    late = {s.number for s in [s for s in drawable if s.number][_SOURCES:]}
+    drawn = [(s, s.figure) for s in drawable if s.figure and s.number not in late][:figures]
     approximate = {t for s in spectra if s.approximate for t in s.responses.values()
                    if "(approximate: " in t}  # fmt: skip
     return SpectraPage(
         [_row(s) for s in spectra[:_ROWS]], len(spectra),
         [_picture(s, figure) for s, figure in drawn],
-        next(iter(confidences), ""), next(iter(energies), ""),
+        next(iter(confidences), ""), sum(fit.get("method") == "mcmc" for fit in fits),
+        next(iter(energies), ""),
         sorted({t.partition("(approximate: ")[2].removesuffix(")") for t in approximate}),
     )  # fmt: skip
 
