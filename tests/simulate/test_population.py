@@ -51,6 +51,18 @@ def test_drawn_fluxes_follow_the_law(faint: float, bright: float, limit: float) 
     assert kstest(law.above(flux) / law.above(limit), "uniform").pvalue > 1e-5
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "text", ["1e300", "1e-14,80,1e-250,0.5,2", "1e-14,80,1e-14,0.5,100", "1e-14,80,1,0.01,300"]
+)
+def test_laws_far_from_their_break(text: str) -> None:
+    law = parse_log_n_log_s(text, SOFT)
+    flux = law.draw(100, np.random.default_rng(1))
+    assert np.isfinite(flux).all()
+    assert flux.min() >= law.limit * (1 - 1e-9)
+    assert 0 <= law.above(law.limit) < np.inf
+
+
 def test_numbers_of_drawn_sources_are_poisson() -> None:
     parameters = SimulationParameters(mission="erosita", log_n_log_s="1e-12,30,1e-11,0.6,1.8")
     mission = get_mission("erosita")
