@@ -93,6 +93,10 @@ def test_products_are_there_and_agree(finished: Path, event_file: Path) -> None:
     assert table["rate_b"].unit == "ct / s"
     catalog = open_catalog(out)
     assert len(catalog) == 2
+    # fluxes mean something only with their spectrum
+    for name in ("sources", "detections", "observations"):
+        header = fits.getheader(out / "catalog" / f"{name}.fits", 1)
+        assert header["FLUXSPEC"].startswith("power law of photon index 2, absorbed by 3e+20")
     assert sorted(catalog.query()["name"]) == sorted(table["name"])
     assert (out / "catalog" / "sources.reg").read_text().count("circle") == 2
     provenance = json.loads((out / "catalog" / "provenance.json").read_text())
