@@ -129,7 +129,7 @@ def limits_in_run(folder: Path, parameters: UpperLimitParameters) -> list[dict[s
 
 
 def _not_imaged(search: _Search, parameters: UpperLimitParameters) -> ParameterError | None:
-    """Return the error that tells of a band that a stack has no images of, None if there is none."""
+    """Return the error that tells of a band that a stack has no images of, if any."""
     field = search.stack.fields[0]
     for band in parameters.band:
         label = band_label(band, field.mission)
