@@ -249,7 +249,7 @@ def test_an_empty_list_has_no_sources(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_spectra_that_cannot_be(columns: dict, words: str, tmp_path: Path) -> None:
     name = source_list(tmp_path / "s.ecsv", **PLACE, flux=[1e-14], **columns)
-    with pytest.raises(ParameterError, match=words):
+    with pytest.raises((InputError, ParameterError), match=words):
         simulated(POINTING, sources=name)
 
 
@@ -305,3 +305,21 @@ def test_closer_scans_see_longer() -> None:
         "exposure"
     ][0]
     assert close / wide == pytest.approx(2, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("model", "powerlaw(", "a model is missing"), ("model", "nomodel", "nomodel"),
+        ("set", "garbage", "component.parameter=value"), ("set", "powerlaw.x=1", "powerlaw.x"),
+    ],
+)  # fmt: skip
+def test_rows_whose_spectrum_there_is_not(
+    column: str, value: str, words: str, tmp_path: Path
+) -> None:
+    values = {"ra": [150.0] * 2, "dec": [2.2] * 2, "flux": [1e-13] * 2, column: ["", value]}
+    path = source_list(tmp_path / "list.ecsv", **values)
+    with pytest.raises(InputError, match=r"row 2: ") as caught:
+        read_sources(path, DEFAULT)
+    assert words in str(caught.value)
+    assert caught.value.subject == path
