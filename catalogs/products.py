@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os.path
 from collections.abc import Mapping
 from pathlib import Path
@@ -105,7 +106,10 @@ def chosen_id(source: str | Mapping[str, Any] | Row, query: Any) -> str:
         return str(found["source_id"][0])
     known = query(columns=["name", "source_id"], limit=100_000)
     names = [*map(str, known["name"]), *map(str, known["source_id"])]
-    raise ParameterError("source", f"the catalog has no '{text}'", nearest(text, names))
+    alike = difflib.get_close_matches(text, names, n=3)
+    # a catalog has too many names for a line
+    hint = nearest(text, alike) if alike else "list them with xsurvey catalog query"
+    raise ParameterError("source", f"the catalog has no '{text}'", hint)
 
 
 def _nearest_to(text: str, query: Any) -> str:

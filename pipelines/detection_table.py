@@ -10,7 +10,7 @@ from astropy.table import Table
 from xsurvey import __version__
 from xsurvey.catalogs import write_fits
 from xsurvey.detection.detect import band_labels, search_bands
-from xsurvey.detection.fluxes import field_factors
+from xsurvey.detection.fluxes import assumed_spectrum, field_factors
 from xsurvey.detection.measure import detect_sources, measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.errors import InputError, plain_ascii
@@ -21,7 +21,7 @@ from xsurvey.imaging.sky_image import read_map_of
 from xsurvey.io.fits_file import is_event_file
 from xsurvey.missions import get_mission
 from xsurvey.missions.selection import SelectionParameters, open_selected
-from xsurvey.pipelines.source_products import false_keywords
+from xsurvey.pipelines.source_products import false_keywords, flux_keywords
 from xsurvey.pipelines.source_tables import source_tables
 from xsurvey.pipelines.stack_stages import described_bands
 from xsurvey.regions import RegionSet, read_region_file
@@ -82,6 +82,7 @@ def detect_in_file(
         "THRESH": (detection.threshold, "-ln P of TRUE sources"), "OBS_ID": field.obs_id,
         "INFILE": ", ".join(p.name for p in paths),
         **false_keywords([{"expected_false": measured.expected_false}]),
+        **flux_keywords([{"flux_spectrum": assumed_spectrum(photometry)}]),
     }  # fmt: skip
     write_fits(table, output, header)
     false = measured.expected_false[1 if detection.marginal else 0]

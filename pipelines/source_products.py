@@ -27,7 +27,9 @@ def write_catalog(
 ) -> SourceTables:  # fmt: skip
     """Write the tables of a catalog; arguments are those of `source_tables`."""
     tables = source_tables(measured, acronym, parts, systematic)
-    header = {"CREATOR": f"xsurvey {__version__}", **false_keywords(measured)}
+    header = {
+        "CREATOR": f"xsurvey {__version__}", **false_keywords(measured), **flux_keywords(measured)
+    }  # fmt: skip
     for name in TABLES:
         table = getattr(tables, name)
         write_fits(table, folder / f"{name}.fits", header)
@@ -56,6 +58,18 @@ def false_keywords(measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         "NFALSE": (float(f"{true:.3g}"), "TRUE sources expected of background alone"),
         "NFALSEM": (float(f"{both:.3g}"), "the same, TRUE and MARGINAL ones"),
     }
+
+
+def flux_keywords(measured: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return a header keyword with the spectrum that fluxes are for, where all have one.
+
+    Parameters
+    ----------
+    measured : sequence of mapping
+        With ``flux_spectrum`` of each stack, in words.
+    """
+    known = {one.get("flux_spectrum") for one in measured}
+    return {"FLUXSPEC": known.pop()} if len(known) == 1 and None not in known else {}
 
 
 def region_text(table: Table) -> str:

@@ -13,7 +13,7 @@ from astropy.time import Time
 
 from xsurvey.detection.detect import find_sources
 from xsurvey.detection.fitted import FoundSources
-from xsurvey.detection.fluxes import FluxFactors, factors_of_field
+from xsurvey.detection.fluxes import FluxFactors, assumed_spectrum, factors_of_field
 from xsurvey.detection.found_store import nothing_found, read_found, write_found
 from xsurvey.detection.measure import Measurements, measure_sources
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
@@ -96,6 +96,7 @@ def run_photometry(context: TaskContext) -> dict[str, Any]:
         "searched": described_bands(stack.fields[0], searched) if stack.fields else {},
         "notes": list(measured.notes), "missing": dict(context.missing),
         "expected_false": list(found.expected_false),
+        "flux_spectrum": assumed_spectrum(context.section(PhotometryParameters)),
     }  # fmt: skip
     (context.folder / "measured.json").write_text(json.dumps(result))
     write_posteriors(context.folder / "posteriors.fits", measured.posteriors)

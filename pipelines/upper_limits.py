@@ -23,10 +23,12 @@ from xsurvey.detection.parameters import DetectionParameters, PhotometryParamete
 from xsurvey.engine import Task, TaskContext
 from xsurvey.engine.plan import OutputOf
 from xsurvey.engine.store import STORE_NAME, Store
-from xsurvey.errors import InputError, ParameterError
+from xsurvey.errors import InputError, ParameterError, XSurveyError
 from xsurvey.imaging.field import band_label, field_from_events
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.stack import Stack, single_stack
+from xsurvey.imaging.stack_parameters import StackGeometry
+from xsurvey.imaging.stack_tiles import Core
 from xsurvey.missions import get_mission
 from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.pipelines import get_pipeline
@@ -47,6 +49,8 @@ class _Search:
     photometry: PhotometryParameters
     responses: Responses
     seed: int = 0
+    core: Core | None = None
+    """What of the sky is the tile's alone, where the stack is one."""
 
 
 def is_run(path: Path) -> bool:
@@ -109,26 +113,41 @@ def limits_in_run(folder: Path, parameters: UpperLimitParameters) -> list[dict[s
         A band that the run made no images of.
     """
     config = _config_of(folder)
-    found = [_limits(s, parameters.position, parameters) for s in _searches(config, folder)]
-    if not found:
+    found, unknown, there = [], [], False
+    for search in _searches(config, folder):
+        there = True
+        missing = _not_imaged(search, parameters)
+        if missing is None:
+            found.append(_limits(search, parameters.position, parameters))
+        else:  # other missions may have the band
+            unknown.append(missing)
+    if not there:
         raise InputError(folder, "holds no finished search", "run it again")
+    if not found:
+        raise unknown[0]
     return _joined(found, parameters.position)
+
+
+def _not_imaged(search: _Search, parameters: UpperLimitParameters) -> ParameterError | None:
+    """Return the error that tells of a band that a stack has no images of, if any."""
+    field = search.stack.fields[0]
+    for band in parameters.band:
+        label = band_label(band, field.mission)
+        if any(label not in one.counts for one in search.stack.fields):
+            known = ", ".join(str(one) for one in field.bands.values())
+            return ParameterError("band", f"{band} keV was not imaged", f"give one of {known}")
+    return None
 
 
 def _limits(
     search: _Search, positions: Sequence[SkyPosition], parameters: UpperLimitParameters
 ) -> list[dict[str, Any]]:
     photometry = search.photometry
-    field = search.stack.fields[0]
     if parameters.band:
-        for band in parameters.band:
-            label = band_label(band, field.mission)
-            if any(label not in one.counts for one in search.stack.fields):
-                known = ", ".join(str(one) for one in field.bands.values())
-                raise ParameterError("band", f"{band} keV was not imaged", f"give one of {known}")
         photometry = photometry.model_copy(update={"measure_band": parameters.band})
+    positions = list(dict.fromkeys(positions))
     ra, dec = np.array(positions, float).T
-    owned = search.stack.owns(ra, dec) if search.stack.owns is not None else np.ones(len(ra), bool)
+    owned = np.ones(len(ra), bool) if search.core is None else search.core(ra, dec)
     chosen = [p for p, own in zip(positions, owned, strict=True) if own]
     if not chosen:
         return []
@@ -149,7 +168,7 @@ def _joined(
 ) -> list[dict[str, Any]]:
     """Return for each position the limits of the stacks that saw it; else of one, to say so."""
     result: list[dict[str, Any]] = []
-    for position in positions:
+    for position in dict.fromkeys(positions):
         of = [
             [dict(row) for row in rows if (row["ra"], row["dec"]) == tuple(position)]
             for rows in found
@@ -163,20 +182,25 @@ def _config_of(folder: Path) -> Config:
     """Return the configuration that a run was made with."""
     path = folder / _RECORD
     try:
-        values = json.loads(path.read_text())["config"]
-    except (OSError, ValueError, KeyError) as error:
+        text = json.dumps({**json.loads(path.read_text())["config"], "output": str(folder)})
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(
             path, "cannot be read", "give the output folder of a finished run"
         ) from error
     with tempfile.TemporaryDirectory() as place:
         # what is JSON is YAML
         written = Path(place) / "run.yaml"
-        written.write_text(json.dumps({**values, "output": str(folder)}))
-        return load_config(
-            written,
-            lambda name: get_pipeline(name).sections,
-            kinds_of=lambda name: get_pipeline(name).kinds,
-        )
+        written.write_text(text)
+        try:
+            return load_config(
+                written,
+                lambda name: get_pipeline(name).sections,
+                kinds_of=lambda name: get_pipeline(name).kinds,
+            )
+        except XSurveyError as error:
+            # the user has never seen the file that was written here
+            subject = error.subject.replace(str(written), str(path))
+            raise type(error)(subject, error.cause, error.remedy) from error
 
 
 def _searches(config: Config, folder: Path) -> Iterator[_Search]:
@@ -196,9 +220,11 @@ def _searches(config: Config, folder: Path) -> Iterator[_Search]:
         if task.stage.name == "photometry":
             inputs = _inputs(task, path)
             if inputs is not None:
-                yield _search_of(
+                search = _search_of(
                     TaskContext(task.target, inputs, task.parameters, folder, config.seed)
                 )
+                if search.stack.fields:  # else a corner of a survey that no observation exposed
+                    yield search
 
 
 def _inputs(task: Task, path: Any) -> dict[str, Path | list[Path]] | None:
@@ -217,7 +243,9 @@ def _inputs(task: Task, path: Any) -> dict[str, Path | list[Path]] | None:
 
 def _search_of(context: TaskContext) -> _Search:
     stack = read_stack(context)
+    tile = context.section(StackGeometry).tile
     return _Search(
         stack, read_found(context.path("found")), context.section(DetectionParameters),
         context.section(PhotometryParameters), flux_responses(context, stack), context.seed,
+        None if tile is None else Core(tile),
     )  # fmt: skip

@@ -39,6 +39,11 @@ def test_random_photons_follow_the_encircled_fraction() -> None:
         "king:1arcsec",
         "king:1arcsec,1",
         "x:1arcsec",
+        "king:1arcsec,1.0001",
+        "king:1arcsec,1e9",
+        "king:1arcsec,steep",
+        "gaussian:10deg",
+        "king:10deg,2",
     ],
 )
 def test_bad_psf_texts(text: str) -> None:

@@ -170,13 +170,25 @@ def random_displacements(
     return radius * np.cos(angle), radius * np.sin(angle)
 
 
+_WIDEST = 600.0  # arcsec
+_SLOPES = 1.1, 100.0
+"""Of King profiles: of smaller ones half of the light is far away, larger ones are Gaussians."""
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
 def parse_psf(text: str) -> PointSpreadFunction:
     """Return the PSF that ``gaussian:SIGMA`` or ``king:R90,SLOPE`` names.
 
     Raises
     ------
     ValueError
-        The text has another form, or a width or slope that is not positive.
+        The text has another form, or a width or slope beyond what can be worked with.
 
     Examples
     --------
@@ -187,13 +199,14 @@ def parse_psf(text: str) -> PointSpreadFunction:
     match = re.fullmatch(r"([^,]+)(?:,([^,]+))?", rest)
     if kind == "gaussian" and match and match[2] is None:
         sigma = parse_angle(match[1])
-        if sigma > 0:
+        if 0 < sigma <= _WIDEST:
             return GaussianPsf(sigma)
     if kind == "king" and match and match[2] is not None:
-        r90, slope = parse_angle(match[1]), float(match[2])
-        if r90 > 0 and slope > 1:
+        r90, slope = parse_angle(match[1]), _number(match[2])
+        if 0 < r90 <= _WIDEST and _SLOPES[0] <= slope <= _SLOPES[1]:
             return KingPsf(slope, r90)
     raise ValueError(
         f"'{text}' is not a PSF: gaussian:SIGMA (gaussian:0.7arcsec) or "
-        "king:R90,SLOPE with SLOPE > 1 (king:1.2arcsec,4)"
+        f"king:R90,SLOPE with SLOPE from {_SLOPES[0]:g} to {_SLOPES[1]:g} (king:1.2arcsec,4); "
+        "no width is above 10arcmin"
     )

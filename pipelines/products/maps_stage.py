@@ -35,7 +35,8 @@ MAPS = Stage(
     helpers=(
         *READING, "xsurvey.detection.aperture", "xsurvey.detection.matched_filter",
         "xsurvey.detection.poisson_tail", "xsurvey.detection.profiles",
-        "xsurvey.detection.sensitivity", "xsurvey.imaging.stack_images",
+        "xsurvey.detection.resolution", "xsurvey.detection.sensitivity",
+        "xsurvey.detection.significance", "xsurvey.imaging.stack_images",
         "xsurvey.imaging.coverage", "xsurvey.pipelines.products.entries",
         "xsurvey.pipelines.products.maps", "xsurvey.psf",
     ),

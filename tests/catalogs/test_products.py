@@ -74,7 +74,8 @@ def test_a_source_without_files_has_an_empty_list(run: Path) -> None:
 @pytest.mark.parametrize(
     ("source", "message"),
     [
-        ("s_0009", "did you mean 's_0003'|did you mean 's_000"), ("", "the catalog has no ''"),
+        ("s_0009", "did you mean 's_0003'|did you mean 's_000"),
+        ("", "the catalog has no ''; list them"),
         ("o'brien", "has no 'o'brien'"), ("150.5,2.2", "no source within 10arcsec"),
         ("a,b", "give a name, a source_id or RA,DEC"), ("' OR 1=1 --", "the catalog has no"),
     ],

@@ -33,6 +33,28 @@ def test_limits_of_an_event_file(event_file: Path, run_command: Run, tmp_path: P
     assert outside["reason"]
 
 
+def test_a_position_given_twice_is_worked_out_once(event_file: Path, run_command: Run) -> None:
+    place = ("--position", "150.08,2.22")
+    done = run_command("upper-limit", event_file, *place, *place, "--band", "0.5-2")
+    assert done.returncode == 0, done.stderr
+    assert len(done.stdout.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[1]", "{}", '{"config": [1]}', '{"config": {"pipeline": "sources"}}',
+     '{"config": {"schema": 1, "pipeline": "sources", "output": "o", "inputs": ["gone.fits"]}}'],
+)  # fmt: skip
+def test_a_damaged_record_of_a_run(content: str, run_command: Run, tmp_path: Path) -> None:
+    (tmp_path / ".xsurvey").mkdir()
+    (tmp_path / "run.json").write_text(content)
+    done = run_command("upper-limit", tmp_path, "--position", "1,2")
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    # by the name of the file that the user has
+    assert done.stderr.startswith(f"xsurvey: error: {tmp_path / 'run.json'}")
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

@@ -123,3 +123,26 @@ def test_no_position() -> None:
     of = stack(0)
     with pytest.raises(ParameterError, match="position"):
         upper_limit(of, [], found_at(of, ()), DETECTION, PHOTOMETRY)
+
+
+def test_photons_of_the_aperture_are_not_the_background_s_too() -> None:
+    # pixels much larger than the aperture: that of the source is no part of the annulus
+    of = stack(0, background=0.0)
+    ra, dec = of.grid.to_icrs(np.array([100.3]), np.array([100.4]))
+    (found,) = upper_limit(
+        of, [SkyPosition(float(ra[0]), float(dec[0]))], found_at(of, ()),
+        DetectionParameters(psf="gaussian:0.1arcsec"), PHOTOMETRY, confidence=0.9,
+    )  # fmt: skip
+    assert found.counts_upper == pytest.approx(-np.log(0.1) / 0.9, rel=0.02)
+
+
+def test_known_extended_sources_are_counted_from_afar() -> None:
+    cluster = [(160.0, 100.0)]
+    photons = drawn(np.random.default_rng(5), cluster, [3000.0], 0.02, 5.0)
+    of = stack_of(photon_field({"s": photons}, EVEN))
+    ra, dec = of.grid.to_icrs(np.array([100.0, 160.0]), np.array([100.0, 130.0]))
+    at = [SkyPosition(float(a), float(d)) for a, d in zip(ra, dec, strict=True)]
+    known, sharp = found_at(of, cluster, extent=5.0), DetectionParameters(psf="gaussian:0.5arcsec")
+    (alone,) = upper_limit(of, at[:1], known, sharp, PHOTOMETRY)
+    together, _ = upper_limit(of, at, known, sharp, PHOTOMETRY)
+    assert alone.background == pytest.approx(together.background, rel=0.01)

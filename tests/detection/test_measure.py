@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xsurvey.detection.aperture import Places, apertures_for
-from xsurvey.detection.columns import error_ellipse, error_radius, gaussian_significance
+from xsurvey.detection.columns import error_ellipse, error_radius
 from xsurvey.detection.flags import SourceFlag
 from xsurvey.detection.measure import measure_sources
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
@@ -273,13 +273,6 @@ def test_radii_of_ellipses() -> None:
     thin = error_radius(np.array([1.0]), np.array([0.0]), 0.6827)[0]
     assert thin == pytest.approx(1.0, abs=0.02)
     assert np.isnan(error_radius(np.array([np.nan]), np.array([1.0]), 0.9)).all()
-
-
-def test_significances_are_gaussian_tails() -> None:
-    assert gaussian_significance(np.array([-np.log(0.00134990), 0.1])) == pytest.approx(
-        [3, 0], abs=1e-4
-    )
-    assert gaussian_significance(np.array([1e4]))[0] == pytest.approx(141.4, abs=0.3)
 
 
 def test_without_a_psf_the_width_of_the_candidate_stands_in() -> None:

@@ -152,7 +152,7 @@ def test_bad_input_is_named() -> None:
     for probability in (0.0, 1.0):
         with pytest.raises(ParameterError, match="probability"):
             limit(stack, backgrounds, probability=probability)
-    with pytest.raises(MissingDataError, match="PSF"):
+    with pytest.raises(MissingDataError, match=r"PSF: .*detection: psf"):
         unknown = stack_of(photon_field({"s": (np.empty(0), np.empty(0))}, np.ones((SIDE, SIDE))))
         object.__setattr__(unknown.fields[0], "mission", None)
         sensitivity_map(unknown, "s", backgrounds, DetectionParameters())

@@ -16,6 +16,11 @@ def test_sigmas_have_the_tail_they_are_of(likelihood: float) -> None:
     assert -stats.norm.logsf(sigma) == pytest.approx(likelihood, rel=1e-9)
 
 
+def test_what_is_no_likelihood_has_no_sigmas() -> None:
+    found = gaussian_significance(np.array([-np.log(0.00134990), 0.1, -1.0, np.nan]))
+    assert found == pytest.approx([3, 0, 0, np.nan], abs=1e-4, nan_ok=True)
+
+
 @given(st.floats(0.01, 1e5))
 def test_the_likelihood_of_a_place_is_found_again(likelihood: float) -> None:
     assert float(in_a_beam(np.array(at_one_place(likelihood)))) == pytest.approx(likelihood)

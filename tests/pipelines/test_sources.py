@@ -2,6 +2,7 @@ import hashlib
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,12 @@ from astropy.io import fits
 from astropy.table import Table
 
 from xsurvey.catalogs import open_catalog
+from xsurvey.detection.limit_parameters import UpperLimitParameters
+from xsurvey.engine import TaskContext
+from xsurvey.errors import InputError
+from xsurvey.imaging.stack import Stack
+from xsurvey.pipelines import upper_limits
+from xsurvey.pipelines.stack_reading import read_stack
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -65,6 +72,19 @@ def test_upper_limits_in_a_run(finished: Path, run_command: Run, tmp_path: Path)
     assert "was not imaged" in absent.stderr
 
 
+def test_limits_of_a_tile_that_nothing_exposed(
+    finished: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unexposed(context: TaskContext) -> Stack:
+        return replace(read_stack(context), names=(), fields=())
+
+    monkeypatch.chdir(finished)
+    monkeypatch.setattr(upper_limits, "read_stack", unexposed)
+    wanted = UpperLimitParameters(position=("150.05,2.2",))
+    with pytest.raises(InputError, match="no finished search"):
+        upper_limits.limits_in_run(Path("out"), wanted)
+
+
 def test_products_are_there_and_agree(finished: Path, event_file: Path) -> None:
     out = finished / "out"
     table = Table.read(out / "catalog" / "sources.fits")
@@ -73,6 +93,10 @@ def test_products_are_there_and_agree(finished: Path, event_file: Path) -> None:
     assert table["rate_b"].unit == "ct / s"
     catalog = open_catalog(out)
     assert len(catalog) == 2
+    # fluxes mean something only with their spectrum
+    for name in ("sources", "detections", "observations"):
+        header = fits.getheader(out / "catalog" / f"{name}.fits", 1)
+        assert header["FLUXSPEC"].startswith("power law of photon index 2, absorbed by 3e+20")
     assert sorted(catalog.query()["name"]) == sorted(table["name"])
     assert (out / "catalog" / "sources.reg").read_text().count("circle") == 2
     provenance = json.loads((out / "catalog" / "provenance.json").read_text())

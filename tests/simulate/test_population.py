@@ -51,6 +51,18 @@ def test_drawn_fluxes_follow_the_law(faint: float, bright: float, limit: float) 
     assert kstest(law.above(flux) / law.above(limit), "uniform").pvalue > 1e-5
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "text", ["1e300", "1e-14,80,1e-250,0.5,2", "1e-14,80,1e-14,0.5,100", "1e-14,80,1,0.01,300"]
+)
+def test_laws_far_from_their_break(text: str) -> None:
+    law = parse_log_n_log_s(text, SOFT)
+    flux = law.draw(100, np.random.default_rng(1))
+    assert np.isfinite(flux).all()
+    assert flux.min() >= law.limit * (1 - 1e-9)
+    assert 0 <= law.above(law.limit) < np.inf
+
+
 def test_numbers_of_drawn_sources_are_poisson() -> None:
     parameters = SimulationParameters(mission="erosita", log_n_log_s="1e-12,30,1e-11,0.6,1.8")
     mission = get_mission("erosita")
@@ -237,7 +249,7 @@ def test_an_empty_list_has_no_sources(tmp_path: Path) -> None:
 ])  # fmt: skip
 def test_spectra_that_cannot_be(columns: dict, words: str, tmp_path: Path) -> None:
     name = source_list(tmp_path / "s.ecsv", **PLACE, flux=[1e-14], **columns)
-    with pytest.raises(ParameterError, match=words):
+    with pytest.raises((InputError, ParameterError), match=words):
         simulated(POINTING, sources=name)
 
 
@@ -293,3 +305,21 @@ def test_closer_scans_see_longer() -> None:
         "exposure"
     ][0]
     assert close / wide == pytest.approx(2, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "words"),
+    [
+        ("model", "powerlaw(", "a model is missing"), ("model", "nomodel", "nomodel"),
+        ("set", "garbage", "component.parameter=value"), ("set", "powerlaw.x=1", "powerlaw.x"),
+    ],
+)  # fmt: skip
+def test_rows_whose_spectrum_there_is_not(
+    column: str, value: str, words: str, tmp_path: Path
+) -> None:
+    values = {"ra": [150.0] * 2, "dec": [2.2] * 2, "flux": [1e-13] * 2, column: ["", value]}
+    path = source_list(tmp_path / "list.ecsv", **values)
+    with pytest.raises(InputError, match=r"row 2: ") as caught:
+        read_sources(path, DEFAULT)
+    assert words in str(caught.value)
+    assert caught.value.subject == path

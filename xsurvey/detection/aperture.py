@@ -29,6 +29,7 @@ from xsurvey.psf import GaussianMixture, GaussianPsf, PointSpreadFunction
 
 _ACROSS = 24  # parts that the diameter of a circle is cut into, at least
 _REACH = 0.995  # part of a source's light that is looked for in the regions of others
+_HALF_DIAGONAL = 0.5**0.5  # of a pixel
 _CORE_PIXELS = 1.5  # radius of a 3 x 3 island in detector pixels
 
 
@@ -216,7 +217,9 @@ def _measured_in(
         ], dtype=int)
         for i in range(n)
     )  # fmt: skip
-    free = _free_of_sources(exposed, circles)
+    # a pixel that a part of a circle lies in has photons of the aperture
+    touched = circles.radius + (0.0 if binned else _HALF_DIAGONAL)
+    free = _free_of_sources(exposed, circles, np.maximum(circles.inner, touched))
     apertures = tuple(
         _aperture(circles, profiles, exposed.shape, i, near[i], overlaps[i], binned)
         for i in range(n)
@@ -303,9 +306,9 @@ def _region(
     )  # fmt: skip
 
 
-def _free_of_sources(exposed: np.ndarray, circles: _Circles) -> np.ndarray:
+def _free_of_sources(exposed: np.ndarray, circles: _Circles, radius: np.ndarray) -> np.ndarray:
     free = exposed.copy()
-    for x, y, r in zip(circles.x, circles.y, circles.inner, strict=True):
+    for x, y, r in zip(circles.x, circles.y, radius, strict=True):
         rows, columns = _window(free.shape, x, y, r)
         free[rows, columns] &= _distance(rows, columns, x, y) > r
     return free

@@ -6,11 +6,11 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
-from scipy import special
 
 from xsurvey.detection.fitted import FittedSources
 from xsurvey.detection.hardness import hardness_ratio
 from xsurvey.detection.photometry import BandPhotometry
+from xsurvey.detection.significance import gaussian_significance
 from xsurvey.inference.poisson_rate import CONFIDENCE, LIMIT_CONFIDENCE
 
 _ANGLES = 64
@@ -151,8 +151,3 @@ def fit_columns(sources: FittedSources, classification: np.ndarray) -> dict[str,
             f"ml_rate_{band}_error": sources.rate_error[:, b],
         }
     return columns
-
-
-def gaussian_significance(likelihood: np.ndarray) -> np.ndarray:
-    """Return the Gaussian sigma whose one-sided tail is exp(-likelihood), 0 at least."""
-    return np.maximum(-special.ndtri_exp(-np.asarray(likelihood, float)), 0.0)

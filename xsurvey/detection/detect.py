@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -107,19 +107,23 @@ def find_sources(
     classes = np.where(true[keep], "TRUE", "MARGINAL")
     maps = _sky_images(stack, levels, set(given))
     images = [search_image(stack, label, maps, psfs) for label in labels]
+    own = _where_kept(stack, (inside, stack.owns))
     false = tuple(
-        false_sources(images, value, _owned(stack))
+        false_sources(images, value, own)
         for value in (parameters.threshold, parameters.marginal_threshold)
     )
     return FoundSources(sources, classes, maps, _masks(stack, levels), (false[0], false[1]))
 
 
-def _owned(stack: Stack) -> np.ndarray:
-    """Return which pixels of a stack's grid are its own, shape (ny, nx) or ()."""
-    if stack.owns is None:
+def _where_kept(stack: Stack, tests: Sequence[Inside | None]) -> np.ndarray:
+    """Return in which pixels of a stack's grid sources are kept, shape (ny, nx) or ()."""
+    given = [test for test in tests if test is not None]
+    if not given:
         return np.ones((), dtype=bool)
     y, x = np.indices(stack.grid.shape)
-    return np.asarray(stack.owns(*stack.grid.to_icrs(x, y)), dtype=bool)
+    ra, dec = stack.grid.to_icrs(x.ravel(), y.ravel())
+    every = [np.asarray(test(ra, dec), dtype=bool) for test in given]
+    return np.asarray(np.logical_and.reduce(every).reshape(stack.grid.shape))
 
 
 def stack_labels(stack: Stack, parameters: DetectionParameters) -> list[str]:

@@ -86,7 +86,7 @@ class FoundSources:
         By observation: pixels of sources, left out of the background maps.
     expected_false : tuple of float
         How many sources the background alone is expected to make above the threshold of TRUE
-        ones, and above that of MARGINAL ones, where the stack owns the sky; NaN where unknown.
+        ones, and above that of MARGINAL ones, where sources are kept; NaN where unknown.
     """
 
     sources: FittedSources

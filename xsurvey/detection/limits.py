@@ -32,6 +32,7 @@ from xsurvey.units import SkyPosition
 _SAME = 1 / 3
 """Aperture radii within which a position is that of a known source."""
 _APART = 12.0  # aperture radii between positions that are worked out at a time
+_CORES = 3.5  # core radii that apertures of extended sources have at most
 _FIELD = 60.0  # arcmin from the axis; no field of view is larger
 _NOT_EXPOSED = "outside of the exposure"
 _NO_RATE = "the exposure is not known in seconds"
@@ -114,8 +115,9 @@ def upper_limit(
     labels = band_labels(first, measured_bands(parameters, detection, first.mission))
     ra, dec = np.array(positions, float).T
     radii = _radii(stack, labels[0], ra, dec, detection, parameters)
+    places = _counted_places(ra, dec, radii, found, parameters)
     near = replace(stack, fields=tuple(
-        _kept_near(field, labels, ra, dec, radii) for field in stack.fields
+        _kept_near(field, labels, *places) for field in stack.fields
     ))  # fmt: skip
     factors = tuple(
         responses(field) if responses is not None else no_factors(labels) for field in stack.fields
@@ -145,6 +147,20 @@ def _radii(
     return radii
 
 
+def _counted_places(
+    ra: np.ndarray, dec: np.ndarray, radii: np.ndarray, found: FoundSources,
+    parameters: PhotometryParameters,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Return places (ICRS degrees) and the distances (arcsec) in which their photons matter."""
+    known = places_of(found)
+    # known sources that are in the light of a position are counted as well, extended ones from afar
+    wide = known.of(known.extent > 0)
+    _, outer = parameters.annulus(np.hypot(2 * radii.max(), _CORES * wide.extent))
+    return (
+        np.append(ra, wide.ra), np.append(dec, wide.dec), np.append(3 * _APART * radii, outer)
+    )  # fmt: skip
+
+
 @dataclass(frozen=True)
 class _NearField(Field):
     """A field with the photons that matter in memory."""
@@ -162,15 +178,14 @@ class _NearField(Field):
 
 
 def _kept_near(
-    field: Field, labels: list[str], ra: np.ndarray, dec: np.ndarray, radii: np.ndarray
+    field: Field, labels: list[str], ra: np.ndarray, dec: np.ndarray, distance: np.ndarray
 ) -> _NearField:
-    """Read the photons around some positions once."""
+    """Read the photons within distances (arcsec) of some positions once."""
     grid = field.counts[labels[0]].grid
     x, y = on_image(grid, ra, dec)
     wanted = np.zeros(tuple(n + 2 for n in grid.shape), dtype=bool)
-    for cx, cy, radius in zip(x, y, radii, strict=True):
-        # known sources that are in the light of a position are counted as well
-        reach = int(np.ceil(3 * _APART * radius / grid.pixel_size)) + 2
+    for cx, cy, within in zip(x, y, distance, strict=True):
+        reach = int(np.ceil(within / grid.pixel_size)) + 2
         if abs(cx) < 1e6 and abs(cy) < 1e6:
             rows, columns = (
                 slice(max(int(c) - reach, 0), max(int(c) + reach + 2, 0)) for c in (cy, cx)

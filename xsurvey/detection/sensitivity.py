@@ -253,7 +253,7 @@ def _pixels(
     """Return background and exposure-weighted light on the pixels around places, and exposures."""
     if psf is None:
         raise MissingDataError(
-            "PSF", f"of {field.obs_id or 'the image'} is not known", "give one (photometry: psf)"
+            "PSF", f"of {field.obs_id or 'the image'} is not known", "give one (detection: psf)"
         )  # fmt: skip
     image = field.exposure[label]
     seconds = _at(image.data, image.grid, ra, dec)

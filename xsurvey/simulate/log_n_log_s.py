@@ -42,15 +42,21 @@ class LogNLogS:
 
     def above(self, flux: np.ndarray | float) -> np.ndarray:
         """Return the number per deg2 above fluxes."""
-        scaled = np.asarray(flux, float) / self.break_flux
-        return np.asarray(2 * self.density / (scaled**self.faint + scaled**self.bright))
+        return np.asarray(np.exp(self._log_above(np.log(np.asarray(flux, float)))))
+
+    def _log_above(self, log_flux: np.ndarray) -> np.ndarray:
+        # in logarithms, since steep laws far from the break are beyond what numbers hold
+        scaled = log_flux - np.log(self.break_flux)
+        steep = np.logaddexp(self.faint * scaled, self.bright * scaled)
+        return np.asarray(np.log(2 * self.density) - steep)
 
     def draw(self, count: int, generator: np.random.Generator) -> np.ndarray:
         """Draw fluxes above the limit, shape (count,)."""
-        grid = np.geomspace(self.limit, self.limit * _BRIGHTEST, _POINTS)
-        number = np.log(self.above(grid))
-        wanted = number[0] + np.log(generator.uniform(np.exp(number[-1] - number[0]), 1, count))
-        return np.asarray(np.exp(np.interp(-wanted, -number, np.log(grid))))
+        grid = np.log(self.limit) + np.linspace(0, np.log(_BRIGHTEST), _POINTS)
+        number = self._log_above(grid)
+        least = max(float(np.exp(number[-1] - number[0])), np.finfo(float).tiny)
+        wanted = number[0] + np.log(generator.uniform(least, 1, count))
+        return np.asarray(np.exp(np.interp(-wanted, -number, grid)))
 
 
 _MORETTI = {  # Table 2: soft and hard band; the number above the break follows from theirs

@@ -19,9 +19,9 @@ import numpy as np
 import pyarrow as pa
 
 from xsurvey.catalogs.read import open_source
-from xsurvey.errors import InputError, nearest
+from xsurvey.errors import InputError, ParameterError, nearest
 from xsurvey.simulate.sources import AMOUNTS, LISTED, Sources
-from xsurvey.simulate.spectrum import Spectrum
+from xsurvey.simulate.spectrum import Spectrum, check_spectrum
 from xsurvey.simulate.variability import KINDS, LightCurves
 
 _POSITION = ("ra", "dec")
@@ -157,6 +157,8 @@ def _spectra(table: _Table, default: Spectrum) -> tuple[tuple[Spectrum, ...], np
             spectrum = Spectrum(models[row], own)
         else:
             spectrum = Spectrum(default.model, default.settings + own) if own else default
+        if spectrum not in places and spectrum != default:
+            _check(table, row, spectrum)
         number[row] = places.setdefault(spectrum, len(places))
     if len(places) > _MOST_SPECTRA:
         raise InputError(
@@ -164,6 +166,16 @@ def _spectra(table: _Table, default: Spectrum) -> tuple[tuple[Spectrum, ...], np
             "let sources share spectra",
         )  # fmt: skip
     return tuple(places) or (default,), number
+
+
+def _check(table: _Table, row: int, spectrum: Spectrum) -> None:
+    """Raise, with file and row, where there is no such model, or it has no such parameters."""
+    try:
+        check_spectrum(spectrum)
+    except ParameterError as error:
+        raise InputError(
+            table.path, f"row {row + 1}: {error.subject}: {error.cause}", error.remedy
+        ) from error
 
 
 def _curves(table: _Table) -> LightCurves:

@@ -81,6 +81,17 @@ def evaluate(spectra: Sequence[Spectrum], edges: np.ndarray, band: EnergyBand) -
     return Evaluated(photons, flux)
 
 
+def check_spectrum(spectrum: Spectrum) -> None:
+    """Raise where a spectrum cannot be evaluated, without doing it.
+
+    Raises
+    ------
+    ParameterError
+        Unknown models or parameters, or values that a model does not have.
+    """
+    _values(parse_expression(spectrum.model), spectrum)
+
+
 def _values(expression: Expression, spectrum: Spectrum) -> np.ndarray:
     rows, _ = model_parameters(expression, 1)
     return apply_settings(rows, values=spectrum.settings).values
