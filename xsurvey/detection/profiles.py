@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from scipy import special
 
+from xsurvey.detection.pixel_model import BETA_SLOPE
 from xsurvey.psf import GaussianMixture, PointSpreadFunction, king_mixture
 
 _CORE_RADII = 3.0
 """Of a beta model, to measure in: it has 68 % of its light there, and 90 % in ten."""
-_BETA_SLOPE = 1.5  # of (1 + r^2)^-slope: 3 beta - 1/2 of beta = 2/3
 _FAR = 12.0  # sigmas from a circle beyond which a Gaussian has nothing in it
 
 
@@ -27,7 +27,7 @@ def source_mixture(psf: PointSpreadFunction, off_axis: float, extent: float) -> 
     point = psf.mixture(off_axis)
     if not extent > 0:
         return point
-    weights, sigma = king_mixture(_BETA_SLOPE)
+    weights, sigma = king_mixture(BETA_SLOPE)
     return GaussianMixture(
         np.outer(weights, point.weights).ravel(),
         np.hypot.outer(extent * sigma, point.sigma).ravel(),

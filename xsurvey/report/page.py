@@ -26,7 +26,6 @@ from xsurvey.report.spectra import SpectraPage, spectra_page
 from xsurvey.report.table import SourceTable, bands_of, is_marginal, source_table
 
 _ROWS = 3000
-_SUCCESS = ("done", "cached")
 
 
 @dataclass(frozen=True)
