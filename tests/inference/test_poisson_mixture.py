@@ -144,3 +144,12 @@ def test_known_counts_are_taken_off() -> None:
     for q in QUANTILES:
         expected = np.interp(q, cumulative / cumulative[-1], s)
         assert known.quantile(q)[0] == pytest.approx(expected, abs=0.02)
+
+
+def test_many_groups_are_drawn_in_blocks() -> None:
+    counts = np.arange(600)[:, None]
+    (p,) = mixture_posterior(counts, np.ones((600, 1, 1)), 1, seed=0, samples=400)
+    assert len(p.counts) == 600
+    assert p.mode() == pytest.approx(np.arange(600), abs=1e-3 * 600)
+    (none,) = mixture_posterior(np.empty((0, 1)), np.empty((0, 1, 1)), 1, seed=0)
+    assert len(none.counts) == 0

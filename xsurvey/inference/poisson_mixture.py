@@ -10,12 +10,16 @@ The marginal densities are means of those gamma densities and not histograms of 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields
+
 import numpy as np
 from scipy import special
 
 from xsurvey.inference.poisson_rate import SOURCE_POINTS, CountsPosterior
 
 SAMPLES = 8000
+_BATCH = 256  # groups whose draws are kept at a time
 _BURN_IN = 300
 _CLIMB = 200  # steps of expectation maximisation before
 _TAIL = 1e-7
@@ -57,8 +61,21 @@ def mixture_posterior(
     reached = (matrix.sum(axis=2) + fixed) > 0
     whole = np.where(reached, np.rint(np.asarray(counts, float)), 0).astype(np.int64)
     rate = matrix.sum(axis=1)
-    drawn = _gibbs(whole, matrix, fixed, rate, wanted, samples, np.random.default_rng(seed))
-    return tuple(_marginal(drawn[:, :, j], rate[:, j]) for j in range(wanted))
+    generator = np.random.default_rng(seed)
+    parts: list[tuple[CountsPosterior, ...]] = []
+    for first in range(0, max(len(whole), 1), _BATCH):
+        some = slice(first, first + _BATCH)
+        drawn = _gibbs(
+            whole[some], matrix[some], fixed[some], rate[some], wanted, samples, generator
+        )
+        parts.append(tuple(_marginal(drawn[:, :, j], rate[some, j]) for j in range(wanted)))
+    return tuple(_joined(of_one) for of_one in zip(*parts, strict=True))
+
+
+def _joined(parts: Sequence[CountsPosterior]) -> CountsPosterior:
+    return CountsPosterior(
+        *(np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(CountsPosterior))
+    )
 
 
 def _gibbs(
