@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from xsurvey.detection.profiles import (
     aperture_radius,
-    fraction_in_circle,
     in_pixels,
     light_on_pixels,
     radius_of_light,
@@ -17,25 +16,6 @@ from xsurvey.psf import GaussianMixture, GaussianPsf, KingPsf
 
 ONE = GaussianMixture(np.ones(1), np.full(1, 2.0))
 TWO = GaussianMixture(np.array([0.7, 0.3]), np.array([1.0, 4.0]))
-
-
-def test_a_circle_about_the_source_holds_the_encircled_fraction() -> None:
-    radii = np.array([0.5, 2.0, 5.0, 40.0])
-    assert fraction_in_circle(TWO, np.zeros(4), radii) == pytest.approx(
-        TWO.encircled_fraction(radii), rel=1e-6
-    )
-
-
-def test_a_circle_beside_the_source_holds_what_photons_say() -> None:
-    generator = np.random.default_rng(2)
-    width = np.where(generator.random(400_000) < 0.7, 1.0, 4.0)
-    x, y = width * generator.standard_normal((2, 400_000))
-    for distance, radius in ((3.0, 2.0), (6.0, 5.0), (1.0, 3.0)):
-        counted = np.mean(np.hypot(x - distance, y) < radius)
-        found = float(fraction_in_circle(TWO, np.array(distance), np.array(radius)))
-        assert found == pytest.approx(counted, abs=4e-3)
-    assert float(fraction_in_circle(ONE, np.array(500.0), np.array(3.0))) == 0
-    assert float(fraction_in_circle(ONE, np.array(3.0), np.array(500.0))) == 1
 
 
 @given(st.floats(-3, 3), st.floats(-3, 3), st.floats(1.0, 5))

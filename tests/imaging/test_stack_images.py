@@ -14,7 +14,7 @@ from xsurvey.imaging.field import Field, field_from_events, field_from_image
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage, grid_from_wcs
 from xsurvey.imaging.stack import Stack, single_stack
-from xsurvey.imaging.stack_images import from_stack, stack_counts, stack_exposure, to_stack
+from xsurvey.imaging.stack_images import stack_counts, stack_exposure, to_stack
 from xsurvey.missions import open_events
 from xsurvey.units import EnergyBand
 
@@ -64,8 +64,6 @@ def test_one_observation_has_its_own_images(pointings: tuple[Field, Field]) -> N
     assert stack_counts(stack, "b") is field.counts["b"]
     assert stack_exposure(stack, "b") is field.exposure["b"]
     assert to_stack(stack, 0, field.exposure["b"]) is field.exposure["b"].data
-    mask = field.counts["b"].data > 0
-    assert from_stack(stack, 0, mask) is mask
 
 
 def test_no_photon_is_lost_or_seen_twice(pointings: tuple[Field, Field]) -> None:
@@ -134,23 +132,6 @@ def test_an_image_alone_is_resampled_without_loss(tmp_path: Path) -> None:
     field = image_field(tmp_path, "counts", data, own)
     stack = Stack("s", ("a",), (field,), tan_grid((120, 120), 3.0, angle=12.0))
     assert stack_counts(stack, "500_7000").data.sum() == data.sum()
-
-
-def test_masks_come_back_to_the_observation(pointings: tuple[Field, Field]) -> None:
-    grid = tan_grid((300, 300), 8.0, 150.04, 2.23, angle=70.0)
-    stack = Stack("two", ("a", "b"), pointings, grid)
-    x, y = (float(v) for v in grid.wcs.all_world2pix(150.05, 2.22, 0))
-    rows, columns = np.indices(grid.shape)
-    mask = np.hypot(rows - y, columns - x) < 10
-    for index, field in enumerate(pointings):
-        own = field.counts["b"].grid
-        back = from_stack(stack, index, mask)
-        assert back.shape == own.shape
-        assert back.dtype == bool
-        area = back.sum() * own.pixel_size**2
-        assert area == pytest.approx(mask.sum() * grid.pixel_size**2, rel=0.02)
-        px, py = own.wcs.all_world2pix(150.05, 2.22, 0)
-        assert back[round(float(py)), round(float(px))]
 
 
 def test_what_cannot_be_added_is_refused(pointings: tuple[Field, Field]) -> None:

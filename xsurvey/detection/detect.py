@@ -107,7 +107,7 @@ def find_sources(
     classes = np.where(true[keep], "TRUE", "MARGINAL")
     maps = _sky_images(stack, levels, set(given))
     images = [search_image(stack, label, maps, psfs) for label in labels]
-    own = _where_kept(stack, (inside, stack.owns))
+    own = _where_kept(stack, (inside, stack.core))
     false = tuple(
         false_sources(images, value, own)
         for value in (parameters.threshold, parameters.marginal_threshold)

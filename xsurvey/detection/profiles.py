@@ -10,7 +10,6 @@ from xsurvey.psf import GaussianMixture, PointSpreadFunction, king_mixture
 
 _CORE_RADII = 3.0
 """Of a beta model, to measure in: it has 68 % of its light there, and 90 % in ten."""
-_FAR = 12.0  # sigmas from a circle beyond which a Gaussian has nothing in it
 
 
 def source_mixture(psf: PointSpreadFunction, off_axis: float, extent: float) -> GaussianMixture:
@@ -44,33 +43,6 @@ def aperture_radius(
     """
     point = float(psf.radius(fraction, np.asarray(off_axis, float)))
     return float(np.hypot(point, _CORE_RADII * max(extent, 0.0)))
-
-
-def fraction_in_circle(
-    profile: GaussianMixture, distance: np.ndarray, radius: np.ndarray
-) -> np.ndarray:
-    """Return the part of a source's light in circles at a distance from it.
-
-    Parameters
-    ----------
-    profile : GaussianMixture
-    distance, radius : ndarray
-        In the unit of the profile; they broadcast.
-
-    Returns
-    -------
-    ndarray
-        Of each Gaussian the cumulative non-central chi squared of two degrees of freedom.
-    """
-    d, r = np.broadcast_arrays(np.asarray(distance, float), np.asarray(radius, float))
-    total = np.zeros(d.shape)
-    for weight, sigma in zip(profile.weights, profile.sigma, strict=True):
-        near = np.abs(d - r) < _FAR * sigma
-        total += weight * (d < r) * ~near
-        if near.any():
-            inside = special.chndtr((r[near] / sigma) ** 2, 2, (d[near] / sigma) ** 2)
-            total[near] += weight * np.nan_to_num(inside)
-    return total
 
 
 def light_on_pixels(

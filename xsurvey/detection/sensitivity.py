@@ -25,6 +25,7 @@ from xsurvey.errors import MissingDataError, ParameterError
 from xsurvey.imaging.field import Field
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage, separation_arcmin
 from xsurvey.imaging.stack import Stack
+from xsurvey.imaging.stack_images import stack_exposure
 from xsurvey.psf import PointSpreadFunction
 
 PROBABILITY = 0.5
@@ -178,7 +179,7 @@ def sensitivity_map(
     background = np.concatenate([one[0] for one in found], axis=1)
     unit = np.concatenate([one[1] for one in found], axis=1) / share
     counts = detectable_at(background, unit, detection.local_threshold, probability)
-    exposure = total_exposure(stack, label)
+    exposure = stack_exposure(stack, label).data
     fine = _interpolated(counts.reshape(len(rows), len(columns)), rows, columns, grid.shape)
     rate = np.divide(fine, exposure, out=np.full(grid.shape, np.nan), where=exposure > 0)
     timed = all(f.timed for f in stack.fields)
@@ -207,23 +208,6 @@ def sky_coverage(limits: SkyImage, values: np.ndarray) -> np.ndarray:
     known = np.sort(limits.data[np.isfinite(limits.data)])
     area = (limits.grid.pixel_size / 3600) ** 2
     return np.searchsorted(known, np.asarray(values, float), side="right") * area
-
-
-def total_exposure(stack: Stack, label: str) -> np.ndarray:
-    """Return the exposure of all observations on the pixels of the stack, shape (ny, nx)."""
-    grid = stack.grid
-    total = np.zeros(grid.shape)
-    ra = dec = None
-    for field in stack.fields:
-        image = field.exposure[label]
-        if image.grid is grid or image.grid == grid:
-            total += image.data
-            continue
-        if ra is None or dec is None:
-            y, x = np.indices(grid.shape)
-            ra, dec = grid.to_icrs(x.ravel(), y.ravel())
-        total += _at(image.data, image.grid, ra, dec).reshape(grid.shape)
-    return total
 
 
 def _approximate(stack: Stack, detection: DetectionParameters) -> bool:

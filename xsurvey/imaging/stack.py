@@ -27,7 +27,10 @@ class Stack:
         Of the combined images; of a single observation its own.
     owns : callable or None
         Tells which ICRS positions (ra, dec arrays, degrees) belong to this stack and not to one
-        beside it that overlaps; None where there is none.
+        beside it that overlaps; None where there is none. Where tiles are compared in the catalog
+        it holds a strip of the neighbours' too.
+    core : callable or None
+        The same without the strip: no place belongs to two stacks.
     """
 
     name: str
@@ -35,6 +38,7 @@ class Stack:
     fields: tuple[Field, ...]
     grid: ImageGrid
     owns: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    core: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
 
 
 def single_stack(name: str, field: Field) -> Stack:

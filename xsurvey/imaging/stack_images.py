@@ -121,33 +121,6 @@ def to_stack(stack: Stack, field_index: int, image: SkyImage) -> np.ndarray:
     return _interpolated(image.data, x, y) * np.abs(dx_dx * dy_dy - dx_dy * dy_dx)
 
 
-def from_stack(stack: Stack, field_index: int, mask: np.ndarray) -> np.ndarray:
-    """Return the values of a map of the stack at the nearest pixel, for each of an observation.
-
-    Parameters
-    ----------
-    stack : Stack
-    field_index : int
-        Of the observation.
-    mask : ndarray, shape of the stack's grid
-        Of any type.
-
-    Returns
-    -------
-    ndarray, shape of the observation's grid
-        Zero (False) where the stack has no pixel.
-    """
-    grid = grid_of(stack, field_index)
-    if same_pixels(grid, stack.grid):
-        return mask
-    x, y = _mapped(grid, stack.grid)
-    column, row = np.rint(x).astype(int), np.rint(y).astype(int)
-    ny, nx = stack.grid.shape
-    inside = (column >= 0) & (column < nx) & (row >= 0) & (row < ny)
-    values = mask[np.clip(row, 0, ny - 1), np.clip(column, 0, nx - 1)]
-    return np.where(inside, values, np.zeros((), mask.dtype))
-
-
 def field_pixels(stack: Stack, field_index: int) -> tuple[np.ndarray, np.ndarray]:
     """Return where the stack's pixels lie in an observation's image (0-based x, y; maps)."""
     return _mapped(stack.grid, grid_of(stack, field_index))

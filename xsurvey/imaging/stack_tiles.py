@@ -210,10 +210,10 @@ def make_stack(
         part = field_window(field, window)
         if any(exposure.data.any() for exposure in part.exposure.values()):
             kept.append((one, part))
-    owns = Core(tile, tile.strip) if _is_cut(tile) else None
+    owns, core = (Core(tile, tile.strip), Core(tile)) if _is_cut(tile) else (None, None)
     if not geometry.several and kept:
         grid = _grid(kept[0][1])  # its own pixels: nothing is resampled
-    return Stack(name, tuple(n for n, _ in kept), tuple(f for _, f in kept), grid, owns)
+    return Stack(name, tuple(n for n, _ in kept), tuple(f for _, f in kept), grid, owns, core)
 
 
 def _is_cut(tile: Tile) -> bool:
