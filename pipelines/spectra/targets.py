@@ -160,10 +160,14 @@ class SpectrumApertures:
         source = self._without_points(source, own_scale)
         return source.without(self._inner(shape)), background
 
-    def _without_points(self, region: RegionSet, scale: float) -> RegionSet:
+    def _without_points(self, region: RegionSet, scale: float, but: int = 0) -> RegionSet:
+        """Cut out the point sources, all but the one of some number."""
         if not self.spectra.exclude_sources:
             return region
-        points = [not row["flag"] & SourceFlag.EXTENDED for row in self.rows.values()]
+        points = [
+            number != but and not row["flag"] & SourceFlag.EXTENDED
+            for number, row in self.rows.items()
+        ]
         return region.without(self._circles(points, self.spectra.exclude_radius, region, scale))
 
     def _inner(self, shape: SpectralRegion) -> RegionSet | None:
@@ -185,7 +189,10 @@ class SpectrumApertures:
         # as wide as photometry cuts them out of its annuli
         scale = float(aperture.source.include[0].radius) / radius
         mask = self._circles(others, self.photometry.annulus_inner, aperture.background, scale)
-        return aperture.source, aperture.background.without(mask)
+        source = aperture.source
+        if target.extended:  # points that lie on it are not it
+            source = self._without_points(source, scale, but=target.number)
+        return source, aperture.background.without(mask)
 
     def _circles(
         self, wanted: Sequence[bool], radii: float, around: RegionSet, scale: float

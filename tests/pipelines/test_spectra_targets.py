@@ -94,6 +94,25 @@ def test_a_source_has_its_photometry_aperture_and_annulus(events: EventList) -> 
     assert sees(events, region, 0, 0)
 
 
+def test_points_are_cut_out_of_what_is_extended(events: EventList) -> None:
+    extended = int(SourceFlag.EXTENDED)
+    mine, point, knot = (
+        source(0, 0, 20.0, extended),
+        source(10, 0, 2.0),
+        source(-10, 0, 5.0, extended),
+    )
+    place = SkyPosition(mine["ra"], mine["dec"])
+    target = SpectrumTarget("source_0001", "source", place, 1, True, row=mine)
+    region, _ = apertures(events, mine, point, knot).of(target)
+    assert sees(events, region, 0, 0)
+    assert not sees(events, region, 10, 0)
+    assert not sees(events, region, 13.5, 0)  # two of its radii
+    assert sees(events, region, 14.5, 0)
+    assert sees(events, region, -10, 0)
+    region, _ = apertures(events, mine, point, knot, exclude_sources=False).of(target)
+    assert sees(events, region, 10, 0)
+
+
 def test_what_is_fitted() -> None:
     faint = {**source(0, 0), "net_counts_b": 99.0}
     unknown = {**source(0, 0), "net_counts_b": float("nan")}
