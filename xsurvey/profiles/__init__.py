@@ -1,0 +1,1 @@
+"""Profiles of extended sources: surface brightness, spectra in annuli, deprojection, masses."""
