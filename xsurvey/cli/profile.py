@@ -72,8 +72,9 @@ def profile_command(
     )
     check_png("--figure", figure)
     summary = profile_of_files(
-        image, centre, settings, sampling if mcmc else None, exposure=exposure, background=background, exclude=exclude,
-        mask=mask, output=output, figure=figure, residuals=residuals, seed=seed,
+        image, centre, settings, sampling if mcmc else None, exposure=exposure,
+        background=background, exclude=exclude, mask=mask, output=output, figure=figure,
+        residuals=residuals, seed=seed,
     )  # fmt: skip
     for line in _lines(summary, output):
         click.echo(line)
