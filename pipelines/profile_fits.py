@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,7 @@ from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.io.atomic import atomic_output
 from xsurvey.io.fits_writer import write_hdus
 from xsurvey.profiles.brightness_models import parse_model
-from xsurvey.profiles.geometry import RadialGeometry, pixel_solid_angles
+from xsurvey.profiles.geometry import RadialGeometry
 from xsurvey.profiles.measure import ProfileImages
 from xsurvey.profiles.profile_fit import fit_profile
 from xsurvey.profiles.profile_fit_result import ProfileFit
@@ -84,8 +83,9 @@ def fit_models(
     """
     _check_frozen(parameters)
     psf = read_psf(parameters.psf)
-    response = _response(images.exposure)
-    even = profile_mixing(profile, geometry, response, psf) if psf and parameters.fit else None
+    even = (
+        profile_mixing(profile, geometry, images.exposure, psf) if psf and parameters.fit else None
+    )
     fits: dict[str, ProfileFit] = {}
     for name in parameters.fit:
         model = parse_model(name)
@@ -98,7 +98,7 @@ def fit_models(
             )
             radius = geometry.radius(images.exposure.grid)
             light = np.where(np.isfinite(radius), first.brightness(np.nan_to_num(radius)), 0.0)
-            mixing = profile_mixing(profile, geometry, response, psf, brightness=light)
+            mixing = profile_mixing(profile, geometry, images.exposure, psf, brightness=light)
         fits[name] = fit_profile(
             profile, model, stat=parameters.stat, mixing=mixing, frozen=frozen, mcmc=mcmc,
             seed=seed,
@@ -113,13 +113,6 @@ def _check_frozen(parameters: SurfaceBrightnessParameters) -> None:
             raise ParameterError(
                 "freeze", f"no model that is fitted has a parameter '{name}'", nearest(name, known)
             )  # fmt: skip
-
-
-def _response(exposure: SkyImage) -> SkyImage:
-    """Return the exposure as if all pixels were of the nominal size, as mixing matrices take it."""
-    nominal = (exposure.grid.pixel_size / 60) ** 2
-    larger = pixel_solid_angles(exposure.grid) / nominal
-    return replace(exposure, data=exposure.data * np.where(np.isfinite(larger), larger, 0.0))
 
 
 def write_residuals(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.io import fits
-from astropy.wcs import WCS
+from astropy.wcs import WCS, FITSFixedWarning
 from astropy.wcs.utils import pixel_to_skycoord, skycoord_to_pixel, wcs_to_celestial_frame
 
 from xsurvey import __version__
@@ -226,7 +227,10 @@ def read_sky_image(path: str | os.PathLike[str]) -> SkyImage:
     """
     data, header = read_image(path)
     try:
-        wcs = WCS(header).celestial
+        with warnings.catch_warnings():
+            # of the old name of a keyword nothing needs to be told: it is read as the new one
+            warnings.filterwarnings("ignore", "RADECSYS", FITSFixedWarning)
+            wcs = WCS(header).celestial
         has_sky = wcs.has_celestial
         if has_sky:
             wcs_to_celestial_frame(wcs)
