@@ -183,7 +183,8 @@ def profile_of_files(
     header, history = _provenance(images, parameters, inputs, seed)
     if output is not None:
         write_profiles(
-            output, measured.profiles, measured.geometry, header, measured.medians, history
+            output, measured.profiles, measured.geometry, header, measured.medians,
+            measured.significance, history
         )  # fmt: skip
     if figure is not None:
         curves = {name: _curve(fit, measured.profiles[0]) for name, fit in fits[0].items()}
@@ -265,6 +266,13 @@ def _summary(
             {"sector": profile.sector, **record}
             for profile, record in zip(measured.profiles[1:], records[1:], strict=True)
         ]
+    if measured.sky is not None:
+        summary["sky"] = measured.sky.record()
+        summary["significance"] = measured.significance[0]
+        for record, sigma in zip(
+            summary.get("sectors", []), measured.significance[1:], strict=True
+        ):
+            record["significance"] = sigma
     if measured.scatter is not None:
         scatter = measured.scatter
         summary["azimuthal_scatter"] = {

@@ -173,6 +173,22 @@ def test_everything_that_can_be_written(
         assert np.nanstd(hdus[0].data) == pytest.approx(1, abs=0.3)
 
 
+def test_bins_are_significant_above_the_sky(
+    files: dict[str, Path], maps: list[object], call: Call, tmp_path: Path
+) -> None:
+    options = [files["image"], *WHERE, *maps, "--sky", "3arcmin,4.5arcmin", "--sectors", "12"]
+    result = measured(call, tmp_path, *options, "-o", tmp_path / "p.fits")
+    sigma = result["significance"]
+    assert sigma[0] > 8 and np.all(np.diff(sigma[2:6]) < 0)
+    assert sigma[6:] == [None, None]  # within the ring
+    sky = result["sky"]
+    expected = cluster(np.array([3.6]))[0]
+    assert abs(sky["level"] - expected) < 4 * sky["level_error"]
+    assert len(result["sectors"][0]["significance"]) == 8
+    assert read_profiles(tmp_path / "p.fits")[0][0]["significance"][0] == pytest.approx(sigma[0])
+    assert "sigma" in call("profile", *options)[1]
+
+
 def test_adaptive_bins_and_sectors_and_ellipses(
     files: dict[str, Path], maps: list[object], call: Call, tmp_path: Path
 ) -> None:
@@ -249,6 +265,9 @@ def test_a_ring_without_exposure_is_flagged(
         ([*WHERE, "--fit", "betta"], ["--fit", "beta"]),
         ([*WHERE, "--fit", "beta", "--freeze", "rcc=1"], ["--freeze", "rcc"]),
         ([*WHERE, "--fit", "beta", "--freeze", "rc"], ["--freeze", "name=value"]),
+        ([*WHERE, "--sky", "3,4"], ["--sky", "unit"]),
+        ([*WHERE, "--sky", "4arcmin,3arcmin"], ["--sky", "INNER,OUTER"]),
+        ([*WHERE, "--sky", "20arcmin,30arcmin"], ["--sky", "no exposure"]),
         ([*WHERE, "--stat", "wstat"], ["--stat"]),
         ([*WHERE, "--background-error", "2"], ["--background-error"]),
         ([*WHERE, "--exposure", "{small}"], ["small.fits", "shape"]),

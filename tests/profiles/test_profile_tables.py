@@ -30,7 +30,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
     medians = [azimuthal_median(COUNTS, EXPOSURE, p, GEOMETRY) for p in PROFILES]
     write_profiles(
         tmp_path / "p.fits", PROFILES, GEOMETRY, {"OBJECT": "Abell é", "H0": (70.0, "km/s/Mpc")},
-        medians, ["one line"],
+        medians, [p.counts / 100 for p in PROFILES], ["one line"],
     )  # fmt: skip
     found, header = read_profiles(tmp_path / "p.fits")
     assert len(found) == 4
@@ -39,6 +39,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
             assert columns[name] == pytest.approx(values, nan_ok=True)
     assert found[2]["sector_first"].tolist() == [120.0] * 8
     assert found[0]["median"] == pytest.approx(medians[0].value, nan_ok=True)
+    assert found[1]["significance"] == pytest.approx(PROFILES[1].counts / 100)
     assert (header["RA_CEN"], header["DEC_CEN"]) == CENTRE
     assert (header["ELLRATIO"], header["ELLANGLE"]) == (2.0, 30.0)
     assert (header["EXPMAP"], header["OBJECT"], header["H0"]) == ("APPROX", "Abell _", 70.0)

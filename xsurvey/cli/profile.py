@@ -91,12 +91,20 @@ def _lines(summary: dict[str, Any], output: Path | None) -> list[str]:
     for i in shown:
         middle, half = summary["radius_arcmin"][i], summary["radius_width_arcmin"][i] / 2
         value = _interval(*(summary[f"brightness{part}"][i] for part in ("", "_lower", "_upper")))
+        sigma = summary["significance"][i] if "significance" in summary else math.nan
+        above = f"  {sigma:.1f} sigma" if math.isfinite(sigma) else ""
         lines.append(
             f"{middle - half:7.3f} - {middle + half:7.3f} {summary['counts'][i]:8.0f}"
-            f" {summary['background_counts'][i]:11.2f}   {value}"
+            f" {summary['background_counts'][i]:11.2f}   {value}{above}"
         )
     if len(shown) < number:
         lines.append(f"{number - len(shown)} more bins in {output}")
+    if "sky" in summary:
+        sky = summary["sky"]
+        lines.append(
+            f"sky: {sky['level']:.4g} +- {sky['level_error']:.2g} {sky['unit']}, scatter "
+            f"{sky['scatter']:.2g} between regions of {sky['scatter_area_arcmin2']:.4g} arcmin2"
+        )
     for model, fit in summary["fits"].items():
         statistic = fit["statistic"]
         lines.append(

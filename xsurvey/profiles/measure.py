@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -25,6 +25,8 @@ from xsurvey.profiles.extraction import extract_profile, extract_sectors
 from xsurvey.profiles.geometry import RadialGeometry
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
 from xsurvey.profiles.radial_profile import RadialProfile
+from xsurvey.profiles.significance import profile_significance
+from xsurvey.profiles.sky_level import SkyLevel, sky_level_of
 from xsurvey.units import EnergyBand, SkyPosition
 
 _MOST_BINS = 100_000
@@ -66,12 +68,18 @@ class MeasuredProfiles:
         One a profile, or none.
     scatter : AzimuthalScatter or None
         Of the sectors.
+    sky : SkyLevel or None
+        Of the ring of the sky background.
+    significance : list of ndarray, shape (n,)
+        Sigma above that, one a profile, or none; NaN of bins that reach into the ring.
     """
 
     geometry: RadialGeometry
     profiles: list[RadialProfile]
     medians: list[AzimuthalMedian]
     scatter: AzimuthalScatter | None
+    sky: SkyLevel | None = None
+    significance: list[np.ndarray] = field(default_factory=list)
 
 
 def measure_profiles(
@@ -116,9 +124,14 @@ def measure_profiles(
             )
             for number, profile in enumerate(profiles)
         ]  # fmt: skip
+    sky, sigma = None, []
+    if parameters.sky_ring is not None and images.timed:
+        sky = _sky_level(images, geometry, parameters)
+        inside = edges[1:] <= parameters.sky_ring[0]
+        sigma = [np.where(inside, profile_significance(p, sky).sigma, np.nan) for p in profiles]
     if not images.timed:
         profiles = [_without_seconds(p) for p in profiles]
-    return MeasuredProfiles(geometry, profiles, medians, scatter)
+    return MeasuredProfiles(geometry, profiles, medians, scatter, sky, sigma)
 
 
 def profile_edges(
@@ -146,6 +159,21 @@ def profile_edges(
     return minimum_snr_edges(
         fine.counts, fine.background, edges, binning.number, fine.background_error
     )
+
+
+def _sky_level(
+    images: ProfileImages, geometry: RadialGeometry, parameters: SurfaceBrightnessParameters
+) -> SkyLevel:
+    """Return the level of the sky in the ring that parameters name, and its scatter."""
+    inner, outer = parameters.sky_ring or (0.0, 0.0)
+    ring = extract_sectors(
+        images.counts, images.exposure, geometry, np.array([inner, outer]),
+        parameters.sky_sectors, images.background, images.mask, parameters.background_error,
+    )  # fmt: skip
+    try:
+        return sky_level_of(ring, inner, outer)
+    except InputError as error:
+        raise ParameterError("sky", f"{error.subject} {error.cause}", error.remedy) from None
 
 
 def _check_centre(images: ProfileImages, centre: SkyPosition) -> None:

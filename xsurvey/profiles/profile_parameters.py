@@ -15,8 +15,9 @@ from xsurvey.profiles.bins import Binning, parse_binning
 from xsurvey.profiles.brightness_models import parse_model
 from xsurvey.profiles.geometry import equal_sectors, sector_width
 from xsurvey.psf import parse_psf
-from xsurvey.units import Angle, Band, Position, written
+from xsurvey.units import Angle, Band, Position, parse_angle, written
 
+_SKY_SECTORS = 8
 _PAIR = re.compile(r"\s*([^,]+?)\s*,\s*([^,]+?)\s*")
 
 
@@ -72,6 +73,11 @@ class SurfaceBrightnessParameters(StepParameters):
         default=0.0, ge=0, le=1,
         description="Relative systematic error of the background map, the same in all bins.",
     )  # fmt: skip
+    sky: str | None = Field(
+        default=None,
+        description="Ring that holds nothing but sky background, INNER,OUTER (20arcmin,30arcmin): "
+        "its level and scatter between sectors give every bin within it a significance.",
+    )
     median: bool = Field(
         default=False, description="Also the azimuthal median of the brightness of each bin."
     )
@@ -120,6 +126,13 @@ class SurfaceBrightnessParameters(StepParameters):
                 raise ValueError(f"the angles of '{value}' are not between -360 and 720 degrees")
             if sector_width(pair) == 0:
                 raise ValueError(f"the sector '{value}' is empty; all angles are 0,360")
+        return value
+
+    @field_validator("sky")
+    @classmethod
+    def _open_ring(cls, value: str | None) -> str | None:
+        if value is not None:
+            _ring(value)
         return value
 
     @field_validator("psf")
@@ -178,9 +191,27 @@ class SurfaceBrightnessParameters(StepParameters):
         return dict(_named(text) for text in self.freeze)
 
     @property
+    def sky_ring(self) -> tuple[float, float] | None:
+        """Radii of the ring of the sky background, arcmin."""
+        return None if self.sky is None else _ring(self.sky)
+
+    @property
+    def sky_sectors(self) -> list[tuple[float, float]]:
+        """Sectors of that ring: those of the profiles, or eight."""
+        return equal_sectors(self.sectors or _SKY_SECTORS)
+
+    @property
     def all_sectors(self) -> list[tuple[float, float]]:
         """The equal sectors that were asked for."""
         return equal_sectors(self.sectors) if self.sectors else []
+
+
+def _ring(text: str) -> tuple[float, float]:
+    inner, _, outer = text.partition(",")
+    radii = parse_angle(inner) / 60, parse_angle(outer) / 60
+    if not 0 < radii[0] < radii[1]:
+        raise ValueError(f"'{text}' is not INNER,OUTER with INNER the smaller one")
+    return radii
 
 
 def _named(text: str) -> tuple[str, float]:

@@ -40,6 +40,7 @@ _COMMENTS = {
     "brightness_sys": "by the background, correlated between bins",
     "exposure": "mean of the counted pixels", "area": "solid angle of the counted pixels",
     "geometric_area": "solid angle of the whole bin", "median": "azimuthal median of cells",
+    "significance": "sigma above the sky background",
 }  # fmt: skip
 
 
@@ -60,7 +61,7 @@ def profile_columns(profile: RadialProfile) -> dict[str, np.ndarray]:
 def write_profiles(
     path: str | os.PathLike[str], profiles: Sequence[RadialProfile], geometry: RadialGeometry,
     header: Mapping[str, Any] | None = None, medians: Sequence[AzimuthalMedian] = (),
-    history: Sequence[str] = (),
+    significance: Sequence[np.ndarray] = (), history: Sequence[str] = (),
 ) -> None:  # fmt: skip
     """Write profiles as the table PROFILE of a FITS file; `read_profiles` reads it back.
 
@@ -77,6 +78,8 @@ def write_profiles(
         Provenance: keyword to value, or to (value, comment); cosmology if it was used.
     medians : sequence of AzimuthalMedian, optional
         One a profile.
+    significance : sequence of ndarray, shape (n,), optional
+        Sigma above the sky background, one a profile.
     history : sequence of str
         Lines of provenance.
 
@@ -97,6 +100,8 @@ def write_profiles(
         if medians:
             of = medians[number]
             columns |= {"median": of.value, "median_lower": of.lower, "median_upper": of.upper}
+        if significance:
+            columns["significance"] = significance[number]
         parts.append(columns)
     table = fits.BinTableHDU.from_columns(
         [_column(name, np.concatenate([p[name] for p in parts])) for name in parts[0]],
