@@ -17,7 +17,7 @@ from xsurvey.imaging.sky_image import read_map_of
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.io.atomic import atomic_output
 from xsurvey.io.fits_file import is_event_file
-from xsurvey.pipelines.profile_fits import fit_models, write_residuals
+from xsurvey.pipelines.profile_fits import fit_models, read_psf, write_residuals
 from xsurvey.profiles.azimuthal import AzimuthalMedian
 from xsurvey.profiles.bin_flags import BinFlag
 from xsurvey.profiles.measure import MeasuredProfiles, ProfileImages, measure_profiles
@@ -160,6 +160,7 @@ def profile_of_files(
         raise ParameterError("center", "is required", "give RA,DEC")
     if residuals is not None and not parameters.fit:
         raise ParameterError("residuals", "needs a model", "give --fit")
+    read_psf(parameters)  # what is wrong with it is told before anything is measured
     images = read_images(
         image, band=parameters.band, exposure=exposure, background=background, exclude=exclude,
         mask=mask,
@@ -179,7 +180,8 @@ def profile_of_files(
             first, last = profile.sector or (0.0, 360.0)
             failed.append(f"sector {first:g},{last:g}: not fitted, for it {error.cause}")
             fits.append({})
-    inputs = [p for p in (image, exposure, background, exclude, mask) if p is not None]
+    files = (image, exposure, background, exclude, mask, parameters.psf_file)
+    inputs = [p for p in files if p is not None]
     header, history = _provenance(images, parameters, inputs, seed)
     if output is not None:
         write_profiles(
@@ -199,6 +201,8 @@ def profile_of_files(
         )
     summary = _summary(image, images, measured, fits, parameters)
     summary["notes"] += failed
+    if parameters.psf is not None and not parameters.fit:
+        summary["notes"].append("the PSF is for models, and none is fitted: the bins are as seen")
     return summary
 
 

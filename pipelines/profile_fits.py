@@ -28,28 +28,27 @@ from xsurvey.profiles.residuals import model_counts, residual_map
 from xsurvey.psf import parse_psf
 
 
-def read_psf(text: str | None) -> Psf | None:
-    """Return the PSF of ``gaussian:SIGMA``, ``king:R90,SLOPE``, or an image's name.
+def read_psf(parameters: SurfaceBrightnessParameters) -> Psf | None:
+    """Return the PSF that parameters name: a shape, or an image.
 
     Raises
     ------
-    InputError
+    InputError, ParameterError
         The image is missing, or cannot be a PSF.
     """
-    if text is None:
-        return None
-    if text.partition(":")[0] in ("gaussian", "king"):
-        return parse_psf(text)
-    if not Path(text).is_file():
+    path = parameters.psf_file
+    if path is None:
+        return None if parameters.psf is None else parse_psf(parameters.psf)
+    if not path.is_file():
         raise ParameterError(
-            "psf", f"'{text}' is neither a PSF nor a file",
+            "psf", f"'{path}' is neither a PSF nor a file",
             "give gaussian:SIGMA, king:R90,SLOPE or a FITS image",
         )  # fmt: skip
-    image = read_sky_image(text)
+    image = read_sky_image(path)
     try:
         return psf_from_image(image.data, image.grid.pixel_size)
     except InputError as error:
-        raise InputError(text, error.cause, error.remedy) from None
+        raise InputError(path, error.cause, error.remedy) from None
 
 
 def fit_models(
@@ -82,7 +81,7 @@ def fit_models(
         As `xsurvey.profiles.profile_fit.fit_profile`.
     """
     _check_frozen(parameters)
-    psf = read_psf(parameters.psf)
+    psf = read_psf(parameters)
     even = (
         profile_mixing(profile, geometry, images.exposure, psf) if psf and parameters.fit else None
     )

@@ -80,6 +80,9 @@ def test_keys_are_those_of_the_contract(
     assert {len(result[key]) for key in KEYS} == {8}
     assert result["radius_arcmin"] == pytest.approx(np.arange(8) * 0.5 + 0.25)
     assert result["radius_width_arcmin"] == pytest.approx([0.5] * 8)
+    with_psf = measured(call, tmp_path, files["image"], *WHERE, *maps, "--psf", "king:20arcsec,2")
+    assert with_psf["brightness"] == result["brightness"]
+    assert any("PSF" in note for note in with_psf["notes"])
     assert result["fits"] == {} and result["band"] == [0.5, 2.0]
     image, radius = read_sky_image(files["image"]), None
     radius = image.grid.off_axis(CENTRE)
@@ -261,7 +264,7 @@ def test_a_ring_without_exposure_is_flagged(
         ([*WHERE, "--ellipse", "0,30"], ["--ellipse", "ratio"]),
         ([*WHERE, "--ellipse", "2"], ["--ellipse", "RATIO,ANGLE"]),
         ([*WHERE, "--psf", "gaussian:x"], ["--psf", "angle"]),
-        ([*WHERE, "--fit", "beta", "--psf", "round"], ["--psf", "neither"]),
+        ([*WHERE, "--psf", "round"], ["--psf", "neither"]),
         ([*WHERE, "--fit", "betta"], ["--fit", "beta"]),
         ([*WHERE, "--fit", "beta", "--freeze", "rcc=1"], ["--freeze", "rcc"]),
         ([*WHERE, "--fit", "beta", "--freeze", "rc"], ["--freeze", "name=value"]),
@@ -283,6 +286,9 @@ def test_a_ring_without_exposure_is_flagged(
         ([*WHERE, "--residuals", "{new}"], ["--residuals", "--fit"]),
         ([*WHERE, "--figure", "figure.pdf"], ["--figure", "PNG"]),
         ([*WHERE, "--json", "{image}"], ["image.fits", "input"]),
+        ([*WHERE, "--psf", "{small}", "--json", "{small}"], ["small.fits", "input"]),
+        ([*WHERE, "--fit", "beta", "--psf", "{negative}"], ["negative.fits", "negative"]),
+        ([*WHERE, "--fit", "beta", "--psf", "{source}"], ["source.reg", "FITS"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_one_line(

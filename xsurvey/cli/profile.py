@@ -68,7 +68,8 @@ def profile_command(
 
     centre, settings, sampling = parameters
     check_outputs(
-        [output, figure, residuals, json_path], [image, exposure, background, exclude, mask]
+        [output, figure, residuals, json_path],
+        [image, exposure, background, exclude, mask, settings.psf_file],
     )
     check_png("--figure", figure)
     summary = profile_of_files(

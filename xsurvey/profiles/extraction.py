@@ -110,7 +110,7 @@ def extract_sectors(
         whole = _sum(label, solid_angle, inside, len(edges) - 1)
         beyond = edges[1:] > _reach(grid, of, radius, azimuth)
         geometric = np.where(beyond, of.solid_angle(edges), whole)
-        image = np.full(grid.shape, -1)
+        image = np.full(grid.shape, -1, dtype=np.int32)
         image[rows[counted], columns[counted]] = label[counted]
         flags = _flags(sums, pixels_seen, geometric, stamps["EXPMAP"] == APPROXIMATE)
         profiles.append(

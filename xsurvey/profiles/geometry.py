@@ -15,6 +15,7 @@ from xsurvey.imaging.sky_image import ImageGrid, separation_arcmin
 from xsurvey.units import SkyPosition
 
 _NODES = 33
+_ROWS = 256
 _ROUND = 1 - 1e-9
 
 
@@ -130,20 +131,31 @@ def polar_coordinates(grid: ImageGrid, centre: SkyPosition) -> tuple[np.ndarray,
     frame = wcs_to_celestial_frame(grid.wcs)
     here = SkyCoord(centre.ra, centre.dec, unit="deg", frame="icrs")
     native = here.transform_to(frame)
-    longitude0 = float(native.spherical.lon.deg)
-    latitude0 = float(native.spherical.lat.deg)
+    origin = SkyPosition(float(native.spherical.lon.deg), float(native.spherical.lat.deg))
     # angles at one point differ between two frames by a rotation: that of north at the centre
     north = here.directional_offset_by(0 * u.deg, 1 * u.arcsec).transform_to(frame)
     turned = float(native.position_angle(north).deg)
-    y, x = np.indices(grid.shape, dtype=float)
-    longitude, latitude = grid.wcs.all_pix2world(x, y, 0)
-    distance = separation_arcmin(longitude, latitude, SkyPosition(longitude0, latitude0))
-    step = np.radians(longitude - longitude0)
-    latitude, lat0 = np.radians(latitude), np.radians(latitude0)
+    distance, azimuth = np.empty(grid.shape), np.empty(grid.shape)
+    # blocks of rows: what is worked out on the way is not kept for a whole mosaic
+    for first in range(0, grid.shape[0], _ROWS):
+        rows = slice(first, first + _ROWS)
+        y, x = np.indices(distance[rows].shape, dtype=float)
+        longitude, latitude = grid.wcs.all_pix2world(x, y + first, 0)
+        distance[rows] = separation_arcmin(longitude, latitude, origin)
+        azimuth[rows] = (_position_angle(longitude, latitude, origin) - turned) % 360
+    azimuth[azimuth >= 360] = 0.0  # -1e-17 % 360 is 360
+    return distance, azimuth
+
+
+def _position_angle(
+    longitude: np.ndarray, latitude: np.ndarray, origin: SkyPosition
+) -> np.ndarray:  # fmt: skip
+    """Return position angles at the origin, degrees, in the frame of the coordinates."""
+    step, latitude = np.radians(longitude - origin.ra), np.radians(latitude)
+    here = np.radians(origin.dec)
     east = np.sin(step) * np.cos(latitude)
-    northward = np.cos(lat0) * np.sin(latitude) - np.sin(lat0) * np.cos(latitude) * np.cos(step)
-    azimuth = (np.degrees(np.arctan2(east, northward)) - turned) % 360
-    return distance, np.where(azimuth >= 360, 0.0, azimuth)  # -1e-17 % 360 is 360
+    north = np.cos(here) * np.sin(latitude) - np.sin(here) * np.cos(latitude) * np.cos(step)
+    return np.degrees(np.arctan2(east, north))
 
 
 def pixel_solid_angles(grid: ImageGrid) -> np.ndarray:

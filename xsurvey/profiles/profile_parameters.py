@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import ClassVar, Literal
 
 import numpy as np
@@ -18,6 +19,7 @@ from xsurvey.psf import parse_psf
 from xsurvey.units import Angle, Band, Position, parse_angle, written
 
 _SKY_SECTORS = 8
+_SHAPES = ("gaussian", "king")
 _PAIR = re.compile(r"\s*([^,]+?)\s*,\s*([^,]+?)\s*")
 
 
@@ -139,7 +141,7 @@ class SurfaceBrightnessParameters(StepParameters):
     @classmethod
     def _known_psf(cls, value: str | None) -> str | None:
         # what has another form is the name of a file, which is looked for when it is needed
-        if value is not None and value.partition(":")[0] in ("gaussian", "king"):
+        if value is not None and value.partition(":")[0] in _SHAPES:
             parse_psf(value)
         return value
 
@@ -184,6 +186,12 @@ class SurfaceBrightnessParameters(StepParameters):
     def one_sector(self) -> tuple[float, float] | None:
         """The sector that was asked for."""
         return None if self.sector is None else _pair(self.sector, "")
+
+    @property
+    def psf_file(self) -> Path | None:
+        """The image of the PSF, if it is one."""
+        shape = self.psf is None or self.psf.partition(":")[0] in _SHAPES
+        return None if shape else Path(str(self.psf))
 
     @property
     def frozen(self) -> dict[str, float]:
