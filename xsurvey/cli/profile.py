@@ -121,7 +121,9 @@ def _lines(summary: dict[str, Any], output: Path | None) -> list[str]:
 
 def _interval(value: float | None, lower: float | None, upper: float | None) -> str:
     """Return a value with its interval; what is None or no number is left out."""
-    known = [v is not None and math.isfinite(v) for v in (value, lower, upper)]
-    if not known[0]:
+    numbers = [math.nan if v is None else v + 0.0 for v in (value, lower, upper)]  # no -0
+    if not math.isfinite(numbers[0]):
         return "none"
-    return f"{value:.4g} ({lower:.4g} to {upper:.4g})" if all(known) else f"{value:.4g}"
+    if not all(map(math.isfinite, numbers)):
+        return f"{numbers[0]:.4g}"
+    return "{:.4g} ({:.4g} to {:.4g})".format(*numbers)
