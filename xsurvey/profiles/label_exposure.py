@@ -1,0 +1,265 @@
+"""How long the regions of a layout were seen, over what solid angle, with what relative area."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from astropy.wcs.utils import pixel_to_skycoord, skycoord_to_pixel
+from scipy import ndimage
+from scipy.sparse import csr_array
+
+from xsurvey.attitude import unit_vectors
+from xsurvey.errors import InputError
+from xsurvey.events import EventList
+from xsurvey.imaging.seen_sky import ENERGIES, SeenSky, seen_sky
+from xsurvey.imaging.sky_image import ImageGrid, SkyImage, same_grid
+from xsurvey.imaging.stack_parameters import SharedSky
+from xsurvey.profiles.places_on_grid import pixels_on, unit_vectors_on
+from xsurvey.profiles.region_layout import RegionLayout
+
+_BLOCK = 32.0  # arcsec: over which relative areas are the same to a few parts in a thousand
+_AT_ONCE = 50_000  # blocks
+
+
+@dataclass(frozen=True)
+class LabelExposure:
+    """What the regions got of an observation by a group of detectors.
+
+    Attributes
+    ----------
+    integral : ndarray, shape (r,)
+        Livetime integrated over the solid angle that is counted, s arcmin2: not vignetted.
+    area : ndarray, shape (r, k)
+        Effective area relative to the optical axis at `ENERGIES`, the mean by livetime and solid
+        angle; 0 where nothing was seen.
+    livetime : ndarray, shape (ny, nx)
+        Of every pixel of the layout, whatever its region, s (single precision); 0 where masked.
+    stamps : mapping
+        Header keywords: in what it is approximate.
+    """
+
+    integral: np.ndarray
+    area: np.ndarray
+    livetime: np.ndarray
+    stamps: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class GivenMaps:
+    """Exposure maps of a user, in seconds.
+
+    Attributes
+    ----------
+    vignetted : SkyImage
+    unvignetted : SkyImage or None
+        Livetime alone. Without it the analytic vignetting is divided out of the other one, which
+        is possible for pointings only.
+    """
+
+    vignetted: SkyImage
+    unvignetted: SkyImage | None = None
+
+
+def label_exposure(
+    events: EventList, layout: RegionLayout, detected: np.ndarray, box: np.ndarray,
+    maps: GivenMaps | None = None,
+) -> LabelExposure:  # fmt: skip
+    """Find out how long the regions were seen.
+
+    Parameters
+    ----------
+    events : EventList
+        Of the detectors of the group alone.
+    layout : RegionLayout
+    detected : ndarray of int, shape (ny, nx)
+        Labels of the pixels that are counted in this observation.
+    box : ndarray, shape (2, 2)
+        Lowest and highest X, Y of the file's events: beyond them it has no sky, wherever the
+        telescope looked.
+    maps : GivenMaps, optional
+        From attitude or footprint if not given (`xsurvey.imaging.seen_sky`).
+
+    Raises
+    ------
+    InputError
+        As `seen_sky`; or a scan comes with a vignetted map alone.
+    """
+    if maps is not None and maps.unvignetted is None and events.observation.scanning:
+        raise InputError(
+            maps.vignetted.source or "exposure", "is a vignetted map of a scan, out of which "
+            "livetimes cannot be had", "give the map without vignetting as well",
+        )  # fmt: skip
+    grid, regions = layout.grid, len(layout.regions)
+    nothing = LabelExposure(
+        np.zeros(regions), np.zeros((regions, len(ENERGIES))),
+        np.zeros(grid.shape, dtype=np.float32), {},
+    )  # fmt: skip
+    window = _window(grid, events, box, detected)
+    if window is None:
+        return nothing
+    rows, columns = window
+    part = cut_grid(grid, rows, columns)
+    labels = np.where(_within(part, events, box), detected[rows, columns], -1)
+    if not (labels >= 0).any():
+        return nothing
+    given = None if maps is None else maps.unvignetted or maps.vignetted
+    sky = seen_sky(events, *_event_pixels(part, events), given)
+    ratio = None
+    if maps is not None and maps.unvignetted is not None:
+        ratio = _ratio(maps.vignetted, maps.unvignetted)
+        # a map that holds livetimes: what `seen_sky` takes off it is put on again
+        how = "exposure maps with and without vignetting, of one energy"
+        sky = replace(sky, livetimes=maps.unvignetted.data, in_exposure=True, how=how)
+    seen = np.where(labels >= 0, _livetimes(part, sky), 0.0)
+    integral, area = _mean_areas(part, labels, seen, events, sky, regions, ratio)
+    livetime = np.zeros(grid.shape, dtype=np.float32)
+    livetime[rows, columns] = seen
+    return LabelExposure(integral, area, livetime, {"EXPMAP": sky.origin, "EXPHOW": sky.how})
+
+
+def own_labels(layout: RegionLayout, shared: SharedSky | None) -> np.ndarray:
+    """Return the labels of the pixels that belong to a file, and not to another with its photons.
+
+    Each place belongs to the file with the nearest centre, as in `xsurvey.imaging.stack_shared`,
+    here by pixels, so that counts and exposure end at the same lines.
+
+    Parameters
+    ----------
+    layout : RegionLayout
+    shared : SharedSky or None
+
+    Returns
+    -------
+    ndarray of int, shape (ny, nx)
+        The layout's ``detected``, -1 where another file's photons are used.
+    """
+    if shared is None or not shared.others:
+        return layout.detected
+    place, own = unit_vectors_on(layout.grid), shared.centre
+    mine = np.ones(layout.grid.shape, dtype=bool)
+    for other in shared.others:
+        ahead = unit_vectors(*own) - unit_vectors(*other)
+        difference = sum(p * float(a) for p, a in zip(place, ahead, strict=True))
+        mine &= (difference > 0) | ((difference == 0) & (own < other))
+    return np.where(mine, layout.detected, -1).astype(layout.detected.dtype)
+
+
+def cut_grid(grid: ImageGrid, rows: slice, columns: slice) -> ImageGrid:
+    """Return the grid of some rows and columns of an image."""
+    return replace(
+        grid, wcs=grid.wcs[rows, columns],
+        shape=(rows.stop - rows.start, columns.stop - columns.start),
+        x_edge=grid.x_edge + columns.start * grid.sky_pixels,
+        y_edge=grid.y_edge + rows.start * grid.sky_pixels,
+    )  # fmt: skip
+
+
+def _event_pixels(grid: ImageGrid, events: EventList) -> tuple[np.ndarray, np.ndarray]:
+    """Return X and Y of the corners of pixels along a grid's border, and of some inside."""
+    ny, nx = grid.shape
+    x, y = np.meshgrid(np.linspace(-0.5, nx - 0.5, 9), np.linspace(-0.5, ny - 0.5, 9))
+    return _to_events(grid, events, x.ravel(), y.ravel())
+
+
+def _to_events(
+    grid: ImageGrid, events: EventList, x: np.ndarray, y: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    sky = pixel_to_skycoord(x, y, grid.wcs, origin=0)
+    ex, ey = skycoord_to_pixel(sky, events.wcs, origin=1)
+    return np.asarray(ex), np.asarray(ey)
+
+
+def _window(
+    grid: ImageGrid, events: EventList, box: np.ndarray, labels: np.ndarray
+) -> tuple[slice, slice] | None:
+    """Return the rows and columns in which both labels and the file's sky lie."""
+    if not np.isfinite(box).all():
+        return None
+    steps = np.linspace(0, 1, 33)
+    x, y = (low + steps * (high - low) for low, high in box.T)
+    sky = pixel_to_skycoord(*np.meshgrid(x, y), events.wcs, origin=1)
+    column, row = skycoord_to_pixel(sky, grid.wcs, origin=0)
+    slices = []
+    for axis, (place, length) in enumerate(zip((row, column), grid.shape, strict=True)):
+        used = np.flatnonzero((labels >= 0).any(axis=1 - axis))
+        if not len(used) or not np.isfinite(place).any():
+            return None
+        first = max(int(np.floor(np.nanmin(place))), int(used[0]), 0)
+        last = min(int(np.ceil(np.nanmax(place))) + 1, int(used[-1]) + 1, length)
+        if last <= first:
+            return None
+        slices.append(slice(first, last))
+    return slices[0], slices[1]
+
+
+def _within(grid: ImageGrid, events: EventList, box: np.ndarray) -> np.ndarray:
+    """Tell which pixel centres lie in the box of a file's events."""
+    # the box's own pixels, as a grid of one pixel each
+    file = ImageGrid(events.wcs, (1, 1), 0.5, 0.5, 1.0, events.pixel_size)
+    x, y = (v + 1 for v in pixels_on(grid, file))
+    (left, low), (right, high) = box
+    return np.asarray((x >= left) & (x <= right) & (y >= low) & (y <= high))
+
+
+def _livetimes(grid: ImageGrid, sky: SeenSky) -> np.ndarray:
+    """Return the livetime of every pixel, between those of the map that is known."""
+    if sky.grid is None or sky.livetimes is None:
+        return np.full(grid.shape, sky.events.livetime)
+    column, row = pixels_on(grid, sky.grid)
+    found = ndimage.map_coordinates(
+        np.asarray(sky.livetimes, float), (row, column), order=1, mode="grid-constant", cval=0.0
+    )
+    return np.asarray(np.maximum(found, 0.0))
+
+
+def _mean_areas(
+    grid: ImageGrid, labels: np.ndarray, livetime: np.ndarray, events: EventList, sky: SeenSky,
+    regions: int, ratio: SkyImage | None,
+) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
+    """Return integrals of the livetime, s arcmin2, and mean relative areas of the regions."""
+    square = (grid.pixel_size / 60) ** 2
+    side = max(1, round(_BLOCK / grid.pixel_size))
+    wide = -(-grid.shape[1] // side)
+    rows, columns = np.nonzero((labels >= 0) & (livetime > 0))
+    label, weight = labels[rows, columns], livetime[rows, columns]
+    integral = np.bincount(label, weight, minlength=regions) * square
+    block = (rows // side) * wide + columns // side
+    used, place = np.unique(block, return_inverse=True)
+    weights = csr_array((weight, (label, place)), shape=(regions, len(used)))
+    x = (used % wide) * side + (side - 1) / 2
+    y = (used // wide) * side + (side - 1) / 2
+    total, area = np.zeros(regions), np.zeros((regions, len(ENERGIES)))
+    for first in range(0, len(used), _AT_ONCE):
+        chosen = slice(first, first + _AT_ONCE)
+        relative = _relative_areas(grid, events, sky, x[chosen], y[chosen], ratio)
+        known = (relative > 0).all(axis=1)  # the middle of a block at the rim may be unseen
+        own = weights[:, chosen][:, known]
+        total += own.sum(axis=1)
+        area += own @ relative[known]
+    return integral, np.divide(
+        area, total[:, None], out=np.zeros_like(area), where=total[:, None] > 0
+    )
+
+
+def _relative_areas(
+    grid: ImageGrid, events: EventList, sky: SeenSky, x: np.ndarray, y: np.ndarray,
+    ratio: SkyImage | None,
+) -> np.ndarray:  # fmt: skip
+    """Return relative areas of places in image coordinates, shape (m, k)."""
+    if ratio is None:
+        return sky.at(*_to_events(grid, events, x, y)).area
+    sky_places = pixel_to_skycoord(x, y, grid.wcs, origin=0)
+    column, row = skycoord_to_pixel(sky_places, ratio.grid.wcs, origin=0)
+    found = ndimage.map_coordinates(ratio.data, (row, column), order=1, cval=0.0)
+    return np.repeat(found[:, None], len(ENERGIES), axis=1)
+
+
+def _ratio(vignetted: SkyImage, unvignetted: SkyImage) -> SkyImage:
+    same_grid(unvignetted, vignetted, vignetted.source or "exposure")
+    data = np.divide(
+        vignetted.data, unvignetted.data, out=np.zeros(vignetted.data.shape),
+        where=unvignetted.data > 0,
+    )  # fmt: skip
+    return replace(unvignetted, data=data)
