@@ -45,6 +45,10 @@ class LabelExposure:
     livetime: np.ndarray
     stamps: dict[str, Any]
 
+    def area_at(self, log_energy: np.ndarray) -> np.ndarray:
+        """Return relative areas at logarithms of energies in keV, linear between, shape (r, n)."""
+        return np.array([np.interp(log_energy, np.log(ENERGIES), row) for row in self.area])
+
 
 @dataclass(frozen=True)
 class GivenMaps:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+
 import numpy as np
+from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_skycoord, skycoord_to_pixel
 from scipy import ndimage
@@ -89,19 +92,18 @@ def pixels_on(grid: ImageGrid, other: ImageGrid) -> tuple[np.ndarray, np.ndarray
     -------
     column, row : ndarray, shape of the grid
     """
-    return _interpolated(grid, lambda sky: skycoord_to_pixel(sky, other.wcs, origin=0))
+    column, row = _interpolated(grid, lambda sky: skycoord_to_pixel(sky, other.wcs, origin=0))
+    return column, row
 
 
 def unit_vectors_on(grid: ImageGrid) -> list[np.ndarray]:
     """Return the components of the directions of all pixel centres, three maps (ICRS)."""
-
-    def vectors(sky):  # type: ignore[no-untyped-def]
-        return [np.asarray(v) for v in sky.icrs.cartesian.xyz.value]
-
-    return _interpolated(grid, vectors)
+    return _interpolated(grid, lambda sky: sky.icrs.cartesian.xyz.value)
 
 
-def _interpolated(grid: ImageGrid, exact):  # type: ignore[no-untyped-def]
+def _interpolated(
+    grid: ImageGrid, exact: Callable[[SkyCoord], Iterable[np.ndarray]]
+) -> list[np.ndarray]:
     """Return smooth functions of the place, computed on a mesh, at all pixel centres."""
     ny, nx = grid.shape
     nodes_x, nodes_y = (np.arange(0, -(-n // _MESH) + 1, dtype=float) * _MESH for n in (nx, ny))
