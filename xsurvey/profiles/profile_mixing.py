@@ -1,4 +1,4 @@
-"""The PSF of a surface-brightness profile: rings of light, some beyond the last bin, in its bins."""
+"""The PSF of a surface-brightness profile: rings of light, also beyond it, seen in its bins."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ from xsurvey.profiles.psf_sampling import Displacement, ImagePsf, RoundPsf
 from xsurvey.psf import PointSpreadFunction
 
 LOG2_POINTS = 14
-"""Points of a region, 2 to this: elements are then true to .2 % of the region's light, typically."""
+"""Points of a region, 2 to this: elements are true to .2 % of the region's light, typically."""
 
 Psf = PointSpreadFunction | ImagePsf
 
