@@ -9,6 +9,7 @@ from astropy.wcs import WCS
 
 from xsurvey.errors import ParameterError
 from xsurvey.missions import Mission
+from xsurvey.simulate.choice import chosen_detectors
 from xsurvey.simulate.log_n_log_s import parse_log_n_log_s
 from xsurvey.simulate.motion import rotated
 from xsurvey.simulate.observation import sources_of
@@ -67,7 +68,7 @@ def _drawn(
             height=d.height + round(2 * _MARGIN / d.pixel),
             radius=None if d.radius is None else d.radius + _MARGIN,
         )
-        for d in mission.detectors()
+        for d in chosen_detectors(mission, parameters.detectors)
     ]  # fmt: skip
     if parameters.scans:
         half = parameters.field_size / 2 + _MARGIN

@@ -15,6 +15,7 @@ from xsurvey.io.atomic import atomic_output
 from xsurvey.io.fits_writer import write_hdus
 from xsurvey.io.ogip.headers import add_keywords
 from xsurvey.missions.base import SimulatedFacts
+from xsurvey.simulate.choice import numbers_of
 from xsurvey.simulate.result import LEVELS, SimulatedObservation
 
 
@@ -63,7 +64,7 @@ def _event_table(observation: SimulatedObservation) -> fits.BinTableHDU:
     start, span = float(gti.start[0]), float(gti.stop[-1] - gti.start[0])
     keywords = mission.header(SimulatedFacts(
         parameters.pointing, parameters.roll, start, start + span, gti.total,
-        bool(parameters.scans),
+        bool(parameters.scans), numbers_of(observation.detectors), parameters.closed,
     ))  # fmt: skip
     for key, value in keywords.items():
         header[key] = value
@@ -94,7 +95,7 @@ def _event_table(observation: SimulatedObservation) -> fits.BinTableHDU:
 
 def _gti_tables(observation: SimulatedObservation) -> list[fits.BinTableHDU]:
     tables = []
-    for detector in observation.mission.detectors():
+    for detector in observation.detectors:
         columns = [
             fits.Column(name="START", format="1D", unit="s", array=observation.gti.start),
             fits.Column(name="STOP", format="1D", unit="s", array=observation.gti.stop),
@@ -113,7 +114,7 @@ def _attitude_tables(observation: SimulatedObservation) -> list[fits.BinTableHDU
     ra, dec = observation.wcs.all_pix2world(offset, 1).T
     attitude = Attitude(time, ra, dec)
     tables = []
-    for detector in mission.detectors():
+    for detector in observation.detectors:
         for name, columns in mission.attitude_tables(detector.number, attitude, roll):
             tables.append(fits.BinTableHDU.from_columns([
                 fits.Column(name=column, format=form, unit=unit or None, array=values)
