@@ -243,10 +243,11 @@ class Erosita(Mission):
         centre = {"RA_CEN": facts.pointing.ra, "DEC_CEN": facts.pointing.dec}
         pointing = {"RA_PNT": facts.pointing.ra, "DEC_PNT": facts.pointing.dec}
         return {
-            "MISSION": "SRG", "TELESCOP": "eROSITA", "INSTRUME": f"TM{modules[0]}" if len(modules) == 1 else "merged",
-            "NINST": len(modules),
+            "MISSION": "SRG", "TELESCOP": "eROSITA",
+            "INSTRUME": f"TM{modules[0]}" if len(modules) == 1 else "merged", "NINST": len(modules),
             **{f"INSTRUM{i}": f"TM{n}" for i, n in enumerate(modules, start=1)},
-            "OBS_MODE": "SURVEY" if facts.scanning else "POINTING", "FILTER": "CLOSED" if facts.closed else "FILTER",
+            "OBS_MODE": "SURVEY" if facts.scanning else "POINTING",
+            "FILTER": "CLOSED" if facts.closed else "FILTER",
             "SKYFIELD": tile_name(facts.pointing) if facts.scanning else "",
             "OBS_ID": "" if facts.scanning else "SIMULATED", "FRAMETIM": self.frame_time * 1e3,
             "TIMESYS": "TT", "MJDREF": _MJDREF, "TSTART": facts.start, "TSTOP": facts.stop,

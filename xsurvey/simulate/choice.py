@@ -9,7 +9,9 @@ from xsurvey.missions import Mission
 from xsurvey.missions.base import Detector
 
 
-def chosen_detectors(mission: Mission, names: str | None, what: str = "detectors") -> list[Detector]:
+def chosen_detectors(
+    mission: Mission, names: str | None, what: str = "detectors"
+) -> list[Detector]:
     """Return the detectors that names of the mission stand for, all if there are none.
 
     Parameters

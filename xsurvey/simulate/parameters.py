@@ -261,7 +261,7 @@ class SimulationParameters(StepParameters):
     )
     particle_group: tuple[str, ...] = Field(
         default=(),
-        description="Model added on some detectors only: GROUP=MODEL component.parameter=value ..., "
+        description="Model added on some detectors: GROUP=MODEL component.parameter=value ..., "
         "such as 'NAME=powerlaw powerlaw.PhoIndex=3 powerlaw.norm=0.02', in the unit of particle; "
         "repeat for several.",
     )
@@ -324,20 +324,29 @@ class SimulationParameters(StepParameters):
         return value
 
     @model_validator(mode="after")
-    def _go_together(self) -> SimulationParameters:
-        if self.log_n_log_s is not None:
-            try:
-                law = parse_log_n_log_s(self.log_n_log_s, self.flux_band)
-            except ValueError as error:
-                raise ValueError(f"log_n_log_s {error}") from None
-            if self.brightest is not None and self.brightest <= law.limit:
-                raise ValueError("brightest is not above the limit of log_n_log_s")
-        for name in ("brightest", "sky_seed"):
-            if getattr(self, name) is not None and self.log_n_log_s is None:
-                raise ValueError(f"{name} is of log_n_log_s, which is not given")
+    def _closed_sees_no_sky(self) -> SimulationParameters:
         for name in OF_THE_SKY if self.closed else ():
             if getattr(self, name):
                 raise ValueError(f"{name} is of the sky, which is not seen when closed")
+        return self
+
+    @model_validator(mode="after")
+    def _law_of_drawn_sources(self) -> SimulationParameters:
+        for name in ("brightest", "sky_seed"):
+            if getattr(self, name) is not None and self.log_n_log_s is None:
+                raise ValueError(f"{name} is of log_n_log_s, which is not given")
+        if self.log_n_log_s is None:
+            return self
+        try:
+            law = parse_log_n_log_s(self.log_n_log_s, self.flux_band)
+        except ValueError as error:
+            raise ValueError(f"log_n_log_s {error}") from None
+        if self.brightest is not None and self.brightest <= law.limit:
+            raise ValueError("brightest is not above the limit of log_n_log_s")
+        return self
+
+    @model_validator(mode="after")
+    def _go_together(self) -> SimulationParameters:
         if self.good_time and (self.exposure, self.intervals) != (parse_time(_EXPOSURE), 1):
             raise ValueError("good_time is given in place of exposure and intervals")
         if self.scan_distance is not None and not self.scans:

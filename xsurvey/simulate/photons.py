@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from astropy.wcs import WCS
 
 from xsurvey import __version__
 from xsurvey.errors import ParameterError
+from xsurvey.galaxy_clusters.model import read_cluster_model
 from xsurvey.imaging.seen_sky import ENERGIES
 from xsurvey.missions import Mission, get_mission, missions
 from xsurvey.psf import PointSpreadFunction, parse_psf
@@ -19,6 +21,8 @@ from xsurvey.simulate.arrival import SourceField
 from xsurvey.simulate.backgrounds import backgrounds
 from xsurvey.simulate.camera import Camera, Events, events_of
 from xsurvey.simulate.choice import chosen_detectors, numbers_of
+from xsurvey.simulate.cluster import cluster_table
+from xsurvey.simulate.drawn_sources import law_of
 from xsurvey.simulate.instrument import Instrument, instrument_of, onto_energies
 from xsurvey.simulate.motion import motion_of
 from xsurvey.simulate.parameters import SimulationParameters
@@ -70,7 +74,8 @@ def with_responses(
     motion = motion_of(parameters, mission, detectors)
     wcs = sky_pixels(parameters.pointing, mission)
     instrument = instrument_of(mission, parameters.energy, arf, rmf, numbers_of(detectors))
-    sources = sources_to_simulate(parameters, mission, wcs, generator)
+    cluster = read_cluster_model(parameters.cluster) if parameters.cluster else None
+    sources = sources_to_simulate(parameters, mission, wcs, generator, cluster)
     psf = parse_psf(parameters.psf) if parameters.psf else mission.psf(scanning)
     half = parameters.field_size / 2 if scanning else np.inf
     camera = Camera(mission, motion, detectors)
@@ -90,6 +95,7 @@ def with_responses(
     return SimulatedObservation(
         mission, parameters, seed, wcs, in_order(parts, wcs, mission), motion,
         truth_of(truth, wcs, parameters), RESPONSE_LEVEL, stamps,
+        () if cluster is None else (cluster_table(cluster),),
     )  # fmt: skip
 
 
@@ -233,7 +239,15 @@ def _stamps(
     if parameters.particle is None and not parameters.particle_group:
         stamps["SIMBKG"] = (parameters.background_rate, "ct/s on each detector, flat")
     if parameters.log_n_log_s is not None:
+        law = law_of(parameters)
         stamps["SIMLOGN"] = (parameters.log_n_log_s, "log N - log S of drawn sources")
+        stamps["SIMLOGB"] = (law.brightness(law.limit, law.brightest), "erg/s/cm2/deg2 of them all")
+        if parameters.brightest is not None:
+            stamps["SIMLOGM"] = (parameters.brightest, "erg/s/cm2, brightest that is drawn")
+        if parameters.sky_seed is not None:
+            stamps["SIMSKY"] = (parameters.sky_seed, "seed of their places and fluxes")
+    if parameters.cluster is not None:
+        stamps["SIMCLUST"] = (Path(parameters.cluster).name, "model of a cluster")
     stamps["SIMXSPEC"] = (installation().version, "models")
     stamps["SIMVERS"] = (__version__, "of xsurvey")
     return stamps

@@ -46,6 +46,8 @@ class SimulatedObservation:
         ``COUNTS`` or ``RESPONSE``.
     stamps : mapping of str to (value, comment)
         What the header of the events says of the simulation.
+    tables : tuple of astropy.table.Table
+        More of the truth; the meta data of each name it (EXTNAME).
     """
 
     mission: Mission
@@ -57,6 +59,7 @@ class SimulatedObservation:
     truth: Table
     level: str = COUNTS_LEVEL
     stamps: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
 
     @cached_property
     def detectors(self) -> list[Detector]:

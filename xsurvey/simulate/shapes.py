@@ -6,8 +6,8 @@ r"""Where photons of a source arrive: PSFs, and extended sources.
 - ``shell``: a spherical shell of even emissivity between two radii, in projection.
 - ``patch``: even brightness between two radii.
 
-Shells and patches may be cut to a sector of position angles, north through east. The flux of each
-is all that it has, within its edges and sector.
+Shells and patches may be cut to a sector of position angles, north through east, and shells to what
+is between two radii in projection. The flux of each is all that it has, within all of these.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ POINT, BETA, SHELL, PATCH = range(4)
 DEFAULT_BETA = 2 / 3
 _WIDE = 1800.0
 """Arcsec: wider beta models are simulated on the sphere, as shells and patches are."""
+_HALVINGS = 30
 
 _FRACTIONS = np.concatenate((np.linspace(0, 0.999, 2000), 1 - np.logspace(-3, -6, 200)))
 
@@ -47,6 +48,8 @@ class Shapes:
         Position angle at which the sector begins, deg, north through east.
     width : ndarray, shape (s,)
         Of the sector, deg; 360 for all of it.
+    nearest, farthest : ndarray, shape (s,)
+        Projected radii between which shells are seen, arcsec; 0 and infinity for all.
     """
 
     kind: np.ndarray
@@ -56,12 +59,16 @@ class Shapes:
     outer: np.ndarray
     angle: np.ndarray
     width: np.ndarray
+    nearest: np.ndarray
+    farthest: np.ndarray
 
     @classmethod
     def points(cls, number: int) -> Shapes:
         """Return the shapes of points."""
         zero, one = np.zeros(number), np.ones(number)
-        return cls(np.full(number, POINT), zero, one, zero, zero, zero, 360 * one)
+        return cls(
+            np.full(number, POINT), zero, one, zero, zero, zero, 360 * one, zero, np.inf * one
+        )
 
     @classmethod
     def join(cls, parts: Sequence[Shapes]) -> Shapes:
@@ -93,8 +100,13 @@ class Shapes:
             chosen = source[beta]
             radius[beta] = beta_radii(numbers[0, beta], self.core_radius[chosen], self.beta[chosen])
         inner, outer = self.inner[source], self.outer[source]
+        cut = shell & ((self.nearest[source] > 0) | (self.farthest[source] < outer))
+        shell &= ~cut
         if shell.any():
             radius[shell] = shell_radii(numbers[:, shell], inner[shell], outer[shell])
+        if cut.any():
+            limits = self.nearest[source[cut]], self.farthest[source[cut]]
+            radius[cut] = cut_shell_radii(numbers[0, cut], inner[cut], outer[cut], *limits)
         if patch.any():
             square = inner[patch] ** 2, outer[patch] ** 2
             radius[patch] = np.sqrt(square[0] + numbers[0, patch] * (square[1] - square[0]))
@@ -151,6 +163,38 @@ def shell_radii(numbers: np.ndarray, inner: np.ndarray, outer: np.ndarray) -> np
     """
     distance = np.cbrt(inner**3 + numbers[0] * (outer**3 - inner**3))
     return np.asarray(distance * 2 * np.sqrt(numbers[1] * (1 - numbers[1])))
+
+
+def volume_within(radius: np.ndarray, inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
+    """Return the part of spherical shells that is within projected radii."""
+
+    def ball(size: np.ndarray) -> np.ndarray:
+        return size**3 - np.clip(size**2 - radius**2, 0, None) ** 1.5
+
+    return np.asarray((ball(outer) - ball(inner)) / (outer**3 - inner**3))
+
+
+def cut_shell_radii(
+    number: np.ndarray, inner: np.ndarray, outer: np.ndarray, nearest: np.ndarray,
+    farthest: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Return projected radii of places in shells that are between two projected radii.
+
+    Parameters
+    ----------
+    number : ndarray, shape (n,)
+        Uniform between 0 and 1.
+    inner, outer, nearest, farthest : ndarray, shape (n,)
+        As in `Shapes`.
+    """
+    low, high = nearest, np.minimum(farthest, outer)
+    ends = volume_within(low, inner, outer), volume_within(high, inner, outer)
+    wanted = ends[0] + number * (ends[1] - ends[0])
+    for _ in range(_HALVINGS):  # the inverse has no closed form inside of the inner radius
+        middle = (low + high) / 2
+        below = volume_within(middle, inner, outer) < wanted
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return np.asarray((low + high) / 2)
 
 
 def on_circles(radius: np.ndarray, turn: np.ndarray) -> np.ndarray:

@@ -3,8 +3,8 @@
 Columns: ``ra``, ``dec`` (ICRS degrees) and one of ``flux``, ``norm``, ``counts``; if wished
 ``model`` and ``set`` (texts), a column for each ``component.parameter``, ``core_radius`` (arcsec)
 and ``beta``, or ``shape`` (``shell`` or ``patch``) with ``inner_radius``, ``outer_radius`` (arcsec)
-and a sector ``angle_start`` to ``angle_stop`` (deg, north through east), ``variability`` with ``amplitude``, ``period``, ``phase``, ``onset``, ``decay``, and
-``name``.
+and a sector ``angle_start`` to ``angle_stop`` (deg, north through east), ``variability`` with
+``amplitude``, ``period``, ``phase``, ``onset``, ``decay``, and ``name``.
 """
 
 from __future__ import annotations
@@ -163,7 +163,8 @@ def _shapes(table: _Table) -> Shapes:
     table.require(begin != end, "has a sector of no width")
     width = np.where(np.isfinite(start), (end - begin) % 360, 360.0)
     width = np.where(width == 0, 360.0, width)
-    return Shapes(kind, core, beta, inner, outer, begin % 360, width)
+    every = np.zeros(table.rows), np.full(table.rows, np.inf)
+    return Shapes(kind, core, beta, inner, outer, begin % 360, width, *every)
 
 
 def _kinds(table: _Table, core: np.ndarray) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Event files of simulated observations, and their truth tables."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -38,15 +39,22 @@ def write_simulation(path: str | os.PathLike[str], observation: SimulatedObserva
     tables = [fits.PrimaryHDU(), events, *_gti_tables(observation), *_attitude_tables(observation)]
     with atomic_output(path) as temporary, atomic_output(truth_path(path)) as truth:
         write_hdus(temporary, tables)
-        write_truth(truth, observation.truth, observation.seed)
+        write_truth(truth, observation.truth, observation.seed, observation.tables)
 
 
-def write_truth(path: Path, truth: Table, seed: int) -> None:
-    """Write a truth table as extension TRUTH."""
+def write_truth(path: Path, truth: Table, seed: int, others: Sequence[Table] = ()) -> None:
+    """Write a truth table as extension TRUTH, and others as their meta data name them."""
     hdu = fits.table_to_hdu(truth)
     hdu.header["EXTNAME"] = "TRUTH"
     hdu.header["SIMSEED"] = seed
-    write_hdus(path, [fits.PrimaryHDU(), hdu])
+    hdus = [fits.PrimaryHDU(), hdu]
+    for table in others:
+        bare = table.copy()
+        bare.meta.clear()
+        more = fits.table_to_hdu(bare)
+        more.header.update(table.meta)
+        hdus.append(more)
+    write_hdus(path, hdus)
 
 
 def _event_table(observation: SimulatedObservation) -> fits.BinTableHDU:
