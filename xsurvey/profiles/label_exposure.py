@@ -16,6 +16,7 @@ from xsurvey.events import EventList
 from xsurvey.imaging.seen_sky import ENERGIES, SeenSky, seen_sky
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage, same_grid
 from xsurvey.imaging.stack_parameters import SharedSky
+from xsurvey.profiles.geometry import pixel_solid_angles
 from xsurvey.profiles.places_on_grid import pixels_on, unit_vectors_on
 from xsurvey.profiles.region_layout import RegionLayout
 
@@ -223,12 +224,12 @@ def _mean_areas(
     regions: int, ratio: SkyImage | None,
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Return integrals of the livetime, s arcmin2, and mean relative areas of the regions."""
-    square = (grid.pixel_size / 60) ** 2
     side = max(1, round(_BLOCK / grid.pixel_size))
     wide = -(-grid.shape[1] // side)
     rows, columns = np.nonzero((labels >= 0) & (livetime > 0))
-    label, weight = labels[rows, columns], livetime[rows, columns]
-    integral = np.bincount(label, weight, minlength=regions) * square
+    label = labels[rows, columns]
+    weight = livetime[rows, columns] * pixel_solid_angles(grid)[rows, columns]
+    integral = np.bincount(label, weight, minlength=regions)
     block = (rows // side) * wide + columns // side
     used, place = np.unique(block, return_inverse=True)
     weights = csr_array((weight, (label, place)), shape=(regions, len(used)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage, same_grid
+from xsurvey.profiles.geometry import RadialGeometry, in_sector, polar_coordinates
 from xsurvey.profiles.layout_parameters import (
     AnnuliParameters,
     Sector,
@@ -81,32 +83,16 @@ def make_layout(
 
 
 def _places(grid: ImageGrid, centre: SkyPosition, parameters: AnnuliParameters) -> _Places:
-    radius = grid.off_axis(centre)
-    angle = position_angles(grid, centre)
+    radius, angle = polar_coordinates(grid, centre)
     if parameters.ellipse is not None:
-        ratio, major = parse_ellipse(parameters.ellipse)
-        turned = np.radians(angle - major)
-        radius = radius * np.hypot(np.cos(turned), ratio * np.sin(turned))
+        radius = RadialGeometry(centre, parse_ellipse(parameters.ellipse)).radius(grid)
     return _Places(radius, angle)
-
-
-def position_angles(grid: ImageGrid, centre: SkyPosition) -> np.ndarray:
-    """Return the position angle of every pixel centre seen from a place, degrees from 0 to 360.
-
-    North through east, along great circles; shape (ny, nx).
-    """
-    y, x = np.indices(grid.shape, dtype=float)
-    ra, dec = (np.radians(v) for v in grid.to_icrs(x, y))
-    ra0, dec0 = np.radians(centre)
-    east = np.sin(ra - ra0) * np.cos(dec)
-    north = np.cos(dec0) * np.sin(dec) - np.sin(dec0) * np.cos(dec) * np.cos(ra - ra0)
-    return np.asarray(np.degrees(np.arctan2(east, north)) % 360.0)
 
 
 def _annuli(edges: np.ndarray, parameters: AnnuliParameters) -> list[SpectralRegion]:
     sectors = parse_sectors(parameters.sectors) if parameters.sectors else ()
     regions = []
-    for number, (inner, outer) in enumerate(zip(edges, edges[1:], strict=False), start=1):
+    for number, (inner, outer) in enumerate(itertools.pairwise(edges), start=1):
         name, limits = f"annulus_{number:02d}", (float(inner), float(outer))
         if not sectors:
             regions.append(SpectralRegion(name, "annulus", *limits))
@@ -139,7 +125,7 @@ def _foreground(angle: float, parameters: AnnuliParameters) -> int:
         return 0
     own: dict[str, Sector] = {s.name: s for s in parse_sectors(parameters.sky_sectors)}
     for number, name in enumerate(parameters.separate_foregrounds, start=1):
-        if (angle - own[name].first) % 360.0 < own[name].width:
+        if in_sector(np.array(angle), (own[name].first, own[name].last)):
             return number
     return 0
 
@@ -149,9 +135,7 @@ def _labels(places: _Places, regions: Sequence[SpectralRegion]) -> np.ndarray:
     for number, region in enumerate(regions):
         inside = (places.radius >= region.inner) & (places.radius < region.outer)
         if region.sector is not None:
-            first, last = region.sector
-            width = (last - first) % 360.0 or 360.0
-            inside &= (places.angle - first) % 360.0 < width
+            inside &= in_sector(places.angle, region.sector)
         labels[inside] = number
     return labels
 
@@ -181,7 +165,9 @@ def _found_edges(
 ) -> np.ndarray:  # fmt: skip
     """Return edges, arcmin, between which there are enough net counts."""
     if counts is None:
-        raise ParameterError("annuli.edges", "are not given, nor an image to find them", "give them")
+        raise ParameterError(
+            "annuli.edges", "are not given, nor an image to find them", "give them"
+        )
     net = np.asarray(counts.data, float)
     for image in (counts, background):
         if image is not None:

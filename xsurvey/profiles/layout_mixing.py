@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from xsurvey.missions import get_mission
+from xsurvey.profiles.geometry import pixel_solid_angles
 from xsurvey.profiles.observed_regions import ObservedRegions
 from xsurvey.profiles.psf_mixing import Psf, mixing_matrix
 from xsurvey.profiles.region_layout import RegionLayout
@@ -67,12 +68,25 @@ def mean_livetime(one: ObservedRegions) -> np.ndarray:
     return np.asarray(total, float)
 
 
+def solid_angles(layout: RegionLayout, labels: np.ndarray) -> np.ndarray:
+    """Return the solid angle of the pixels of each region, arcmin2, shape (r,)."""
+    chosen = labels >= 0
+    square = pixel_solid_angles(layout.grid)[chosen]
+    return np.bincount(labels[chosen], square, minlength=len(layout.regions))
+
+
 def _matrix(
     layout: RegionLayout, livetime: np.ndarray, brightness: np.ndarray | None, psf: Psf | None,
     off_axis: np.ndarray | None,
 ) -> np.ndarray:  # fmt: skip
-    size = len(layout.regions)
-    return mixing_matrix(
-        layout.emitted, layout.detected, livetime, brightness, psf, layout.grid.pixel_size / 60,
+    size, side = len(layout.regions), layout.grid.pixel_size / 60
+    # light comes from solid angles, which pixels of a wide image have not the same of
+    light = pixel_solid_angles(layout.grid)
+    if brightness is not None:
+        light = light * brightness
+    found = mixing_matrix(
+        layout.emitted, layout.detected, livetime, light, psf, side,
         off_axis=off_axis, emitted_regions=size, detected_regions=size,
     )  # fmt: skip
+    pixels = np.bincount(layout.emitted[layout.emitted >= 0], minlength=size)
+    return found * solid_angles(layout, layout.emitted) / np.maximum(pixels * side**2, 1e-300)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, NamedTuple
@@ -146,7 +147,7 @@ class AnnuliParameters(StepParameters):
     def _ascending(cls, value: tuple[float, ...]) -> tuple[float, ...]:
         if value and (len(value) < 2 or value[0] < 0):
             raise ValueError("are at least two, none below 0")
-        if any(b <= a for a, b in zip(value, value[1:], strict=False)):
+        if any(b <= a for a, b in itertools.pairwise(value)):
             raise ValueError("do not ascend")
         return value
 

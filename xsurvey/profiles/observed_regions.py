@@ -26,6 +26,7 @@ from xsurvey.spectra.extraction.responses import (
     spectral_channels,
     spectral_responses,
 )
+from xsurvey.timing.visibility import alike_detectors
 
 
 @dataclass(frozen=True)
@@ -165,12 +166,15 @@ def observe_regions(
     detected = own_labels(layout, observation.shared)
     present = _present(events, groups)
     found = label_spectra(events, layout, channels, present, detected)
-    seen = {}
+    seen: dict[str, ObservedGroup] = {}
+    exposures: dict[tuple[int, ...], LabelExposure] = {}
     for number, (name, detectors) in enumerate(present.items()):
-        own = events if set(detectors) >= set(events.gti) else events.in_detectors(detectors, name)
+        those = _representatives(events, detectors)
+        if those not in exposures:
+            own = events if set(those) >= set(events.gti) else events.in_detectors(those, name)
+            exposures[those] = label_exposure(own, layout, detected, found.box, observation.maps)
         seen[name] = ObservedGroup(
-            detectors, found.counts[number],
-            label_exposure(own, layout, detected, found.box, observation.maps),
+            detectors, found.counts[number], exposures[those],
             _responses(events, name, detectors, channels, given[name]),
         )  # fmt: skip
     return ObservedRegions(
@@ -184,6 +188,22 @@ def _present(events: EventList, groups: DetectorGroups) -> dict[str, tuple[int, 
         return {name: tuple(numbers) for name, numbers in groups.items()}
     there = {n: tuple(d for d in numbers if d in events.gti) for n, numbers in groups.items()}
     return {name: numbers for name, numbers in there.items() if numbers}
+
+
+def _representatives(events: EventList, detectors: tuple[int, ...]) -> tuple[int, ...]:
+    """Return detectors with the same mean exposure: the first of all where none differs.
+
+    So the exposure of coaligned detectors of the same good times and attitude is found once.
+    """
+    if not events.coaligned or not events.attitude or -1 in events.gti:
+        return detectors
+    together = next(g for g in alike_detectors(events) if detectors[0] in g)
+    live = {events.live_fraction.get(d, events.live_fraction.get(-1, 1.0)) for d in detectors}
+    if set(detectors) <= set(together) and len(live) == 1:
+        same = [d for d in together if events.live_fraction.get(
+            d, events.live_fraction.get(-1, 1.0)) in live]  # fmt: skip
+        return (min(same),)
+    return detectors
 
 
 def _channels(mission: Mission, given: Mapping[str, GivenResponses]) -> ChannelGrid:
@@ -213,9 +233,7 @@ def _responses(
     return found
 
 
-def _notes(
-    events: EventList, outside: int, groups: Mapping[str, ObservedGroup]
-) -> tuple[str, ...]:
+def _notes(events: EventList, outside: int, groups: Mapping[str, ObservedGroup]) -> tuple[str, ...]:
     name = events.observation.path.name
     notes = [f"{name}: {text}" for text in events.observation.warnings]
     if outside:

@@ -68,7 +68,8 @@ def write_products(folder: str | os.PathLike[str], products: RegionProducts) -> 
         temporary.mkdir()
         for group, rmf in products.matrices.items():
             own = {"TELESCOP": _telescope(products, group), "INSTRUME": group}
-            write_rmf(temporary / f"{group}.rmf", replace(rmf, header={**rmf.header, **own}), header)
+            matrix = replace(rmf, header={**rmf.header, **own})
+            write_rmf(temporary / f"{group}.rmf", matrix, header)
         for one in products.products:
             stem = _stem(products.layout, one)
             write_arf(temporary / f"{stem}.arf", one.arf, header)

@@ -12,7 +12,7 @@ import numpy as np
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.io.ogip.types import AncillaryResponse, PhaSpectrum, RedistributionMatrix
 from xsurvey.missions import get_mission
-from xsurvey.profiles.layout_mixing import layout_mixing
+from xsurvey.profiles.layout_mixing import layout_mixing, solid_angles
 from xsurvey.profiles.observed_regions import ObservedGroup, ObservedRegions
 from xsurvey.profiles.particles.parameters import ParticleParameters
 from xsurvey.profiles.particles.scaling import HardBandCounts, ParticleScale, scale_particles
@@ -168,8 +168,7 @@ def _solid_angles(
     for one in observed:
         for group in one.groups.values():
             seen |= group.exposure.livetime > 0
-    labels = layout.detected[seen & (layout.detected >= 0)]
-    solid = np.bincount(labels, minlength=size) * (layout.grid.pixel_size / 60) ** 2
+    solid = solid_angles(layout, np.where(seen, layout.detected, -1))
     for number, region in enumerate(layout.regions):
         if solid[number] <= 0:
             raise InputError(
@@ -276,7 +275,7 @@ def _stamps(
     found: dict[str, tuple[Any, str]] = {
         "EXPMAP": ("APPROX" if "APPROX" in kinds else "SUPPLIED", "exposure map"),
         "CORRVIGN": ("APPLIED", "vignetting in SPECRESP"),
-        "CORRPSF": ("NONE", "PSF fraction in SPECRESP: see the mixing matrix"),
+        "CORRPSF": ("NONE", "see the mixing matrix"),
         "PSFMIX": ("NONE" if psf is None else "APPLIED", "PSF in the mixing matrix"),
     }
     for group in groups:
@@ -322,15 +321,14 @@ def region_spectra(
         response = build_response(products.matrices[one.group], one.arf)
         dataset = make_dataset(one.spectrum, response, rule=rule, bands=bands)
         particle, variance = (
-            sum_groups(values, dataset.grouping)
-            for values in (one.particle, one.particle_variance)
+            sum_groups(values, dataset.grouping) for values in (one.particle, one.particle_variance)
         )
         area = float(one.spectrum.backscal[0]) * _ARCMIN2
         spectra.append(
-            RegionSpectrum(one.region, one.group, dataset, area, particle, variance)
+            RegionSpectrum(
+                one.region, one.group, dataset, area, particle, variance,
+                products.scale_errors[one.group],
+            )
         )  # fmt: skip
-    labels = products.layout.emitted[products.layout.emitted >= 0]
-    square = (products.layout.grid.pixel_size / 60) ** 2
-    geometric = np.bincount(labels, minlength=len(products.layout.regions)) * square
+    geometric = solid_angles(products.layout, products.layout.emitted)
     return RegionSpectra(products.layout, tuple(spectra), products.mixing, geometric)
-

@@ -1,8 +1,9 @@
 """Flares of the background: times in which the whole field counts too much, cut out.
 
-The rate is that of all events of a hard band, by livetime and, of a scan, by how much of the field of
-view lay on the sky that the file covers. Bins whose counts are too many for a constant rate are flares
-(a Poisson probability, one-sided), the rate is found anew without them, until nothing changes.
+The rate is that of all events of a hard band, by livetime and, of a scan, by how much of the field
+of view lay on the sky that the file covers. Bins whose counts are too many for a constant rate are
+flares (a Poisson probability, one-sided), the rate is found anew without them, until nothing
+changes.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from xsurvey.units import Band, Duration, EnergyBand, written
 
 _SAMPLE = 1.0  # s
 _PIXEL = 60.0  # arcsec, of the map of how much of the field of view is on the file's sky
+_QUIET = 0.75
 _MOST_ROUNDS = 100
 _MOST_BINS = 1_000_000
 
@@ -42,9 +44,7 @@ class FlareParameters(StepParameters):
         description="Energies, in keV, of the light curve; the mission's hard band, or its hardest "
         "one, if not given.",
     )
-    flare_bin: Duration = Field(
-        default=written("20s"), gt=0, description="Width of its bins."
-    )
+    flare_bin: Duration = Field(default=written("20s"), gt=0, description="Width of its bins.")
     flare_coverage: float = Field(
         default=0.05, ge=0, lt=1,
         description="Bins with less exposure, as a part of a full one, are not judged, and kept.",
@@ -151,9 +151,7 @@ def find_flares(curve: FieldLightCurve, parameters: FlareParameters) -> FlareFil
     curve : FieldLightCurve
     parameters : FlareParameters
     """
-    full = float((curve.stop - curve.start).max(initial=0.0))
-    most = curve.exposure.max(initial=0.0)
-    judged = curve.exposure > parameters.flare_coverage * (most if full > 0 else 0.0)
+    judged = curve.exposure > parameters.flare_coverage * curve.exposure.max(initial=0.0)
     chance = stats.norm.sf(parameters.flare_threshold)
     order = np.argsort(
         np.divide(
@@ -161,10 +159,10 @@ def find_flares(curve: FieldLightCurve, parameters: FlareParameters) -> FlareFil
             where=curve.exposure > 0,
         )
     )  # fmt: skip
-    # to begin with, the rate of the quieter half of the time: flares may be most of the counts
-    half = np.cumsum(curve.exposure[order]) <= 0.75 * curve.exposure.sum()
+    # to begin with, the rate of the quieter part of the time: flares may be most of the counts
+    first = np.cumsum(curve.exposure[order]) <= _QUIET * curve.exposure.sum()
     quiet = np.zeros(len(order), dtype=bool)
-    quiet[order[half]] = True
+    quiet[order[first]] = True
     rate = _rate(curve, quiet if curve.counts[quiet].any() else judged)
     flare = np.zeros(len(order), dtype=bool)
     for _ in range(_MOST_ROUNDS):
@@ -193,10 +191,15 @@ def field_light_curve(events: EventList, parameters: FlareParameters) -> FieldLi
     Raises
     ------
     InputError
-        No good time, or no counts in the band.
+        No good time, no counts in the band, or a scan that does not tell where it looked.
     ParameterError
         More bins than a million.
     """
+    if events.observation.scanning and not events.attitude:
+        raise InputError(
+            events.observation.path, "is a scan that does not tell where the telescope looked: its "
+            "rate cannot be judged", "give the file with its attitude, or a flare_threshold of 0",
+        )  # fmt: skip
     band = parameters.flare_band or _hard_band(events)
     stretches = _stretches(events)
     lengths = stretches.stop - stretches.start
@@ -210,7 +213,8 @@ def field_light_curve(events: EventList, parameters: FlareParameters) -> FieldLi
         for a, b in zip(stretches.start, stretches.stop, strict=True)
     ]
     start, stop = (np.concatenate([e[s] for e in edges]) for s in (slice(-1), slice(1, None)))
-    counts, low, high = np.zeros(len(start), dtype=np.int64), np.full(2, np.inf), np.full(2, -np.inf)
+    counts = np.zeros(len(start), dtype=np.int64)
+    low, high = np.full(2, np.inf), np.full(2, -np.inf)
     for chunk in events.chunks():
         if not len(chunk):
             continue
@@ -236,7 +240,8 @@ def _hard_band(events: EventList) -> EnergyBand:
     mission = get_mission(events.observation.mission)
     if mission.particle_band is not None:
         return mission.particle_band
-    return max((mission.bands[label] for label in mission.photometry_bands), key=lambda b: b.minimum)
+    bands = [mission.bands[label] for label in mission.photometry_bands]
+    return max(bands, key=lambda band: band.minimum)
 
 
 def _stretches(events: EventList) -> GoodTimeIntervals:
@@ -255,7 +260,7 @@ def _exposures(
     """Return livetimes, of coaligned detectors the sum, times the part of the field on the sky."""
     total = np.zeros(len(start))
     covered = None
-    scanning = events.observation.scanning and bool(events.attitude)
+    scanning = events.observation.scanning
     if scanning:
         covered = _CoveredPart(events, box)
     groups = alike_detectors(events) if scanning else [[number] for number in events.gti]

@@ -9,6 +9,7 @@ import numpy as np
 
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage
 from xsurvey.missions.responses import ChannelGrid
+from xsurvey.profiles.geometry import pixel_solid_angles
 from xsurvey.profiles.particles.scaling import ParticleScale
 from xsurvey.profiles.particles.template import fractions_within
 from xsurvey.units import EnergyBand
@@ -51,7 +52,7 @@ def particle_map(
     template_error : float
         Relative systematic error of the templates, fully correlated between groups.
     """
-    square = (grid.pixel_size / 60) ** 2
+    square = pixel_solid_angles(grid)
     total = np.zeros(grid.shape)
     counting = 0.0
     inside = fractions_within(channels, band)
@@ -63,7 +64,7 @@ def particle_map(
                 own += rate * part * square * livetime
         number = float(own.sum())
         if number > 0:
-            integral = np.array([[livetime.sum() * square] for livetime in livetimes[group]])
+            integral = np.array([[(livetime * square).sum()] for livetime in livetimes[group]])
             shape = float(inside**2 @ scale.shape_variance) / part**2
             counting += number**2 * (scale.relative_error(integral) ** 2 + shape)
         total += own

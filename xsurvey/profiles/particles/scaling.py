@@ -2,8 +2,8 @@
 
 Particles fall evenly on the detectors, and no mirror vignettes them. A place that was looked at for
 a livetime gets them in proportion to that, whatever part of the field it was seen in. So their
-number per livetime and solid angle is the same all over an observation, and is measured in a band in
-which there is hardly anything else.
+number per livetime and solid angle is the same all over an observation, and is measured in a band
+in which there is hardly anything else.
 """
 
 from __future__ import annotations

@@ -4,8 +4,8 @@ No mirror's area is zero there. The cosmic X-ray background is
 
 .. math:: 11.6\,(E/\mathrm{keV})^{-1.41}\ \mathrm{photon/cm^2/s/sr/keV}
 
-(De Luca & Molendi 2004, A&A 419, 837, of 2-8 keV), all sources included: masked sources make it less,
-which matters as little as the correction does.
+(De Luca & Molendi 2004, A&A 419, 837, of 2-8 keV), all sources included: masked sources make it
+less, which matters as little as the correction does.
 """
 
 from __future__ import annotations

@@ -109,12 +109,13 @@ def _of_files(
 def template_of_events(
     events: EventList, group: str, channels: ChannelGrid, detectors: Sequence[int]
 ) -> ParticleTemplate:
-    """Return the spectrum of all events that a closed filter wheel let through.
+    """Return the spectrum of the events behind a closed filter wheel.
+
+    Those of the times that the mission's recipe for such data lets pass.
 
     Parameters
     ----------
     events : EventList
-        Filtered as the mission filters such data.
     group : str
     channels : ChannelGrid
     detectors : sequence of int
@@ -123,10 +124,11 @@ def template_of_events(
     Raises
     ------
     InputError
-        No event of these detectors is in a channel.
+        The filter wheel was not closed, or no event of these detectors is in a channel.
     """
-    chosen = events.in_detectors(detectors, group)
-    column = get_mission(events.observation.mission).channel_column
+    mission = get_mission(events.observation.mission)
+    chosen = mission.steady_closed(events.in_detectors(detectors, group))
+    column = mission.channel_column
     if column is not None and not events.has_column(column):
         column = None
     counts = np.zeros(len(channels.numbers))
