@@ -7,18 +7,18 @@ from typing import Any
 
 import numpy as np
 from astropy.wcs.utils import pixel_to_skycoord, skycoord_to_pixel
-from scipy import ndimage
 from scipy.sparse import csr_array
 
 from xsurvey.attitude import unit_vectors
 from xsurvey.errors import InputError
 from xsurvey.events import EventList
-from xsurvey.imaging.seen_sky import ENERGIES, SeenSky, seen_sky
-from xsurvey.imaging.sky_image import ImageGrid, SkyImage, same_grid
+from xsurvey.imaging.seen_sky import ENERGIES
+from xsurvey.imaging.sky_image import ImageGrid
 from xsurvey.imaging.stack_parameters import SharedSky
 from xsurvey.profiles.geometry import pixel_solid_angles
 from xsurvey.profiles.places_on_grid import pixels_on, unit_vectors_on
 from xsurvey.profiles.region_layout import RegionLayout
+from xsurvey.profiles.seen_pixels import Areas, GivenMaps, seen_pixels
 
 _BLOCK = 32.0  # arcsec: over which relative areas are the same to a few parts in a thousand
 _AT_ONCE = 50_000  # blocks
@@ -51,22 +51,6 @@ class LabelExposure:
         return np.array([np.interp(log_energy, np.log(ENERGIES), row) for row in self.area])
 
 
-@dataclass(frozen=True)
-class GivenMaps:
-    """Exposure maps of a user, in seconds.
-
-    Attributes
-    ----------
-    vignetted : SkyImage
-    unvignetted : SkyImage or None
-        Livetime alone. Without it the analytic vignetting is divided out of the other one, which
-        is possible for pointings only.
-    """
-
-    vignetted: SkyImage
-    unvignetted: SkyImage | None = None
-
-
 def label_exposure(
     events: EventList, layout: RegionLayout, detected: np.ndarray, box: np.ndarray,
     maps: GivenMaps | None = None,
@@ -84,7 +68,7 @@ def label_exposure(
         Lowest and highest X, Y of the file's events: beyond them it has no sky, wherever the
         telescope looked.
     maps : GivenMaps, optional
-        From attitude or footprint if not given (`xsurvey.imaging.seen_sky`).
+        From attitude or footprint if not given (`xsurvey.profiles.seen_pixels`).
 
     Raises
     ------
@@ -109,19 +93,12 @@ def label_exposure(
     labels = np.where(_within(part, events, box), detected[rows, columns], -1)
     if not (labels >= 0).any():
         return nothing
-    given = None if maps is None else maps.unvignetted or maps.vignetted
-    sky = seen_sky(events, *_event_pixels(part, events), given)
-    ratio = None
-    if maps is not None and maps.unvignetted is not None:
-        ratio = _ratio(maps.vignetted, maps.unvignetted)
-        # a map that holds livetimes: what `seen_sky` takes off it is put on again
-        how = "exposure maps with and without vignetting, of one energy"
-        sky = replace(sky, livetimes=maps.unvignetted.data, in_exposure=True, how=how)
-    seen = np.where(labels >= 0, _livetimes(part, sky), 0.0)
-    integral, area = _mean_areas(part, labels, seen, events, sky, regions, ratio)
+    found = seen_pixels(events, part, maps)
+    seen = np.where(labels >= 0, found.livetime, 0.0)
+    integral, area = _mean_areas(part, labels, seen, found.areas, regions)
     livetime = np.zeros(grid.shape, dtype=np.float32)
     livetime[rows, columns] = seen
-    return LabelExposure(integral, area, livetime, {"EXPMAP": sky.origin, "EXPHOW": sky.how})
+    return LabelExposure(integral, area, livetime, {"EXPMAP": found.origin, "EXPHOW": found.how})
 
 
 def own_labels(layout: RegionLayout, shared: SharedSky | None) -> np.ndarray:
@@ -161,21 +138,6 @@ def cut_grid(grid: ImageGrid, rows: slice, columns: slice) -> ImageGrid:
     )  # fmt: skip
 
 
-def _event_pixels(grid: ImageGrid, events: EventList) -> tuple[np.ndarray, np.ndarray]:
-    """Return X and Y of the corners of pixels along a grid's border, and of some inside."""
-    ny, nx = grid.shape
-    x, y = np.meshgrid(np.linspace(-0.5, nx - 0.5, 9), np.linspace(-0.5, ny - 0.5, 9))
-    return _to_events(grid, events, x.ravel(), y.ravel())
-
-
-def _to_events(
-    grid: ImageGrid, events: EventList, x: np.ndarray, y: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    sky = pixel_to_skycoord(x, y, grid.wcs, origin=0)
-    ex, ey = skycoord_to_pixel(sky, events.wcs, origin=1)
-    return np.asarray(ex), np.asarray(ey)
-
-
 def _window(
     grid: ImageGrid, events: EventList, box: np.ndarray, labels: np.ndarray
 ) -> tuple[slice, slice] | None:
@@ -208,20 +170,8 @@ def _within(grid: ImageGrid, events: EventList, box: np.ndarray) -> np.ndarray:
     return np.asarray((x >= left) & (x <= right) & (y >= low) & (y <= high))
 
 
-def _livetimes(grid: ImageGrid, sky: SeenSky) -> np.ndarray:
-    """Return the livetime of every pixel, between those of the map that is known."""
-    if sky.grid is None or sky.livetimes is None:
-        return np.full(grid.shape, sky.events.livetime)
-    column, row = pixels_on(grid, sky.grid)
-    found = ndimage.map_coordinates(
-        np.asarray(sky.livetimes, float), (row, column), order=1, mode="grid-constant", cval=0.0
-    )
-    return np.asarray(np.maximum(found, 0.0))
-
-
 def _mean_areas(
-    grid: ImageGrid, labels: np.ndarray, livetime: np.ndarray, events: EventList, sky: SeenSky,
-    regions: int, ratio: SkyImage | None,
+    grid: ImageGrid, labels: np.ndarray, livetime: np.ndarray, areas: Areas, regions: int
 ) -> tuple[np.ndarray, np.ndarray]:  # fmt: skip
     """Return integrals of the livetime, s arcmin2, and mean relative areas of the regions."""
     side = max(1, round(_BLOCK / grid.pixel_size))
@@ -238,7 +188,7 @@ def _mean_areas(
     total, area = np.zeros(regions), np.zeros((regions, len(ENERGIES)))
     for first in range(0, len(used), _AT_ONCE):
         chosen = slice(first, first + _AT_ONCE)
-        relative = _relative_areas(grid, events, sky, x[chosen], y[chosen], ratio)
+        relative = areas(x[chosen], y[chosen])
         known = (relative > 0).all(axis=1)  # the middle of a block at the rim may be unseen
         own = weights[:, chosen][:, known]
         total += own.sum(axis=1)
@@ -246,25 +196,3 @@ def _mean_areas(
     return integral, np.divide(
         area, total[:, None], out=np.zeros_like(area), where=total[:, None] > 0
     )
-
-
-def _relative_areas(
-    grid: ImageGrid, events: EventList, sky: SeenSky, x: np.ndarray, y: np.ndarray,
-    ratio: SkyImage | None,
-) -> np.ndarray:  # fmt: skip
-    """Return relative areas of places in image coordinates, shape (m, k)."""
-    if ratio is None:
-        return sky.at(*_to_events(grid, events, x, y)).area
-    sky_places = pixel_to_skycoord(x, y, grid.wcs, origin=0)
-    column, row = skycoord_to_pixel(sky_places, ratio.grid.wcs, origin=0)
-    found = ndimage.map_coordinates(ratio.data, (row, column), order=1, cval=0.0)
-    return np.repeat(found[:, None], len(ENERGIES), axis=1)
-
-
-def _ratio(vignetted: SkyImage, unvignetted: SkyImage) -> SkyImage:
-    same_grid(unvignetted, vignetted, vignetted.source or "exposure")
-    data = np.divide(
-        vignetted.data, unvignetted.data, out=np.zeros(vignetted.data.shape),
-        where=unvignetted.data > 0,
-    )  # fmt: skip
-    return replace(unvignetted, data=data)

@@ -12,14 +12,10 @@ from xsurvey.events import EventList
 from xsurvey.imaging.stack_parameters import SharedSky
 from xsurvey.missions import Mission, get_mission
 from xsurvey.missions.responses import ChannelGrid
-from xsurvey.profiles.label_exposure import (
-    GivenMaps,
-    LabelExposure,
-    label_exposure,
-    own_labels,
-)
+from xsurvey.profiles.label_exposure import LabelExposure, label_exposure, own_labels
 from xsurvey.profiles.label_spectra import DetectorGroups, label_spectra
 from xsurvey.profiles.region_layout import RegionLayout
+from xsurvey.profiles.seen_pixels import GivenMaps
 from xsurvey.spectra.extraction.responses import (
     GivenResponses,
     SpectralResponses,

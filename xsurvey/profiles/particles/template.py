@@ -10,10 +10,10 @@ import numpy as np
 
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.events import EventList
-from xsurvey.io.fits_file import is_event_file
+from xsurvey.io.fits_file import extension_name, open_fits
 from xsurvey.io.ogip.pha import read_single_pha
 from xsurvey.io.ogip.types import RedistributionMatrix
-from xsurvey.missions import get_mission, open_events
+from xsurvey.missions import get_mission, mission_of, open_events
 from xsurvey.missions.responses import ChannelGrid
 from xsurvey.profiles.particles.parameters import ParticleParameters, by_group
 from xsurvey.spectra.assembly import model_parameters
@@ -95,7 +95,8 @@ def _of_files(
     paths: Sequence[str], group: str, channels: ChannelGrid, detectors: Sequence[int]
 ) -> ParticleTemplate:
     parts = [
-        template_of_events(open_events(path), group, channels, detectors) if is_event_file(path)
+        template_of_events(open_events(path), group, channels, detectors)
+        if _holds_events(path)
         else template_of_pha(path, group, channels)
         for path in paths
     ]  # fmt: skip
@@ -104,6 +105,13 @@ def _of_files(
         np.sum([p.variance for p in parts], axis=0), sum(p.exposure for p in parts),
         " ".join(Path(p).name for p in paths),
     )  # fmt: skip
+
+
+def _holds_events(path: str) -> bool:
+    file = open_fits(path)
+    return mission_of(file) is not None and not any(
+        extension_name(t.header).startswith("SPECTRUM") for t in file.tables
+    )
 
 
 def template_of_events(
