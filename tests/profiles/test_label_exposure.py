@@ -22,7 +22,7 @@ from xsurvey.profiles.seen_pixels import GivenMaps, vignetting_basis
 from xsurvey.timing.visibility import attitude_exposure
 from xsurvey.units import SkyPosition
 
-from .regions import CENTRE, RINGS, rings
+from .regions import CENTRE, rings
 
 EVERYWHERE = np.array([[-1e9, -1e9], [1e9, 1e9]])
 
@@ -56,9 +56,7 @@ def test_livetimes_and_areas_of_a_scan_are_those_of_its_attitude(scan: EventList
     square = pixel_solid_angles(layout.grid)
     for r in range(3):
         inside = layout.detected == r
-        assert found.integral[r] == pytest.approx(
-            (found.livetime * square)[inside].sum(), rel=1e-5
-        )
+        assert found.integral[r] == pytest.approx((found.livetime * square)[inside].sum(), rel=1e-5)
 
 
 def test_sky_ends_where_the_file_ends(scan: EventList) -> None:
@@ -87,9 +85,7 @@ def test_shared_photons_are_divided(scan: EventList) -> None:
     centres = ((149.8, 2.0), (150.3, 2.5))
     whole = observe_regions(RegionObservation(scan), layout, groups)
     parts = [
-        observe_regions(
-            RegionObservation(scan, SharedSky(centre=a, others=(b,))), layout, groups
-        )
+        observe_regions(RegionObservation(scan, SharedSky(centre=a, others=(b,))), layout, groups)
         for a, b in (centres, centres[::-1])
     ]
     for name in groups:

@@ -131,7 +131,7 @@ def test_bad_input_is_refused() -> None:
         make_layout(GRID, CENTRE, parameters, np.ones((3, 3), bool))
     with pytest.raises(InputError, match="hides all of annulus_01"):
         make_layout(GRID, CENTRE, parameters, GRID.off_axis(CENTRE) > 3)
-    with pytest.raises(ParameterError, match="annulus_01 .* has no pixel"):
+    with pytest.raises(ParameterError, match=r"annulus_01 .* has no pixel"):
         make_layout(GRID, CENTRE, AnnuliParameters(edges=("20arcmin", "21arcmin")))
     with pytest.raises(InputError, match="other sky coordinates"):
         shifted = replace(flat(2.0, 201), grid=flat(1.0, 201).grid)

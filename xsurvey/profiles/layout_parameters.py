@@ -60,7 +60,7 @@ def parse_sectors(texts: Sequence[str]) -> tuple[Sector, ...]:
     if len(set(names)) < len(names):
         raise ValueError("two sectors have one name")
     sectors.sort(key=lambda s: s.first)
-    gaps = []
+    gaps: list[Sector] = []
     for sector, following in zip(sectors, [*sectors[1:], *sectors[:1]], strict=True):
         room = (following.first - sector.first) % _FULL or _FULL
         if sector.width > room + _ROUNDING:

@@ -10,6 +10,7 @@ expected counts, which W-statistics would take for measured ones.
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -17,10 +18,11 @@ from typing import Any
 
 import numpy as np
 from astropy.io import fits
+from astropy.utils.exceptions import AstropyUserWarning
 from astropy.wcs import WCS
 
 from xsurvey import __version__
-from xsurvey.errors import InputError, printable
+from xsurvey.errors import InputError, plain_ascii, printable
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage, grid_from_wcs
 from xsurvey.io.atomic import atomic_output
 from xsurvey.io.fits_file import check_readable
@@ -61,7 +63,7 @@ def write_products(folder: str | os.PathLike[str], products: RegionProducts) -> 
     """
     header: dict[str, Any] = {
         "CREATOR": f"xsurvey {__version__}", **products.stamps,
-        "COMMENT": [f"note: {printable(note)}" for note in products.notes],
+        "COMMENT": [f"warning: {printable(note)}" for note in products.notes],
     }  # fmt: skip
     written = []
     with atomic_output(folder) as temporary:
@@ -95,16 +97,15 @@ def read_products(folder: str | os.PathLike[str]) -> RegionProducts:
     path = Path(folder) / LAYOUT
     check_readable(path)
     try:
-        with fits.open(path) as hdus:
+        with warnings.catch_warnings(), fits.open(path) as hdus:
+            warnings.simplefilter("ignore", AstropyUserWarning)  # errors of ours say what matters
             layout = _read_layout(hdus)
             mixing = np.array(hdus["MIXING"].data, float)
             table = hdus["SPECTRA"].data
             rows = [(int(r["REGION"]), str(r["GROUP"]), str(r["FILE"])) for r in table]
             errors = {str(r["GROUP"]): float(r["SCALE_ERR"]) for r in table}
-            notes = tuple(
-                str(c).removeprefix("note: ") for c in hdus["SPECTRA"].header.get("COMMENT", ())
-            )
-    except (KeyError, OSError, ValueError, TypeError, IndexError) as error:
+            notes = tuple(str(row["NOTE"]) for row in hdus["NOTES"].data)
+    except (KeyError, OSError, ValueError, TypeError, IndexError, fits.VerifyError) as error:
         raise InputError(path, f"is no layout of regions ({printable(error)})", _REMEDY) from None
     if mixing.shape != (len(layout.regions),) * 2 or not np.isfinite(mixing).all():
         raise InputError(path, "has a mixing matrix that is not of its regions", _REMEDY)
@@ -178,7 +179,12 @@ def _layout_hdus(products: RegionProducts, header: Mapping[str, Any]) -> list[An
     add_keywords(spectra.header, [header])
     mixing = fits.ImageHDU(np.asarray(products.mixing, float), name="MIXING")
     mixing.header["BUNIT"] = "arcmin2"
-    return [fits.PrimaryHDU(), *images, table, spectra, mixing]
+    texts = [plain_ascii(printable(note)) for note in products.notes]
+    width = max((len(text) for text in texts), default=1)
+    notes = fits.BinTableHDU.from_columns(
+        [fits.Column("NOTE", f"{width}A", array=np.array(texts, dtype=f"U{width}"))], name="NOTES"
+    )
+    return [fits.PrimaryHDU(), *images, table, spectra, mixing, notes]
 
 
 def _read_layout(hdus: fits.HDUList) -> RegionLayout:

@@ -1,7 +1,7 @@
 """How long the pixels of an image were seen, and with what relative area, for many regions at once.
 
-As `xsurvey.imaging.seen_sky`, which is for places of single sources. By attitude every energy costs a
-Fourier transform; vignetting at all energies is made up of that at a few, which are enough.
+As `xsurvey.imaging.seen_sky`, which is for places of single sources. By attitude every energy costs
+a Fourier transform; vignetting at all energies is made up of that at a few, which are enough.
 """
 
 from __future__ import annotations
@@ -66,9 +66,7 @@ class SeenPixels:
     origin: str
 
 
-def seen_pixels(
-    events: EventList, grid: ImageGrid, maps: GivenMaps | None = None
-) -> SeenPixels:
+def seen_pixels(events: EventList, grid: ImageGrid, maps: GivenMaps | None = None) -> SeenPixels:
     """Find out how long the pixels of a grid were seen.
 
     Parameters
@@ -125,9 +123,7 @@ def _by_maps(
 def _by_attitude(events: EventList, grid: ImageGrid, mission: Mission) -> SeenPixels:
     x, y = _on_events(grid, events, *_corners(grid))
     low, high = np.array([x.min(), y.min()]), np.array([x.max(), y.max()])
-    pixel = max(
-        mission.image_pixel, float((high - low).max()) * events.pixel_size / _LARGEST_SIDE
-    )
+    pixel = max(mission.image_pixel, float((high - low).max()) * events.pixel_size / _LARGEST_SIDE)
     margin = _MARGIN * pixel / events.pixel_size
     coarse = grid_over(events, low - margin, high + margin, pixel)
     energies, weights = vignetting_basis(mission)
@@ -167,7 +163,7 @@ def vignetting_basis(mission: Mission) -> tuple[list[float], np.ndarray]:
     assert mission.field_radius is not None
     angle = np.linspace(0, mission.field_radius, _NODES)
     every = np.stack([mission.vignetting(angle, float(e)) for e in ENERGIES], axis=1)
-    _, triangle, order = linalg.qr(every, mode="economic", pivoting=True)
+    order = linalg.qr(every, mode="r", pivoting=True)[1]
     for number in range(1, len(ENERGIES) + 1):
         chosen = np.sort(order[:number])
         weights = np.linalg.lstsq(every[:, chosen], every, rcond=None)[0]
