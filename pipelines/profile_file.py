@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.io import fits
 
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.imaging.exposure import APPROXIMATE
 from xsurvey.imaging.field import field_from_image
-from xsurvey.imaging.sky_image import SkyImage, read_map_of, read_sky_image
+from xsurvey.imaging.sky_image import read_map_of
+from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.io.atomic import atomic_output
 from xsurvey.io.fits_file import is_event_file
-from xsurvey.io.fits_writer import write_hdus
+from xsurvey.pipelines.profile_fits import fit_models, write_residuals
 from xsurvey.profiles.azimuthal import AzimuthalMedian
 from xsurvey.profiles.bin_flags import BinFlag
 from xsurvey.profiles.measure import MeasuredProfiles, ProfileImages, measure_profiles
+from xsurvey.profiles.profile_fit_result import ProfileFit
 from xsurvey.profiles.profile_parameters import ProfileCentre, SurfaceBrightnessParameters
 from xsurvey.profiles.profile_tables import profile_columns, write_profiles
 from xsurvey.profiles.radial_profile import RadialProfile
 from xsurvey.regions import RegionSet, read_region_file
+from xsurvey.report.numbers import en_dashes
+from xsurvey.report.plate import png_bytes
+from xsurvey.report.profile_axes import ModelCurve, profile_figure
 from xsurvey.units import EnergyBand
 
 
@@ -120,17 +124,14 @@ def notes_of(images: ProfileImages, profile: RadialProfile) -> list[str]:
     return notes
 
 
-def checksum_line(path: Path) -> str:
-    """Return a line of provenance of an input."""
-    return f"input {path.name} sha256 {hashlib.sha256(path.read_bytes()).hexdigest()}"
-
-
 def profile_of_files(
-    image: Path, centre: ProfileCentre, parameters: SurfaceBrightnessParameters, *,
-    exposure: Path | None = None, background: Path | None = None, exclude: Path | None = None,
-    mask: Path | None = None, output: Path | None = None, seed: int = 0,
-) -> tuple[MeasuredProfiles, dict[str, Any]]:  # fmt: skip
-    """Measure the profiles of an image, and write them.
+    image: Path, centre: ProfileCentre, parameters: SurfaceBrightnessParameters,
+    mcmc: MCMCParameters | None = None, *, exposure: Path | None = None,
+    background: Path | None = None, exclude: Path | None = None, mask: Path | None = None,
+    output: Path | None = None, figure: Path | None = None, residuals: Path | None = None,
+    seed: int = 0,
+) -> dict[str, Any]:  # fmt: skip
+    """Measure the profiles of an image, fit models to them, and write what was asked for.
 
     Parameters
     ----------
@@ -138,21 +139,127 @@ def profile_of_files(
         As `read_images`.
     centre : ProfileCentre
     parameters : SurfaceBrightnessParameters
-    output : path, optional
-        FITS table.
+    mcmc : MCMCParameters, optional
+        Of posteriors, where the parameters ask for them.
+    output, figure, residuals : path, optional
+        FITS table, PNG, and FITS maps of what the first model leaves.
     seed : int
+        Of bootstraps and chains.
 
     Returns
     -------
-    measured : MeasuredProfiles
-    summary : dict
+    dict
         For ``--json``.
+
+    Raises
+    ------
+    InputError, ParameterError, OutputError
+        Anything wrong with the files or parameters; nothing is written then.
     """
     if centre.center is None:
         raise ParameterError("center", "is required", "give RA,DEC")
+    if residuals is not None and not parameters.fit:
+        raise ParameterError("residuals", "needs a model", "give --fit")
     images = read_images(
         image, band=parameters.band, exposure=exposure, background=background, exclude=exclude,
         mask=mask,
     )  # fmt: skip
     measured = measure_profiles(images, centre.center, parameters, seed)
-    return measured, {}
+    if parameters.fit and not images.timed:
+        raise ParameterError("fit", "needs exposure in seconds", "give --exposure")
+    sampling = mcmc or MCMCParameters()
+    fits = [
+        fit_models(images, measured.geometry, profile, parameters, sampling, seed)
+        for profile in measured.profiles
+    ]  # fmt: skip
+    inputs = [p for p in (image, exposure, background, exclude, mask) if p is not None]
+    header, history = _provenance(images, parameters, inputs, seed)
+    if output is not None:
+        write_profiles(
+            output, measured.profiles, measured.geometry, header, measured.medians, history
+        )  # fmt: skip
+    if figure is not None:
+        curves = {name: _curve(fit, measured.profiles[0]) for name, fit in fits[0].items()}
+        target = str(images.counts.stamps.get("OBJECT", "")).strip() or image.name
+        drawn = profile_figure(measured.profiles, _title(target, images.band), curves)
+        with atomic_output(figure) as temporary:
+            temporary.write_bytes(png_bytes(drawn))
+    if residuals is not None:
+        first = next(iter(fits[0].values()))
+        write_residuals(
+            residuals, images, measured.geometry, first, parameters.residual_scale / 60, header
+        )
+    return _summary(image, images, measured, fits, parameters)
+
+
+def _provenance(
+    images: ProfileImages, parameters: SurfaceBrightnessParameters, inputs: list[Path], seed: int
+) -> tuple[dict[str, Any], list[str]]:
+    header: dict[str, Any] = {
+        key: images.counts.stamps[key]
+        for key in ("TELESCOP", "INSTRUME", "OBS_ID", "OBJECT") if key in images.counts.stamps
+    }  # fmt: skip
+    header["INFILE"] = ", ".join(p.name for p in inputs)[:200]
+    header["SEED"] = (seed, "of bootstraps and chains")
+    if images.band is not None:
+        header["E_MIN"], header["E_MAX"] = (
+            (value, "[keV]") for value in images.band
+        )  # fmt: skip
+    settings = json.dumps(parameters.normalised(), sort_keys=True)
+    history = [f"input {p.name} sha256 {_checksum(p)}" for p in inputs]
+    return header, [*history, f"parameters {settings}"]
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _curve(fit: ProfileFit, profile: RadialProfile) -> ModelCurve:
+    edges = profile.edges
+    inner = max(edges[0], 0.25 * (edges[1] - edges[0]))
+    radius = np.geomspace(inner, edges[-1], 300)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        in_bins = fit.sky_counts / profile.exposure_area
+    return ModelCurve(radius, fit.brightness(radius), in_bins)
+
+
+def _title(target: str, band: EnergyBand | None) -> str:
+    return target if band is None else f"{target}, {en_dashes(str(band))} keV"
+
+
+def _summary(
+    image: Path, images: ProfileImages, measured: MeasuredProfiles,
+    fits: list[dict[str, ProfileFit]], parameters: SurfaceBrightnessParameters,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what ``--json`` writes: the first profile at the top, those of sectors below."""
+    medians: list[Any] = measured.medians or [None] * len(measured.profiles)
+    records = [
+        profile_record(profile, median) | {"fits": {n: f.record() for n, f in of.items()}}
+        for profile, median, of in zip(measured.profiles, medians, fits, strict=True)
+    ]  # fmt: skip
+    notes = notes_of(images, measured.profiles[0])
+    notes += [f"{name}: {note}" for name, fit in fits[0].items() for note in fit.notes]
+    centre = measured.geometry.centre
+    ellipse = measured.geometry.ellipse
+    summary: dict[str, Any] = {
+        "file": str(image), "center": {"ra": centre.ra, "dec": centre.dec},
+        "band": list(images.band) if images.band else None,
+        "ellipse": None if ellipse is None
+        else {"axis_ratio": measured.geometry.axis_ratio, "angle_deg": ellipse[1]},
+        "sector": measured.profiles[0].sector, "psf": parameters.psf,
+        "exposure_map": str(images.exposure.stamps.get("EXPMAP", "SUPPLIED")),
+        **records[0], "notes": notes,
+    }  # fmt: skip
+    if len(records) > 1:
+        summary["sectors"] = [
+            {"sector": profile.sector, **record}
+            for profile, record in zip(measured.profiles[1:], records[1:], strict=True)
+        ]
+    if measured.scatter is not None:
+        scatter = measured.scatter
+        summary["azimuthal_scatter"] = {
+            "value": scatter.value, "variance": scatter.variance,
+            "variance_err": scatter.variance_error, "statistical": scatter.statistical,
+        }  # fmt: skip
+    return summary

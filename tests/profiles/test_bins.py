@@ -1,5 +1,7 @@
 """Edges of bins: as wide as they were asked to be, or as the counts ask for."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -44,7 +46,7 @@ def test_bins_hold_the_counts_they_must(counts: list[int], minimum: int) -> None
     assert sums.sum() == sum(counts)
     if len(sums) > 1:
         assert sums.min() >= minimum
-    for begin, end in zip(places[:-2], places[1:-1], strict=True):
+    for begin, end in pairwise(places[:-1]):
         assert sum(counts[begin : end - 1]) < minimum  # none is longer than it must be
 
 

@@ -1,5 +1,7 @@
 """Radii, position angles and solid angles on the sky."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from astropy import units as u
@@ -114,10 +116,7 @@ def test_solid_angles_of_bins_are_their_pixels(
     edges = np.array([0.0, 2.0, 5.0, 9.0])
     radius, inside = geometry.radius(grid), geometry.inside_sector(grid)
     area = pixel_solid_angles(grid)
-    sums = [
-        area[inside & (radius >= low) & (radius < high)].sum()
-        for low, high in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    sums = [area[inside & (radius >= low) & (radius < high)].sum() for low, high in pairwise(edges)]
     # the position angle of a sector of an ellipse is the sky's: its share is not the angle's
     if ellipse is None or sector is None:
         assert geometry.solid_angle(edges) == pytest.approx(sums, rel=0.01)

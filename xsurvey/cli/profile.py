@@ -1,5 +1,6 @@
 """``xsurvey profile``."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import click
 
 from xsurvey.cli.inputs import exposure_option
 from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
+from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.profiles.profile_parameters import ProfileCentre, SurfaceBrightnessParameters
 
 _SHOWN = 12
@@ -39,7 +41,7 @@ _SHOWN = 12
     help="Image that is positive where pixels are counted, and zero elsewhere.",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
-@step_options(ProfileCentre, SurfaceBrightnessParameters)
+@step_options(ProfileCentre, SurfaceBrightnessParameters, MCMCParameters)
 @json_option
 def profile_command(
     image: Path, output: Path | None, figure: Path | None, residuals: Path | None,
@@ -63,13 +65,13 @@ def profile_command(
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.profile_file import profile_of_files
 
-    centre, settings = parameters
+    centre, settings, mcmc = parameters
     check_outputs(
         [output, figure, residuals, json_path], [image, exposure, background, exclude, mask]
     )
     check_png("--figure", figure)
     summary = profile_of_files(
-        image, centre, settings, exposure=exposure, background=background, exclude=exclude,
+        image, centre, settings, mcmc, exposure=exposure, background=background, exclude=exclude,
         mask=mask, output=output, figure=figure, residuals=residuals, seed=seed,
     )  # fmt: skip
     for line in _lines(summary, output):
@@ -106,7 +108,9 @@ def _lines(summary: dict[str, Any], output: Path | None) -> list[str]:
     return lines
 
 
-def _interval(value: float, lower: float, upper: float) -> str:
-    if not (value == value and lower == lower and upper == upper):  # NaN
-        return f"{value:.4g}" if value == value else "none"
-    return f"{value:.4g} ({lower:.4g} to {upper:.4g})"
+def _interval(value: float | None, lower: float | None, upper: float | None) -> str:
+    """Return a value with its interval; what is None or no number is left out."""
+    known = [v is not None and math.isfinite(v) for v in (value, lower, upper)]
+    if not known[0]:
+        return "none"
+    return f"{value:.4g} ({lower:.4g} to {upper:.4g})" if all(known) else f"{value:.4g}"

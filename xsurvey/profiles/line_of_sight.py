@@ -15,9 +15,9 @@ from collections.abc import Callable
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-_STEPS = 44
+_STEP = 0.3
 _FARTHEST = 100.0
-"""Of the largest radius: farther out emission is a power law."""
+"""Of the largest radius: farther out emission is taken for a power law."""
 _GRID = 56
 _NODES = 8
 
@@ -25,7 +25,7 @@ Emissivity = Callable[[np.ndarray], np.ndarray]
 """From radii (n, t) to emissivities (b, n, t)."""
 
 
-def projected(emissivity: Emissivity, radius: np.ndarray) -> np.ndarray:
+def projected(emissivity: Emissivity, radius: np.ndarray, largest: float) -> np.ndarray:
     """Return integrals along the line of sight.
 
     Parameters
@@ -34,19 +34,21 @@ def projected(emissivity: Emissivity, radius: np.ndarray) -> np.ndarray:
         Steeper than 1/r far out.
     radius : ndarray, shape (n,)
         Projected radii, positive.
+    largest : float
+        Beyond a hundred times this radius, not below any projected one, the emissivity is
+        continued as a power law.
 
     Returns
     -------
     ndarray, shape (b, n)
-        Emissivity times the unit of radius. Beyond a hundred times the largest radius the
-        emissivity is continued as a power law.
+        Emissivity times the unit of radius.
     """
     radius = np.asarray(radius, float)
-    far = _FARTHEST * float(radius.max(initial=0.0))
+    far = _FARTHEST * largest
     end = np.arccosh(far / radius)
-    t = end[:, None] * np.linspace(0, 1, _STEPS + 1)
-    along = radius[:, None] * np.cosh(t)
-    weight = np.full(_STEPS + 1, 2.0 / _STEPS)
+    steps = int(np.ceil(float(end.max(initial=0.0)) / _STEP)) + 1
+    along = radius[:, None] * np.cosh(end[:, None] * np.linspace(0, 1, steps + 1))
+    weight = np.full(steps + 1, 2.0 / steps)
     weight[[0, -1]] /= 2
     emission = emissivity(along)
     total = np.einsum("...nt,nt->...n", emission, along * weight) * end

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage
+from xsurvey.profiles.geometry import RadialGeometry, pixel_solid_angles
 from xsurvey.profiles.psf_mixing import LOG2_POINTS, Psf, mixing_matrix
 from xsurvey.profiles.psf_sampling import ImagePsf
 from xsurvey.profiles.radial_profile import RadialProfile
@@ -17,13 +17,6 @@ _REACH = 0.99
 _LARGEST_REACH = 0.5
 """Of the profile's own radius: of a PSF with wide wings rings farther out are left out as well."""
 _MOST_RINGS = 8
-
-
-class Geometry(Protocol):
-    """Radii on the sky, as of `xsurvey.profiles.geometry.RadialGeometry`."""
-
-    def radius(self, grid: ImageGrid) -> np.ndarray:
-        """Return the radius of every pixel centre, arcmin, shape (ny, nx)."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +36,7 @@ class ProfileMixing:
 
 
 def profile_mixing(
-    profile: RadialProfile, geometry: Geometry, exposure: SkyImage, psf: Psf | None, *,
+    profile: RadialProfile, geometry: RadialGeometry, exposure: SkyImage, psf: Psf | None, *,
     off_axis: np.ndarray | None = None, brightness: np.ndarray | None = None,
     log2_points: int = LOG2_POINTS,
 ) -> ProfileMixing:  # fmt: skip
@@ -57,6 +50,7 @@ def profile_mixing(
     ----------
     profile : RadialProfile
     geometry : RadialGeometry
+        That of the profile; its sector is not looked at.
     exposure : SkyImage
         Seconds, vignetted, on the profile's image.
     psf : PointSpreadFunction or ImagePsf, optional
@@ -70,7 +64,8 @@ def profile_mixing(
     edges = _with_outer_rings(profile.edges, psf, off_axis)
     grid, pixel = exposure.grid, exposure.grid.pixel_size / 60
     pad = 0 if psf is None else int(np.ceil((edges[-1] - profile.edges[-1]) / pixel))
-    radius = geometry.radius(_padded_grid(grid, pad))
+    whole = _padded_grid(grid, pad)
+    radius = geometry.radius(whole)
     emitted = np.searchsorted(edges, radius, side="right") - 1
     emitted[(emitted >= len(edges) - 1) | ~np.isfinite(radius)] = -1
 
@@ -82,7 +77,8 @@ def profile_mixing(
 
     matrix = mixing_matrix(
         emitted, padded(profile.label_image, -1), padded(exposure.data, 0), continued(brightness),
-        psf, pixel, off_axis=continued(off_axis), emitted_regions=len(edges) - 1,
+        psf, pixel, off_axis=continued(off_axis), solid_angle=pixel_solid_angles(whole),
+        emitted_regions=len(edges) - 1,
         detected_regions=len(profile.counts), log2_points=log2_points,
     )  # fmt: skip
     return ProfileMixing(matrix, edges)

@@ -6,11 +6,15 @@ import re
 from collections.abc import Mapping
 from typing import ClassVar, Literal
 
+import numpy as np
 from pydantic import Field, field_validator, model_validator
 
+from xsurvey.errors import ParameterError
 from xsurvey.parameters import StepParameters
 from xsurvey.profiles.bins import Binning, parse_binning
+from xsurvey.profiles.brightness_models import parse_model
 from xsurvey.profiles.geometry import equal_sectors, sector_width
+from xsurvey.psf import parse_psf
 from xsurvey.units import Angle, Band, Position, written
 
 _PAIR = re.compile(r"\s*([^,]+?)\s*,\s*([^,]+?)\s*")
@@ -86,6 +90,12 @@ class SurfaceBrightnessParameters(StepParameters):
     stat: Literal["cstat", "chi2"] = Field(
         default="cstat", description="Statistic of the fits: Poisson (Cash), or chi-square."
     )
+    freeze: tuple[str, ...] = Field(
+        default=(),
+        description="Parameter of the models that is held, name=value, such as beta=0.667; repeat "
+        "for several.",
+    )
+    mcmc: bool = Field(default=False, description="Also sample the posteriors of the fits.")
 
     @field_validator("bins")
     @classmethod
@@ -111,6 +121,31 @@ class SurfaceBrightnessParameters(StepParameters):
                 raise ValueError(f"the angles of '{value}' are not between -360 and 720 degrees")
             if sector_width(pair) == 0:
                 raise ValueError(f"the sector '{value}' is empty; all angles are 0,360")
+        return value
+
+    @field_validator("psf")
+    @classmethod
+    def _known_psf(cls, value: str | None) -> str | None:
+        # what has another form is the name of a file, which is looked for when it is needed
+        if value is not None and value.partition(":")[0] in ("gaussian", "king"):
+            parse_psf(value)
+        return value
+
+    @field_validator("fit")
+    @classmethod
+    def _known_models(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            try:
+                parse_model(name)
+            except ParameterError as error:
+                raise ValueError(f"{error.cause}; {error.remedy}") from None
+        return value
+
+    @field_validator("freeze")
+    @classmethod
+    def _named_values(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            _named(text)
         return value
 
     @model_validator(mode="after")
@@ -139,9 +174,25 @@ class SurfaceBrightnessParameters(StepParameters):
         return None if self.sector is None else _pair(self.sector, "")
 
     @property
+    def frozen(self) -> dict[str, float]:
+        """Parameters that are held."""
+        return dict(_named(text) for text in self.freeze)
+
+    @property
     def all_sectors(self) -> list[tuple[float, float]]:
         """The equal sectors that were asked for."""
         return equal_sectors(self.sectors) if self.sectors else []
+
+
+def _named(text: str) -> tuple[str, float]:
+    name, _, number = text.partition("=")
+    try:
+        value = float(number)
+    except ValueError:
+        value = float("nan")
+    if not name.strip() or not abs(value) < np.inf:
+        raise ValueError(f"'{text}' is not name=value, such as beta=0.667")
+    return name.strip(), value
 
 
 def _pair(text: str, form: str) -> tuple[float, float]:

@@ -33,8 +33,9 @@ Psf = PointSpreadFunction | ImagePsf
 def mixing_matrix(
     emitted: np.ndarray, detected: np.ndarray, response: np.ndarray,
     brightness: np.ndarray | None, psf: Psf | None, pixel_arcmin: float, *,
-    off_axis: np.ndarray | None = None, emitted_regions: int | None = None,
-    detected_regions: int | None = None, log2_points: int = LOG2_POINTS,
+    off_axis: np.ndarray | None = None, solid_angle: np.ndarray | None = None,
+    emitted_regions: int | None = None, detected_regions: int | None = None,
+    log2_points: int = LOG2_POINTS,
 ) -> np.ndarray:  # fmt: skip
     """Return how much of each region's light is counted in each region.
 
@@ -56,6 +57,9 @@ def mixing_matrix(
         Side of a pixel.
     off_axis : ndarray, shape (ny, nx), optional
         Off-axis angles of the pixels, arcmin; zero without it.
+    solid_angle : ndarray, shape (ny, nx), optional
+        Of the pixels, arcmin2, where they are not all the square of ``pixel_arcmin``: far from
+        where a projection touches the sky.
     emitted_regions, detected_regions : int, optional
         Number of regions; by the largest labels if not given.
     log2_points : int
@@ -72,7 +76,7 @@ def mixing_matrix(
     InputError
         Arrays of different shapes, or a pixel without a size.
     """
-    _check(emitted, detected, response, brightness, off_axis, pixel_arcmin)
+    _check(emitted, detected, response, brightness, off_axis, solid_angle, pixel_arcmin)
     columns = int(emitted.max(initial=-1)) + 1 if emitted_regions is None else emitted_regions
     rows = int(detected.max(initial=-1)) + 1 if detected_regions is None else detected_regions
     seen = np.where(np.isfinite(response) & (response > 0), response, 0.0)
@@ -85,7 +89,8 @@ def mixing_matrix(
     for j, pixels in enumerate(regions):
         if not len(pixels):
             continue
-        weights = _weights(brightness, pixels)
+        angles = None if solid_angle is None else np.nan_to_num(np.ravel(solid_angle)[pixels])
+        weights = _weights(brightness, pixels, angles)
         exact = image.summed(pixels, weights)
         share = exact
         if displacement is not None:
@@ -93,16 +98,18 @@ def mixing_matrix(
             points -= np.floor(points)
             moved, still = _sampled(image, pixels, weights, points, displacement, sky)
             share = np.maximum(moved + (exact - still), 0.0)
-        matrix[:, j] = share * len(pixels) * pixel_arcmin**2
+        region = len(pixels) * pixel_arcmin**2 if angles is None else angles.sum()
+        matrix[:, j] = share * region
     return matrix
 
 
 def _check(
     emitted: np.ndarray, detected: np.ndarray, response: np.ndarray,
-    brightness: np.ndarray | None, off_axis: np.ndarray | None, pixel_arcmin: float,
+    brightness: np.ndarray | None, off_axis: np.ndarray | None, solid_angle: np.ndarray | None,
+    pixel_arcmin: float,
 ) -> None:  # fmt: skip
-    shapes = {np.shape(a) for a in (emitted, detected, response, brightness, off_axis)
-              if a is not None}  # fmt: skip
+    images = (emitted, detected, response, brightness, off_axis, solid_angle)
+    shapes = {np.shape(image) for image in images if image is not None}
     if len(shapes) != 1 or len(next(iter(shapes))) != 2:
         raise InputError(
             "mixing matrix", f"is asked of arrays of shapes {sorted(shapes)}",
@@ -194,14 +201,19 @@ def _sky(
     return _Sky(centre, pixel, angles), [used[limits[j] : limits[j + 1]] for j in range(regions)]
 
 
-def _weights(brightness: np.ndarray | None, pixels: np.ndarray) -> np.ndarray | None:
+def _weights(
+    brightness: np.ndarray | None, pixels: np.ndarray, solid_angle: np.ndarray | None
+) -> np.ndarray | None:
     """Return each pixel's part of its region's light; None if all are equal."""
-    if brightness is None:
+    values = solid_angle
+    if brightness is not None:
+        light = np.ravel(brightness)[pixels].astype(float)
+        light = np.where(np.isfinite(light) & (light > 0), light, 0.0)
+        if light.sum() > 0:
+            values = light if solid_angle is None else light * solid_angle
+    if values is None or not values.sum() > 0:
         return None
-    values = np.ravel(brightness)[pixels].astype(float)
-    values = np.where(np.isfinite(values) & (values > 0), values, 0.0)
-    total = values.sum()
-    return values / total if total > 0 else None
+    return values / values.sum()
 
 
 @functools.lru_cache(maxsize=4)

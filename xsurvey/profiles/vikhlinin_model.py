@@ -35,13 +35,15 @@ class VikhlininModel:
         """Return the brightness, shape (b, n); radii are positive."""
         theta = np.asarray(theta, float)
         radius = np.asarray(radius, float)
-        return self._norm(theta) * self._projected(theta, radius) + theta[:, -1:]
+        scales = theta[:, [1, 4]]
+        largest = max(float(radius.max(initial=0.0)), float(scales.max(initial=0.0)))
+        return self._norm(theta) * self._projected(theta, radius, largest) + theta[:, -1:]
 
     def averages(self, theta: np.ndarray, edges: np.ndarray) -> np.ndarray:
         """Return averages over annuli, shape (b, n)."""
         theta = np.asarray(theta, float)
         average = annulus_averages(edges)
-        shape = average(self._projected(theta, average.grid))
+        shape = average(self._projected(theta, average.grid, average.grid[-1]))
         return self._norm(theta) * shape + theta[:, -1:]
 
     def shapes(self, edges: np.ndarray) -> np.ndarray:
@@ -63,7 +65,7 @@ class VikhlininModel:
         return theta[:, :1] / (rc * centre)
 
     @staticmethod
-    def _projected(theta: np.ndarray, radius: np.ndarray) -> np.ndarray:
+    def _projected(theta: np.ndarray, radius: np.ndarray, largest: float) -> np.ndarray:
         rc, alpha, beta, rs, epsilon = theta.T[1:6, :, None, None]
 
         def emissivity(r: np.ndarray) -> np.ndarray:
@@ -71,4 +73,4 @@ class VikhlininModel:
             logarithm = -alpha / 2 * np.log(x2) + (alpha / 2 - 3 * beta) * np.log1p(x2)
             return np.exp(logarithm - epsilon / _GAMMA * np.log1p((r / rs) ** _GAMMA))
 
-        return projected(emissivity, radius)
+        return projected(emissivity, radius, largest)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -115,7 +116,7 @@ def draw_profile(
     # a logarithmic axis does not show what is not above zero
     shown = np.isfinite(light.value) & (light.lower > 0)
     limit = np.isfinite(light.value) & ~shown & (light.upper > 0)
-    style = {"color": colour, "alpha": 0.55 if faint else 0.95, "elinewidth": 0.9}
+    style: dict[str, Any] = {"color": colour, "alpha": 0.55 if faint else 0.95, "elinewidth": 0.9}
     ends = np.maximum([light.value - light.lower, light.upper - light.value], 0)
     axes.errorbar(
         profile.radius[shown], light.value[shown], yerr=ends[:, shown], xerr=half[shown],
