@@ -140,7 +140,7 @@ def profile_of_files(
     centre : ProfileCentre
     parameters : SurfaceBrightnessParameters
     mcmc : MCMCParameters, optional
-        Of posteriors, where the parameters ask for them.
+        Sample the posteriors of fits as well.
     output, figure, residuals : path, optional
         FITS table, PNG, and FITS maps of what the first model leaves.
     seed : int
@@ -167,11 +167,18 @@ def profile_of_files(
     measured = measure_profiles(images, centre.center, parameters, seed)
     if parameters.fit and not images.timed:
         raise ParameterError("fit", "needs exposure in seconds", "give --exposure")
-    sampling = mcmc or MCMCParameters()
-    fits = [
-        fit_models(images, measured.geometry, profile, parameters, sampling, seed)
-        for profile in measured.profiles
-    ]  # fmt: skip
+    fits: list[dict[str, ProfileFit]] = []
+    failed: list[str] = []
+    for number, profile in enumerate(measured.profiles):
+        try:
+            fits.append(fit_models(images, measured.geometry, profile, parameters, mcmc, seed))
+        except InputError as error:
+            if number == 0:
+                raise InputError(image, f"{error.subject} {error.cause}", error.remedy) from None
+            # one sector without counts or exposure is no reason to have nothing of the others
+            first, last = profile.sector or (0.0, 360.0)
+            failed.append(f"sector {first:g},{last:g}: not fitted, for it {error.cause}")
+            fits.append({})
     inputs = [p for p in (image, exposure, background, exclude, mask) if p is not None]
     header, history = _provenance(images, parameters, inputs, seed)
     if output is not None:
@@ -185,11 +192,13 @@ def profile_of_files(
         with atomic_output(figure) as temporary:
             temporary.write_bytes(png_bytes(drawn))
     if residuals is not None:
-        first = next(iter(fits[0].values()))
+        model = next(iter(fits[0].values()))
         write_residuals(
-            residuals, images, measured.geometry, first, parameters.residual_scale / 60, header
+            residuals, images, measured.geometry, model, parameters.residual_scale / 60, header
         )
-    return _summary(image, images, measured, fits, parameters)
+    summary = _summary(image, images, measured, fits, parameters)
+    summary["notes"] += failed
+    return summary
 
 
 def _provenance(

@@ -55,7 +55,7 @@ def read_psf(text: str | None) -> Psf | None:
 
 def fit_models(
     images: ProfileImages, geometry: RadialGeometry, profile: RadialProfile,
-    parameters: SurfaceBrightnessParameters, mcmc: MCMCParameters, seed: int,
+    parameters: SurfaceBrightnessParameters, mcmc: MCMCParameters | None, seed: int,
 ) -> dict[str, ProfileFit]:  # fmt: skip
     """Fit the models that parameters name to a profile.
 
@@ -68,7 +68,8 @@ def fit_models(
     geometry : RadialGeometry
     profile : RadialProfile
     parameters : SurfaceBrightnessParameters
-    mcmc : MCMCParameters
+    mcmc : MCMCParameters or None
+        Sample the posteriors as well.
     seed : int
 
     Returns
@@ -83,7 +84,6 @@ def fit_models(
     """
     _check_frozen(parameters)
     psf = read_psf(parameters.psf)
-    sampling = mcmc if parameters.mcmc else None
     response = _response(images.exposure)
     even = profile_mixing(profile, geometry, response, psf) if psf and parameters.fit else None
     fits: dict[str, ProfileFit] = {}
@@ -100,7 +100,7 @@ def fit_models(
             light = np.where(np.isfinite(radius), first.brightness(np.nan_to_num(radius)), 0.0)
             mixing = profile_mixing(profile, geometry, response, psf, brightness=light)
         fits[name] = fit_profile(
-            profile, model, stat=parameters.stat, mixing=mixing, frozen=frozen, mcmc=sampling,
+            profile, model, stat=parameters.stat, mixing=mixing, frozen=frozen, mcmc=mcmc,
             seed=seed,
         )  # fmt: skip
     return fits

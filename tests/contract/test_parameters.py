@@ -15,6 +15,7 @@ from xsurvey.cli.fetch import fetch_command
 from xsurvey.cli.image import image_command
 from xsurvey.cli.lightcurve import lightcurve_command
 from xsurvey.cli.options import option_name, step_options
+from xsurvey.cli.profile import profile_command
 from xsurvey.cli.simulate import simulate_command
 from xsurvey.cli.spectrum_extract import extract_command
 from xsurvey.cli.spectrum_fit import fit_command
@@ -29,6 +30,7 @@ from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
 from xsurvey.pipelines.spectra.parameters import SpectralRegion
+from xsurvey.profiles.profile_parameters import ProfileCentre, SurfaceBrightnessParameters
 from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.spectra.extraction.parameters import ExtractionParameters
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
@@ -45,7 +47,7 @@ STEPS = {
         SimulationParameters, LightCurveParameters, VariabilityParameters, ApertureParameters,
         SelectionParameters, FetchParameters, ExtractionParameters, MCMCParameters,
         NestedParameters, SpectrumFitParameters, FluxParameters, ModelSettings,
-        UpperLimitParameters,
+        UpperLimitParameters, ProfileCentre, SurfaceBrightnessParameters,
     )
 }  # fmt: skip
 
@@ -62,6 +64,7 @@ COMMANDS = [
     ),
     (upper_limit_command, (UpperLimitParameters, SelectionParameters)),
     (fetch_command, (FetchParameters,)),
+    (profile_command, (ProfileCentre, SurfaceBrightnessParameters, MCMCParameters)),
     (extract_command, (ExtractionParameters, ApertureParameters, SelectionParameters)),
     (
         fit_command,

@@ -41,12 +41,13 @@ _SHOWN = 12
     help="Image that is positive where pixels are counted, and zero elsewhere.",
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
+@click.option("--mcmc", is_flag=True, help="Also sample the posteriors of the fits.")
 @step_options(ProfileCentre, SurfaceBrightnessParameters, MCMCParameters)
 @json_option
 def profile_command(
     image: Path, output: Path | None, figure: Path | None, residuals: Path | None,
     exposure: Path | None, background: Path | None, exclude: Path | None, mask: Path | None,
-    seed: int, parameters: tuple[Any, ...], json_path: Path | None,
+    seed: int, mcmc: bool, parameters: tuple[Any, ...], json_path: Path | None,
 ) -> None:  # fmt: skip
     """Measure the surface brightness of an extended source in radial bins, and fit models to it.
 
@@ -65,14 +66,15 @@ def profile_command(
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.profile_file import profile_of_files
 
-    centre, settings, mcmc = parameters
+    centre, settings, sampling = parameters
     check_outputs(
         [output, figure, residuals, json_path], [image, exposure, background, exclude, mask]
     )
     check_png("--figure", figure)
     summary = profile_of_files(
-        image, centre, settings, mcmc, exposure=exposure, background=background, exclude=exclude,
-        mask=mask, output=output, figure=figure, residuals=residuals, seed=seed,
+        image, centre, settings, sampling if mcmc else None, exposure=exposure,
+        background=background, exclude=exclude, mask=mask, output=output, figure=figure,
+        residuals=residuals, seed=seed,
     )  # fmt: skip
     for line in _lines(summary, output):
         click.echo(line)

@@ -124,7 +124,8 @@ def extract_sectors(
 
 
 def _sum(label: np.ndarray, values: np.ndarray, inside: np.ndarray, number: int) -> np.ndarray:
-    return np.bincount(label[inside], weights=values[inside], minlength=number)
+    # of nothing at all the sums are whole numbers
+    return np.bincount(label[inside], values[inside], number).astype(float)
 
 
 def _checked(

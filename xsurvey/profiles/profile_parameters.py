@@ -95,7 +95,6 @@ class SurfaceBrightnessParameters(StepParameters):
         description="Parameter of the models that is held, name=value, such as beta=0.667; repeat "
         "for several.",
     )
-    mcmc: bool = Field(default=False, description="Also sample the posteriors of the fits.")
 
     @field_validator("bins")
     @classmethod

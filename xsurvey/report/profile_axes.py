@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from xsurvey.profiles.brightness import Brightness, brightness
 from xsurvey.profiles.radial_profile import RadialProfile
@@ -90,7 +91,7 @@ def profile_figure(
             (_LEFT / _WIDTH, _BOTTOM / height, across, _RESIDUALS / height), sharex=axes
         )
         draw_residuals(lower, profiles[0], models)
-        axes.tick_params(labelbottom=False)
+        axes.tick_params(labelbottom=False, which="both")
         axes.set_xlabel("")
     return figure
 
@@ -154,6 +155,9 @@ def _finish(axes: Axes, profile: RadialProfile, unit: str) -> None:
     """Set scales, limits and labels."""
     light: Brightness = brightness(profile)
     axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     inner = profile.radius[0] * 0.7
     axes.set_xlim(max(inner, 1e-6), profile.edges[-1] * 1.05)
     positive = light.value[np.isfinite(light.value) & (light.lower > 0)]
