@@ -135,7 +135,7 @@ def test_a_cluster_is_seen_as_it_is(tmp_path: Path, call: Call) -> None:
         pytest.skip("AtomDB is not installed (xsurvey data install atomdb)")
     model_of(tmp_path, YAML + EXCESS)
     output = tmp_path / "events.fits"
-    status, out, error = call(
+    status, _, error = call(
         "simulate", "-o", output, "--mission", "erosita", "--exposure", "4ks", "--energy", "0.3-2",
         "--cluster", tmp_path / "cluster.yaml", "--background-rate", "0", "--origin",
     )  # fmt: skip

@@ -144,7 +144,8 @@ def test_a_patch_wider_than_the_field_is_a_diffuse_sky(how: dict, tmp_path: Path
     arf = flat_area(tmp_path / "a.arf")
     patch = simulated(how, 3, arf, sources=names, **FLAT)
     sky = simulated(
-        how, 4, arf, diffuse="powerlaw", diffuse_set=("powerlaw.PhoIndex=0", f"powerlaw.norm={brightness}"),
+        how, 4, arf, diffuse="powerlaw",
+        diffuse_set=("powerlaw.PhoIndex=0", f"powerlaw.norm={brightness}"),
     )  # fmt: skip
     expected, recorded = patch.truth["counts_expected"][0], patch.truth["counts_recorded"][0]
     assert expected > 10_000

@@ -79,7 +79,7 @@ class WideSources:
                 if numbers.shape[1] <= tried:  # the same of all sources
                     more = points.random(_SAMPLES).T + 0.5 / _MOST_SAMPLES
                     numbers = np.concatenate([numbers, more], axis=1)
-                part, hits = self._sampled(source, numbers[:, tried : tried + _SAMPLES])
+                part, hits = self._sampled(int(source), numbers[:, tried : tried + _SAMPLES])
                 sums, seen, tried = sums + part, seen + hits, tried + _SAMPLES
             total[row] = sums / tried
         return total
