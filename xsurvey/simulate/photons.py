@@ -235,7 +235,7 @@ def _stamps(
         if model is not None:
             stamps[key] = (" ".join((model, *values)), "")
     for number, text in enumerate(parameters.particle_group, start=1):
-        stamps[f"SIMPRT{number}"] = (text, "particles on a group of detectors")
+        stamps[f"SIMPRT{number}"] = (text, "")
     if parameters.particle is None and not parameters.particle_group:
         stamps["SIMBKG"] = (parameters.background_rate, "ct/s on each detector, flat")
     if parameters.log_n_log_s is not None:

@@ -20,8 +20,10 @@ from xsurvey.simulate.spectrum import EnergyBins
 from xsurvey.simulate.sphere import Plane, axes_at, displaced
 from xsurvey.units import SkyPosition
 
-_SAMPLES = 8192
-"""Points in place, time and PSF for the expected counts of a source."""
+_SAMPLES, _ENOUGH, _MOST_SAMPLES = 8192, 6000, 2**18
+"""Points in place, time and PSF for the expected counts of a source: so many at a time, until
+enough of them are seen, or so many have been tried."""
+_STRETCH = 1.1  # of radii in the plane, where the sphere is seen at an angle
 _AT_ONCE = 50_000  # photons: each has a window in every scan
 _MOST = 2e9  # photons before they are thinned
 
@@ -52,7 +54,12 @@ class WideSources:
         self._axes = axes_at(field.sources.ra, field.sources.dec)
         self._plane = Plane(pointing, projection)
         self._reach = float(field.reach[self.number].max()) if len(self.number) else 0.0
-        self._longest = field.camera.motion.longest(self._reach)
+        motion = field.camera.motion
+        self._longest = motion.longest(self._reach)
+        self._visible = np.zeros(len(field.sources), dtype=bool)
+        centre = self._plane.offsets(self._axes[0][self.number])
+        beyond = self._reach + _STRETCH * shapes.edge[self.number]
+        self._visible[self.number] = motion.visits(centre, beyond).total > 0
 
     def seen(self) -> np.ndarray:
         """Return the seconds on the optical axis that are worth what each got, shape (w, k).
@@ -60,20 +67,34 @@ class WideSources:
         At `xsurvey.imaging.seen_sky.ENERGIES`, weighted with the relative flux, and less what
         vignetting, gaps and edges take.
         """
-        numbers = qmc.Sobol(6, scramble=False).random(_SAMPLES).T + 0.5 / _SAMPLES
-        field = self._field
-        total = np.empty((len(self.number), field.vignetting.table.shape[1]))
+        points = qmc.Sobol(6, scramble=False)
+        numbers = np.empty((6, 0))
+        total = np.empty((len(self.number), self._field.vignetting.table.shape[1]))
         for row, source in enumerate(self.number):
-            same = np.full(_SAMPLES, source)
-            place, seconds, time, kept = self._arrivals(same, numbers[:4])
-            spread = numbers[4:, kept]
-            angle = field.angles(place, time)
-            weight = seconds[kept] * field.relative_flux(same[kept], time) / _SAMPLES
-            landed = field.blurred(place, angle, spread)
-            weight = weight * (field.camera.sees(landed, time) & field.in_field(landed))
-            nothing = np.zeros(len(time), dtype=np.int64)
-            total[row] = field.vignetting.sums(nothing, angle, weight, 1)[0]
+            if not self._visible[source]:
+                total[row] = 0.0
+                continue
+            sums, seen, tried = np.zeros(total.shape[1]), 0, 0
+            while seen < _ENOUGH and tried < _MOST_SAMPLES:
+                if numbers.shape[1] <= tried:  # the same of all sources
+                    more = points.random(_SAMPLES).T + 0.5 / _MOST_SAMPLES
+                    numbers = np.concatenate([numbers, more], axis=1)
+                part, hits = self._sampled(int(source), numbers[:, tried : tried + _SAMPLES])
+                sums, seen, tried = sums + part, seen + hits, tried + _SAMPLES
+            total[row] = sums / tried
         return total
+
+    def _sampled(self, source: int, numbers: np.ndarray) -> tuple[np.ndarray, int]:
+        """Return a sum over points, shape (k,), and how many are seen."""
+        field, same = self._field, np.full(numbers.shape[1], source)
+        place, seconds, time, kept = self._arrivals(same, numbers[:4])
+        angle = field.angles(place, time)
+        landed = field.blurred(place, angle, numbers[4:, kept])
+        hit = field.camera.sees(landed, time) & field.in_field(landed)
+        weight = seconds[kept] * field.relative_flux(same[kept], time) * hit
+        nothing = np.zeros(len(time), dtype=np.int64)
+        sums = field.vignetting.sums(nothing, angle, weight, 1)[0]
+        return sums, int(np.count_nonzero(hit))
 
     def photons(
         self, instrument: Instrument, norm: np.ndarray, rates: np.ndarray,
@@ -96,7 +117,7 @@ class WideSources:
         """
         field, chosen = self._field, self.number
         rate = rates.sum(axis=1)[field.sources.spectrum[chosen]] * norm[chosen]
-        expected = rate * self._longest * field.brightest[chosen]
+        expected = rate * self._longest * field.brightest[chosen] * self._visible[chosen]
         if expected.sum() > _MOST:
             raise ParameterError(
                 "sources", f"send {expected.sum():.3g} photons, more than {_MOST:g}",
