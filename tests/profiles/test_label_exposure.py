@@ -14,7 +14,7 @@ from xsurvey.imaging.sky_image import SkyImage, grid_from_events
 from xsurvey.imaging.stack_parameters import SharedSky
 from xsurvey.missions import get_mission, open_events
 from xsurvey.profiles.geometry import pixel_solid_angles
-from xsurvey.profiles.label_exposure import label_exposure, own_labels
+from xsurvey.profiles.label_exposure import label_exposure, own_pixels
 from xsurvey.profiles.layout_making import make_layout
 from xsurvey.profiles.layout_parameters import AnnuliParameters
 from xsurvey.profiles.observed_regions import RegionObservation, detector_groups, observe_regions
@@ -40,7 +40,7 @@ def test_livetimes_and_areas_of_a_scan_are_those_of_its_attitude(scan: EventList
     layout = rings(scan, 32.0)
     box = np.array([[-45_000.0, -45_000], [45_000, 45_000]])
     one = scan.in_detectors([1])  # all are alike
-    found = label_exposure(one, layout, layout.detected, box)
+    found = label_exposure(one, layout, box)
     generator = np.random.default_rng(4)
     rows, columns = np.nonzero(layout.emitted == 2)
     chosen = generator.choice(len(rows), 60, replace=False)
@@ -67,16 +67,14 @@ def test_sky_ends_where_the_file_ends(scan: EventList) -> None:
     )  # fmt: skip
     half = 40 * 60 / scan.pixel_size
     box = np.array([[-half, -half], [half, half / 2]])
-    found = label_exposure(scan, layout, layout.detected, box)
+    found = label_exposure(scan, layout, box)
     rows = np.flatnonzero((found.livetime > 0).any(axis=1))
     columns = np.flatnonzero((found.livetime > 0).any(axis=0))
     assert (columns[-1] - columns[0]) * 32 / 60 == pytest.approx(80, abs=1.5)
     assert (rows[-1] - rows[0]) * 32 / 60 == pytest.approx(60, abs=1.5)
-    nothing = label_exposure(scan, layout, layout.detected, np.array([[1e6, 1e6], [2e6, 2e6]]))
+    nothing = label_exposure(scan, layout, np.array([[1e6, 1e6], [2e6, 2e6]]))
     assert not nothing.integral.any()
-    assert not label_exposure(
-        scan, layout, layout.detected, np.array([[np.inf] * 2, [-np.inf] * 2])
-    ).integral.any()
+    assert not label_exposure(scan, layout, np.array([[np.inf] * 2, [-np.inf] * 2])).integral.any()
 
 
 def test_shared_photons_are_divided(scan: EventList) -> None:
@@ -95,8 +93,9 @@ def test_shared_photons_are_divided(scan: EventList) -> None:
         assert second.counts.sum() > 500
         total = first.exposure.integral + second.exposure.integral
         assert total == pytest.approx(every.exposure.integral, rel=2e-3)
-    alone = own_labels(layout, SharedSky(centre=centres[0]))
-    assert alone is layout.detected
+    assert own_pixels(layout.grid, SharedSky(centre=centres[0])) is None
+    maps = [p.groups["TM8"].exposure.livetime > 0 for p in parts]
+    assert not (maps[0] & maps[1]).any()
 
 
 def test_groups_of_detectors(scan: EventList) -> None:
@@ -140,8 +139,8 @@ def test_given_maps(scan: EventList) -> None:
     vignetted = SkyImage(np.full(grid.shape, 80.0), grid, "s", {}, "exposure.fits")
     box = EVERYWHERE / 1e9 * 60_000
     with pytest.raises(InputError, match="livetimes cannot be had"):
-        label_exposure(scan, layout, layout.detected, box, GivenMaps(vignetted))
-    found = label_exposure(scan, layout, layout.detected, box, GivenMaps(vignetted, livetime))
+        label_exposure(scan, layout, box, GivenMaps(vignetted))
+    found = label_exposure(scan, layout, box, GivenMaps(vignetted, livetime))
     assert found.area[0] == pytest.approx(np.full(len(ENERGIES), 0.4))
     solid = pixel_solid_angles(layout.grid)[layout.detected == 0].sum()
     assert found.integral[0] == pytest.approx(200 * solid, rel=1e-6)
@@ -156,7 +155,7 @@ def test_a_pointing_by_its_footprint(make_events: Callable[..., Path]) -> None:
         grid_from_events(events, 4.0), CENTRE, AnnuliParameters(edges=("1arcmin", "5arcmin"))
     )
     box = np.array([[1.0, 1], [8192, 8192]])
-    exposure = label_exposure(events, layout, layout.detected, box)
+    exposure = label_exposure(events, layout, box)
     solid = pixel_solid_angles(layout.grid)[layout.detected == 0].sum()
     # gaps between the chips, over which the dither moves
     assert 0.9 < exposure.integral[0] / (10_000 * solid) < 1

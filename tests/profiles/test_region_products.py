@@ -20,8 +20,9 @@ from xsurvey.profiles.observed_regions import (
     detector_groups,
     observe_regions,
 )
+from xsurvey.profiles.particle_images import particle_images
 from xsurvey.profiles.particles.parameters import ParticleParameters
-from xsurvey.profiles.particles.template import channels_within
+from xsurvey.profiles.particles.template import channels_within, fractions_within
 from xsurvey.profiles.region_product_files import read_products, write_products
 from xsurvey.profiles.region_products import RegionProducts, make_products, region_spectra
 from xsurvey.psf import GaussianPsf
@@ -125,6 +126,22 @@ def test_masked_light_is_not_counted_but_emitted(
     assert spread[1, 0] > 0.5
     assert spread[0, 0] < plain[0, 0]
     assert layout_mixing(layout, [seen], exposure)[1, 0] > 0.2  # the mission's own
+
+
+def test_images_of_particles(
+    products: RegionProducts, observed: ObservedRegions, events: EventList
+) -> None:
+    (found,) = particle_images(products, [observed], [EnergyBand(3, 6)], 0.05)
+    layout = products.layout
+    inside = fractions_within(observed.channels, EnergyBand(3, 6))
+    expected = np.zeros(4)
+    for one in products.products:
+        expected[one.region] += one.particle @ inside
+    labels = layout.detected
+    sums = np.bincount(labels[labels >= 0], found.image.data[labels >= 0])
+    assert sums == pytest.approx(expected, rel=1e-3)
+    assert (found.image.data[labels < 0] > 0).any()
+    assert 0.05 < found.relative_error < 0.08
 
 
 def test_two_tiles_are_added(

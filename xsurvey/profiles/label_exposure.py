@@ -36,7 +36,8 @@ class LabelExposure:
         Effective area relative to the optical axis at `ENERGIES`, the mean by livetime and solid
         angle; 0 where nothing was seen.
     livetime : ndarray, shape (ny, nx)
-        Of every pixel of the layout, whatever its region, s (single precision); 0 where masked.
+        Of every pixel of the image, whether in a region and masked or not, s (single precision);
+        0 where another file's photons are used.
     stamps : mapping
         Header keywords: in what it is approximate.
     """
@@ -52,8 +53,8 @@ class LabelExposure:
 
 
 def label_exposure(
-    events: EventList, layout: RegionLayout, detected: np.ndarray, box: np.ndarray,
-    maps: GivenMaps | None = None,
+    events: EventList, layout: RegionLayout, box: np.ndarray, maps: GivenMaps | None = None,
+    owned: np.ndarray | None = None,
 ) -> LabelExposure:  # fmt: skip
     """Find out how long the regions were seen.
 
@@ -62,13 +63,13 @@ def label_exposure(
     events : EventList
         Of the detectors of the group alone.
     layout : RegionLayout
-    detected : ndarray of int, shape (ny, nx)
-        Labels of the pixels that are counted in this observation.
     box : ndarray, shape (2, 2)
         Lowest and highest X, Y of the file's events: beyond them it has no sky, wherever the
         telescope looked.
     maps : GivenMaps, optional
         From attitude or footprint if not given (`xsurvey.profiles.seen_pixels`).
+    owned : ndarray of bool, shape (ny, nx), optional
+        Pixels that belong to this file (`own_pixels`); all if not given.
 
     Raises
     ------
@@ -85,47 +86,50 @@ def label_exposure(
         np.zeros(regions), np.zeros((regions, len(ENERGIES))),
         np.zeros(grid.shape, dtype=np.float32), {},
     )  # fmt: skip
-    window = _window(grid, events, box, detected)
+    window = _window(grid, events, box)
     if window is None:
         return nothing
     rows, columns = window
     part = cut_grid(grid, rows, columns)
-    labels = np.where(_within(part, events, box), detected[rows, columns], -1)
-    if not (labels >= 0).any():
+    mine = _within(part, events, box)
+    if owned is not None:
+        mine &= owned[rows, columns]
+    if not mine.any():
         return nothing
     found = seen_pixels(events, part, maps)
-    seen = np.where(labels >= 0, found.livetime, 0.0)
+    seen = np.where(mine, found.livetime, 0.0)
+    labels = layout.detected[rows, columns]
     integral, area = _mean_areas(part, labels, seen, found.areas, regions)
     livetime = np.zeros(grid.shape, dtype=np.float32)
     livetime[rows, columns] = seen
     return LabelExposure(integral, area, livetime, {"EXPMAP": found.origin, "EXPHOW": found.how})
 
 
-def own_labels(layout: RegionLayout, shared: SharedSky | None) -> np.ndarray:
-    """Return the labels of the pixels that belong to a file, and not to another with its photons.
+def own_pixels(grid: ImageGrid, shared: SharedSky | None) -> np.ndarray | None:
+    """Tell which pixels belong to a file, and not to another with its photons.
 
     Each place belongs to the file with the nearest centre, as in `xsurvey.imaging.stack_shared`,
     here by pixels, so that counts and exposure end at the same lines.
 
     Parameters
     ----------
-    layout : RegionLayout
+    grid : ImageGrid
     shared : SharedSky or None
 
     Returns
     -------
-    ndarray of int, shape (ny, nx)
-        The layout's ``detected``, -1 where another file's photons are used.
+    ndarray of bool, shape (ny, nx), or None
+        None where all do.
     """
     if shared is None or not shared.others:
-        return layout.detected
-    place, own = unit_vectors_on(layout.grid), shared.centre
-    mine = np.ones(layout.grid.shape, dtype=bool)
+        return None
+    place, own = unit_vectors_on(grid), shared.centre
+    mine = np.ones(grid.shape, dtype=bool)
     for other in shared.others:
         ahead = unit_vectors(*own) - unit_vectors(*other)
         difference = sum(p * float(a) for p, a in zip(place, ahead, strict=True))
         mine &= (difference > 0) | ((difference == 0) & (own < other))
-    return np.where(mine, layout.detected, -1).astype(layout.detected.dtype)
+    return mine
 
 
 def cut_grid(grid: ImageGrid, rows: slice, columns: slice) -> ImageGrid:
@@ -138,10 +142,8 @@ def cut_grid(grid: ImageGrid, rows: slice, columns: slice) -> ImageGrid:
     )  # fmt: skip
 
 
-def _window(
-    grid: ImageGrid, events: EventList, box: np.ndarray, labels: np.ndarray
-) -> tuple[slice, slice] | None:
-    """Return the rows and columns in which both labels and the file's sky lie."""
+def _window(grid: ImageGrid, events: EventList, box: np.ndarray) -> tuple[slice, slice] | None:
+    """Return the rows and columns in which the file's sky lies."""
     if not np.isfinite(box).all():
         return None
     steps = np.linspace(0, 1, 33)
@@ -149,12 +151,11 @@ def _window(
     sky = pixel_to_skycoord(*np.meshgrid(x, y), events.wcs, origin=1)
     column, row = skycoord_to_pixel(sky, grid.wcs, origin=0)
     slices = []
-    for axis, (place, length) in enumerate(zip((row, column), grid.shape, strict=True)):
-        used = np.flatnonzero((labels >= 0).any(axis=1 - axis))
-        if not len(used) or not np.isfinite(place).any():
+    for place, length in zip((row, column), grid.shape, strict=True):
+        if not np.isfinite(place).any():
             return None
-        first = max(int(np.floor(np.nanmin(place))), int(used[0]), 0)
-        last = min(int(np.ceil(np.nanmax(place))) + 1, int(used[-1]) + 1, length)
+        first = max(int(np.floor(np.nanmin(place))), 0)
+        last = min(int(np.ceil(np.nanmax(place))) + 1, length)
         if last <= first:
             return None
         slices.append(slice(first, last))

@@ -79,14 +79,9 @@ def _matrix(
     layout: RegionLayout, livetime: np.ndarray, brightness: np.ndarray | None, psf: Psf | None,
     off_axis: np.ndarray | None,
 ) -> np.ndarray:  # fmt: skip
-    size, side = len(layout.regions), layout.grid.pixel_size / 60
-    # light comes from solid angles, which pixels of a wide image have not the same of
-    light = pixel_solid_angles(layout.grid)
-    if brightness is not None:
-        light = light * brightness
-    found = mixing_matrix(
-        layout.emitted, layout.detected, livetime, light, psf, side,
-        off_axis=off_axis, emitted_regions=size, detected_regions=size,
+    size = len(layout.regions)
+    return mixing_matrix(
+        layout.emitted, layout.detected, livetime, brightness, psf, layout.grid.pixel_size / 60,
+        off_axis=off_axis, solid_angle=pixel_solid_angles(layout.grid), emitted_regions=size,
+        detected_regions=size,
     )  # fmt: skip
-    pixels = np.bincount(layout.emitted[layout.emitted >= 0], minlength=size)
-    return found * solid_angles(layout, layout.emitted) / np.maximum(pixels * side**2, 1e-300)

@@ -138,8 +138,8 @@ class AnnuliParameters(StepParameters):
     )
     separate_foregrounds: tuple[str, ...] = Field(
         default=(),
-        description="Names of sectors of the sky with a foreground of their own (as of the "
-        "eROSITA bubbles); all others share one.",
+        description="Names of sectors of the sky with a foreground of their own (as where a bubble "
+        "of the Milky Way lies before them); all others share one.",
     )
 
     @field_validator("edges")

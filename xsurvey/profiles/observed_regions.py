@@ -12,7 +12,7 @@ from xsurvey.events import EventList
 from xsurvey.imaging.stack_parameters import SharedSky
 from xsurvey.missions import Mission, get_mission
 from xsurvey.missions.responses import ChannelGrid
-from xsurvey.profiles.label_exposure import LabelExposure, label_exposure, own_labels
+from xsurvey.profiles.label_exposure import LabelExposure, label_exposure, own_pixels
 from xsurvey.profiles.label_spectra import DetectorGroups, label_spectra
 from xsurvey.profiles.region_layout import RegionLayout
 from xsurvey.profiles.seen_pixels import GivenMaps
@@ -159,7 +159,8 @@ def observe_regions(
     mission = get_mission(events.observation.mission)
     given = {name: (responses or {}).get(name, GivenResponses()) for name in groups}
     channels = _channels(mission, given)
-    detected = own_labels(layout, observation.shared)
+    owned = own_pixels(layout.grid, observation.shared)
+    detected = layout.detected if owned is None else np.where(owned, layout.detected, -1)
     present = _present(events, groups)
     found = label_spectra(events, layout, channels, present, detected)
     seen: dict[str, ObservedGroup] = {}
@@ -168,7 +169,7 @@ def observe_regions(
         those = _representatives(events, detectors)
         if those not in exposures:
             own = events if set(those) >= set(events.gti) else events.in_detectors(those, name)
-            exposures[those] = label_exposure(own, layout, detected, found.box, observation.maps)
+            exposures[those] = label_exposure(own, layout, found.box, observation.maps, owned)
         seen[name] = ObservedGroup(
             detectors, found.counts[number], exposures[those],
             _responses(events, name, detectors, channels, given[name]),

@@ -113,7 +113,7 @@ def make_products(
         A region was never seen, responses of one group differ, or as `read_templates` and
         `scale_particles`.
     """
-    observed = [o for o in observed if any(g.exposure.integral.any() for g in o.groups.values())]
+    observed = that_see(observed)
     if not observed:
         raise InputError("events", "see none of the regions", "give observations of the layout")
     groups = dict.fromkeys(name for one in observed for name in one.groups)
@@ -142,6 +142,11 @@ def make_products(
         layout, tuple(products), matrices, mixing, errors,
         _stamps(observed, psf), tuple(dict.fromkeys(notes)), scales,
     )  # fmt: skip
+
+
+def that_see(observed: Sequence[ObservedRegions]) -> list[ObservedRegions]:
+    """Return the observations that see any region."""
+    return [o for o in observed if any(g.exposure.integral.any() for g in o.groups.values())]
 
 
 def _one_matrix(group: str, observed: Sequence[ObservedRegions]) -> RedistributionMatrix:
