@@ -30,11 +30,14 @@ class LabelCounts:
     box : ndarray, shape (2, 2)
         Lowest and highest X, Y of all events, whatever their region: where the file's sky ends.
         Infinite without events.
+    detectors : tuple of tuple of int
+        Of each group, those that have events in the regions.
     """
 
     counts: np.ndarray
     outside: int
     box: np.ndarray
+    detectors: tuple[tuple[int, ...], ...]
 
 
 def label_spectra(
@@ -61,6 +64,7 @@ def label_spectra(
         column = None
     places = PlacesOnGrid(events.wcs, events.pixel_size, layout.grid)
     counts = np.zeros(size, dtype=np.int64)
+    seen: list[set[int]] = [set() for _ in groups]
     outside, low, high = 0, np.full(2, np.inf), np.full(2, -np.inf)
     for chunk in events.chunks():
         if not len(chunk):
@@ -83,10 +87,12 @@ def label_spectra(
         for number, detectors in enumerate(groups.values()):
             mine = _of_detectors(detector, detectors)
             used |= mine
+            seen[number].update(int(d) for d in np.unique(detector[mine]))
             found = np.bincount(cell[mine & known], minlength=size[1] * size[2])
             counts[number] += found.reshape(size[1:])
         outside += int((used & ~known).sum())
-    return LabelCounts(counts, outside, np.stack([low, high]))
+    numbers = tuple(tuple(sorted(own)) for own in seen)
+    return LabelCounts(counts, outside, np.stack([low, high]), numbers)
 
 
 def labels_at(labels: np.ndarray, column: np.ndarray, row: np.ndarray) -> np.ndarray:

@@ -170,9 +170,11 @@ def observe_regions(
         if those not in exposures:
             own = events if set(those) >= set(events.gti) else events.in_detectors(those, name)
             exposures[those] = label_exposure(own, layout, found.box, observation.maps, owned)
+        # of chips side by side those matter that the regions lie on
+        looked = detectors if events.coaligned else found.detectors[number] or detectors
         seen[name] = ObservedGroup(
             detectors, found.counts[number], exposures[those],
-            _responses(events, name, detectors, channels, given[name]),
+            _responses(events, name, looked, channels, given[name]),
         )  # fmt: skip
     return ObservedRegions(
         events.observation.path.name, events, channels, seen, _notes(events, found.outside, seen)
