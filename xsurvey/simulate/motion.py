@@ -24,6 +24,7 @@ START_TIME = 700_000_000.0
 DITHER_PERIODS = (1000.0, 707.0)
 """Seconds; incommensurate, so that the pattern fills."""
 _GAP_FRACTION = 0.1
+_GRID = 2001  # places across scans
 _OF_POINTINGS = ("exposure", "intervals", "good_time", "dither")
 
 
@@ -44,6 +45,9 @@ class Motion(Protocol):
     def visits(self, place: np.ndarray, reach: np.ndarray) -> Visits:
         """Return when places (s, 2) are within distances (s,) of the axis, all in arcsec."""
 
+    def longest(self, reach: float) -> float:
+        """Return a bound of the seconds for which a place is within a distance, arcsec."""
+
 
 @dataclass(frozen=True)
 class Dither:
@@ -63,6 +67,10 @@ class Dither:
         """Return all good times, or none of places that no dither brings near enough."""
         near = np.hypot(*place.T) <= reach + np.sqrt(2) * self.amplitude
         return Pointed(self.gti, near)
+
+    def longest(self, reach: float) -> float:
+        """Return the good time."""
+        return self.gti.total
 
 
 @dataclass(frozen=True)
@@ -103,6 +111,14 @@ class Scans:
         length = np.clip(middle + half, self.gti.start, self.gti.stop) - start
         source, scan = np.nonzero((half > 0) & (length > 0))
         return Passed(len(place), source, start[source, scan], length[source, scan])
+
+    def longest(self, reach: float) -> float:
+        """Return what a place between two points of a grid across the scans has at most."""
+        across = np.linspace(self.lines.min() - reach, self.lines.max() + reach, _GRID)
+        wider = reach + (across[1] - across[0]) / 2
+        away = self.lines[None, :] - across[:, None]
+        chords = 2 * np.sqrt(np.clip(wider**2 - away**2, 0, None))
+        return float(chords.sum(axis=1).max()) / self.speed
 
 
 def rotated(offset: np.ndarray, roll: float) -> np.ndarray:

@@ -1,0 +1,165 @@
+"""Wide sources: clusters over a whole field or several, shells, patches, wide beta models.
+
+Of a source wider than the field most photons never come near it. Here the place on the sky is drawn
+first, on the sphere, and then a time among those in which this place is near: nothing is spent on
+what is not seen, and neighbouring fields see the same sky.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from scipy.stats import qmc
+
+from xsurvey.errors import ParameterError
+from xsurvey.simulate.arrival import SourceField
+from xsurvey.simulate.camera import Events, events_of
+from xsurvey.simulate.instrument import Instrument
+from xsurvey.simulate.spectrum import EnergyBins
+from xsurvey.simulate.sphere import Plane, axes_at, displaced
+from xsurvey.units import SkyPosition
+
+_SAMPLES = 8192
+"""Points in place, time and PSF for the expected counts of a source."""
+_AT_ONCE = 50_000  # photons: each has a window in every scan
+_MOST = 2e9  # photons before they are thinned
+
+
+class WideSources:
+    """The wide ones among sources before a camera.
+
+    Attributes
+    ----------
+    number : ndarray of int, shape (w,)
+        Their places among all sources.
+    """
+
+    def __init__(self, field: SourceField, pointing: SkyPosition, projection: str) -> None:
+        """Find them.
+
+        Parameters
+        ----------
+        field : SourceField
+        pointing : SkyPosition
+            Centre of the sky pixels.
+        projection : str
+            Of these.
+        """
+        shapes = field.sources.shapes
+        self._field, self._shapes = field, shapes
+        self.number = np.flatnonzero(shapes.wide)
+        self._axes = axes_at(field.sources.ra, field.sources.dec)
+        self._plane = Plane(pointing, projection)
+        self._reach = float(field.reach[self.number].max()) if len(self.number) else 0.0
+        self._longest = field.camera.motion.longest(self._reach)
+
+    def seen(self) -> np.ndarray:
+        """Return the seconds on the optical axis that are worth what each got, shape (w, k).
+
+        At `xsurvey.imaging.seen_sky.ENERGIES`, weighted with the relative flux, and less what
+        vignetting, gaps and edges take.
+        """
+        numbers = qmc.Sobol(6, scramble=False).random(_SAMPLES).T + 0.5 / _SAMPLES
+        field = self._field
+        total = np.empty((len(self.number), field.vignetting.table.shape[1]))
+        for row, source in enumerate(self.number):
+            same = np.full(_SAMPLES, source)
+            place, seconds, time, kept = self._arrivals(same, numbers[:4])
+            spread = numbers[4:, kept]
+            angle = field.angles(place, time)
+            weight = seconds[kept] * field.relative_flux(same[kept], time) / _SAMPLES
+            landed = field.blurred(place, angle, spread)
+            weight = weight * (field.camera.sees(landed, time) & field.in_field(landed))
+            nothing = np.zeros(len(time), dtype=np.int64)
+            total[row] = field.vignetting.sums(nothing, angle, weight, 1)[0]
+        return total
+
+    def photons(
+        self, instrument: Instrument, norm: np.ndarray, rates: np.ndarray,
+        generator: np.random.Generator,
+    ) -> Iterator[Events]:  # fmt: skip
+        """Draw the events, in portions.
+
+        Parameters
+        ----------
+        instrument : Instrument
+        norm : ndarray, shape (s,)
+            Of all sources.
+        rates : ndarray, shape (b, n)
+            Events / s by energy bin of each spectrum of norm 1, on the optical axis.
+
+        Raises
+        ------
+        ParameterError
+            More photons than can be drawn.
+        """
+        field, chosen = self._field, self.number
+        rate = rates.sum(axis=1)[field.sources.spectrum[chosen]] * norm[chosen]
+        expected = rate * self._longest * field.brightest[chosen]
+        if expected.sum() > _MOST:
+            raise ParameterError(
+                "sources", f"send {expected.sum():.3g} photons, more than {_MOST:g}",
+                "make them fainter, or the exposure shorter",
+            )  # fmt: skip
+        ends, bins = np.cumsum(generator.poisson(expected)), EnergyBins(rates)
+        for first in range(0, int(ends[-1]) if len(ends) else 0, _AT_ONCE):
+            photon = np.arange(first, min(first + _AT_ONCE, int(ends[-1])))
+            source = chosen[np.searchsorted(ends, photon, side="right")]
+            yield self._portion(instrument, bins, source, generator)
+
+    def _portion(
+        self, instrument: Instrument, bins: EnergyBins, source: np.ndarray,
+        generator: np.random.Generator,
+    ) -> Events:  # fmt: skip
+        field = self._field
+        chance = generator.random(len(source))
+        numbers = generator.random((4, len(source)))
+        place, _, time, kept = self._arrivals(source, numbers, chance)
+        source = source[kept]
+        varying = field.relative_flux(source, time) / field.brightest[source]
+        bin_number = bins.draw(field.sources.spectrum[source], generator)
+        energy = instrument.draw_photons(bin_number, generator)
+        angle = field.angles(place, time)
+        visible = generator.random(len(source)) < varying * field.vignetted(angle, energy)
+        source, time, bin_number = source[visible], time[visible], bin_number[visible]
+        angle, place = angle[visible], place[visible]
+        place = field.blurred(place, angle, generator.random((2, len(source))))
+        number, pixel = field.camera.land(time, place, generator)
+        hit = (number >= 0) & field.in_field(place)
+        recorded = instrument.draw_events(bin_number[hit], generator)
+        return events_of(time[hit], place[hit], recorded, number[hit], pixel[hit], source[hit] + 1)
+
+    def _arrivals(
+        self, source: np.ndarray, numbers: np.ndarray, chance: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+        """Return where and when photons come.
+
+        Parameters
+        ----------
+        source : ndarray of int, shape (n,)
+        numbers : ndarray, shape (4, n)
+            Uniform between 0 and 1: two for the radius, one for the angle, one for the time.
+        chance : ndarray, shape (n,), optional
+            Uniform between 0 and 1: a photon is kept if its place is seen for more than this part
+            of the longest time. Without it all that are seen at all are kept.
+
+        Returns
+        -------
+        place : ndarray, shape (k, 2)
+            Of those kept.
+        seconds : ndarray, shape (n,)
+            For which each place is near.
+        time : ndarray, shape (k,)
+        kept : ndarray of int, shape (k,)
+        """
+        shapes, motion = self._shapes, self._field.camera.motion
+        radius = shapes.radii(source, numbers[:2])
+        angle = shapes.position_angles(source, numbers[2])
+        axes = (self._axes[0][source], self._axes[1][source], self._axes[2][source])
+        place = self._plane.offsets(displaced(axes, radius, angle))
+        visits = motion.visits(place, np.full(len(source), self._reach))
+        seconds = visits.total
+        least = np.zeros(len(source)) if chance is None else chance * self._longest
+        kept = np.flatnonzero(seconds > least)
+        return place[kept], seconds, visits.at(kept, numbers[3, kept]), kept
