@@ -20,7 +20,7 @@ from xsurvey.simulate.spectrum import EnergyBins
 from xsurvey.simulate.sphere import Plane, axes_at, displaced
 from xsurvey.units import SkyPosition
 
-_SAMPLES, _ENOUGH, _MOST_SAMPLES = 8192, 6000, 2**18
+_SAMPLES, _ENOUGH, _MOST_SAMPLES = 16384, 12000, 2**18
 """Points in place, time and PSF for the expected counts of a source: so many at a time, until
 enough of them are seen, or so many have been tried."""
 _STRETCH = 1.1  # of radii in the plane, where the sphere is seen at an angle
