@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.integrate import cumulative_simpson
 
 from xsurvey.galaxy_clusters.composition import Composition
 from xsurvey.galaxy_clusters.constants import GRAVITY, KPC, PROTON_MASS
+
+_FLAT = 1e-5
 
 
 def entropy(density: np.ndarray, temperature: np.ndarray) -> np.ndarray:
@@ -25,13 +26,14 @@ def pressure(density: np.ndarray, temperature: np.ndarray) -> np.ndarray:
 def volume_integral(radius: np.ndarray, values: np.ndarray) -> np.ndarray:
     """Return the integral of 4 pi r^2 from the centre to each radius.
 
-    Inside the first radius the values are taken for constant.
+    Between radii the values are power laws; inside the first they are constant.
 
     Parameters
     ----------
     radius : ndarray, shape (n,)
-        Positive, ascending, at least three; about evenly spaced in ln r, ten a decade or more.
+        Positive, ascending, at least three.
     values : ndarray, shape (..., n)
+        Not negative.
 
     Returns
     -------
@@ -41,8 +43,14 @@ def volume_integral(radius: np.ndarray, values: np.ndarray) -> np.ndarray:
     if len(radius) < 3 or radius[0] <= 0 or not np.all(np.diff(radius) > 0):
         raise ValueError("radii must be positive, ascending, and at least three")
     core = 4 * np.pi / 3 * radius[0] ** 3 * values[..., :1]
-    shells = cumulative_simpson(4 * np.pi * radius**3 * values, x=np.log(radius), initial=0)
-    return np.asarray(core + shells)
+    per_log_radius = 4 * np.pi * radius**3 * values
+    low, high = per_log_radius[..., :-1], per_log_radius[..., 1:]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.log(high / low)
+        # a power law has its logarithmic mean, whose limits are these where it is constant or zero
+        mean = np.where(np.abs(ratio) < _FLAT, (low + high) / 2, (high - low) / ratio)
+    shells = np.where((low > 0) & (high > 0), mean, (low + high) / 2) * np.diff(np.log(radius))
+    return np.concatenate([core, core + np.cumsum(shells, axis=-1)], axis=-1)
 
 
 def gas_mass(radius: np.ndarray, density: np.ndarray, gas: Composition) -> np.ndarray:

@@ -14,6 +14,7 @@ import numpy as np
 from scipy import stats
 from scipy.special import logsumexp
 
+from xsurvey.errors import ParameterError
 from xsurvey.galaxy_clusters import nfw
 from xsurvey.galaxy_clusters.composition import Composition, composition
 from xsurvey.galaxy_clusters.cosmology import Cosmology
@@ -121,7 +122,7 @@ def fit_mass(
     InputError
         Fewer than three temperatures, or densities that are not positive numbers.
     ParameterError
-        The sampler cannot start.
+        The sampler cannot start, or has too few steps.
     """
     cosmology, gas = cosmology or Cosmology(), gas or composition()
     parameters = parameters or MassParameters()
@@ -133,6 +134,8 @@ def fit_mass(
     model = HydrostaticModel(points, radius, density, critical, gas.mu, parameters)
     start, covariance = _start(model)
     chains = sample_ensembles(model.log_probability, start, covariance, NAMES, mcmc, seed)
+    if not len(chains.samples):
+        raise ParameterError("max_steps", "leave no samples after the burn-in", "give more")
     halos = chains.draws(_KEPT, generator)
     draws, effective = _draws(model, halos, generator)
     samples = _profiles(model, halos, draws)

@@ -239,6 +239,7 @@ def on_radii(radius: np.ndarray, known: np.ndarray, density: np.ndarray) -> np.n
 
 def cylinder_volumes(inner: np.ndarray, outer: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Return the volumes of spherical shells inside annuli's cylinders, shape (m, n)."""
+
     def capped(radius: np.ndarray) -> np.ndarray:
         """Volumes of spheres outside a cylinder of a radius."""
         return 4 * np.pi / 3 * np.clip(edges**2 - radius[:, None] ** 2, 0, None) ** 1.5

@@ -43,7 +43,9 @@ class MassParameters(StepParameters):
         "of temperatures; its pressure there is fitted.",
     )  # fmt: skip
     density_draws: int = Field(
-        default=48, ge=1, le=2000,
+        default=48,
+        ge=1,
+        le=2000,
         description="Densities, drawn from their posterior, over which the likelihood is averaged.",
     )
     radii: int = Field(
