@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from xsurvey.galaxy_clusters.shells import outer_emission, projected_volumes, shell_volumes
+import itertools
 
 
 def test_a_sphere_in_a_cylinder() -> None:
@@ -37,7 +38,7 @@ def test_fine_shells_give_the_beta_model() -> None:
 def test_what_lies_beyond(slope: float) -> None:
     edges = np.array([0.0, 0.5, 1.5, 2.0])
     found = outer_emission(edges, 2.0, slope)
-    for i, (low, high) in enumerate(zip(edges[:-1], edges[1:], strict=True)):
+    for i, (low, high) in enumerate(itertools.pairwise(edges)):
 
         def shell(t: float, low: float = low, high: float = high) -> float:
             r = 2 * np.exp(t)
