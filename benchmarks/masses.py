@@ -1,7 +1,5 @@
 """Do intervals of hydrostatic masses hold the truth? Simulated temperatures and densities.
 
-    python -m benchmarks.masses [REALISATIONS] [SEED]
-
 Halos are drawn (M200 log-uniform from 1e14 to 1e15 solar masses, c200 lognormal about 4 with a
 scatter of 0.3), filled with gas of a double beta model in equilibrium, and seen in six annuli out
 to about R500 with errors of 8 % of kT: spectroscopic-like temperatures of all gas along the line
@@ -10,25 +8,25 @@ its posterior scatters so about what was measured. Half of the realisations have
 Gaussian in kT, half in ln kT; both are fitted as the latter.
 """
 
-from __future__ import annotations
-
-import sys
 import time
+from typing import Any
 
 import numpy as np
 
+from benchmarks.command import benchmark, in_parallel, trials
 from xsurvey.galaxy_clusters.model import ClusterModel
 from xsurvey.inference.mcmc_parameters import MCMCParameters
-from xsurvey.profiles.mass import MassFit, fit_mass
+from xsurvey.profiles.mass import fit_mass
 from xsurvey.profiles.mass_model import HydrostaticModel, TemperaturePoints
 from xsurvey.profiles.mass_parameters import MassParameters
 
+CLUSTERS = 200
 ERROR, DENSITY_ERROR, DENSITY_TILT = 0.08, 0.04, 0.04
 EDGES = np.array([0.03, 0.1, 0.18, 0.28, 0.4, 0.6, 1.0])  # of R500
 NAMES = ("m500", "r500", "m200", "c200")
-_FINE = MassParameters(radii=500, density_draws=1, reach=5.0)
-_QUICK = MassParameters(density_draws=24)
-_CHAINS = MCMCParameters(min_steps=300, r_hat_limit=1.03)
+FINE = MassParameters(radii=500, density_draws=1, reach=5.0)
+QUICK = MassParameters(density_draws=16, radii=50)
+CHAINS = MCMCParameters(min_steps=300, r_hat_limit=1.03)
 
 
 def cluster(generator: np.random.Generator) -> ClusterModel:
@@ -55,7 +53,7 @@ def observe(
     clean = TemperaturePoints(edges[:-1], edges[1:], np.ones(6), np.eye(6))
     exact = HydrostaticModel(
         clean, radius, model.density(radius)[None], model.critical_density, model.composition.mu,
-        _FINE,
+        FINE,
     )  # fmt: skip
     end = float(model.temperature(exact.radius[-1:])[0])
     halo = np.array([[np.log(model.mass_in(200)), np.log(model.concentration), end]])
@@ -80,40 +78,50 @@ def truths(model: ClusterModel) -> dict[str, float]:
     }  # fmt: skip
 
 
-def realisation(seed: int, gaussian: bool) -> tuple[MassFit, dict[str, float]]:
-    """Return a fit and the truth."""
+def trial(seed: int, gaussian: bool) -> dict[str, Any]:
+    """Return whether intervals hold the truth, and by how much medians are off."""
     generator = np.random.default_rng(seed)
     model = cluster(generator)
     points, radius, density = observe(model, gaussian, generator)
-    fit = fit_mass(
-        points, radius, density, model.redshift, model.cosmology, model.composition, _QUICK,
-        _CHAINS, seed,
-    )  # fmt: skip
-    return fit, truths(model)
-
-
-def main(realisations: int = 200, seed: int = 1) -> None:
-    """Print how often intervals hold the truth."""
     begin = time.perf_counter()
-    inside = np.empty((realisations, len(NAMES)), bool)
-    pull, p_value = np.empty(inside.shape), np.empty(realisations)
-    for i in range(realisations):
-        fit, truth = realisation(seed * 100_000 + i, i % 2 == 0)
-        for k, name in enumerate(NAMES):
-            found, true = fit.quantities[name], truth[name]
-            inside[i, k] = found.lower <= true <= found.upper
-            pull[i, k] = np.log(found.value / true) / (np.log(found.upper / found.lower) / 2)
-        p_value[i] = fit.p_value
-    print(f"{realisations} clusters, {time.perf_counter() - begin:.0f} s, intervals of 68.3 %")
-    for k, name in enumerate(NAMES):
-        share = inside[:, k].mean()
-        error = np.sqrt(share * (1 - share) / realisations)
-        print(f"{name}: inside {100 * share:.1f} +- {100 * error:.1f} %, "
-              f"pull {pull[:, k].mean():+.2f} +- {pull[:, k].std():.2f}")  # fmt: skip
+    fit = fit_mass(
+        points, radius, density, model.redshift, model.cosmology, model.composition, QUICK, CHAINS,
+        seed,
+    )  # fmt: skip
+    found = {"p_value": fit.p_value, "seconds": time.perf_counter() - begin}
+    for name, true in truths(model).items():
+        q = fit.quantities[name]
+        found[f"{name} inside"] = q.lower <= true <= q.upper
+        found[f"{name} pull"] = np.log(q.value / true) / (np.log(q.upper / q.lower) / 2)
+    return found
+
+
+def run(seed: int, fraction: float) -> dict[str, Any]:
+    """Measure how often intervals of hydrostatic masses hold the truth."""
+    number = trials(CLUSTERS, fraction)
+    seeds = np.random.SeedSequence(seed).generate_state(number)
+    rows = in_parallel(trial, [(int(s), i % 2 == 0) for i, s in enumerate(seeds)])
+    of = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+    result: dict[str, Any] = {
+        "clusters": number, "confidence": QUICK.confidence, "temperature_error": ERROR,
+        "density_error": DENSITY_ERROR, "density_tilt_a_decade": DENSITY_TILT,
+        "edges_in_r500": EDGES.tolist(),
+    }  # fmt: skip
+    for name in NAMES:
+        share = of[f"{name} inside"].mean()
+        result[name] = {
+            "inside": round(float(share), 3),
+            "inside_error": round(float(np.sqrt(share * (1 - share) / number)), 3),
+            "pull_mean": round(float(of[f"{name} pull"].mean()), 3),
+            "pull_scatter": round(float(of[f"{name} pull"].std()), 3),
+        }
     for kind, start in (("kT", 0), ("ln kT", 1)):
-        print(f"m500 with errors Gaussian in {kind}: {100 * inside[start::2, 0].mean():.1f} %")
-    print(f"p-values below 0.1: {100 * (p_value < 0.1).mean():.1f} %")
+        half = of["m500 inside"][start::2]
+        result[f"m500 inside, errors Gaussian in {kind}"] = round(float(half.mean()), 3)
+    result["p_value below 0.1"] = round(float((of["p_value"] < 0.1).mean()), 3)
+    result["seconds_a_fit"] = round(float(np.median(of["seconds"])), 2)
+    return result
 
 
 if __name__ == "__main__":
-    main(*(int(a) for a in sys.argv[1:]))
+    benchmark(run, seed=20261126)

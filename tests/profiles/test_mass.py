@@ -12,7 +12,6 @@ from xsurvey.profiles.mass import MassFit, fit_mass, masses
 from xsurvey.profiles.mass_model import (
     HydrostaticModel,
     TemperaturePoints,
-    cylinder_volumes,
     on_radii,
 )
 from xsurvey.profiles.mass_parameters import MassParameters
@@ -61,17 +60,9 @@ def fit(cluster: ClusterModel) -> MassFit:
     scatter = 0.03 * np.random.default_rng(5).standard_normal((100, 1))
     return fit_mass(
         points, RADIUS, cluster.density(RADIUS) * np.exp(scatter), cluster.redshift,
-        cluster.cosmology, cluster.composition, MassParameters(density_draws=8, radii=50), QUICK, seed=2,
+        cluster.cosmology, cluster.composition, MassParameters(density_draws=8, radii=50), QUICK,
+        seed=2,
     )  # fmt: skip
-
-
-def test_volumes_are_those_of_whole_shells() -> None:
-    edges = np.array([0.0, 10.0, 30.0, 60.0])
-    all_seen = cylinder_volumes(np.array([0.0]), np.array([60.0]), edges)
-    np.testing.assert_allclose(all_seen[0], 4 * np.pi / 3 * np.diff(edges**3), rtol=1e-13)
-    rings = cylinder_volumes(edges[:-1], edges[1:], edges)
-    np.testing.assert_allclose(rings.sum(0), all_seen[0], rtol=1e-13)
-    assert np.all(np.tril(rings, -1) == 0)
 
 
 def test_power_laws_between_radii_and_beyond() -> None:

@@ -15,6 +15,7 @@ from xsurvey.errors import InputError
 from xsurvey.galaxy_clusters import nfw
 from xsurvey.galaxy_clusters.constants import GRAVITY
 from xsurvey.galaxy_clusters.hydrostatic import inward_weights
+from xsurvey.galaxy_clusters.shells import projected_volumes
 from xsurvey.profiles.mass_parameters import MassParameters
 
 MAZZOTTA = 0.75
@@ -145,7 +146,10 @@ class HydrostaticModel:
             low = np.maximum(inner[:, None], edges[:-1])
             high = np.minimum(outer[:, None], edges[1:])
             return np.where(high > low, 4 * np.pi / 3 * (high**3 - low**3), 0.0)
-        volume = cylinder_volumes(inner, outer, edges)
+        # of each annulus by itself, since there may be gaps between them
+        volume = np.concatenate(
+            [projected_volumes(np.array(ring), edges) for ring in zip(inner, outer, strict=True)]
+        )
         if self.points.mixing is None:
             return volume
         area = np.pi * (outer**2 - inner**2)
@@ -235,13 +239,3 @@ def on_radii(radius: np.ndarray, known: np.ndarray, density: np.ndarray) -> np.n
     place = np.clip(np.searchsorted(x, at) - 1, 0, len(x) - 2)
     slope = np.diff(y, axis=1) / np.diff(x)
     return np.asarray(np.exp(y[:, place] + slope[:, place] * (at - x[place])))
-
-
-def cylinder_volumes(inner: np.ndarray, outer: np.ndarray, edges: np.ndarray) -> np.ndarray:
-    """Return the volumes of spherical shells inside annuli's cylinders, shape (m, n)."""
-
-    def capped(radius: np.ndarray) -> np.ndarray:
-        """Volumes of spheres outside a cylinder of a radius."""
-        return 4 * np.pi / 3 * np.clip(edges**2 - radius[:, None] ** 2, 0, None) ** 1.5
-
-    return np.asarray(np.diff(capped(inner) - capped(outer), axis=1))

@@ -20,7 +20,7 @@ Power = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 UNITS = {
     "density": "cm-3", "temperature": "keV", "entropy": "keV cm2", "pressure": "keV cm-3",
-    "cooling_time": "Gyr", "gas_mass": "solMass", "luminosity": "erg / s",
+    "cooling_time": "Gyr", "gas_mass": "solMass", "luminosity": "erg s-1",
 }  # fmt: skip
 """Quantities of a profile; gas mass and luminosity are of all inside the radius."""
 
