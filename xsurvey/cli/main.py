@@ -27,6 +27,7 @@ COMMANDS = {
     "info": CommandEntry("xsurvey.cli.info", "Describe an event file, and what is odd in it."),
     "image": CommandEntry("xsurvey.cli.image", "Make a counts image and its exposure map."),
     "detect": CommandEntry("xsurvey.cli.detect", "Find and measure sources."),
+    "profile": CommandEntry("xsurvey.cli.profile", "Measure surface-brightness profiles."),
     "upper-limit": CommandEntry("xsurvey.cli.upper_limit", "Give upper limits at any position."),
     "lightcurve": CommandEntry("xsurvey.cli.lightcurve", "Bin a light curve, test if it varies."),
     "spectrum": CommandEntry("xsurvey.cli.spectrum", "Extract and fit spectra."),

@@ -26,7 +26,8 @@ class RadialProfile:
     area : ndarray, shape (n,)
         Solid angle of these pixels, arcmin2.
     geometric_area : ndarray, shape (n,)
-        Solid angle of all pixels of the bin, seen or not, arcmin2.
+        Solid angle of all pixels of the bin, seen or not, arcmin2; of a bin that reaches over the
+        edge of the image that of the geometry.
     background : ndarray, shape (n,)
         Counts of the given background maps (particles; not vignetted); zero without one.
     background_error : ndarray, shape (n,)
