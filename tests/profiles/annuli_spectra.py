@@ -71,7 +71,8 @@ class Truth:
         """Annuli, then the sky."""
         pairs = zip(self.edges[:-1], self.edges[1:], strict=True)
         annuli = [
-            SpectralRegion(f"annulus_{i + 1:02d}", "annulus", a, b) for i, (a, b) in enumerate(pairs)
+            SpectralRegion(f"annulus_{i + 1:02d}", "annulus", a, b)
+            for i, (a, b) in enumerate(pairs)
         ]
         outer = float(self.edges[-1])
         width = 360 / len(self.sky_sectors)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from types import MappingProxyType
 
 import numpy as np
 
@@ -35,6 +35,16 @@ _KT, _ABUNDANCE, _NORM, _COOLER = 2.0, 0.3, 1e-6, 0.5
 _UNIT = {False: "10**14 arcmin-2 cm-5", True: "10**14 cm-5"}
 
 
+class FoldedOnce:
+    """Stands for the photons of a model that is only known folded."""
+
+    description: Mapping[str, str] = MappingProxyType({"apec": "tables, folded once"})
+
+    def __call__(self, parameters: np.ndarray) -> np.ndarray:
+        """Raise: there are no photons before folding."""
+        raise NotImplementedError("spectra of regions are evaluated folded")
+
+
 @dataclass(frozen=True)
 class RegionMember(Member):
     """One spectrum of a joint fit of regions.
@@ -46,11 +56,12 @@ class RegionMember(Member):
         Of the spectrum.
     """
 
-    regions: AnnuliModel = cast(AnnuliModel, None)
+    regions: AnnuliModel | None = None
     place: int = 0
 
     def source(self, full: np.ndarray) -> np.ndarray:
         """Return the expected counts of gas, sky and particles, shape (b, m)."""
+        assert self.regions is not None
         return self.regions.expected(full, self.place)[0]
 
     def expected(self, full: np.ndarray) -> np.ndarray:
@@ -73,10 +84,9 @@ class AnnuliLikelihood(SpectralLikelihood):
         self, model: AnnuliModel, parameters: ParameterSet, kinks: Mapping[str, np.ndarray]
     ) -> None:
         self.model, self.kinks = model, dict(kinks)
-        nothing = np.empty(0, int)
         members = [
             RegionMember(
-                spectrum.dataset, cast(Any, None), nothing, CStat(spectrum.dataset.counts),
+                spectrum.dataset, FoldedOnce(), np.empty(0, int), CStat(spectrum.dataset.counts),
                 regions=model, place=place,
             )
             for place, spectrum in enumerate(model.folded.spectra.spectra)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xsurvey.errors import InputError
-from xsurvey.profiles.folded_plasma import Absorbed, TemperatureNodes, folded_plasma, nodes_between
+from xsurvey.profiles.folded_plasma import Absorbed, folded_plasma, nodes_between
 from xsurvey.profiles.region_spectrum import RegionSpectra, RegionSpectrum
 from xsurvey.spectra.models.settings import ModelSettings
 

@@ -87,7 +87,7 @@ class SpectralProfileParameters(StepParameters):
         default=True, description="Look for annuli in which two temperatures are preferred to one."
     )
     two_temperature_margin: float = Field(
-        default=12.0, ge=0,
+        default=10.0, ge=0,
         description="By how much two temperatures must lower the statistic of the joint fit to be "
         "preferred.",
     )  # fmt: skip

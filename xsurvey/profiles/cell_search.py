@@ -97,9 +97,7 @@ def minimise_in_cells(
     else:
         found = replace(found, converged=False, message="too many changes of cells")
     on_bound = (theta <= bent.lower) | (theta >= bent.upper)
-    return replace(
-        found, at_bounds=found.at_bounds & on_bound, rows=rows, evaluations=evaluations
-    )
+    return replace(found, at_bounds=found.at_bounds & on_bound, rows=rows, evaluations=evaluations)
 
 
 def with_covariance(bent: Bent, minimum: Minimum) -> Minimum:

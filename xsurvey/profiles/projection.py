@@ -8,6 +8,7 @@ deprojected fit is a projected one with another mixing matrix.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 
@@ -77,7 +78,7 @@ def shell_shares(
 
 
 def _edges(regions: list[SpectralRegion]) -> np.ndarray:
-    for inner, outer in zip(regions[:-1], regions[1:], strict=True):
+    for inner, outer in pairwise(regions):
         if not np.isclose(inner.outer, outer.inner):
             raise InputError(
                 outer.name, f"begins at {outer.inner:g}', {inner.name} before it ends at "

@@ -19,13 +19,14 @@ from xsurvey.profiles.annuli_parameters import SkyParameters
 from xsurvey.profiles.region_layout import SpectralRegion
 from xsurvey.spectra.flux import ERG_PER_KEV
 from xsurvey.spectra.parameter_set import FitParameter
-from xsurvey.spectra.source_counts import light_above
+from xsurvey.spectra.source_counts import moretti
 from xsurvey.units import EnergyBand
 
 CXB_INDEX = 1.45
 CXB_NORM = 10.91
 """photon / keV / s / cm2 / sr at 1 keV, of all sources."""
 _SOFT = EnergyBand(0.5, 2.0)
+_FAINTEST = 2.4e-17  # erg / s / cm2, of Moretti et al.'s sources
 _ARCMIN2 = (np.pi / 180 / 60) ** 2  # sr
 _ARCMIN2_OF_DEG2 = 3600.0
 _WIDEST = 0.3
@@ -51,16 +52,17 @@ def cxb_norm(flux_limit: float | None = None, index: float = CXB_INDEX) -> float
     Raises
     ------
     ParameterError
-        The limit is so low that more light would be resolved than there is.
+        The limit is fainter than the sources that were counted.
     """
     total = CXB_NORM * _ARCMIN2 * _energy_of_power_law(CXB_INDEX)
     if flux_limit is not None:
-        total -= light_above(flux_limit, _SOFT) / _ARCMIN2_OF_DEG2 / ERG_PER_KEV
-    if not total > 0:
-        raise ParameterError(
-            "sky.flux_limit", f"{flux_limit:g} erg/s/cm2 would leave no unresolved sources",
-            "give the flux above which all sources are masked",
-        )  # fmt: skip
+        if not _FAINTEST <= flux_limit < np.inf:
+            raise ParameterError(
+                "sky.flux_limit", f"{flux_limit:g} erg/s/cm2 is beyond the sources that were "
+                f"counted, from {_FAINTEST:g} on", "give the flux above which sources are masked",
+            )  # fmt: skip
+        resolved = moretti(flux_limit, _SOFT).brightness(flux_limit)
+        total -= resolved / _ARCMIN2_OF_DEG2 / ERG_PER_KEV
     return float(total / _energy_of_power_law(index))
 
 
@@ -126,7 +128,7 @@ def sky_parameters(
         for ending in dict.fromkeys(kt_suffix.values())
     ]
     for sector in sectors:
-        rows += [_norm(f"lhb{suffix[sector]}.norm", 1e-6), _norm(f"halo{suffix[sector]}.norm", 1e-6)]
+        rows += [_norm(f"{name}{suffix[sector]}.norm", 1e-6) for name in ("lhb", "halo")]
     rows.append(_cxb(parameters))
     rows += [
         _scatter(f"sky_scatter.{name}", float(sigma))

@@ -21,6 +21,7 @@ from xsurvey.spectra.fit_result import fitted_parameters
 from xsurvey.spectra.flux import band_flux, gradient_of
 from xsurvey.spectra.goodness import goodness_record
 from xsurvey.spectra.models.expression import parse_expression
+from xsurvey.units import EnergyBand
 
 QUANTITIES = ("kt", "abundance", "norm", "kt_cool", "norm_cool")
 _PARAMETER = {
@@ -59,7 +60,7 @@ class SpectralProfile:
     flux : Measured
         Unabsorbed, of all plasmas, erg / s / cm2 / arcmin2 (of deprojected fits: of a whole shell,
         without arcmin2); intervals by linear propagation.
-    flux_band : tuple of float
+    flux_band : EnergyBand
         keV.
     counts : ndarray, shape (n,)
         Of all groups of detectors, background included.
@@ -91,7 +92,7 @@ class SpectralProfile:
     kt_cool: Measured
     norm_cool: Measured
     flux: Measured
-    flux_band: tuple[float, float]
+    flux_band: EnergyBand
     counts: np.ndarray
     area: np.ndarray
     geometric_area: np.ndarray
@@ -204,9 +205,10 @@ def profile_of(
     for s in spectra.spectra:
         counts[s.region] += s.dataset.counts.sum()
     useless = _useless(problem, fit)
-    flags = np.where(useless, int(BinFlag.NOT_CONVERGED), 0)
-    flags = flags | np.where(counts[annuli] == 0, int(BinFlag.EMPTY), 0)
-    flags[list(two)] |= int(BinFlag.TWO_TEMPERATURES)
+    flags = np.zeros(len(annuli), dtype=np.int64)
+    flags[useless] |= BinFlag.NOT_CONVERGED
+    flags[counts[annuli] == 0] |= BinFlag.EMPTY
+    flags[list(two)] |= BinFlag.TWO_TEMPERATURES
     lost = ("kt", "abundance", "kt_cool", "norm_cool")
     for name in QUANTITIES if not fit.minimum.converged else lost:
         for values in (columns[name].value, columns[name].lower, columns[name].upper):
@@ -222,7 +224,7 @@ def profile_of(
     assert problem.sky.scatter is not None
     return SpectralProfile(
         regions=tuple(spectra.layout.regions[i] for i in annuli), **columns, flux=flux,
-        flux_band=tuple(problem.parameters.flux_band), counts=counts[annuli],
+        flux_band=problem.parameters.flux_band, counts=counts[annuli],
         area=region_areas(spectra)[annuli], geometric_area=spectra.geometric_area[annuli],
         two_temperature_gain=np.asarray(gain, float), flags=flags, kt_covariance=covariance,
         background={k: v for k, v in records.items() if k.partition(".")[0] not in names},
@@ -289,9 +291,7 @@ def _kt_covariance(problem: AnnuliProblem, fit: Fit) -> np.ndarray:
 def _flux(problem: AnnuliProblem, fit: Fit) -> Measured:
     """Return the unabsorbed fluxes, with intervals by linear propagation cut at zero."""
     folded = problem.folded
-    of_plasma = band_flux(
-        parse_expression("apec"), folded.settings, problem.parameters.flux_band
-    )
+    of_plasma = band_flux(parse_expression("apec"), folded.settings, problem.parameters.flux_band)
     gas = fit.likelihood.model.gas  # type: ignore[attr-defined]
     found = Measured.empty(len(problem.annuli))
     parameters = fit.likelihood.parameters

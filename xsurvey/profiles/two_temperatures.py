@@ -62,9 +62,7 @@ def choose_temperatures(problem: AnnuliProblem, fit: Fit) -> TemperatureChoice:
         best = max(usable, key=lambda i: gain[i], default=None)
         if best is None or gain[best] < problem.parameters.two_temperature_margin:
             break
-        fit = fit_annuli(
-            problem, [*chosen, best], start=trials[best].theta, intervals=False
-        )
+        fit = fit_annuli(problem, [*chosen, best], start=trials[best].theta, intervals=False)
         chosen.append(best)
         # what gains too little alone seldom gains enough beside another
         margin = problem.parameters.two_temperature_margin
@@ -72,9 +70,7 @@ def choose_temperatures(problem: AnnuliProblem, fit: Fit) -> TemperatureChoice:
     return TemperatureChoice(tuple(sorted(chosen)), gain, fit)
 
 
-def two_temperature_fit(
-    problem: AnnuliProblem, fit: Fit, already: list[int], annulus: int
-) -> Fit:
+def two_temperature_fit(problem: AnnuliProblem, fit: Fit, already: list[int], annulus: int) -> Fit:
     """Return the fit with a second plasma in one more annulus; the cooler one is the second.
 
     Parameters
