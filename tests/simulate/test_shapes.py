@@ -181,6 +181,29 @@ def test_wide_sources_elsewhere_are_not_seen(tmp_path: Path) -> None:
     assert list(truth["counts_expected"]) == [0, 0]
 
 
+def test_expected_counts_do_not_depend_on_what_was_simulated_before(tmp_path: Path) -> None:
+    arf = flat_area(tmp_path / "a.arf")
+
+    names = {
+        radius: source_list(
+            tmp_path / f"{radius}.ecsv", **PLACE, norm=[1e-4], shape=["patch"],
+            outer_radius=[radius],
+        )
+        for radius in (600.0, 900.0)
+    }  # fmt: skip
+
+    def expected(seed: int, radius: float, **settings: object) -> float:
+        truth = simulated({**POINTING, **settings}, seed, arf, sources=names[radius], **FLAT).truth
+        return float(truth["counts_expected"][0])
+
+    first = expected(1, 600.0)
+    others = {expected(1, 900.0), expected(1, 600.0, pointing="150.2,2.2"),
+              expected(1, 600.0, dither="60arcsec"), expected(1, 600.0, psf="gaussian:60arcsec"),
+              expected(1, 600.0, exposure="3ks")}  # fmt: skip
+    assert len(others | {first}) == 6
+    assert expected(2, 600.0) == first
+
+
 def test_a_wide_source_that_varies(tmp_path: Path) -> None:
     names = source_list(
         tmp_path / "s.ecsv", **PLACE, norm=[0.02], shape=["patch"], outer_radius=[600.0],

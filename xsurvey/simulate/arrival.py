@@ -70,6 +70,11 @@ class SourceField:
         self._visits = camera.motion.visits(self._xy, self.reach + own)
         self.seconds = self._visits.total
 
+    @property
+    def optics(self) -> tuple[PsfRadii, float, bool]:
+        """PSF, edge of what is written, and whether the PSF is that of scans."""
+        return self._radii, self._half_field, self._scanning
+
     def times(self, source: np.ndarray, fraction: np.ndarray) -> np.ndarray:
         """Return times evenly spread over those in which sources are near, shape (n,)."""
         return self._visits.at(source, fraction)

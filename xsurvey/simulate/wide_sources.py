@@ -7,7 +7,10 @@ what is not seen, and neighbouring fields see the same sky.
 
 from __future__ import annotations
 
+import hashlib
+import pickle
 from collections.abc import Iterator
+from dataclasses import fields
 
 import numpy as np
 from scipy.stats import qmc
@@ -23,6 +26,9 @@ from xsurvey.units import SkyPosition
 _SAMPLES, _ENOUGH, _MOST_SAMPLES = 16384, 12000, 2**18
 """Points in place, time and PSF for the expected counts of a source: so many at a time, until
 enough of them are seen, or so many have been tried."""
+_REMEMBERED: dict[bytes, np.ndarray] = {}
+"""What was integrated last: realisations that differ by their seed share it."""
+_KEPT = 4
 _STRETCH = 1.1  # of radii in the plane, where the sphere is seen at an angle
 _AT_ONCE = 50_000  # photons: each has a window in every scan
 _MOST = 2e9  # photons before they are thinned
@@ -67,6 +73,25 @@ class WideSources:
         At `xsurvey.imaging.seen_sky.ENERGIES`, weighted with the relative flux, and less what
         vignetting, gaps and edges take.
         """
+        key = self._fingerprint()
+        if key not in _REMEMBERED:
+            while len(_REMEMBERED) >= _KEPT:
+                _REMEMBERED.pop(next(iter(_REMEMBERED)))
+            _REMEMBERED[key] = self._integrated()
+        return _REMEMBERED[key].copy()
+
+    def _fingerprint(self) -> bytes:
+        """Return what tells all apart on which `seen` depends."""
+        field, wide = self._field, self.number
+        camera, sources = field.camera, field.sources
+        curves = [getattr(sources.curves, f.name)[wide] for f in fields(sources.curves)]
+        shapes = [getattr(self._shapes, f.name)[wide] for f in fields(self._shapes)]
+        return hashlib.sha256(pickle.dumps((
+            curves, shapes, [axis[wide] for axis in self._axes], self._plane, camera.motion,
+            camera.mission.name, camera.detectors, field.optics, self._reach,
+        ))).digest()  # fmt: skip
+
+    def _integrated(self) -> np.ndarray:
         points = qmc.Sobol(6, scramble=False)
         numbers = np.empty((6, 0))
         total = np.empty((len(self.number), self._field.vignetting.table.shape[1]))
