@@ -17,6 +17,7 @@ from xsurvey.imaging.stack_parameters import SharedSky
 from xsurvey.imaging.stack_shared import own_events, own_exposure
 from xsurvey.imaging.summary import summarise
 from xsurvey.missions.selection import SelectionParameters, open_selected
+from xsurvey.pipelines.good_times_file import in_good_times
 from xsurvey.pipelines.observations import ObservationInput
 from xsurvey.pipelines.stack_reading import OBSERVATION, READING
 
@@ -24,9 +25,8 @@ from xsurvey.pipelines.stack_reading import OBSERVATION, READING
 def run_image(context: TaskContext) -> dict[str, Any]:
     """Make counts images and exposure maps, and describe the observation."""
     shared = context.section(SharedSky)
-    events = own_events(
-        open_selected(context.paths("events"), context.section(SelectionParameters)), shared
-    )
+    opened = open_selected(context.paths("events"), context.section(SelectionParameters))
+    events = own_events(in_good_times(opened, context.optional_path("good_times")), shared)
     parameters = context.section(ImageParameters)
     summary = summarise(events)
     events.require_events(summary.events)
@@ -48,7 +48,7 @@ def run_image(context: TaskContext) -> dict[str, Any]:
 
 IMAGE = Stage(
     "image", "5", run_image, outputs=("field", "summary.json"), inputs=("events",),
-    optional_inputs=("exposure",),
+    optional_inputs=("exposure", "good_times"),
     parameters={
         "selection": SelectionParameters, "image": ImageParameters, "shared": SharedSky,
     },
