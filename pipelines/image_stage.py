@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from xsurvey.config import Config
@@ -10,6 +11,7 @@ from xsurvey.detection.detect import search_bands
 from xsurvey.detection.measure import measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.engine import Stage, Task, TaskContext
+from xsurvey.engine.plan import OutputOf
 from xsurvey.imaging.field import field_from_events
 from xsurvey.imaging.field_store import write_field
 from xsurvey.imaging.parameters import ImageParameters
@@ -20,6 +22,7 @@ from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.pipelines.good_times_file import in_good_times
 from xsurvey.pipelines.observations import ObservationInput
 from xsurvey.pipelines.stack_reading import OBSERVATION, READING
+from xsurvey.units import EnergyBand
 
 
 def run_image(context: TaskContext) -> dict[str, Any]:
@@ -56,27 +59,41 @@ IMAGE = Stage(
 )  # fmt: skip
 
 
-def image_task(config: Config, observation: ObservationInput, shared: SharedSky) -> Task:
+def image_task(
+    config: Config, observation: ObservationInput, shared: SharedSky,
+    further: Sequence[EnergyBand] = (), good_times: OutputOf | None = None,
+) -> Task:  # fmt: skip
     """Plan the images of all bands that any later stage needs, and no more than these.
 
     The bands, not the sections they come from, are the task's parameters: a change of the
     detection threshold leaves the images as they are.
+
+    Parameters
+    ----------
+    config : Config
+        Its bands are those of images, of the search, and of the photometry if it has one.
+    observation : ObservationInput
+    shared : SharedSky
+    further : sequence of EnergyBand
+        Other bands.
+    good_times : OutputOf, optional
+        Times without flares.
     """
-    imaging, detection, photometry = (
-        config.sections[s] for s in ("image", "detection", "photometry")
-    )
+    imaging, detection = (config.sections[s] for s in ("image", "detection"))
+    photometry = config.sections.get("photometry")
     assert isinstance(imaging, ImageParameters)
     assert isinstance(detection, DetectionParameters)
-    assert isinstance(photometry, PhotometryParameters)
     mission = observation.mission
-    bands = dict.fromkeys([
-        *imaging.image_band, *search_bands(detection, mission),
-        *measured_bands(photometry, detection, mission),
-    ])  # fmt: skip
+    bands = dict.fromkeys([*imaging.image_band, *search_bands(detection, mission), *further])
+    if isinstance(photometry, PhotometryParameters):
+        bands |= dict.fromkeys(measured_bands(photometry, detection, mission))
     parameters = imaging.model_copy(update={"image_band": tuple(bands)})
     uses = {"mission": f"{mission.name} {mission.version}"} if mission else {}
     return Task(
         IMAGE, observation.name,
-        {"events": list(observation.events), **observation.only("exposure")},
+        {
+            "events": list(observation.events), **observation.only("exposure"),
+            **({} if good_times is None else {"good_times": good_times}),
+        },
         {**config.sections, "image": parameters, "shared": shared}, uses=uses,
     )  # fmt: skip

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from xsurvey.engine import Stage, TaskContext
-from xsurvey.imaging.sky_image import SkyImage
+from xsurvey.imaging.sky_image import SkyImage, read_sky_image
 from xsurvey.io.json_values import write_json_values
 from xsurvey.pipelines.cluster.mosaic import INDEX as MOSAIC_INDEX
 from xsurvey.pipelines.cluster.parameters import RegionSpectraParameters, TargetParameters
@@ -18,12 +17,12 @@ from xsurvey.pipelines.cluster.reading import (
     CLUSTER_SECTIONS,
     centre_of,
     mission_of,
+    particles_of,
     read_fields,
     read_map,
     read_mask,
     region_psf,
 )
-from xsurvey.pipelines.cluster.surface_brightness import RESIDUALS
 from xsurvey.pipelines.stack_reading import READING
 from xsurvey.profiles.geometry import pixel_solid_angles
 from xsurvey.profiles.layout_making import make_layout
@@ -59,9 +58,10 @@ def run_annulus_spectra(context: TaskContext) -> dict[str, Any]:
         )
         for one in fields
     ]
+    light = context.optional_path("light")
     products = make_products(
-        layout, observed, context.section(ParticleParameters), region_psf(chosen),
-        brightness_within(context, exposure),
+        layout, observed, particles_of(context), region_psf(chosen),
+        None if light is None else np.asarray(read_sky_image(light).data, float),
     )  # fmt: skip
     write_products(context.folder / FOLDER, products)
     record = {
@@ -73,28 +73,6 @@ def run_annulus_spectra(context: TaskContext) -> dict[str, Any]:
     }  # fmt: skip
     write_json_values(context.folder / INDEX, record)
     return {"regions": len(layout.regions), "spectra": len(products.products)}
-
-
-def brightness_within(context: TaskContext, exposure: SkyImage) -> np.ndarray | None:
-    """Return how light is distributed within regions: as the first fitted model has it, if any."""
-    folder = context.optional_path("residuals")
-    models = [] if folder is None else sorted(Path(folder).glob("*.fits"))
-    if not models:
-        return None
-    counts = read_map_of_model(models[0])
-    seen = exposure.data > 0
-    light = np.divide(counts, exposure.data, out=np.zeros(counts.shape), where=seen)
-    # where nothing was exposed light is emitted nevertheless: as bright as the faintest seen
-    faint = float(light[seen].min()) if seen.any() else 1.0
-    return np.where(seen, light, max(faint, 1e-30))
-
-
-def read_map_of_model(path: Path) -> np.ndarray:
-    """Return the model of a file of residuals, counts a pixel of sky and cluster."""
-    from astropy.io import fits
-
-    with fits.open(path) as hdus:
-        return np.array(hdus["LIGHT"].data, float)
 
 
 def region_exposures(layout: RegionLayout, exposure: SkyImage) -> np.ndarray:
@@ -127,7 +105,7 @@ def _counts(products: RegionProducts) -> dict[str, dict[str, float]]:
 
 ANNULUS_SPECTRA = Stage(
     "annulus_spectra", "1", run_annulus_spectra, outputs=(FOLDER, INDEX),
-    inputs=(*CLUSTER_INPUTS, "mosaic"), optional_inputs=("closed", RESIDUALS),
+    inputs=(*CLUSTER_INPUTS, "mosaic"), optional_inputs=("closed", "light"),
     parameters={
         **CLUSTER_SECTIONS, "annuli": AnnuliParameters, "particles": ParticleParameters,
         "spectra": RegionSpectraParameters,

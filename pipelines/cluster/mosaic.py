@@ -31,6 +31,7 @@ from xsurvey.pipelines.cluster.reading import (
     centre_of,
     cluster_grid,
     mission_of,
+    particles_of,
     read_fields,
 )
 from xsurvey.pipelines.cluster.sources import mask_of, masked_sources, source_radii
@@ -132,7 +133,7 @@ def _write_mask(
 
 def _scaling_layout(context: TaskContext, grid: ImageGrid) -> RegionLayout:
     """Return all of the mosaic, divided where the scaling of the particles begins."""
-    inner, outer = context.section(ParticleParameters).scaling_beyond, half_side(context)
+    inner, outer = particles_of(context).scaling_beyond, half_side(context)
     edges = (0.0, inner, outer) if 0 < inner < outer else (0.0, outer)
     parameters = AnnuliParameters(edges=tuple(f"{e}arcsec" for e in edges))
     return make_layout(grid, centre_of(context.section(TargetParameters)), parameters)
@@ -157,7 +158,7 @@ def _write_particles(
     bands: Sequence[EnergyBand], mission: Mission,
 ) -> tuple[dict[str, float], list[str]]:  # fmt: skip
     """Write the particle background of all bands; return its relative errors, and notes."""
-    particles = context.section(ParticleParameters)
+    particles = particles_of(context)
     if not particles.enabled:
         return {}, ["no particle background is taken off"]
     products = make_products(_scaling_layout(context, grid), observed, particles, psf=None)

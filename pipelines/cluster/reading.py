@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from xsurvey.engine import Task, TaskContext
-from xsurvey.engine.plan import OutputOf
+from xsurvey.engine import TaskContext
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.events import EventList
 from xsurvey.imaging.exposure import APPROXIMATE
@@ -22,10 +21,11 @@ from xsurvey.missions import Mission
 from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.cluster.parameters import RegionSpectraParameters, TargetParameters
+from xsurvey.pipelines.cluster.files import with_paths
 from xsurvey.pipelines.good_times_file import in_good_times
 from xsurvey.pipelines.stack_reading import field_name, good_times_of, stack_events
 from xsurvey.profiles.observed_regions import RegionObservation
-from xsurvey.profiles.particles.parameters import ParticleParameters, by_group
+from xsurvey.profiles.particles.parameters import ParticleParameters
 from xsurvey.profiles.psf_mixing import Psf
 from xsurvey.profiles.seen_pixels import GivenMaps
 from xsurvey.psf import parse_psf
@@ -123,13 +123,6 @@ def region_psf(parameters: RegionSpectraParameters) -> Psf | str | None:
     return "mission" if parameters.psf == "mission" else parse_psf(parameters.psf)
 
 
-def brightness_psf(text: str | None, fields: Sequence[ClusterField]) -> tuple[Psf | None, bool]:
-    """Return the PSF of the mission, and whether it changes over the field of one pointing."""
-    mission = mission_of(fields)
-    scanning = any(one.field.scanning for one in fields)
-    return mission.psf(scanning), not scanning and len(fields) == 1
-
-
 def mission_of(fields: Sequence[ClusterField]) -> Mission:
     """Return the one mission of all observations.
 
@@ -147,10 +140,10 @@ def mission_of(fields: Sequence[ClusterField]) -> Mission:
     return next(iter(missions.values()))
 
 
-def particle_files(parameters: ParticleParameters) -> list[Path]:
-    """Return the files that templates of the particle background name, each once."""
-    named = by_group(parameters.templates) if parameters.enabled else {}
-    return list(dict.fromkeys(Path(text) for texts in named.values() for text in texts))
+def particles_of(context: TaskContext) -> ParticleParameters:
+    """Return the parameters of the particle background, with the files that the task was given."""
+    closed = context.paths("closed") if "closed" in context.inputs else []
+    return with_paths(context.section(ParticleParameters), closed)
 
 
 def read_mask(folder: Path) -> np.ndarray:
@@ -161,13 +154,3 @@ def read_mask(folder: Path) -> np.ndarray:
 def read_map(folder: Path, name: str) -> SkyImage:
     """Return a map of a mosaic, with its path as its source."""
     return replace(read_sky_image(folder / name), source=str(folder / name))
-
-
-def task_inputs(
-    events: Sequence[Path], images: Sequence[Task], flares: Sequence[Task]
-) -> dict[str, list[Path | OutputOf]]:
-    """Return the inputs of stages that read all observations."""
-    return {
-        "events": list(events), "fields": [task.output("field") for task in images],
-        "good_times": [task.output("good_times.json") for task in flares],
-    }  # fmt: skip

@@ -8,8 +8,11 @@ from pathlib import Path
 from typing import Any
 
 
+import numpy as np
+
 from xsurvey.engine import Stage, TaskContext
 from xsurvey.errors import InputError
+from xsurvey.imaging.sky_image import SkyImage
 from xsurvey.io.json_values import write_json_values
 from xsurvey.missions import get_mission
 from xsurvey.pipelines.cluster.mosaic import INDEX
@@ -18,12 +21,14 @@ from xsurvey.pipelines.cluster.reading import centre_of, read_map, read_mask
 from xsurvey.pipelines.profile_file import profile_summary
 from xsurvey.pipelines.profile_fits import FieldPsf, fit_all, write_residuals
 from xsurvey.profiles.measure import MeasuredProfiles, ProfileImages, measure_profiles
+from xsurvey.profiles.profile_fit_result import ProfileFit
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
 from xsurvey.profiles.profile_tables import write_profiles
 from xsurvey.profiles.significance import range_significance
 from xsurvey.units import EnergyBand
 
-JSON, TABLE, RESIDUALS = "surface_brightness.json", "surface_brightness.fits", "residuals"
+JSON, TABLE = "surface_brightness.json", "surface_brightness.fits"
+RESIDUALS, LIGHT = "residuals", "light.fits"
 _AROUND = 0.1
 """Part of R500 and R200 within which counts are added up for their significance."""
 
@@ -62,7 +67,29 @@ def run_surface_brightness(context: TaskContext) -> dict[str, Any]:
             context.folder / RESIDUALS / f"{name}.fits", images, measured.geometry, fit,
             parameters.residual_scale / 60, {"OBJECT": target.name},
         )  # fmt: skip
+    light = cluster_light(images, measured, next(iter(fits[0].values()), None))
+    SkyImage(light.astype(np.float32), images.counts.grid, "", {"CONTENT": "MODEL"}).write(
+        context.folder / LIGHT
+    )
     return {"bins": len(measured.profiles[0].counts), "profiles": len(measured.profiles)}
+
+
+def cluster_light(
+    images: ProfileImages, measured: MeasuredProfiles, fit: ProfileFit | None
+) -> np.ndarray:
+    """Return how the light of the cluster is distributed, shape (ny, nx): even without a model.
+
+    By a radial model less its background, exposed or not: light is emitted everywhere.
+    """
+    shape = images.counts.grid.shape
+    if fit is None:
+        return np.ones(shape)
+    radius = measured.geometry.radius(images.counts.grid)
+    known = np.isfinite(radius)
+    names = [p.name for p in fit.model.parameters]
+    background = fit["background"].value if "background" in names else 0.0
+    light = fit.brightness(np.where(known, radius, 0.0)) - background
+    return np.where(known, np.maximum(light, 1e-12 * np.max(light, initial=0.0)), 0.0)
 
 
 def read_mosaic_images(folder: Path, index: Mapping[str, Any]) -> tuple[ProfileImages, str]:
@@ -133,7 +160,7 @@ def _significances(measured: MeasuredProfiles, target: TargetParameters) -> dict
 
 
 SURFACE_BRIGHTNESS = Stage(
-    "surface_brightness", "1", run_surface_brightness, outputs=(JSON, TABLE, RESIDUALS),
+    "surface_brightness", "1", run_surface_brightness, outputs=(JSON, TABLE, RESIDUALS, LIGHT),
     inputs=("mosaic",), optional_inputs=("psf",),
     parameters={"target": TargetParameters, "surface_brightness": SurfaceBrightnessParameters},
     helpers=(
