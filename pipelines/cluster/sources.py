@@ -81,7 +81,7 @@ def source_radii(
     if not len(sources["ra"]):
         return np.empty(0)
     level = _local_level(sources, counts)  # count / arcsec2
-    radius = psf.radius(_FRACTIONS[:, None], np.zeros(1))[:, 0]
+    radius = np.array([float(psf.radius(f, np.zeros(1))[0]) for f in _FRACTIONS])
     ring = np.pi * np.diff(radius**2)
     brightness = np.diff(_FRACTIONS) / ring  # of a source of one count
     bright = sources["counts"][:, None] * brightness > parameters.residual * level[:, None]
