@@ -25,12 +25,16 @@ from xsurvey.engine.plan import OutputOf
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.stack_parameters import StackGeometry, StackParameters
+from xsurvey.inference.hamiltonian_parameters import HamiltonianParameters
+from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.missions import Mission
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.pipelines.base import Pipeline
 from xsurvey.pipelines.cluster.annulus_spectra import ANNULUS_SPECTRA
+from xsurvey.pipelines.cluster.deprojection import DEPROJECTION
 from xsurvey.pipelines.cluster.files import files_beside, given_files
 from xsurvey.pipelines.cluster.flares import FLARES
+from xsurvey.pipelines.cluster.mass import MASS
 from xsurvey.pipelines.cluster.mosaic import MOSAIC, mosaic_bands
 from xsurvey.pipelines.cluster.parameters import (
     MaskParameters,
@@ -47,7 +51,10 @@ from xsurvey.pipelines.stack_reading import stack_inputs
 from xsurvey.pipelines.stack_stages import DETECT
 from xsurvey.pipelines.stacks import stacks_of
 from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
+from xsurvey.profiles.comparison import ComparisonParameters
+from xsurvey.profiles.deprojection_parameters import DeprojectionParameters
 from xsurvey.profiles.layout_parameters import AnnuliParameters
+from xsurvey.profiles.mass_parameters import MassParameters
 from xsurvey.profiles.particles.parameters import ParticleParameters
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
 from xsurvey.spectra.models.settings import ModelSettings
@@ -120,7 +127,24 @@ def plan_cluster(config: Config) -> Plan:
         SPECTRAL_PROFILE, name,
         {"regions": spectra.output("regions"), "index": spectra.output("regions.json")}, sections,
     )  # fmt: skip
-    return Plan([profile], config.seed)
+    density = Task(
+        DEPROJECTION, name,
+        {
+            "mosaic": mosaic.output("mosaic"), "light": brightness.output("light.fits"),
+            "spectral": profile.output("spectral_profile.json"), **files_beside(files, "psf"),
+        },
+        sections,
+    )  # fmt: skip
+    mass = Task(
+        MASS, name,
+        {
+            "spectral": profile.output("spectral_profile.json"),
+            "temperatures": profile.output("spectral_profile.fits"),
+            "density": density.output("density.npz"), **files_beside(files, "references"),
+        },
+        sections,
+    )  # fmt: skip
+    return Plan([mass], config.seed)
 
 
 def target_of(config: Config) -> TargetParameters:
@@ -229,9 +253,13 @@ CLUSTER = Pipeline(
         "surface_brightness": SurfaceBrightnessParameters, "annuli": AnnuliParameters,
         "spectra": RegionSpectraParameters, "sky": SkyParameters,
         "spectral_profile": SpectralProfileParameters, "spectral_models": ModelSettings,
+        "deprojection": DeprojectionParameters, "deprojection_sampling": HamiltonianParameters,
+        "mass": MassParameters, "mass_sampling": MCMCParameters,
+        "comparison": ComparisonParameters,
     },
     stages=(
         FLARES, IMAGE, DETECT, MOSAIC, SURFACE_BRIGHTNESS, ANNULUS_SPECTRA, SPECTRAL_PROFILE,
+        DEPROJECTION, MASS,
     ),
     kinds=("exposure",),
     plan=plan_cluster,
