@@ -29,8 +29,10 @@ from xsurvey.inference.hamiltonian_parameters import HamiltonianParameters
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.missions import Mission
 from xsurvey.missions.selection import SelectionParameters
+from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.base import Pipeline
 from xsurvey.pipelines.cluster.annulus_spectra import ANNULUS_SPECTRA
+from xsurvey.pipelines.cluster.catalog import CATALOG, RESULTS, ClusterCatalogParameters
 from xsurvey.pipelines.cluster.deprojection import DEPROJECTION
 from xsurvey.pipelines.cluster.files import files_beside, given_files
 from xsurvey.pipelines.cluster.flares import FLARES
@@ -113,8 +115,9 @@ def plan_cluster(config: Config) -> Plan:
         SURFACE_BRIGHTNESS, name,
         {"mosaic": mosaic.output("mosaic"), **files_beside(files, "psf")}, sections,
     )  # fmt: skip
+    results = [brightness.output(RESULTS["brightness"])]
     if not wants_spectra(config):
-        return Plan([brightness], config.seed)
+        return Plan([_catalog(name, results, sections)], config.seed)
     spectra = Task(
         ANNULUS_SPECTRA, name,
         {
@@ -144,7 +147,15 @@ def plan_cluster(config: Config) -> Plan:
         },
         sections,
     )  # fmt: skip
-    return Plan([mass], config.seed)
+    results += [
+        profile.output(RESULTS["spectral"]), density.output(RESULTS["density"]),
+        mass.output(RESULTS["mass"]),
+    ]  # fmt: skip
+    return Plan([_catalog(name, results, sections)], config.seed)
+
+
+def _catalog(name: str, results: list[OutputOf], sections: Mapping[str, StepParameters]) -> Task:
+    return Task(CATALOG, name, {"results": results}, sections)
 
 
 def target_of(config: Config) -> TargetParameters:
@@ -256,10 +267,11 @@ CLUSTER = Pipeline(
         "deprojection": DeprojectionParameters, "deprojection_sampling": HamiltonianParameters,
         "mass": MassParameters, "mass_sampling": MCMCParameters,
         "comparison": ComparisonParameters,
+        "catalog": ClusterCatalogParameters,
     },
     stages=(
         FLARES, IMAGE, DETECT, MOSAIC, SURFACE_BRIGHTNESS, ANNULUS_SPECTRA, SPECTRAL_PROFILE,
-        DEPROJECTION, MASS,
+        DEPROJECTION, MASS, CATALOG,
     ),
     kinds=("exposure",),
     plan=plan_cluster,
