@@ -62,7 +62,9 @@ def run_mosaic(context: TaskContext) -> dict[str, Any]:
     folder.mkdir()
     brightness = context.section(SurfaceBrightnessParameters)
     bands = mosaic_bands(brightness, mosaic, mission)
-    stack = Stack(context.target, tuple(f.name for f in fields), tuple(f.field for f in fields), grid)
+    stack = Stack(
+        context.target, tuple(f.name for f in fields), tuple(f.field for f in fields), grid
+    )
     counts = {}
     for band in bands:
         label = band_label(band, mission)

@@ -35,9 +35,7 @@ class TargetParameters(StepParameters):
         "significance, and figures a line.",
     )  # fmt: skip
     r500: Angle | None = Field(default=None, gt=0, description="The same of 500.")
-    h0: float = Field(
-        default=70.0, gt=0, le=1000, description=str(_COSMOLOGY["h0"].description)
-    )
+    h0: float = Field(default=70.0, gt=0, le=1000, description=str(_COSMOLOGY["h0"].description))
     omega_m: float = Field(
         default=0.3, gt=0, le=1, description=str(_COSMOLOGY["omega_m"].description)
     )
@@ -84,7 +82,8 @@ class MaskParameters(StepParameters):
         description="Mask extended sources, too; a cluster itself is one or several of them.",
     )
     core: Angle = Field(
-        default=written("1arcmin"), ge=0,
+        default=written("1arcmin"),
+        ge=0,
         description="Sources nearer to the centre are taken for the cluster's core.",
     )
     residual: float = Field(
@@ -124,6 +123,7 @@ class RegionSpectraParameters(StepParameters):
         description="PSF that moves light between annuli: mission for that of the telescope, none, "
         "gaussian:SIGMA or king:R90,SLOPE.",
     )
+
     @field_validator("psf")
     @classmethod
     def _known_psf(cls, value: str) -> str:

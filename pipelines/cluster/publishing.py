@@ -1,4 +1,4 @@
-"""What a run of the cluster pipeline leaves for people: catalog, tables, images, spectra, report."""
+"""What a run of the pipeline ``cluster`` leaves for people: tables, images, spectra, report."""
 
 from __future__ import annotations
 

@@ -121,13 +121,14 @@ def mask_of(
     for column, row, reach in zip(x, y, radius / grid.pixel_size, strict=True):
         low = [int(max(np.floor(v - reach), 0)) for v in (row, column)]
         high = [
-            int(min(np.ceil(v + reach) + 1, n)) for v, n in zip((row, column), grid.shape, strict=True)
+            int(min(np.ceil(v + reach) + 1, n))
+            for v, n in zip((row, column), grid.shape, strict=True)
         ]
         if low[0] >= high[0] or low[1] >= high[1]:
             continue
-        rows, columns = np.mgrid[low[0]:high[0], low[1]:high[1]]
+        rows, columns = np.mgrid[low[0] : high[0], low[1] : high[1]]
         inside = np.hypot(rows - row, columns - column) <= reach
-        mask[low[0]:high[0], low[1]:high[1]] &= ~inside
+        mask[low[0] : high[0], low[1] : high[1]] &= ~inside
     if regions is not None:
         cut = read_region_file(regions, grid.wcs, "image")
         rows, columns = np.indices(grid.shape)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-
 import numpy as np
 
 from xsurvey.engine import Stage, TaskContext

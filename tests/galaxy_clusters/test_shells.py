@@ -1,5 +1,7 @@
 """Shells in projection against closed forms."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,6 @@ from hypothesis import strategies as st
 from scipy.integrate import quad
 
 from xsurvey.galaxy_clusters.shells import outer_emission, projected_volumes, shell_volumes
-import itertools
 
 
 def test_a_sphere_in_a_cylinder() -> None:
