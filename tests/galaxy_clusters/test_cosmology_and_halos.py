@@ -39,7 +39,7 @@ def test_impossible_redshifts(redshift: float) -> None:
 
 
 def test_impossible_universes() -> None:
-    with pytest.raises(ParameterError, match="cosmology.h0"):
+    with pytest.raises(ParameterError, match=r"cosmology\.h0"):
         Cosmology.read({"h0": 0}, "cosmology")
 
 

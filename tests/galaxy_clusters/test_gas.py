@@ -110,9 +110,7 @@ def test_columns_of_a_beta_model() -> None:
 
 
 def test_columns_end_where_the_gas_does() -> None:
-    column = emission.column_along_sight(
-        lambda r: np.ones_like(r), np.array([30.0, 50.0, 60.0]), 50.0, 1.0
-    )
+    column = emission.column_along_sight(np.ones_like, np.array([30.0, 50.0, 60.0]), 50.0, 1.0)
     np.testing.assert_allclose(column, [80.0, 0.0, 0.0], atol=1e-9)
 
 
