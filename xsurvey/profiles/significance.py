@@ -22,6 +22,8 @@ from xsurvey.profiles.sky_level import SkyLevel
 _DEVIATIONS = np.linspace(-8.0, 8.0, 321)
 _GAUSSIAN = np.exp(-(_DEVIATIONS**2) / 2)
 _GAUSSIAN /= _GAUSSIAN.sum()
+_MOST_SKEW = 0.37
+"""Beyond it deviations would not increase all along."""
 MOST = 37.0
 """Largest significance: probabilities below it are no numbers any more."""
 
@@ -82,10 +84,11 @@ def significance(
         + 2 * (a * e)[:, None] * cov[:, 0, 1]
     )
     spread = np.sqrt(np.maximum(variance, 0.0))
+    skewness = a[:, None] ** 3 * sky.third_moment / np.maximum(spread, 1e-100) ** 3
     exposed = (a > 0) & (omega > 0) & np.isfinite(b) & np.isfinite(e)
     above, below = np.full(len(c), np.nan), np.full(len(c), np.nan)
     for i in np.flatnonzero(exposed):
-        above[i], below[i] = _tails(c[i], mean[i], spread[i], sky.weight)
+        above[i], below[i] = _tails(c[i], mean[i], spread[i], skewness[i], sky.weight)
     # the smaller tail is the one that is known to all its digits
     smaller = special.ndtri(np.minimum(above, below))
     sigma = np.clip(np.where(above < below, -smaller, smaller), -MOST, MOST)
@@ -139,11 +142,14 @@ def range_significance(
 
 
 def _tails(
-    count: float, mean: np.ndarray, spread: np.ndarray, weight: np.ndarray
+    count: float, mean: np.ndarray, spread: np.ndarray, skewness: np.ndarray, weight: np.ndarray
 ) -> tuple[float, float]:
     """Return the probabilities of more and of fewer counts, half of the count's own in each."""
     kept = weight > 1e-12 * weight.max()
-    rate = np.maximum(mean[kept, None] + spread[kept, None] * _DEVIATIONS, 0.0)
+    # the first term of Cornish & Fisher (1938, Rev. Int. Stat. Inst. 5, 307)
+    skew = np.clip(skewness[kept, None], -_MOST_SKEW, _MOST_SKEW)
+    deviations = _DEVIATIONS + skew / 6 * (_DEVIATIONS**2 - 1)
+    rate = np.maximum(mean[kept, None] + spread[kept, None] * deviations, 0.0)
     # P(N > n) = gammainc(n + 1, rate), P(N >= n) = gammainc(n, rate)
     more, fewer = special.gammainc(count + 1, rate), special.gammaincc(count + 1, rate)
     as_many = special.gammainc(count, rate) if count > 0 else np.ones_like(rate)

@@ -9,7 +9,7 @@ a its exposed solid angle, :math:`\mu` the mean sky, b the given background (par
 variation :math:`\delta` between sectors is Gaussian with the deviation :math:`\tau`, which for
 unresolved sources goes with the solid angle as :math:`\tau_s = \tau \sqrt{\Omega_0 / \Omega_s}`.
 The posterior of :math:`\tau` is on a grid, those of :math:`\mu` and z given :math:`\tau` are
-described by their means and covariances.
+described by their moments.
 
 The prior of :math:`\tau` is :math:`1/\sqrt{\tau^2 + s^2}` with the counting error s of a sector:
 flat in the logarithm where variation dominates, so that predictions then have the tails of
@@ -48,6 +48,8 @@ class SkyLevel:
     mean : ndarray, shape (q, 2)
         Of the level (count/s/arcmin2) and of the shift of the given background.
     covariance : ndarray, shape (q, 2, 2)
+    third_moment : ndarray, shape (q,)
+        Of the level about its mean: few counts make a skew posterior.
     reference_area : float
         arcmin2.
     scaling : {'area', 'none'}
@@ -59,6 +61,7 @@ class SkyLevel:
     weight: np.ndarray
     mean: np.ndarray
     covariance: np.ndarray
+    third_moment: np.ndarray
     reference_area: float
     scaling: Scaling
     sectors: int
@@ -147,13 +150,13 @@ def sky_level(
     # a sector without counts is known to about one
     error = np.sqrt(np.maximum(c, 1.0)) / a
     tau = _scatters((c - b) / a, error) if scatter is None else np.array([float(scatter)])
-    log_evidence, mean, covariance = _given_scatter(c, a, b, e, error, tau, relative)
+    log_evidence, mean, covariance, third = _given_scatter(c, a, b, e, error, tau, relative)
     # the grid is even where the prior is flat
     weight = np.exp(log_evidence - log_evidence.max())
     if len(weight) > 1:
         weight[[0, -1]] /= 2
     return SkyLevel(
-        tau, weight / weight.sum(), mean, covariance, reference, scaling, len(c)
+        tau, weight / weight.sum(), mean, covariance, third, reference, scaling, len(c)
     )  # fmt: skip
 
 
@@ -204,8 +207,8 @@ def _scatters(rate: np.ndarray, error: np.ndarray) -> np.ndarray:
 def _given_scatter(
     c: np.ndarray, a: np.ndarray, b: np.ndarray, e: np.ndarray, error: np.ndarray,
     tau: np.ndarray, relative: np.ndarray,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
-    """Return ln of the evidence (q,), means (q, 2) and covariances of level and shift."""
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:  # fmt: skip
+    """Return ln of the evidence (q,), means and covariances, and the level's third moment."""
     z = np.linspace(-_SHIFT_RANGE, _SHIFT_RANGE, _SHIFTS) if np.any(e > 0) else np.zeros(1)
     inverse = 1 / (error**2 + (tau[:, None] * relative) ** 2)  # (q, s)
     width = 1 / np.sqrt(inverse.sum(axis=1))  # (q,)
@@ -228,7 +231,8 @@ def _given_scatter(
     mean = np.stack([(p * level).sum(axis=(1, 2)), (p * shift).sum(axis=(1, 2))], axis=1)
     away = (level - mean[:, 0, None, None], shift - mean[:, 1, None, None])
     covariance = np.array([[(p * x * y).sum(axis=(1, 2)) for x in away] for y in away])
-    return log_evidence, mean, np.moveaxis(covariance, -1, 0)
+    third = (p * away[0] ** 3).sum(axis=(1, 2))
+    return log_evidence, mean, np.moveaxis(covariance, -1, 0), third
 
 
 def _log_poisson_of_gaussian(count: float, expected: np.ndarray, spread: np.ndarray) -> np.ndarray:
@@ -241,7 +245,7 @@ def _log_poisson_of_gaussian(count: float, expected: np.ndarray, spread: np.ndar
     b2 = spread**2
     root = np.sqrt((expected - b2) ** 2 + 4 * b2 * count)
     mode = 2 * spread * (count - expected) / np.maximum(expected + b2 + root, 1e-300)
-    at_mode = np.maximum(expected + spread * mode, 1e-300)
+    at_mode = np.maximum(expected + spread * mode, 1e-100)
     sigma = 1 / np.sqrt(b2 * count / at_mode**2 + 1)
     logs = []
     for x, w in zip(node, weight, strict=True):
