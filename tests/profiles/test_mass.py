@@ -7,9 +7,11 @@ import pytest
 
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.galaxy_clusters.model import ClusterModel
+from xsurvey.inference.chains import Chains
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.profiles.mass import MassFit, fit_mass, masses
 from xsurvey.profiles.mass_model import (
+    NAMES,
     HydrostaticModel,
     TemperaturePoints,
     on_radii,
@@ -156,13 +158,11 @@ def test_seeds_repeat(cluster: ClusterModel) -> None:
     assert once(3) == once(3) != once(4)
 
 
-def test_chains_without_samples(cluster: ClusterModel) -> None:
-    points = blank(temperature=predictions(cluster, blank()), covariance=0.05 * np.eye(6))
+def test_chains_without_samples(cluster: ClusterModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    burnt = Chains(NAMES, np.zeros((2, 4, 16, 3)), np.zeros((2, 4, 16)), np.zeros((4, 16)), 2, 1, 0)
+    monkeypatch.setattr("xsurvey.profiles.mass.sample_ensembles", lambda *a, **k: burnt)
     with pytest.raises(ParameterError, match="max_steps"):
-        fit_mass(
-            points, RADIUS, cluster.density(RADIUS), 0.05, parameters=MassParameters(radii=30),
-            mcmc=MCMCParameters(min_steps=20, max_steps=20, check_every=20), seed=3,
-        )  # fmt: skip
+        fit_mass(blank(), RADIUS, cluster.density(RADIUS), 0.05)
 
 
 def test_density_errors_widen_masses(cluster: ClusterModel) -> None:

@@ -23,7 +23,6 @@ MAZZOTTA = 0.75
 
 NAMES = ("ln_m200", "ln_c200", "outer_kt")
 _INNERMOST = 0.2  # of the smallest outer radius of a point
-_HOTTEST = 2.0  # largest temperature at the end of the gas, in the hottest one measured
 _FEWEST = 3
 _PER_BLOCK = 2_000_000
 _COLDEST = 0.5  # keV; the weight of colder gas does not grow on: it hardly shines in X-rays
@@ -159,7 +158,7 @@ class HydrostaticModel:
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper limits of ln M200, ln c200 and the temperature where the gas ends."""
         p = self.parameters
-        hottest = _HOTTEST * float(self.points.temperature.max())
+        hottest = p.hottest_end * float(self.points.temperature[-1])
         low = (np.log(p.lowest_mass), np.log(p.lowest_concentration), 0.0)
         high = (np.log(p.highest_mass), np.log(p.highest_concentration), hottest)
         return np.array(low), np.array(high)

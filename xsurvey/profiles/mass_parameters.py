@@ -42,6 +42,11 @@ class MassParameters(StepParameters):
         description="Where the gas ends that temperatures are projected from, in outermost radii "
         "of temperatures; its pressure there is fitted.",
     )  # fmt: skip
+    hottest_end: float = Field(
+        default=1.0, gt=0, le=10,
+        description="Largest temperature where the gas ends, in the outermost one measured; flat "
+        "from zero. Gas that grew hotter outward would need less mass.",
+    )  # fmt: skip
     density_draws: int = Field(
         default=48,
         ge=1,
