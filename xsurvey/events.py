@@ -35,7 +35,7 @@ class Observation:
 
     Times are mission seconds; ``reference_mjd`` and ``time_scale`` turn them into dates. A
     scanning observation sweeps the sky: it has no optical axis, and ``pointing`` is the centre
-    of the field that the file covers.
+    of the field that the file covers. A closed one has seen no sky: all its events are particles.
     """
 
     path: Path
@@ -52,6 +52,7 @@ class Observation:
     frame_time: float
     scanning: bool = False
     warnings: tuple[str, ...] = ()
+    closed: bool = False
 
     def date(self, mission_seconds: float) -> str:
         """Return the ISO date (UTC) of a mission time, empty where it is not finite."""

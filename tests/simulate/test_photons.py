@@ -262,7 +262,9 @@ def test_what_the_file_says(tmp_path: Path) -> None:
     truth = Table.read(truth_path(path))
     assert truth.colnames == [
         "source_number", "ra", "dec", "x", "y", "off_axis", "counts_expected", "counts_recorded",
-        "flux", "norm", "model", "set", "exposure", "core_radius", "beta", "variability",
+        "flux", "norm", "model", "set", "exposure", "shape", "core_radius", "beta",
+        "inner_radius", "outer_radius", "nearest_radius", "farthest_radius", "angle_start",
+        "angle_stop", "variability",
         "amplitude", "period", "phase", "onset", "decay", "origin", "name",
     ]  # fmt: skip
     assert list(truth["name"]) == ["one", "two"]

@@ -197,8 +197,8 @@ def test_spectra_of_a_list(tmp_path: Path) -> None:
         Spectrum("apec", ("apec.kT=3.0",)),
     ]  # fmt: skip
     assert list(found.kind) == [0, 0, 2, 1]
-    assert list(found.beta) == pytest.approx([2 / 3] * 4)
-    assert list(found.core_radius) == [0, 10, 0, 20]
+    assert list(found.shapes.beta) == pytest.approx([2 / 3] * 4)
+    assert list(found.shapes.core_radius) == [0, 10, 0, 20]
 
 
 BAD = [

@@ -16,7 +16,7 @@ from xsurvey.simulate.parameters import SimulationParameters
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 @click.option(
     "--arf", type=click.Path(path_type=Path), metavar="FILE",
-    help="Effective area on the optical axis, of all detectors together; the mission's if none.",
+    help="Effective area on the axis, of all detectors that observe; the mission's if none.",
 )  # fmt: skip
 @click.option(
     "--rmf", type=click.Path(path_type=Path), metavar="FILE",
@@ -31,11 +31,12 @@ def simulate_command(
     """Write a simulated event file and its truth table.
 
     By counts, the events carry a uniform background and point sources through PSF, motion and the
-    gaps of the detectors, without responses (SIMLEVEL = COUNTS). By flux (--sources, --log-n-log-s,
-    --model, --diffuse, --particle, --arf or --rmf), photons of any spectrum go through effective
-    area, vignetting and redistribution too (SIMLEVEL = RESPONSE). With --scans a survey's scans
-    over a field are simulated. Missions that have a simulator of their own, and one file a
-    detector unit, get NAME_du1.fits, NAME_du2.fits, ... of it.
+    gaps of the detectors, without responses (SIMLEVEL = COUNTS). By flux (--sources, --cluster,
+    --log-n-log-s, --model, --diffuse, --particle, --arf or --rmf), photons of any spectrum go
+    through effective area, vignetting and redistribution too (SIMLEVEL = RESPONSE). With --scans a
+    survey's scans over a field are simulated, with --closed an exposure without sky. Missions that
+    have a simulator of their own, and one file a detector unit, get NAME_du1.fits, NAME_du2.fits,
+    ... of it.
 
     \b
     Examples: a field with 25 sources of 12 counts, a survey's sky tile, and sources by flux:
@@ -51,7 +52,7 @@ def simulate_command(
     from xsurvey.simulate.write import truth_path, write_simulation
 
     files = unit_paths(output, parameters)
-    read = [p for p in (arf, rmf, parameters.sources) if p is not None]
+    read = [p for p in (arf, rmf, parameters.sources, parameters.cluster) if p is not None]
     check_outputs([*files, truth_path(output), json_path], inputs=read)
     if parameters.mission is not None and get_mission(parameters.mission).has_own_simulator:
         for name, given in (("--arf", arf), ("--rmf", rmf)):

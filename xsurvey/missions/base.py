@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from xsurvey.attitude import Attitude
-from xsurvey.errors import ParameterError
+from xsurvey.errors import InputError, ParameterError
 from xsurvey.events import EventList
 from xsurvey.io.fits_file import FitsFile
 from xsurvey.missions.responses import ChannelGrid, ResponseFiles
@@ -103,6 +103,10 @@ class SimulatedFacts:
     stop: float
     ontime: float
     scanning: bool
+    detectors: tuple[int, ...] = ()
+    """Numbers of those that observe."""
+    closed: bool = False
+    """Whether the filter wheel is closed."""
 
 
 @dataclass(frozen=True)
@@ -165,6 +169,8 @@ class Mission(ABC):
         Before the number of the unit in names of simulated files.
     has_own_simulator : bool
         Whether `simulate_units` simulates it instead of xsurvey.
+    can_be_closed : bool
+        Whether there are exposures with a closed filter wheel, of particles alone.
     field_radius : float or None
         Radius of a circular field of view in arcmin.
     scan : ScanPattern or None
@@ -195,6 +201,7 @@ class Mission(ABC):
     units_have_files: bool = False
     unit_suffix: str = "unit"
     has_own_simulator: bool = False
+    can_be_closed: bool = False
     field_radius: float | None = None
     scan: ScanPattern | None = None
     channels: ChannelGrid | None = None
@@ -219,6 +226,23 @@ class Mission(ABC):
         if not events.coaligned:
             return 1
         return len(self.detectors()) if -1 in events.gti else len(events.gti)
+
+    def steady_closed(self, events: EventList) -> EventList:
+        """Return the events of a closed exposure (`Observation.closed`) in its usable times.
+
+        What the telescope's team recommends: all of them where nothing is known.
+
+        Raises
+        ------
+        InputError
+            The exposure is not closed, or no time is left.
+        """
+        if not events.observation.closed:
+            raise InputError(
+                events.observation.path, "is no exposure with a closed filter wheel",
+                "give one that is",
+            )  # fmt: skip
+        return events
 
     @abstractmethod
     def psf(self, scanning: bool = False) -> PointSpreadFunction:

@@ -25,6 +25,7 @@ from xsurvey.missions.base import (
     ScanPattern,
     SimulatedFacts,
 )
+from xsurvey.missions.erosita_closed import CLOSED_FLAGS, is_closed, steady_closed
 from xsurvey.missions.erosita_responses import CHANNELS, line_width, nominal_area
 from xsurvey.missions.erosita_tables import (
     attitudes,
@@ -80,6 +81,7 @@ _POINTING_PSF = KingPsf(
 class _ModuleSource(TableSource):
     module: int = -1
     """The module of a file without TM_NR, -1 where it is not known."""
+    bad_flags: int = BAD_FLAGS
 
     def decode(self, raw: np.ndarray, name: str) -> np.ndarray:
         if name == "detector" and "detector" not in self.columns:
@@ -92,7 +94,7 @@ class _ModuleSource(TableSource):
         if "flag" in self.table.names:
             # the mask does not fit into the signed column: compare bits, not numbers
             flags = self.table.values(raw, "flag").astype(np.int64) & 0xFFFFFFFF
-            mask &= (flags & BAD_FLAGS) == 0
+            mask &= (flags & self.bad_flags) == 0
         if "pat_typ" in self.table.names:
             pattern = self.table.values(raw, "pat_typ")
             mask &= (pattern >= GOOD_PATTERNS[0]) & (pattern <= GOOD_PATTERNS[1])
@@ -126,6 +128,7 @@ class Erosita(Mission):
         **{f"TM{n}": (n,) for n in MODULES},
     }
     coaligned = True
+    can_be_closed = True
     sky_pixel = 0.05
     detector_pixel = _CCD_PIXEL
     background_scale = 240.0
@@ -169,6 +172,10 @@ class Erosita(Mission):
             replace(observation, warnings=tuple(warnings)), wcs, gti, (source,),
             abs(float(wcs.wcs.cdelt[1])) * 3600, live, self.coaligned, attitude,
         )  # fmt: skip
+
+    def steady_closed(self, events: EventList) -> EventList:
+        """Return the events in the times that the recipe of the first data release lets pass."""
+        return steady_closed(events)
 
     def psf(self, scanning: bool = False) -> PointSpreadFunction:
         """Return the approximate circular PSF."""
@@ -231,13 +238,16 @@ class Erosita(Mission):
         ]
 
     def header(self, facts: SimulatedFacts) -> dict[str, Any]:
-        """Return the keywords of a simulated event file of all modules."""
+        """Return the keywords of a simulated event file of the modules that observe."""
+        modules = facts.detectors or MODULES
         centre = {"RA_CEN": facts.pointing.ra, "DEC_CEN": facts.pointing.dec}
         pointing = {"RA_PNT": facts.pointing.ra, "DEC_PNT": facts.pointing.dec}
         return {
-            "MISSION": "SRG", "TELESCOP": "eROSITA", "INSTRUME": "merged", "NINST": len(MODULES),
-            **{f"INSTRUM{n}": f"TM{n}" for n in MODULES},
-            "OBS_MODE": "SURVEY" if facts.scanning else "POINTING", "FILTER": "FILTER",
+            "MISSION": "SRG", "TELESCOP": "eROSITA",
+            "INSTRUME": f"TM{modules[0]}" if len(modules) == 1 else "merged", "NINST": len(modules),
+            **{f"INSTRUM{i}": f"TM{n}" for i, n in enumerate(modules, start=1)},
+            "OBS_MODE": "SURVEY" if facts.scanning else "POINTING",
+            "FILTER": "CLOSED" if facts.closed else "FILTER",
             "SKYFIELD": tile_name(facts.pointing) if facts.scanning else "",
             "OBS_ID": "" if facts.scanning else "SIMULATED", "FRAMETIM": self.frame_time * 1e3,
             "TIMESYS": "TT", "MJDREF": _MJDREF, "TSTART": facts.start, "TSTOP": facts.stop,
@@ -287,7 +297,10 @@ def _source(table: Table, warnings: list[str]) -> _ModuleSource:
     for name in ("flag", "pat_typ"):
         if name not in table.names:
             warnings.append(f"no column {name.upper()}: events are not filtered by it")
-    return _ModuleSource(table, columns, {"energy": 1e-3}, module=int(module[1]) if module else -1)
+    return _ModuleSource(
+        table, columns, {"energy": 1e-3}, module=int(module[1]) if module else -1,
+        bad_flags=CLOSED_FLAGS if is_closed(table) else BAD_FLAGS,
+    )  # fmt: skip
 
 
 def _observation(table: Table, reference: np.ndarray, warnings: list[str]) -> Observation:
@@ -310,6 +323,7 @@ def _observation(table: Table, reference: np.ndarray, warnings: list[str]) -> Ob
         pointing=pointing, roll=header_number(table, "PA_PNT"),
         reference_mjd=reference_mjd(table, _MJDREF), time_scale=time_scale(table, warnings),
         header_exposure=header_number(table, "EXPOSURE"), frame_time=frame, scanning=scanning,
+        closed=is_closed(table),
     )  # fmt: skip
 
 

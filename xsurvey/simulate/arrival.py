@@ -12,8 +12,9 @@ from scipy.stats import qmc
 from xsurvey.psf import PointSpreadFunction
 from xsurvey.simulate.camera import Camera
 from xsurvey.simulate.instrument import Vignetting
-from xsurvey.simulate.shapes import CLUSTER_EDGE, PsfRadii, beta_radii, on_circles
+from xsurvey.simulate.shapes import POINT, PsfRadii, on_circles
 from xsurvey.simulate.sources import Sources
+from xsurvey.simulate.sphere import FAR
 
 _SAMPLES, _FEWER_SAMPLES, _MANY = 2048, 512, 5000
 """Points in time, PSF and extent for the expected counts of a source, and from how many sources on
@@ -23,13 +24,15 @@ _WINGS = 0.999  # of the PSF: part of the light within what decides whether a so
 
 
 class SourceField:
-    """Sources before a camera.
+    """Sources before a camera; of wide ones (`Shapes.wide`) see `WideSources`.
 
     Attributes
     ----------
     sources : Sources
     seconds : ndarray, shape (s,)
-        For which each is near the field.
+        For which each is near the field; 0 for wide ones.
+    reach : ndarray, shape (s,)
+        Distance from the axis at which a point is just beyond the field, arcsec.
     brightest : ndarray, shape (s,)
         Bound of the flux in units of its mean over the good time.
     """
@@ -52,17 +55,25 @@ class SourceField:
             Beyond which events are not written, arcsec.
         scanning : bool
         """
-        self.camera, self.sources, self._xy = camera, sources, xy
-        self._vignetting = Vignetting(camera.mission)
+        self.camera, self.sources = camera, sources
+        self._xy = np.where(sources.shapes.wide[:, None], FAR, xy)
+        self.vignetting = Vignetting(camera.mission)
         self._radii, self._half_field, self._scanning = PsfRadii(psf), half_field, scanning
         self._mean = sources.curves.mean(camera.motion.gti)
         self.brightest = sources.curves.highest() / self._mean
-        off_axis = np.zeros(len(xy)) if scanning else np.hypot(*xy.T) / 60
-        wings = self._radii.at(np.full(len(xy), _WINGS), off_axis)
         edge = max(np.hypot(abs(d.x) + d.width * d.pixel / 2, abs(d.y) + d.height * d.pixel / 2)
                    if d.radius is None else d.radius for d in camera.detectors)  # fmt: skip
-        self._visits = camera.motion.visits(xy, edge + wings + CLUSTER_EDGE * sources.core_radius)
+        away = np.where(sources.shapes.wide, edge, np.hypot(*self._xy.T))
+        wings = self._radii.at(np.full(len(xy), _WINGS), away * (not scanning) / 60)
+        self.reach = edge + wings
+        own = np.where(sources.shapes.wide, 0.0, sources.shapes.edge)
+        self._visits = camera.motion.visits(self._xy, self.reach + own)
         self.seconds = self._visits.total
+
+    @property
+    def optics(self) -> tuple[PsfRadii, float, bool]:
+        """PSF, edge of what is written, and whether the PSF is that of scans."""
+        return self._radii, self._half_field, self._scanning
 
     def times(self, source: np.ndarray, fraction: np.ndarray) -> np.ndarray:
         """Return times evenly spread over those in which sources are near, shape (n,)."""
@@ -74,7 +85,7 @@ class SourceField:
         return self.sources.curves.relative(source, since) / self._mean[source]
 
     def origins(self, source: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-        """Return where photons come from: points, or anywhere in a cluster, shape (n, 2).
+        """Return where photons come from: points, or anywhere in a beta model, shape (n, 2).
 
         Parameters
         ----------
@@ -83,11 +94,10 @@ class SourceField:
             Uniform between 0 and 1.
         """
         place = self._xy[source]
-        core = self.sources.core_radius[source]
-        wide = core > 0
-        if wide.any():
-            radius = beta_radii(numbers[0, wide], core[wide], self.sources.beta[source][wide])
-            place[wide] += on_circles(radius, numbers[1, wide])
+        extended = self.sources.shapes.kind[source] > POINT
+        if extended.any():
+            radius = self.sources.shapes.radii(source[extended], numbers[:1, extended])
+            place[extended] += on_circles(radius, numbers[1, extended])
         return place
 
     def angles(self, place: np.ndarray, time: np.ndarray) -> np.ndarray:
@@ -96,7 +106,7 @@ class SourceField:
 
     def vignetted(self, angle: np.ndarray, energy: np.ndarray) -> np.ndarray:
         """Return the area relative to the axis at angles (arcmin) and energies (keV)."""
-        return self._vignetting.at(angle, energy)
+        return self.vignetting.at(angle, energy)
 
     def blurred(self, place: np.ndarray, angle: np.ndarray, numbers: np.ndarray) -> np.ndarray:
         """Return where photons appear; ``numbers`` (2, n) are uniform between 0 and 1."""
@@ -124,7 +134,7 @@ class SourceField:
         """
         samples = _SAMPLES if len(self.sources) <= _MANY else _FEWER_SAMPLES
         numbers = qmc.Sobol(5, scramble=False).random(samples).T + 0.5 / samples
-        total = np.empty((len(self.sources), self._vignetting.table.shape[1]))
+        total = np.empty((len(self.sources), self.vignetting.table.shape[1]))
         exact = self._visits.integrals(self.sources.curves, self.camera.motion.gti.start[0])
         exact = exact / self._mean
         for first in range(0, len(self.sources), _AT_ONCE):
@@ -141,5 +151,5 @@ class SourceField:
             if with_gaps:
                 landed = self.blurred(place, angle, spread[3:5])
                 weight = weight * (self.camera.sees(landed, time) & self.in_field(landed))
-            total[chosen] = self._vignetting.sums(source - first, angle, weight, len(chosen))
+            total[chosen] = self.vignetting.sums(source - first, angle, weight, len(chosen))
         return total

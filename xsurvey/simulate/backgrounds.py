@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from xsurvey.missions.base import Detector
 from xsurvey.simulate.camera import Camera, Events, events_of, in_field, on_detector
+from xsurvey.simulate.choice import chosen_detectors, numbers_of
 from xsurvey.simulate.instrument import Instrument, Vignetting
 from xsurvey.simulate.observation import flat_background
-from xsurvey.simulate.parameters import SimulationParameters
+from xsurvey.simulate.parameters import SimulationParameters, parse_particle_group
 from xsurvey.simulate.spectrum import EnergyBins, Spectrum, evaluate
 from xsurvey.simulate.visits import random_times
 
@@ -34,20 +35,41 @@ def _all(
     camera: Camera, instrument: Instrument, parameters: SimulationParameters,
     generator: np.random.Generator,
 ) -> Iterator[Events]:  # fmt: skip
-    if parameters.particle is None:
+    populations = particle_populations(camera, parameters)
+    if not populations:
         for detector in camera.detectors:
             yield flat_background(camera, detector, parameters, generator)
-    else:
-        spectrum = Spectrum(parameters.particle, parameters.particle_set)
-        yield from particles(camera, instrument, spectrum, parameters, generator)
+    for spectrum, detectors in populations:
+        yield from particles(camera, instrument, spectrum, detectors, parameters, generator)
     if parameters.diffuse is not None:
         spectrum = Spectrum(parameters.diffuse, parameters.diffuse_set)
         yield from diffuse_sky(camera, instrument, spectrum, parameters, generator)
 
 
+def particle_populations(
+    camera: Camera, parameters: SimulationParameters
+) -> list[tuple[Spectrum, list[Detector]]]:
+    """Return the spectra of particles, and on which detectors each is.
+
+    Raises
+    ------
+    ParameterError
+        A group that the mission does not have.
+    """
+    found = []
+    if parameters.particle is not None:
+        spectrum = Spectrum(parameters.particle, parameters.particle_set)
+        found.append((spectrum, list(camera.detectors)))
+    for group, model, settings in map(parse_particle_group, parameters.particle_group):
+        members = numbers_of(chosen_detectors(camera.mission, group, "particle_group"))
+        theirs = [d for d in camera.detectors if d.number in members]
+        found.append((Spectrum(model, settings), theirs))
+    return found
+
+
 def particles(
-    camera: Camera, instrument: Instrument, spectrum: Spectrum, parameters: SimulationParameters,
-    generator: np.random.Generator,
+    camera: Camera, instrument: Instrument, spectrum: Spectrum, detectors: Sequence[Detector],
+    parameters: SimulationParameters, generator: np.random.Generator,
 ) -> Iterator[Events]:  # fmt: skip
     """Draw particles: uniform on each detector, not vignetted, without area.
 
@@ -55,12 +77,14 @@ def particles(
     ----------
     spectrum : Spectrum
         In counts / s / keV of a detector, before redistribution.
+    detectors : sequence of Detector
+        On which they are.
     """
     found = evaluate([spectrum], instrument.edges, parameters.flux_band)
     rates = found.photons * instrument.recorded
     bins = EnergyBins(rates)
     gti = camera.motion.gti
-    for detector in camera.detectors:
+    for detector in detectors:
         for count in _portions(rates.sum() * gti.total, generator):
             time = random_times(gti, count, generator)
             place, offset = camera.uniform(detector, count, generator)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from xsurvey.missions import Mission
@@ -12,12 +14,14 @@ Events = dict[str, np.ndarray]
 
 
 class Camera:
-    """The detectors of a mission behind a moving telescope."""
+    """Detectors of a mission, all if not told which, behind a moving telescope."""
 
-    def __init__(self, mission: Mission, motion: Motion) -> None:
+    def __init__(
+        self, mission: Mission, motion: Motion, detectors: Sequence[Detector] | None = None
+    ) -> None:
         self.mission = mission
         self.motion = motion
-        self.detectors = mission.detectors()
+        self.detectors = mission.detectors() if detectors is None else detectors
 
     def offsets(self, place: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Return places relative to the optical axis before the roll, shape (n, 2)."""

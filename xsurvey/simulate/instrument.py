@@ -7,6 +7,7 @@ angle, and put into channels; an event's energy lies anywhere within its channel
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -142,7 +143,7 @@ def _places(place: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
 
 def instrument_of(
     mission: Mission, band: EnergyBand, arf: str | os.PathLike[str] | None,
-    rmf: str | os.PathLike[str] | None,
+    rmf: str | os.PathLike[str] | None, detectors: Sequence[int],
 ) -> Instrument:  # fmt: skip
     """Return area and redistribution: given ones, or what the mission knows.
 
@@ -152,7 +153,9 @@ def instrument_of(
     band : EnergyBand
         Of the events that are written.
     arf, rmf : path or None
-        On the optical axis, of all detectors together.
+        On the optical axis, of all these detectors together.
+    detectors : sequence of int
+        Their numbers.
 
     Raises
     ------
@@ -171,14 +174,14 @@ def instrument_of(
     if area is not None and given.includes:
         stamps["ARFHOW"] = ("taken as that on the optical axis, of a place it is not", "")
     if area is None and not (given.rmf is not None and given.rmf.includes_area):
-        area, how = _known_area(mission)
+        area, how = _known_area(mission, detectors)
         if how:
             stamps["ARFAPPR"] = ("APPROX", "effective area")
             stamps["ARFHOW"] = (how, "")
     matrix = given.rmf
     if matrix is None:
         assert area is not None
-        matrix = _gaussian(mission, area)
+        matrix = _gaussian(mission, area, detectors)
         stamps["RMFAPPR"] = ("APPROX", "response matrix")
         stamps["RMFHOW"] = ("Gaussian lines of the nominal resolution", "")
     elif area is not None and given.arf is None:
@@ -186,9 +189,9 @@ def instrument_of(
     return _in_band(build_response(matrix, area), _channels(mission, matrix), band, stamps)
 
 
-def _known_area(mission: Mission) -> tuple[AncillaryResponse, str]:
+def _known_area(mission: Mission, detectors: Sequence[int]) -> tuple[AncillaryResponse, str]:
     try:
-        files = mission.nominal_responses([d.number for d in mission.detectors()])
+        files = mission.nominal_responses(detectors)
     except MissingDataError as error:
         raise MissingDataError(
             error.subject, error.cause, f"{error.remedy}, or give --arf"
@@ -200,9 +203,11 @@ def _known_area(mission: Mission) -> tuple[AncillaryResponse, str]:
     return summed_area(files), files.approximate
 
 
-def _gaussian(mission: Mission, area: AncillaryResponse) -> RedistributionMatrix:
+def _gaussian(
+    mission: Mission, area: AncillaryResponse, detectors: Sequence[int]
+) -> RedistributionMatrix:
     low, high = area.energy_low, area.energy_high
-    fwhm = mission.energy_resolution((low + high) / 2, [d.number for d in mission.detectors()])
+    fwhm = mission.energy_resolution((low + high) / 2, detectors)
     if fwhm is None or mission.channels is None:
         raise ParameterError(
             "rmf", f"the energy resolution of {mission.name} is not known here",

@@ -32,6 +32,8 @@ class LogNLogS:
         erg / s / cm2.
     faint, bright : float
         Slopes of N(>S) below and above the break, positive.
+    brightest : float
+        Flux above which no sources are drawn.
     """
 
     limit: float
@@ -39,6 +41,7 @@ class LogNLogS:
     break_flux: float
     faint: float
     bright: float
+    brightest: float = np.inf
 
     def above(self, flux: np.ndarray | float) -> np.ndarray:
         """Return the number per deg2 above fluxes."""
@@ -52,11 +55,30 @@ class LogNLogS:
 
     def draw(self, count: int, generator: np.random.Generator) -> np.ndarray:
         """Draw fluxes above the limit, shape (count,)."""
-        grid = np.log(self.limit) + np.linspace(0, np.log(_BRIGHTEST), _POINTS)
+        span = np.log(min(_BRIGHTEST, self.brightest / self.limit))
+        grid = np.log(self.limit) + np.linspace(0, span, _POINTS)
         number = self._log_above(grid)
         least = max(float(np.exp(number[-1] - number[0])), np.finfo(float).tiny)
         wanted = number[0] + np.log(generator.uniform(least, 1, count))
         return np.asarray(np.exp(np.interp(-wanted, -number, grid)))
+
+    def number(self) -> float:
+        """Return the sources per deg2 between the limit and the brightest."""
+        beyond = float(self.above(self.brightest)) if np.isfinite(self.brightest) else 0.0
+        return float(self.above(self.limit)) - beyond
+
+    def brightness(self, low: float, high: float = np.inf) -> float:
+        """Return what sources between two fluxes have together, erg / s / cm2 / deg2.
+
+        Sources below the limit of a mask have the brightness of all, less that above the limit:
+        what a diffuse model has to stand for.
+        """
+        high = min(high, low * _BRIGHTEST)
+        grid = np.log(low) + np.linspace(0, np.log(high / low), _POINTS)
+        above, flux = self.above(np.exp(grid)), np.exp(grid)
+        # the sum of S dN by parts: numbers are smooth where their derivatives need not be
+        total = np.sum((above[1:] * flux[1:] + above[:-1] * flux[:-1]) / 2 * np.diff(grid))
+        return float(low * above[0] - high * above[-1] + total)
 
 
 _MORETTI = {  # Table 2: soft and hard band; the number above the break follows from theirs

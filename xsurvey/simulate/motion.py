@@ -24,6 +24,7 @@ START_TIME = 700_000_000.0
 DITHER_PERIODS = (1000.0, 707.0)
 """Seconds; incommensurate, so that the pattern fills."""
 _GAP_FRACTION = 0.1
+_GRID = 2001  # places across scans
 _OF_POINTINGS = ("exposure", "intervals", "good_time", "dither")
 
 
@@ -43,6 +44,9 @@ class Motion(Protocol):
 
     def visits(self, place: np.ndarray, reach: np.ndarray) -> Visits:
         """Return when places (s, 2) are within distances (s,) of the axis, all in arcsec."""
+
+    def longest(self, reach: float) -> float:
+        """Return a bound of the seconds for which a place is within a distance, arcsec."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +68,10 @@ class Dither:
         near = np.hypot(*place.T) <= reach + np.sqrt(2) * self.amplitude
         return Pointed(self.gti, near)
 
+    def longest(self, reach: float) -> float:
+        """Return the good time."""
+        return self.gti.total
+
 
 @dataclass(frozen=True)
 class Scans:
@@ -72,7 +80,7 @@ class Scans:
     Attributes
     ----------
     lines : ndarray, shape (m,)
-        Offset of each scan across their direction, arcsec.
+        Offset of each scan across their direction, arcsec, ascending.
     length : float
         Of each scan, arcsec.
     speed : float
@@ -96,13 +104,27 @@ class Scans:
     def visits(self, place: np.ndarray, reach: np.ndarray) -> Visits:
         """Return the part of each scan that passes places near enough."""
         across, along = rotated(place, -self.roll).T
+        # most lines are too far away: only those between the first and the last near one count
+        first, last = (np.searchsorted(self.lines, across + side * reach) for side in (-1, 1))
+        scan = first[:, None] + np.arange(int((last - first).max(initial=0)))
+        inside = scan < last[:, None]
+        source, scan = np.nonzero(inside)[0], scan[inside]
+        away = self.lines[scan] - across[source]
+        half = np.sqrt(np.maximum(reach[source] ** 2 - away**2, 0)) / self.speed
+        begin, end = self.gti.start[scan], self.gti.stop[scan]
+        middle = begin + (along[source] + self.length / 2) / self.speed
+        start = np.minimum(np.maximum(middle - half, begin), end)
+        length = np.minimum(np.maximum(middle + half, begin), end) - start
+        passed = (half > 0) & (length > 0)
+        return Passed(len(place), source[passed], start[passed], length[passed])
+
+    def longest(self, reach: float) -> float:
+        """Return what a place between two points of a grid across the scans has at most."""
+        across = np.linspace(self.lines.min() - reach, self.lines.max() + reach, _GRID)
+        wider = reach + (across[1] - across[0]) / 2
         away = self.lines[None, :] - across[:, None]
-        half = np.sqrt(np.clip(reach[:, None] ** 2 - away**2, 0, None)) / self.speed
-        middle = self.gti.start[None, :] + (along[:, None] + self.length / 2) / self.speed
-        start = np.clip(middle - half, self.gti.start, self.gti.stop)
-        length = np.clip(middle + half, self.gti.start, self.gti.stop) - start
-        source, scan = np.nonzero((half > 0) & (length > 0))
-        return Passed(len(place), source, start[source, scan], length[source, scan])
+        chords = 2 * np.sqrt(np.clip(wider**2 - away**2, 0, None))
+        return float(chords.sum(axis=1).max()) / self.speed
 
 
 def rotated(offset: np.ndarray, roll: float) -> np.ndarray:

@@ -20,6 +20,7 @@ from xsurvey.missions import Mission, get_mission, missions
 from xsurvey.missions.base import Detector
 from xsurvey.psf import PointSpreadFunction, parse_psf, random_displacements
 from xsurvey.simulate.camera import Camera, Events, events_of, in_field
+from xsurvey.simulate.choice import chosen_detectors
 from xsurvey.simulate.motion import Scans, motion_of, rotated
 from xsurvey.simulate.parameters import PointSource, SimulationParameters, parse_source
 from xsurvey.simulate.result import SimulatedObservation, in_order, sky_pixels
@@ -50,6 +51,8 @@ def simulate_observation(
         A source lies so far from the pointing that it cannot be projected, or the mission does
         not survey, or is not simulated here.
     """
+    if parameters.closed:
+        _check_closed(get_mission(parameters.mission or min(missions())))
     if parameters.through_responses or arf is not None or rmf is not None:
         from xsurvey.simulate.photons import with_responses  # noqa: PLC0415  needs this module
 
@@ -57,7 +60,8 @@ def simulate_observation(
     generator = np.random.default_rng(seed)
     mission = get_mission(parameters.mission or min(missions()))
     wcs = sky_pixels(parameters.pointing, mission)
-    camera = Camera(mission, motion_of(parameters, mission, mission.detectors()))
+    detectors = chosen_detectors(mission, parameters.detectors)
+    camera = Camera(mission, motion_of(parameters, mission, detectors), detectors)
     parts = [flat_background(camera, d, parameters, generator) for d in camera.detectors]
     sources = sources_of(parameters, mission, wcs, generator)
     scanning = bool(parameters.scans)
@@ -74,6 +78,16 @@ def simulate_observation(
     return SimulatedObservation(
         mission, parameters, seed, wcs, events, camera.motion, truth_table(sources, recorded, wcs)
     )
+
+
+def _check_closed(mission: Mission) -> None:
+    """Raise where a mission has no closed exposures."""
+    if not mission.can_be_closed:
+        able = ", ".join(name for name, other in missions().items() if other.can_be_closed)
+        raise ParameterError(
+            "closed", f"{mission.name} has no filter wheel that closes",
+            f"leave it out, or choose a mission that has ({able})",
+        )  # fmt: skip
 
 
 def flat_background(
@@ -150,7 +164,8 @@ def sources_of(
     elif parameters.scans:
         offset = (generator.random((count, 2)) - 0.5) * parameters.field_size
     else:
-        offset = _on_random_detectors(parameters, mission.detectors(), count, generator)
+        detectors = chosen_detectors(mission, parameters.detectors)
+        offset = _on_random_detectors(parameters, detectors, count, generator)
         offset = rotated(offset, parameters.roll)
     pixels = offset / mission.sky_pixel + wcs.wcs.crpix
     given = [parse_source(text) for text in parameters.source]

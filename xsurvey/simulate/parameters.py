@@ -22,8 +22,15 @@ from xsurvey.units import (
     written,
 )
 
-WITH_RESPONSES = ("sources", "log_n_log_s", "model", "set", "diffuse", "particle")
+WITH_RESPONSES = (
+    "sources", "log_n_log_s", "cluster", "model", "set", "diffuse", "particle", "particle_group",
+)  # fmt: skip
 """Parameters that have photons go through effective area and redistribution."""
+OF_THE_SKY = (
+    "source", "random_sources", "sources", "log_n_log_s", "cluster", "model", "set", "diffuse",
+    "scans",
+)  # fmt: skip
+"""Parameters of what a telescope behind a closed filter wheel does not see."""
 _EXPOSURE, _PHOTON_INDEX = "100ks", 1.7
 DEFAULT_MODEL = "tbabs*powerlaw"
 DEFAULT_SETTINGS = ("tbabs.nH=0.03", "powerlaw.PhoIndex=2")
@@ -54,6 +61,33 @@ def parse_source(text: str) -> PointSource:
     if not 0 <= value < 1e9:
         raise ValueError(f"the counts of '{text}' are not between 0 and 1e9")
     return PointSource(parse_sky_position(place), value)
+
+
+class ParticleGroup(NamedTuple):
+    """Particles on some of the detectors: a group's name, a model and its settings."""
+
+    group: str
+    model: str
+    settings: tuple[str, ...]
+
+
+def parse_particle_group(text: str) -> ParticleGroup:
+    """Return what ``GROUP=MODEL component.parameter=value ...`` names.
+
+    Raises
+    ------
+    ValueError
+        Another form.
+    """
+    group, _, rest = text.partition("=")
+    model, *settings = rest.split() or [""]
+    # in "GROUP=component.parameter=value" the model is missing
+    if not group.strip() or not model or "=" in model or not all("=" in s for s in settings):
+        raise ValueError(
+            f"'{text}' is not GROUP=MODEL component.parameter=value ..., such as "
+            "NAME=powerlaw powerlaw.norm=0.02"
+        )
+    return ParticleGroup(group.strip(), model, tuple(settings))
 
 
 def parse_good_time(text: str) -> tuple[float, float]:
@@ -99,6 +133,15 @@ class SimulationParameters(StepParameters):
         default=None,
         description="Mission whose event file is written (`xsurvey doctor` lists them); the "
         "alphabet's first if none.",
+    )
+    detectors: str | None = Field(
+        default=None,
+        description="Detectors that observe, by the names that the mission gives them or groups of "
+        "them, several with commas; all if not given.",
+    )
+    closed: bool = Field(
+        default=False,
+        description="Simulate an exposure with the filter wheel closed: no sky, particles alone.",
     )
     pointing: Position = Field(
         default=written("150.0,2.2"),
@@ -166,7 +209,11 @@ class SimulationParameters(StepParameters):
     sources: str | None = Field(
         default=None,
         description="File with sources: ra, dec, one of flux, norm and counts, and if wished "
-        "model, set, core_radius and beta (clusters), variability.",
+        "model, set, core_radius and beta (clusters), shape (shell, patch), variability.",
+    )
+    cluster: str | None = Field(
+        default=None,
+        description="File (YAML) with the model of a galaxy cluster, which is cut into shells.",
     )
     log_n_log_s: str | None = Field(
         default=None,
@@ -174,6 +221,16 @@ class SimulationParameters(StepParameters):
         "al. 2003), or LIMIT,DENSITY,BREAK,FAINT,BRIGHT with the number per deg2 above the break "
         "and the slopes of N(>S) below and above it.",
     )
+    brightest: float | None = Field(
+        default=None, gt=0, le=1,
+        description="Flux (erg/s/cm2) above which log_n_log_s draws no sources, as if they were "
+        "known and left out.",
+    )  # fmt: skip
+    sky_seed: int | None = Field(
+        default=None, ge=0, lt=2**63,
+        description="Seed of the sources of log_n_log_s alone: neighbouring fields with the same "
+        "one share them. Without it they follow from the seed of the simulation.",
+    )  # fmt: skip
     flux_band: Band = Field(
         default=written("0.5-2"),
         description="Energies of the fluxes of sources, in keV, as observed.",
@@ -202,6 +259,12 @@ class SimulationParameters(StepParameters):
     particle_set: tuple[str, ...] = Field(
         default=(), description="Parameter of the particle background: component.parameter=value."
     )
+    particle_group: tuple[str, ...] = Field(
+        default=(),
+        description="Model added on some detectors: GROUP=MODEL component.parameter=value ..., "
+        "such as 'NAME=powerlaw powerlaw.PhoIndex=3 powerlaw.norm=0.02', in the unit of particle; "
+        "repeat for several.",
+    )
     origin: bool = Field(
         default=False,
         description="Write a column SRC_ID: the number of each event's source in the truth table, "
@@ -227,6 +290,13 @@ class SimulationParameters(StepParameters):
             parse_source(text)
         return value
 
+    @field_validator("particle_group")
+    @classmethod
+    def _readable_groups(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            parse_particle_group(text)
+        return value
+
     @field_validator("good_time")
     @classmethod
     def _readable_times(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -246,7 +316,7 @@ class SimulationParameters(StepParameters):
                 ) from None
         return value
 
-    @field_validator("model", "diffuse", "particle")
+    @field_validator("model", "diffuse", "particle", "cluster", "detectors")
     @classmethod
     def _not_blank(cls, value: str | None) -> str | None:
         if value is not None and not value.strip():
@@ -254,12 +324,29 @@ class SimulationParameters(StepParameters):
         return value
 
     @model_validator(mode="after")
+    def _closed_sees_no_sky(self) -> SimulationParameters:
+        for name in OF_THE_SKY if self.closed else ():
+            if getattr(self, name):
+                raise ValueError(f"{name} is of the sky, which is not seen when closed")
+        return self
+
+    @model_validator(mode="after")
+    def _law_of_drawn_sources(self) -> SimulationParameters:
+        for name in ("brightest", "sky_seed"):
+            if getattr(self, name) is not None and self.log_n_log_s is None:
+                raise ValueError(f"{name} is of log_n_log_s, which is not given")
+        if self.log_n_log_s is None:
+            return self
+        try:
+            law = parse_log_n_log_s(self.log_n_log_s, self.flux_band)
+        except ValueError as error:
+            raise ValueError(f"log_n_log_s {error}") from None
+        if self.brightest is not None and self.brightest <= law.limit:
+            raise ValueError("brightest is not above the limit of log_n_log_s")
+        return self
+
+    @model_validator(mode="after")
     def _go_together(self) -> SimulationParameters:
-        if self.log_n_log_s is not None:
-            try:
-                parse_log_n_log_s(self.log_n_log_s, self.flux_band)
-            except ValueError as error:
-                raise ValueError(f"log_n_log_s {error}") from None
         if self.good_time and (self.exposure, self.intervals) != (parse_time(_EXPOSURE), 1):
             raise ValueError("good_time is given in place of exposure and intervals")
         if self.scan_distance is not None and not self.scans:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,16 @@ from astropy.wcs import WCS
 
 from xsurvey import __version__
 from xsurvey.errors import ParameterError
+from xsurvey.galaxy_clusters.model import read_cluster_model
 from xsurvey.imaging.seen_sky import ENERGIES
 from xsurvey.missions import Mission, get_mission, missions
 from xsurvey.psf import PointSpreadFunction, parse_psf
 from xsurvey.simulate.arrival import SourceField
 from xsurvey.simulate.backgrounds import backgrounds
 from xsurvey.simulate.camera import Camera, Events, events_of
+from xsurvey.simulate.choice import chosen_detectors, numbers_of
+from xsurvey.simulate.cluster import cluster_table
+from xsurvey.simulate.drawn_sources import law_of
 from xsurvey.simulate.instrument import Instrument, instrument_of, onto_energies
 from xsurvey.simulate.motion import motion_of
 from xsurvey.simulate.parameters import SimulationParameters
@@ -30,7 +35,9 @@ from xsurvey.simulate.result import (
 )
 from xsurvey.simulate.sources import AMOUNTS, Sources
 from xsurvey.simulate.spectrum import EnergyBins, evaluate
+from xsurvey.simulate.sphere import FAR
 from xsurvey.simulate.truth import Truth, truth_of
+from xsurvey.simulate.wide_sources import WideSources
 from xsurvey.spectra.models.installation import installation
 
 _AT_ONCE = 2_000_000  # photons
@@ -48,7 +55,7 @@ def with_responses(
     parameters : SimulationParameters
     seed : int
     arf, rmf : path, optional
-        On the optical axis, of all detectors together; those of the mission if not given.
+        On the optical axis, of all detectors that observe; those of the mission if not given.
 
     Raises
     ------
@@ -63,17 +70,21 @@ def with_responses(
     generator = np.random.default_rng(seed)
     mission = get_mission(parameters.mission or min(missions()))
     scanning = bool(parameters.scans)
-    motion = motion_of(parameters, mission, mission.detectors())
+    detectors = chosen_detectors(mission, parameters.detectors)
+    motion = motion_of(parameters, mission, detectors)
     wcs = sky_pixels(parameters.pointing, mission)
-    instrument = instrument_of(mission, parameters.energy, arf, rmf)
-    sources = sources_to_simulate(parameters, mission, wcs, generator)
+    instrument = instrument_of(mission, parameters.energy, arf, rmf, numbers_of(detectors))
+    cluster = read_cluster_model(parameters.cluster) if parameters.cluster else None
+    sources = sources_to_simulate(parameters, mission, wcs, generator, cluster)
     psf = parse_psf(parameters.psf) if parameters.psf else mission.psf(scanning)
     half = parameters.field_size / 2 if scanning else np.inf
-    camera = Camera(mission, motion)
+    camera = Camera(mission, motion, detectors)
     field = SourceField(camera, sources, offsets_of(sources, wcs, mission), psf, half, scanning)
-    truth, rates = _brightness(field, instrument, parameters)
+    wide = WideSources(field, parameters.pointing, mission.projection)
+    truth, rates = _brightness(field, wide, instrument, parameters)
     parts = list(backgrounds(camera, instrument, parameters, generator))
     parts += drawn_photons(field, instrument, truth, rates, generator)
+    parts += wide.photons(instrument, truth.norm, rates, generator)
     if not parts:
         parts = [_no_events()]
     recorded = np.zeros(len(sources) + 1, dtype=np.int64)
@@ -84,6 +95,7 @@ def with_responses(
     return SimulatedObservation(
         mission, parameters, seed, wcs, in_order(parts, wcs, mission), motion,
         truth_of(truth, wcs, parameters), RESPONSE_LEVEL, stamps,
+        () if cluster is None else (cluster_table(cluster),),
     )  # fmt: skip
 
 
@@ -93,11 +105,12 @@ def offsets_of(sources: Sources, wcs: WCS, mission: Mission) -> np.ndarray:
     Raises
     ------
     ParameterError
-        One cannot be projected.
+        One that is not wide cannot be projected.
     """
     position = np.column_stack([sources.ra, sources.dec])
     pixels = wcs.all_world2pix(position, 1) if len(position) else position
     offset = (pixels - wcs.wcs.crpix) * mission.sky_pixel
+    offset[sources.shapes.wide] = FAR
     bad = ~np.isfinite(offset).all(axis=1)
     if bad.any():
         ra, dec = position[np.argmax(bad)]
@@ -109,7 +122,7 @@ def offsets_of(sources: Sources, wcs: WCS, mission: Mission) -> np.ndarray:
 
 
 def _brightness(
-    field: SourceField, instrument: Instrument, parameters: SimulationParameters
+    field: SourceField, wide: WideSources, instrument: Instrument, parameters: SimulationParameters
 ) -> tuple[Truth, np.ndarray]:
     """Return the sources' fluxes and expected counts, and rates (b, n) of the spectra of norm 1."""
     sources = field.sources
@@ -122,10 +135,12 @@ def _brightness(
     middle = (instrument.edges[1:] + instrument.edges[:-1]) / 2
     coarse = onto_energies(rates, middle)[sources.spectrum]
     seen = field.seen()
+    seen[wide.number] = wide.seen()
     by_norm = np.einsum("sk,sk->s", coarse, seen)
     nominal = by_norm
     if not parameters.scans and np.any(sources.kind == AMOUNTS.index("counts")):
         nominal = np.einsum("sk,sk->s", coarse, field.seen(with_gaps=False))
+        nominal[wide.number] = by_norm[wide.number]
     flux = found.flux[sources.spectrum]
     unit = np.choose(sources.kind, [flux, np.ones_like(flux), nominal])
     assert AMOUNTS == ("flux", "norm", "counts")
@@ -219,10 +234,20 @@ def _stamps(
     ):
         if model is not None:
             stamps[key] = (" ".join((model, *values)), "")
-    if parameters.particle is None:
+    for number, text in enumerate(parameters.particle_group, start=1):
+        stamps[f"SIMPRT{number}"] = (text, "")
+    if parameters.particle is None and not parameters.particle_group:
         stamps["SIMBKG"] = (parameters.background_rate, "ct/s on each detector, flat")
     if parameters.log_n_log_s is not None:
+        law = law_of(parameters)
         stamps["SIMLOGN"] = (parameters.log_n_log_s, "log N - log S of drawn sources")
+        stamps["SIMLOGB"] = (law.brightness(law.limit, law.brightest), "erg/s/cm2/deg2 of them all")
+        if parameters.brightest is not None:
+            stamps["SIMLOGM"] = (parameters.brightest, "erg/s/cm2, brightest that is drawn")
+        if parameters.sky_seed is not None:
+            stamps["SIMSKY"] = (parameters.sky_seed, "seed of their places and fluxes")
+    if parameters.cluster is not None:
+        stamps["SIMCLUST"] = (Path(parameters.cluster).name, "model of a cluster")
     stamps["SIMXSPEC"] = (installation().version, "models")
     stamps["SIMVERS"] = (__version__, "of xsurvey")
     return stamps

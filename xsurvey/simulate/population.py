@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 from astropy.wcs import WCS
 
-from xsurvey.errors import ParameterError
+from xsurvey.galaxy_clusters.model import ClusterModel
 from xsurvey.missions import Mission
-from xsurvey.simulate.log_n_log_s import parse_log_n_log_s
-from xsurvey.simulate.motion import rotated
+from xsurvey.simulate.cluster import cluster_sources
+from xsurvey.simulate.drawn_sources import drawn_sources
 from xsurvey.simulate.observation import sources_of
 from xsurvey.simulate.parameters import DEFAULT_MODEL, DEFAULT_SETTINGS, SimulationParameters
 from xsurvey.simulate.source_list import read_sources
-from xsurvey.simulate.sources import DRAWN, GIVEN, RANDOM, Sources, constant_points, joined
+from xsurvey.simulate.sources import GIVEN, RANDOM, Sources, constant_points, joined
 from xsurvey.simulate.spectrum import Spectrum
-
-_MARGIN = 60.0  # arcsec around the detectors, from where the PSF brings photons
-_MOST = 1_000_000
 
 
 def default_spectrum(parameters: SimulationParameters) -> Spectrum:
@@ -29,16 +24,17 @@ def default_spectrum(parameters: SimulationParameters) -> Spectrum:
 
 
 def sources_to_simulate(
-    parameters: SimulationParameters, mission: Mission, wcs: WCS, generator: np.random.Generator
-) -> Sources:
-    """Return all sources, in the order given, random, listed, drawn.
+    parameters: SimulationParameters, mission: Mission, wcs: WCS, generator: np.random.Generator,
+    cluster: ClusterModel | None = None,
+) -> Sources:  # fmt: skip
+    """Return all sources, in the order given, random, listed, of a cluster, drawn.
 
     Raises
     ------
     InputError
         The list cannot be read.
     ParameterError
-        The law gives too many sources.
+        The law gives too many sources, or a cluster has gas that no model knows.
     """
     spectrum = default_spectrum(parameters)
     points = sources_of(parameters, mission, wcs, generator)
@@ -50,44 +46,8 @@ def sources_to_simulate(
     parts = [given]
     if parameters.sources is not None:
         parts.append(read_sources(parameters.sources, spectrum))
+    if cluster is not None:
+        parts.append(cluster_sources(cluster))
     if parameters.log_n_log_s is not None:
-        parts.append(_drawn(parameters, mission, wcs, spectrum, generator))
+        parts.append(drawn_sources(parameters, mission, wcs, spectrum, generator))
     return joined(parts)
-
-
-def _drawn(
-    parameters: SimulationParameters, mission: Mission, wcs: WCS, spectrum: Spectrum,
-    generator: np.random.Generator,
-) -> Sources:  # fmt: skip
-    """Draw sources of log N - log S over the field and a little beyond."""
-    law = parse_log_n_log_s(str(parameters.log_n_log_s), parameters.flux_band)
-    near = [
-        replace(
-            d, width=d.width + round(2 * _MARGIN / d.pixel),
-            height=d.height + round(2 * _MARGIN / d.pixel),
-            radius=None if d.radius is None else d.radius + _MARGIN,
-        )
-        for d in mission.detectors()
-    ]  # fmt: skip
-    if parameters.scans:
-        half = parameters.field_size / 2 + _MARGIN
-    else:
-        half = max(
-            max(abs(d.x) + d.width * d.pixel / 2, abs(d.y) + d.height * d.pixel / 2) for d in near
-        )
-    expected = float(law.above(law.limit)) * (2 * half / 3600) ** 2
-    if expected > _MOST:
-        raise ParameterError(
-            "log_n_log_s", f"gives {expected:.3g} sources, more than {_MOST}", "raise the limit"
-        )
-    count = int(generator.poisson(expected))
-    place = generator.uniform(-half, half, (count, 2))
-    if not parameters.scans:
-        seen = np.zeros(count, dtype=bool)
-        for detector in near:
-            seen |= detector.sees(*place.T)
-        place = rotated(place[seen], parameters.roll)
-    flux = law.draw(len(place), generator)
-    pixels = place / mission.sky_pixel + wcs.wcs.crpix
-    ra, dec = wcs.all_pix2world(pixels, 1).T if len(pixels) else np.empty((2, 0))
-    return constant_points(ra % 360, dec, flux, "flux", spectrum, DRAWN)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,9 @@ from astropy.wcs import WCS
 
 from xsurvey.events import GoodTimeIntervals
 from xsurvey.missions import Mission
+from xsurvey.missions.base import Detector
 from xsurvey.simulate.camera import Events
+from xsurvey.simulate.choice import chosen_detectors
 from xsurvey.simulate.motion import Motion
 from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.units import SkyPosition
@@ -43,6 +46,8 @@ class SimulatedObservation:
         ``COUNTS`` or ``RESPONSE``.
     stamps : mapping of str to (value, comment)
         What the header of the events says of the simulation.
+    tables : tuple of astropy.table.Table
+        More of the truth; the meta data of each name it (EXTNAME).
     """
 
     mission: Mission
@@ -54,6 +59,12 @@ class SimulatedObservation:
     truth: Table
     level: str = COUNTS_LEVEL
     stamps: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
+    tables: tuple[Table, ...] = ()
+
+    @cached_property
+    def detectors(self) -> list[Detector]:
+        """Those that observe."""
+        return chosen_detectors(self.mission, self.parameters.detectors)
 
     @property
     def gti(self) -> GoodTimeIntervals:

@@ -2,8 +2,9 @@
 
 Columns: ``ra``, ``dec`` (ICRS degrees) and one of ``flux``, ``norm``, ``counts``; if wished
 ``model`` and ``set`` (texts), a column for each ``component.parameter``, ``core_radius`` (arcsec)
-and ``beta``, ``variability`` with ``amplitude``, ``period``, ``phase``, ``onset``, ``decay``, and
-``name``.
+and ``beta``, or ``shape`` (``shell`` or ``patch``) with ``inner_radius``, ``outer_radius`` (arcsec)
+and a sector ``angle_start`` to ``angle_stop`` (deg, north through east), ``variability`` with
+``amplitude``, ``period``, ``phase``, ``onset``, ``decay``, and ``name``.
 """
 
 from __future__ import annotations
@@ -20,22 +21,24 @@ import pyarrow as pa
 
 from xsurvey.catalogs.read import open_source
 from xsurvey.errors import InputError, ParameterError, nearest
+from xsurvey.simulate.shapes import BETA, DEFAULT_BETA, POINT, SHAPES, SHELL, Shapes
 from xsurvey.simulate.sources import AMOUNTS, LISTED, Sources
 from xsurvey.simulate.spectrum import Spectrum, check_spectrum
 from xsurvey.simulate.variability import KINDS, LightCurves
 
 _POSITION = ("ra", "dec")
-_EXTENT = ("core_radius", "beta")
+_SECTOR = ("inner_radius", "outer_radius", "angle_start", "angle_stop")
+_EXTENT = ("core_radius", "beta", *_SECTOR)
 _CURVE = ("amplitude", "period", "phase", "onset", "decay")
-_TEXTS = ("model", "set", "variability", "name")
+_TEXTS = ("model", "set", "shape", "variability", "name")
 _KNOWN = (*_POSITION, *AMOUNTS, *_EXTENT, *_CURVE, *_TEXTS)
-_BETA = 2 / 3
 _NEEDED = {  # by kind of variability
     "constant": (), "sine": ("amplitude", "period"), "flare": ("amplitude", "onset", "decay"),
     "step": ("amplitude", "onset"),
 }  # fmt: skip
 _LARGEST_AMPLITUDE = 1000.0
 _MOST_SPECTRA = 20_000
+_LARGEST = 108_000.0  # arcsec, 30 deg
 
 
 def read_sources(path: str | os.PathLike[str], default: Spectrum) -> Sources:
@@ -60,10 +63,10 @@ def read_sources(path: str | os.PathLike[str], default: Spectrum) -> Sources:
     table.require(np.isfinite(ra) & np.isfinite(dec), "has no position")
     table.require((np.abs(dec) <= 90) & (np.abs(ra) <= 360), "is not on the sky")
     amount, kind = _amounts(table)
-    core, beta = _extents(table)
+    shapes = _shapes(table)
     spectra, number = _spectra(table, default)
     return Sources(
-        ra % 360, dec, amount, kind, number, spectra, core, beta, _curves(table),
+        ra % 360, dec, amount, kind, number, spectra, shapes, _curves(table),
         np.full(table.rows, LISTED), np.array(table.texts("name"), dtype=str),
     )  # fmt: skip
 
@@ -135,13 +138,47 @@ def _amounts(table: _Table) -> tuple[np.ndarray, np.ndarray]:
     return amount, kind
 
 
-def _extents(table: _Table) -> tuple[np.ndarray, np.ndarray]:
+def _shapes(table: _Table) -> Shapes:
     core = np.nan_to_num(table.numbers("core_radius"))
     table.require((core >= 0) & (core <= 7200), "has a core_radius that is not 0 to 7200 arcsec")
     beta = table.numbers("beta")
-    beta = np.where(np.isfinite(beta), beta, _BETA)
+    beta = np.where(np.isfinite(beta), beta, DEFAULT_BETA)
     table.require((beta > 0.5) & (beta <= 10), "has a beta that is not above 0.5 and up to 10")
-    return core, beta
+    kind = _kinds(table, core)
+    inner, outer, start, stop = (table.numbers(name) for name in _SECTOR)
+    cut = kind >= SHELL
+    for name, values in zip(_SECTOR, (inner, outer, start, stop), strict=True):
+        table.require(cut | ~np.isfinite(values), f"has an {name} and is no shell or patch")
+    inner = np.nan_to_num(inner)
+    table.require(~cut | np.isfinite(outer), "is a shell or patch without outer_radius")
+    outer = np.nan_to_num(outer)
+    fitting = (inner >= 0) & (inner < outer) & (outer <= _LARGEST)
+    table.require(~cut | fitting, "has radii that are not 0 <= inner_radius < outer_radius <= "
+                  f"{_LARGEST:g} arcsec")  # fmt: skip
+    table.require(
+        np.isfinite(start) == np.isfinite(stop), "has one of angle_start, angle_stop alone"
+    )
+    begin, end = np.nan_to_num(start), np.where(np.isfinite(stop), stop, 360.0)
+    table.require((np.abs(begin) <= 720) & (np.abs(end) <= 720), "has angles beyond 720 deg")
+    table.require(begin != end, "has a sector of no width")
+    width = np.where(np.isfinite(start), (end - begin) % 360, 360.0)
+    width = np.where(width == 0, 360.0, width)
+    every = np.zeros(table.rows), np.full(table.rows, np.inf)
+    return Shapes(kind, core, beta, inner, outer, begin % 360, width, *every)
+
+
+def _kinds(table: _Table, core: np.ndarray) -> np.ndarray:
+    """Return the kinds of shapes; where none is named a core radius tells."""
+    kind = np.where(core > 0, BETA, POINT)
+    for row, text in enumerate(text.lower() for text in table.texts("shape")):
+        if text and text not in SHAPES:
+            raise InputError(
+                table.path, f"row {row + 1} has the unknown shape '{text}'", nearest(text, SHAPES)
+            )
+        if text:
+            kind[row] = SHAPES.index(text)
+    table.require((kind == BETA) == (core > 0), "has a core_radius that does not go with its shape")
+    return kind
 
 
 def _spectra(table: _Table, default: Spectrum) -> tuple[tuple[Spectrum, ...], np.ndarray]:

@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xsurvey.simulate.shapes import Shapes
 from xsurvey.simulate.spectrum import Spectrum
 from xsurvey.simulate.variability import LightCurves
 
 AMOUNTS = ("flux", "norm", "counts")
 """What tells how bright a source is: erg/s/cm2 in the band of fluxes as observed, a factor of the
 model, or expected counts before what gaps and edges take."""
-GIVEN, LISTED, DRAWN, RANDOM = "given", "listed", "drawn", "random"
+GIVEN, LISTED, DRAWN, RANDOM, CLUSTER = "given", "listed", "drawn", "random", "cluster"
 
 
 @dataclass(frozen=True)
@@ -31,9 +32,7 @@ class Sources:
         Place in ``spectra``.
     spectra : tuple of Spectrum
         All different.
-    core_radius : ndarray, shape (s,)
-        Of a beta model, arcsec; 0 for points.
-    beta : ndarray, shape (s,)
+    shapes : Shapes
     curves : LightCurves
     origin : ndarray of str, shape (s,)
         Where each comes from.
@@ -47,8 +46,7 @@ class Sources:
     kind: np.ndarray
     spectrum: np.ndarray
     spectra: tuple[Spectrum, ...]
-    core_radius: np.ndarray
-    beta: np.ndarray
+    shapes: Shapes
     curves: LightCurves
     origin: np.ndarray
     name: np.ndarray
@@ -65,7 +63,7 @@ def constant_points(
     return Sources(
         np.asarray(ra, float), np.asarray(dec, float), np.asarray(amount, float),
         np.full(number, AMOUNTS.index(kind)), np.zeros(number, dtype=np.int64), (spectrum,),
-        np.zeros(number), np.ones(number), LightCurves.constant(number), np.full(number, origin),
+        Shapes.points(number), LightCurves.constant(number), np.full(number, origin),
         np.full(number, ""),
     )  # fmt: skip
 
@@ -86,5 +84,6 @@ def joined(parts: Sequence[Sources]) -> Sources:
 
     return Sources(
         all_of("ra"), all_of("dec"), all_of("amount"), all_of("kind"), np.concatenate(numbers),
-        spectra, all_of("core_radius"), all_of("beta"), curves, all_of("origin"), all_of("name"),
+        spectra, Shapes.join([part.shapes for part in parts]), curves, all_of("origin"),
+        all_of("name"),
     )  # fmt: skip

@@ -19,10 +19,17 @@ from xsurvey.units import EnergyBand
 
 @dataclass(frozen=True, order=True)
 class Spectrum:
-    """A model and the parameters that are not at their defaults: ``component.parameter=value``."""
+    """A model and the parameters that are not at their defaults: ``component.parameter=value``.
+
+    Attributes
+    ----------
+    abund : str
+        Abundance table, XSPEC's name.
+    """
 
     model: str
     settings: tuple[str, ...] = ()
+    abund: str = "angr"
 
 
 @dataclass(frozen=True)
@@ -61,10 +68,9 @@ def evaluate(spectra: Sequence[Spectrum], edges: np.ndarray, band: EnergyBand) -
     """
     photons = np.empty((len(spectra), len(edges) - 1))
     flux = np.empty(len(spectra))
-    settings = ModelSettings()
-    for model in dict.fromkeys(s.model for s in spectra):
-        expression = parse_expression(model)
-        chosen = [i for i, s in enumerate(spectra) if s.model == model]
+    for model, abund in dict.fromkeys((s.model, s.abund) for s in spectra):
+        expression, settings = parse_expression(model), ModelSettings(abund=abund)
+        chosen = [i for i, s in enumerate(spectra) if (s.model, s.abund) == (model, abund)]
         rows = np.array([_values(expression, spectra[i]) for i in chosen])
         evaluator = ModelEvaluator(expression, edges, settings)
         in_band = band_flux(expression, settings, band, span=(edges[0], edges[-1]))

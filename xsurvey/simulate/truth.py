@@ -10,6 +10,7 @@ from astropy.wcs import WCS
 
 from xsurvey.attitude import separations, unit_vectors
 from xsurvey.simulate.parameters import SimulationParameters
+from xsurvey.simulate.shapes import BETA, SHAPES, SHELL
 from xsurvey.simulate.sources import Sources
 from xsurvey.simulate.variability import KINDS
 
@@ -46,12 +47,13 @@ class Truth:
 
 def truth_of(truth: Truth, wcs: WCS, parameters: SimulationParameters) -> Table:
     """Return the truth table."""
-    sources, curves = truth.sources, truth.sources.curves
+    sources, curves, shapes = truth.sources, truth.sources.curves, truth.sources.shapes
     position = np.column_stack([sources.ra, sources.dec])
     pixels = wcs.all_world2pix(position, 1) if len(position) else position
     off_axis = separations(unit_vectors(*parameters.pointing), unit_vectors(*position.T))
     texts = np.array([" ".join(s.settings) for s in sources.spectra])
     models = np.array([s.model for s in sources.spectra])
+    cut = shapes.kind >= SHELL
     varies, names = curves.kind > 0, np.array(KINDS)
     columns: list[tuple[str, str, np.ndarray]] = [
         ("source_number", "", np.arange(1, len(sources) + 1, dtype=np.int32)),
@@ -62,8 +64,16 @@ def truth_of(truth: Truth, wcs: WCS, parameters: SimulationParameters) -> Table:
         ("flux", "erg / (s cm2)", truth.flux), ("norm", "", truth.norm),
         ("model", "", models[sources.spectrum]), ("set", "", texts[sources.spectrum]),
         ("exposure", "s", truth.exposure),
-        ("core_radius", "arcsec", sources.core_radius),
-        ("beta", "", np.where(sources.core_radius > 0, sources.beta, np.nan)),
+        ("shape", "", np.array(SHAPES)[shapes.kind]),
+        ("core_radius", "arcsec", shapes.core_radius),
+        ("beta", "", np.where(shapes.kind == BETA, shapes.beta, np.nan)),
+        ("inner_radius", "arcsec", np.where(cut, shapes.inner, np.nan)),
+        ("outer_radius", "arcsec", np.where(cut, shapes.outer, np.nan)),
+        ("nearest_radius", "arcsec", np.where(cut, shapes.nearest, np.nan)),
+        ("farthest_radius", "arcsec", np.where(cut, np.minimum(shapes.farthest, shapes.outer),
+                                               np.nan)),
+        ("angle_start", "deg", np.where(cut, shapes.angle, np.nan)),
+        ("angle_stop", "deg", np.where(cut, shapes.angle + shapes.width, np.nan)),
         ("variability", "", names[curves.kind]),
         ("amplitude", "", np.where(varies, curves.amplitude, np.nan)),
         ("period", "s", np.where(curves.kind == KINDS.index("sine"), curves.period, np.nan)),

@@ -22,7 +22,7 @@ from xsurvey.simulate.write import truth_path, write_truth
 
 _NOT_THEIRS = (
     "scans", "scan_distance", "field_size", "psf", "intervals", "good_time", "start", "dither",
-    "origin", *WITH_RESPONSES,
+    "origin", "detectors", "closed", "brightest", "sky_seed", *WITH_RESPONSES,
 )  # fmt: skip
 
 

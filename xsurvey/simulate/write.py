@@ -1,6 +1,7 @@
 """Event files of simulated observations, and their truth tables."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from xsurvey.io.atomic import atomic_output
 from xsurvey.io.fits_writer import write_hdus
 from xsurvey.io.ogip.headers import add_keywords
 from xsurvey.missions.base import SimulatedFacts
+from xsurvey.simulate.choice import numbers_of
 from xsurvey.simulate.result import LEVELS, SimulatedObservation
 
 
@@ -37,15 +39,22 @@ def write_simulation(path: str | os.PathLike[str], observation: SimulatedObserva
     tables = [fits.PrimaryHDU(), events, *_gti_tables(observation), *_attitude_tables(observation)]
     with atomic_output(path) as temporary, atomic_output(truth_path(path)) as truth:
         write_hdus(temporary, tables)
-        write_truth(truth, observation.truth, observation.seed)
+        write_truth(truth, observation.truth, observation.seed, observation.tables)
 
 
-def write_truth(path: Path, truth: Table, seed: int) -> None:
-    """Write a truth table as extension TRUTH."""
+def write_truth(path: Path, truth: Table, seed: int, others: Sequence[Table] = ()) -> None:
+    """Write a truth table as extension TRUTH, and others as their meta data name them."""
     hdu = fits.table_to_hdu(truth)
     hdu.header["EXTNAME"] = "TRUTH"
     hdu.header["SIMSEED"] = seed
-    write_hdus(path, [fits.PrimaryHDU(), hdu])
+    hdus = [fits.PrimaryHDU(), hdu]
+    for table in others:
+        bare = table.copy()
+        bare.meta.clear()
+        more = fits.table_to_hdu(bare)
+        more.header.update(table.meta)
+        hdus.append(more)
+    write_hdus(path, hdus)
 
 
 def _event_table(observation: SimulatedObservation) -> fits.BinTableHDU:
@@ -63,7 +72,7 @@ def _event_table(observation: SimulatedObservation) -> fits.BinTableHDU:
     start, span = float(gti.start[0]), float(gti.stop[-1] - gti.start[0])
     keywords = mission.header(SimulatedFacts(
         parameters.pointing, parameters.roll, start, start + span, gti.total,
-        bool(parameters.scans),
+        bool(parameters.scans), numbers_of(observation.detectors), parameters.closed,
     ))  # fmt: skip
     for key, value in keywords.items():
         header[key] = value
@@ -94,7 +103,7 @@ def _event_table(observation: SimulatedObservation) -> fits.BinTableHDU:
 
 def _gti_tables(observation: SimulatedObservation) -> list[fits.BinTableHDU]:
     tables = []
-    for detector in observation.mission.detectors():
+    for detector in observation.detectors:
         columns = [
             fits.Column(name="START", format="1D", unit="s", array=observation.gti.start),
             fits.Column(name="STOP", format="1D", unit="s", array=observation.gti.stop),
@@ -113,7 +122,7 @@ def _attitude_tables(observation: SimulatedObservation) -> list[fits.BinTableHDU
     ra, dec = observation.wcs.all_pix2world(offset, 1).T
     attitude = Attitude(time, ra, dec)
     tables = []
-    for detector in mission.detectors():
+    for detector in observation.detectors:
         for name, columns in mission.attitude_tables(detector.number, attitude, roll):
             tables.append(fits.BinTableHDU.from_columns([
                 fits.Column(name=column, format=form, unit=unit or None, array=values)
