@@ -179,6 +179,11 @@ class Mission(ABC):
         Of its spectra; None where only a response matrix tells.
     channel_column : str or None
         Column with an event's channel number; None where it is found from the energy.
+    diffuse_groups : sequence of str
+        Names of `detector_groups` that get spectra of their own where diffuse emission is analysed;
+        all detectors are one group if there are none.
+    particle_band : EnergyBand or None
+        Where the mirrors have hardly any area, so that events are particles.
     """
 
     name: str
@@ -206,6 +211,8 @@ class Mission(ABC):
     scan: ScanPattern | None = None
     channels: ChannelGrid | None = None
     channel_column: str | None = None
+    diffuse_groups: Sequence[str] = ()
+    particle_band: EnergyBand | None = None
 
     @abstractmethod
     def recognises(self, file: FitsFile) -> bool:

@@ -142,6 +142,10 @@ class Erosita(Mission):
     # field for six of them, at most 40 s each
     scan = ScanPattern(speed=90.0, period=14_400.0, step=10.0)
     channels = CHANNELS  # where no matrix tells others
+    diffuse_groups = ("TM8", "TM9")
+    # from 6.7 keV on the area falls from a tenth to a thirtieth of its maximum; vignetting leaves
+    # a third of that, averaged over the field
+    particle_band = EnergyBand(6.7, 9.0)
 
     def recognises(self, file: FitsFile) -> bool:
         """Look for TELESCOP = eROSITA in any header."""

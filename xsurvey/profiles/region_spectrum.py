@@ -31,6 +31,9 @@ class RegionSpectrum:
         band.
     particle_variance : ndarray, shape (m,)
         Of these by the template's own counts.
+    scale_error : float
+        Relative error of the scale of ``particle`` by the counts of the hard band (one sigma),
+        common to all regions of a group; without the template's systematic error.
     """
 
     region: int
@@ -39,6 +42,7 @@ class RegionSpectrum:
     area: float
     particle: np.ndarray
     particle_variance: np.ndarray
+    scale_error: float = 0.0
 
 
 @dataclass(frozen=True)
