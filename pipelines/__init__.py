@@ -8,7 +8,10 @@ from xsurvey.errors import ParameterError, nearest
 if TYPE_CHECKING:
     from xsurvey.pipelines.base import Pipeline
 
-_WHERE = {"sources": ("xsurvey.pipelines.sources", "SOURCES")}
+_WHERE = {
+    "sources": ("xsurvey.pipelines.sources", "SOURCES"),
+    "cluster": ("xsurvey.pipelines.cluster.plan", "CLUSTER"),
+}
 
 PIPELINE_NAMES = tuple(_WHERE)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from xsurvey.config import Config
@@ -10,6 +11,7 @@ from xsurvey.detection.detect import search_bands
 from xsurvey.detection.measure import measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.engine import Stage, Task, TaskContext
+from xsurvey.engine.plan import OutputOf
 from xsurvey.imaging.field import field_from_events
 from xsurvey.imaging.field_store import write_field
 from xsurvey.imaging.parameters import ImageParameters
@@ -17,16 +19,17 @@ from xsurvey.imaging.stack_parameters import SharedSky
 from xsurvey.imaging.stack_shared import own_events, own_exposure
 from xsurvey.imaging.summary import summarise
 from xsurvey.missions.selection import SelectionParameters, open_selected
+from xsurvey.pipelines.good_times_file import in_good_times
 from xsurvey.pipelines.observations import ObservationInput
 from xsurvey.pipelines.stack_reading import OBSERVATION, READING
+from xsurvey.units import EnergyBand
 
 
 def run_image(context: TaskContext) -> dict[str, Any]:
     """Make counts images and exposure maps, and describe the observation."""
     shared = context.section(SharedSky)
-    events = own_events(
-        open_selected(context.paths("events"), context.section(SelectionParameters)), shared
-    )
+    opened = open_selected(context.paths("events"), context.section(SelectionParameters))
+    events = own_events(in_good_times(opened, context.optional_path("good_times")), shared)
     parameters = context.section(ImageParameters)
     summary = summarise(events)
     events.require_events(summary.events)
@@ -48,7 +51,7 @@ def run_image(context: TaskContext) -> dict[str, Any]:
 
 IMAGE = Stage(
     "image", "5", run_image, outputs=("field", "summary.json"), inputs=("events",),
-    optional_inputs=("exposure",),
+    optional_inputs=("exposure", "good_times"),
     parameters={
         "selection": SelectionParameters, "image": ImageParameters, "shared": SharedSky,
     },
@@ -56,27 +59,41 @@ IMAGE = Stage(
 )  # fmt: skip
 
 
-def image_task(config: Config, observation: ObservationInput, shared: SharedSky) -> Task:
+def image_task(
+    config: Config, observation: ObservationInput, shared: SharedSky,
+    further: Sequence[EnergyBand] = (), good_times: OutputOf | None = None,
+) -> Task:  # fmt: skip
     """Plan the images of all bands that any later stage needs, and no more than these.
 
     The bands, not the sections they come from, are the task's parameters: a change of the
     detection threshold leaves the images as they are.
+
+    Parameters
+    ----------
+    config : Config
+        Its bands are those of images, of the search, and of the photometry if it has one.
+    observation : ObservationInput
+    shared : SharedSky
+    further : sequence of EnergyBand
+        Other bands.
+    good_times : OutputOf, optional
+        Times without flares.
     """
-    imaging, detection, photometry = (
-        config.sections[s] for s in ("image", "detection", "photometry")
-    )
+    imaging, detection = (config.sections[s] for s in ("image", "detection"))
+    photometry = config.sections.get("photometry")
     assert isinstance(imaging, ImageParameters)
     assert isinstance(detection, DetectionParameters)
-    assert isinstance(photometry, PhotometryParameters)
     mission = observation.mission
-    bands = dict.fromkeys([
-        *imaging.image_band, *search_bands(detection, mission),
-        *measured_bands(photometry, detection, mission),
-    ])  # fmt: skip
+    bands = dict.fromkeys([*imaging.image_band, *search_bands(detection, mission), *further])
+    if isinstance(photometry, PhotometryParameters):
+        bands |= dict.fromkeys(measured_bands(photometry, detection, mission))
     parameters = imaging.model_copy(update={"image_band": tuple(bands)})
     uses = {"mission": f"{mission.name} {mission.version}"} if mission else {}
     return Task(
         IMAGE, observation.name,
-        {"events": list(observation.events), **observation.only("exposure")},
+        {
+            "events": list(observation.events), **observation.only("exposure"),
+            **({} if good_times is None else {"good_times": good_times}),
+        },
         {**config.sections, "image": parameters, "shared": shared}, uses=uses,
     )  # fmt: skip

@@ -17,7 +17,7 @@ from xsurvey.imaging.sky_image import read_map_of
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.io.atomic import atomic_output
 from xsurvey.io.fits_file import is_event_file
-from xsurvey.pipelines.profile_fits import fit_models, read_psf, write_residuals
+from xsurvey.pipelines.profile_fits import fit_all, read_psf, write_residuals
 from xsurvey.profiles.azimuthal import AzimuthalMedian
 from xsurvey.profiles.bin_flags import BinFlag
 from xsurvey.profiles.measure import MeasuredProfiles, ProfileImages, measure_profiles
@@ -168,18 +168,10 @@ def profile_of_files(
     measured = measure_profiles(images, centre.center, parameters, seed)
     if parameters.fit and not images.timed:
         raise ParameterError("fit", "needs exposure in seconds", "give --exposure")
-    fits: list[dict[str, ProfileFit]] = []
-    failed: list[str] = []
-    for number, profile in enumerate(measured.profiles):
-        try:
-            fits.append(fit_models(images, measured.geometry, profile, parameters, mcmc, seed))
-        except InputError as error:
-            if number == 0:
-                raise InputError(image, f"{error.subject} {error.cause}", error.remedy) from None
-            # one sector without counts or exposure is no reason to have nothing of the others
-            first, last = profile.sector or (0.0, 360.0)
-            failed.append(f"sector {first:g},{last:g}: not fitted, for it {error.cause}")
-            fits.append({})
+    try:
+        fits, failed = fit_all(images, measured, parameters, mcmc, seed)
+    except InputError as error:
+        raise InputError(image, f"{error.subject} {error.cause}", error.remedy) from None
     files = (image, exposure, background, exclude, mask, parameters.psf_file)
     inputs = [p for p in files if p is not None]
     header, history = _provenance(images, parameters, inputs, seed)
@@ -199,7 +191,7 @@ def profile_of_files(
         write_residuals(
             residuals, images, measured.geometry, model, parameters.residual_scale / 60, header
         )
-    summary = _summary(image, images, measured, fits, parameters)
+    summary = profile_summary(str(image), images, measured, fits, parameters)
     summary["notes"] += failed
     if parameters.psf is not None and not parameters.fit:
         summary["notes"].append("the PSF is for models, and none is fitted: the bins are as seen")
@@ -242,11 +234,22 @@ def _title(target: str, band: EnergyBand | None) -> str:
     return target if band is None else f"{target}, {en_dashes(str(band))} keV"
 
 
-def _summary(
-    image: Path, images: ProfileImages, measured: MeasuredProfiles,
+def profile_summary(
+    source: str, images: ProfileImages, measured: MeasuredProfiles,
     fits: list[dict[str, ProfileFit]], parameters: SurfaceBrightnessParameters,
 ) -> dict[str, Any]:  # fmt: skip
-    """Return what ``--json`` writes: the first profile at the top, those of sectors below."""
+    """Return what ``--json`` writes: the first profile at the top, those of sectors below.
+
+    Parameters
+    ----------
+    source : str
+        What the images are of.
+    images : ProfileImages
+    measured : MeasuredProfiles
+    fits : list of dict of str to ProfileFit
+        One a profile.
+    parameters : SurfaceBrightnessParameters
+    """
     medians: list[Any] = measured.medians or [None] * len(measured.profiles)
     records = [
         profile_record(profile, median) | {"fits": {n: f.record() for n, f in of.items()}}
@@ -257,7 +260,7 @@ def _summary(
     centre = measured.geometry.centre
     ellipse = measured.geometry.ellipse
     summary: dict[str, Any] = {
-        "file": str(image), "center": {"ra": centre.ra, "dec": centre.dec},
+        "file": source, "center": {"ra": centre.ra, "dec": centre.dec},
         "band": list(images.band) if images.band else None,
         "ellipse": None if ellipse is None
         else {"axis_ratio": measured.geometry.axis_ratio, "angle_deg": ellipse[1]},

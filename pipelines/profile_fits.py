@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from xsurvey.io.atomic import atomic_output
 from xsurvey.io.fits_writer import write_hdus
 from xsurvey.profiles.brightness_models import parse_model
 from xsurvey.profiles.geometry import RadialGeometry
-from xsurvey.profiles.measure import ProfileImages
+from xsurvey.profiles.measure import MeasuredProfiles, ProfileImages
 from xsurvey.profiles.profile_fit import fit_profile
 from xsurvey.profiles.profile_fit_result import ProfileFit
 from xsurvey.profiles.profile_mixing import profile_mixing
@@ -51,9 +52,68 @@ def read_psf(parameters: SurfaceBrightnessParameters) -> Psf | None:
         raise InputError(path, error.cause, error.remedy) from None
 
 
+@dataclass(frozen=True)
+class FieldPsf:
+    """The PSF of a telescope on an image.
+
+    Attributes
+    ----------
+    psf : PointSpreadFunction or ImagePsf
+    off_axis : ndarray, shape (ny, nx), or None
+        Arcmin; None where the PSF does not change over the image.
+    """
+
+    psf: Psf
+    off_axis: np.ndarray | None = None
+
+
+def fit_all(
+    images: ProfileImages, measured: MeasuredProfiles, parameters: SurfaceBrightnessParameters,
+    mcmc: MCMCParameters | None, seed: int, own_psf: FieldPsf | None = None,
+) -> tuple[list[dict[str, ProfileFit]], list[str]]:  # fmt: skip
+    """Fit the models that parameters name to all profiles of an image.
+
+    Parameters
+    ----------
+    images : ProfileImages
+    measured : MeasuredProfiles
+    parameters : SurfaceBrightnessParameters
+    mcmc, seed, own_psf
+        As of `fit_models`.
+
+    Returns
+    -------
+    fits : list of dict of str to ProfileFit
+        One a profile; empty of sectors that cannot be fitted.
+    failed : list of str
+        Notes on these.
+
+    Raises
+    ------
+    InputError, ParameterError
+        As `fit_models`, of the first profile.
+    """
+    fits: list[dict[str, ProfileFit]] = []
+    failed: list[str] = []
+    for number, profile in enumerate(measured.profiles):
+        try:
+            fits.append(
+                fit_models(images, measured.geometry, profile, parameters, mcmc, seed, own_psf)
+            )
+        except InputError as error:
+            if number == 0:
+                raise
+            # one sector without counts or exposure is no reason to have nothing of the others
+            first, last = profile.sector or (0.0, 360.0)
+            failed.append(f"sector {first:g},{last:g}: not fitted, for it {error.cause}")
+            fits.append({})
+    return fits, failed
+
+
 def fit_models(
     images: ProfileImages, geometry: RadialGeometry, profile: RadialProfile,
     parameters: SurfaceBrightnessParameters, mcmc: MCMCParameters | None, seed: int,
+    own_psf: FieldPsf | None = None,
 ) -> dict[str, ProfileFit]:  # fmt: skip
     """Fit the models that parameters name to a profile.
 
@@ -69,6 +129,8 @@ def fit_models(
     mcmc : MCMCParameters or None
         Sample the posteriors as well.
     seed : int
+    own_psf : FieldPsf, optional
+        Where the parameters name none.
 
     Returns
     -------
@@ -81,10 +143,12 @@ def fit_models(
         As `xsurvey.profiles.profile_fit.fit_profile`.
     """
     _check_frozen(parameters)
-    psf = read_psf(parameters)
-    even = (
-        profile_mixing(profile, geometry, images.exposure, psf) if psf and parameters.fit else None
-    )
+    psf, off_axis = read_psf(parameters), None
+    if psf is None and own_psf is not None:
+        psf, off_axis = own_psf.psf, own_psf.off_axis
+    even = None
+    if psf is not None and parameters.fit:
+        even = profile_mixing(profile, geometry, images.exposure, psf, off_axis=off_axis)
     fits: dict[str, ProfileFit] = {}
     for name in parameters.fit:
         model = parse_model(name)
@@ -97,7 +161,9 @@ def fit_models(
             )
             radius = geometry.radius(images.exposure.grid)
             light = np.where(np.isfinite(radius), first.brightness(np.nan_to_num(radius)), 0.0)
-            mixing = profile_mixing(profile, geometry, images.exposure, psf, brightness=light)
+            mixing = profile_mixing(
+                profile, geometry, images.exposure, psf, off_axis=off_axis, brightness=light
+            )
         fits[name] = fit_profile(
             profile, model, stat=parameters.stat, mixing=mixing, frozen=frozen, mcmc=mcmc,
             seed=seed,

@@ -31,6 +31,7 @@ from xsurvey.imaging.stack_tiles import make_stack
 from xsurvey.imaging.stack_window import cut_to
 from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.parameters import StepParameters
+from xsurvey.pipelines.good_times_file import in_good_times, read_good_times
 from xsurvey.pipelines.spectra.parameters import SpectraParameters
 from xsurvey.pipelines.stacks import StackInput
 from xsurvey.regions import RegionSet, read_region_file
@@ -87,27 +88,36 @@ def read_stack(context: TaskContext) -> Stack:
 
 
 def _members(context: TaskContext) -> Iterator[_Member]:
-    folders = {_name(folder): folder for folder in context.paths("fields")}
+    folders = {field_name(folder): folder for folder in context.paths("fields")}
     for name, events in stack_events(context):
         if name in folders:
             yield _Member(name, read_field(folders[name], events))
 
 
-def _name(folder: Path) -> str:
+def field_name(folder: Path) -> str:
+    """Return the observation that a folder of images is of."""
     return str(json.loads((folder / OBSERVATION).read_text()))
 
 
 def stack_events(context: TaskContext) -> Iterator[tuple[str, EventList]]:
     """Yield name and events of each observation of a stack whose images were made."""
     geometry, selection = context.section(StackGeometry), context.section(SelectionParameters)
-    there = {_name(folder) for folder in context.paths("fields")}
+    there = {field_name(folder) for folder in context.paths("fields")}
     paths = context.paths("events")
+    kept = good_times_of(context)
     for name, number, shared in zip(
         geometry.observations, geometry.files, geometry.shared, strict=True
     ):
         own, paths = paths[:number], paths[number:]
         if name in there:
-            yield name, own_events(open_selected(own, selection), shared)
+            events = in_good_times(open_selected(own, selection), kept.get(name))
+            yield name, own_events(events, shared)
+
+
+def good_times_of(context: TaskContext) -> dict[str, Path]:
+    """Return the files with good times, by observation; empty for tasks without."""
+    paths = context.paths("good_times") if "good_times" in context.inputs else []
+    return {str(read_good_times(path)["observation"]): path for path in paths}
 
 
 def given_backgrounds(context: TaskContext, stack: Stack) -> dict[str, SkyImage]:
@@ -119,7 +129,7 @@ def given_backgrounds(context: TaskContext, stack: Stack) -> dict[str, SkyImage]
         A map lies on other pixels than the images of its observation.
     """
     files = dict(given_files(context, "backgrounds"))
-    folders = {_name(folder): folder for folder in context.paths("fields")}
+    folders = {field_name(folder): folder for folder in context.paths("fields")}
     found = {}
     for name, field in zip(stack.names, stack.fields, strict=True):
         if name in files:

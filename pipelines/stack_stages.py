@@ -175,7 +175,7 @@ def observation_times(field: Field) -> dict[str, float | None]:
 
 DETECT = Stage(
     "detect", "4", run_detect, outputs=("found", "mosaic"), inputs=STACK_INPUTS,
-    optional_inputs=("backgrounds", "regions"),
+    optional_inputs=("backgrounds", "regions", "good_times"),
     parameters={**STACK_SECTIONS, "detection": DetectionParameters},
     helpers=(
         *READING, "xsurvey.detection", "xsurvey.imaging.background", "xsurvey.imaging.starlet",

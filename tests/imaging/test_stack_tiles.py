@@ -16,7 +16,7 @@ from xsurvey.imaging.stack_footprints import Footprint, connected, footprint_of_
 from xsurvey.imaging.stack_images import stack_counts, stack_exposure
 from xsurvey.imaging.stack_parameters import SharedSky, StackGeometry, StackParameters, Tile
 from xsurvey.imaging.stack_shared import NearestCentre, own_events, own_exposure
-from xsurvey.imaging.stack_tiles import Core, _tangent, make_stack, tiles_of
+from xsurvey.imaging.stack_tiles import Core, tangent_wcs, make_stack, tiles_of
 from xsurvey.missions import open_events
 from xsurvey.units import EnergyBand, SkyPosition
 
@@ -29,7 +29,7 @@ def square(ra: float, dec: float, side: float, timed: bool = True) -> Footprint:
     half = side * 3600 / 8
     corners = np.array([[-half, -half], [half, -half], [half, half], [-half, half]])
     return Footprint(
-        SkyPosition(ra % 360, dec), _tangent(SkyPosition(ra % 360, dec), 4.0), corners, True, timed,
+        SkyPosition(ra % 360, dec), tangent_wcs(SkyPosition(ra % 360, dec), 4.0), corners, True, timed,
         4.0, NO_TIME, np.empty(0),
     )  # fmt: skip
 
@@ -107,7 +107,7 @@ def test_every_place_has_one_owner_whose_image_holds_it(
             if not mine.any():
                 continue
             assert fields.index(field) in reaching
-            x, y = _tangent(SkyPosition(tile.ra, tile.dec), 1.0).all_world2pix(
+            x, y = tangent_wcs(SkyPosition(tile.ra, tile.dec), 1.0).all_world2pix(
                 places[0][mine], places[1][mine], 0
             )
             # with the whole margin around it, or it is the one tile of all
@@ -199,7 +199,7 @@ def test_shared_photons_are_used_once(scan: EventList) -> None:
 
 def test_a_place_as_near_to_both_centres_is_one_of_them() -> None:
     centres = (149.9, 0.0), (150.1, 0.0)
-    wcs = _tangent(SkyPosition(150.0, 0.0), 4.0)
+    wcs = tangent_wcs(SkyPosition(150.0, 0.0), 4.0)
     own = [
         NearestCentre(wcs, SharedSky(centre=centres[i], others=(centres[1 - i],))) for i in (0, 1)
     ]

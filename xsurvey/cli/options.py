@@ -209,26 +209,11 @@ def write_json(path: Path | None, result: dict[str, Any]) -> None:
     if path is None:
         return
     from xsurvey.io.atomic import atomic_output
+    from xsurvey.io.json_values import finite
 
     with atomic_output(path) as temporary:
         temporary.write_text(json.dumps(finite(result), indent=2, allow_nan=False) + "\n")
 
-
-def finite(value: Any) -> Any:
-    """Return ``value`` as JSON types with every non-finite number as None."""
-    import numpy as np
-
-    if isinstance(value, dict):
-        return {str(k): finite(v) for k, v in value.items()}
-    if isinstance(value, (list, tuple, np.ndarray)):
-        return [finite(v) for v in value]
-    if isinstance(value, (bool, np.bool_)):
-        return bool(value)
-    if isinstance(value, (int, np.integer)):
-        return int(value)
-    if isinstance(value, (float, np.floating)):
-        return float(value) if np.isfinite(value) else None
-    return value if value is None or isinstance(value, str) else str(value)
 
 
 json_option = click.option(

@@ -114,7 +114,7 @@ def _bounded(
     origin: SkyPosition, ra: np.ndarray, dec: np.ndarray, centre: SkyPosition, margin: float
 ) -> Tile:
     """Return the tile around a centre that holds places, given relative to the origin."""
-    wcs = _tangent(centre, 1.0)
+    wcs = tangent_wcs(centre, 1.0)
     sky = SkyCoord((origin.ra + ra) % 360, dec, unit="deg", frame="icrs")
     x, y = skycoord_to_pixel(sky, wcs, 0)
     width, height = (2 * (float(np.nanmax(np.abs(v))) + margin) for v in (x, y))
@@ -124,7 +124,8 @@ def _bounded(
     )  # fmt: skip
 
 
-def _tangent(centre: SkyPosition, pixel_size: float) -> WCS:
+def tangent_wcs(centre: SkyPosition, pixel_size: float) -> WCS:
+    """Return the projection that touches the sky at a place; pixel (1, 1) lies there."""
     wcs = WCS(naxis=2)
     wcs.wcs.ctype = ["RA---TAN", "DEC--TAN"]
     wcs.wcs.cunit = ["deg", "deg"]
@@ -138,7 +139,7 @@ def _tangent(centre: SkyPosition, pixel_size: float) -> WCS:
 
 def _reaches(tile: Tile, footprint: Footprint, outline: tuple[np.ndarray, np.ndarray]) -> bool:
     """Tell whether a field reaches into the image of a tile."""
-    wcs = _tangent(SkyPosition(tile.ra, tile.dec), 1.0)
+    wcs = tangent_wcs(SkyPosition(tile.ra, tile.dec), 1.0)
     near = (
         separations(unit_vectors(*outline), unit_vectors(tile.ra, tile.dec))
         < np.hypot(tile.width, tile.height) / 60
@@ -226,7 +227,7 @@ def _grid(field: Field) -> ImageGrid:
 
 def _tile_grid(tile: Tile, pixel_size: float) -> ImageGrid:
     half_x, half_y = (int(np.ceil(v / 2 / pixel_size)) for v in (tile.width, tile.height))
-    wcs = _tangent(SkyPosition(tile.ra, tile.dec), pixel_size)
+    wcs = tangent_wcs(SkyPosition(tile.ra, tile.dec), pixel_size)
     wcs.wcs.crpix = [half_x + 1, half_y + 1]
     wcs.wcs.set()
     return grid_from_wcs(wcs, (2 * half_y + 1, 2 * half_x + 1))

@@ -164,6 +164,8 @@ def _found_edges(
     counts: SkyImage | None, background: SkyImage | None,
 ) -> np.ndarray:  # fmt: skip
     """Return edges, arcmin, between which there are enough net counts."""
+    if parameters.maximum_radius is None:
+        raise ParameterError("annuli.edges", "is required", "give edges, or maximum_radius")
     if counts is None:
         raise ParameterError(
             "annuli.edges", "are not given, nor an image to find them", "give them"
@@ -174,7 +176,6 @@ def _found_edges(
             same_grid(SkyImage(net, grid, ""), image, image.source or "background")
     if background is not None:
         net = net - background.data
-    assert parameters.maximum_radius is not None
     largest = parameters.maximum_radius / _ARCMIN
     used = counted & (places.radius < largest) & np.isfinite(net)
     order = np.argsort(places.radius[used], kind="stable")

@@ -167,16 +167,13 @@ class AnnuliParameters(StepParameters):
 
     @model_validator(mode="after")
     def _go_together(self) -> AnnuliParameters:
-        if not self.edges and self.maximum_radius is None:
-            raise ValueError("give edges, or maximum_radius")
         last = self.edges[-1] if self.edges else self.maximum_radius
-        assert last is not None
         if (self.sky_inner is None) != (self.sky_outer is None):
             raise ValueError("sky_inner and sky_outer go together")
         if self.sky_inner is not None and self.sky_outer is not None:
             if self.sky_outer <= self.sky_inner:
                 raise ValueError("sky_outer is not beyond sky_inner")
-            if self.sky_inner < last:
+            if last is not None and self.sky_inner < last:
                 raise ValueError("sky_inner lies within the annuli")
         elif self.sky_sectors:
             raise ValueError("sky_sectors are of a sky: give sky_inner and sky_outer")

@@ -124,17 +124,23 @@ def make_products(
         name: sorted({d for o in own for d in o.groups[name].detectors})
         for name, own in parts.items()
     }
-    templates = read_templates(particles, channels, detectors, matrices)
+    templates = (
+        read_templates(particles, channels, detectors, matrices) if particles.enabled else {}
+    )
     solid, exposure = _solid_angles(layout, observed)
-    products, scales, errors = [], {}, {}
+    products: list[RegionProduct] = []
+    scales: dict[str, ParticleScale] = {}
+    errors: dict[str, float] = {}
     for name, own in parts.items():
         seen = [o.groups[name] for o in own]
-        scales[name] = _scale(
-            layout, own, seen, matrices[name], templates[name], particles
-        )  # fmt: skip
         integral = np.stack([g.exposure.integral for g in seen])
-        errors[name] = scales[name].relative_error(integral)
-        products += _products(layout, name, own, seen, scales[name], integral, solid)
+        errors[name] = 0.0
+        if name in templates:
+            scales[name] = _scale(
+                layout, own, seen, matrices[name], templates[name], particles
+            )  # fmt: skip
+            errors[name] = scales[name].relative_error(integral)
+        products += _products(layout, name, own, seen, scales.get(name), integral, solid)
     mixing = layout_mixing(layout, observed, exposure, psf, brightness)
     products.sort(key=lambda p: p.region)
     notes = [*(n for o in observed for n in o.notes), *_sky_notes(scales, particles)]
@@ -219,10 +225,13 @@ def _scale(
 
 def _products(
     layout: RegionLayout, group: str, observed: Sequence[ObservedRegions],
-    seen: Sequence[ObservedGroup], scale: ParticleScale, integral: np.ndarray, solid: np.ndarray,
+    seen: Sequence[ObservedGroup], scale: ParticleScale | None, integral: np.ndarray,
+    solid: np.ndarray,
 ) -> list[RegionProduct]:  # fmt: skip
     counts = np.sum([g.counts for g in seen], axis=0)
-    particle, variance = scale.expected(integral), scale.variance(integral)
+    particle, variance = np.zeros(counts.shape), np.zeros(counts.shape)
+    if scale is not None:
+        particle, variance = scale.expected(integral), scale.variance(integral)
     weights = [g.exposure.integral[:, None] for g in seen]
     # an area that observations share: by how long each saw the region
     area = sum(w * g.areas() for w, g in zip(weights, seen, strict=True)) / np.maximum(
@@ -290,6 +299,8 @@ def _stamps(
 
 
 def _sky_notes(scales: Mapping[str, ParticleScale], particles: ParticleParameters) -> list[str]:
+    if not particles.enabled:
+        return ["no particle background is taken off: it is fitted as if it were the sky's"]
     notes = []
     for name, scale in scales.items():
         if scale.sky_fraction > 0:

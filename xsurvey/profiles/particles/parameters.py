@@ -13,6 +13,10 @@ from xsurvey.units import Angle, Band, written
 class ParticleParameters(StepParameters):
     """Where the spectrum of the particle background is from, and how it is scaled."""
 
+    enabled: bool = Field(
+        default=True,
+        description="Take off a particle background; without one everything is taken for the sky's.",
+    )
     templates: tuple[str, ...] = Field(
         default=(),
         description="GROUP=FILE of the detectors of a group: an event file of a closed filter "

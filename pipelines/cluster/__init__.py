@@ -1,0 +1,1 @@
+"""Pipeline ``cluster``: profiles of a galaxy cluster from surface brightness to mass."""

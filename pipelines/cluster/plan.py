@@ -1,0 +1,240 @@
+"""Pipeline ``cluster``: event files of pointings or tiles to profiles, masses and a catalog row.
+
+    flares -> image (each observation) -> detect (each stack)
+                       |                     |
+                       +----> mosaic <-------+
+                                |
+                     surface_brightness ---------------+
+                                |                      |
+                        annulus_spectra                |
+                                |                      |
+                        spectral_profile -> deprojection -> mass -> catalog -> report
+
+The first model that is fitted to the brightness tells how light is distributed within annuli.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from xsurvey.config import Config
+from xsurvey.detection.parameters import DetectionParameters
+from xsurvey.engine import Plan, Task
+from xsurvey.engine.plan import OutputOf
+from xsurvey.errors import InputError, ParameterError
+from xsurvey.imaging.parameters import ImageParameters
+from xsurvey.imaging.stack_parameters import StackGeometry, StackParameters
+from xsurvey.missions import Mission
+from xsurvey.missions.selection import SelectionParameters
+from xsurvey.pipelines.base import Pipeline
+from xsurvey.pipelines.cluster.annulus_spectra import ANNULUS_SPECTRA
+from xsurvey.pipelines.cluster.files import files_beside, given_files
+from xsurvey.pipelines.cluster.flares import FLARES
+from xsurvey.pipelines.cluster.mosaic import MOSAIC, mosaic_bands
+from xsurvey.pipelines.cluster.parameters import (
+    MaskParameters,
+    MosaicParameters,
+    RegionSpectraParameters,
+    TargetParameters,
+)
+from xsurvey.pipelines.cluster.publishing import publish
+from xsurvey.pipelines.cluster.spectral_profile import SPECTRAL_PROFILE
+from xsurvey.pipelines.cluster.surface_brightness import SURFACE_BRIGHTNESS
+from xsurvey.pipelines.image_stage import IMAGE, image_task
+from xsurvey.pipelines.observations import ObservationInput, observations
+from xsurvey.pipelines.stack_reading import stack_inputs
+from xsurvey.pipelines.stack_stages import DETECT
+from xsurvey.pipelines.stacks import stacks_of
+from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
+from xsurvey.profiles.layout_parameters import AnnuliParameters
+from xsurvey.profiles.particles.parameters import ParticleParameters
+from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
+from xsurvey.spectra.models.settings import ModelSettings
+from xsurvey.timing.flares import FlareParameters
+
+Inputs = dict[str, "Path | OutputOf | Sequence[Path | OutputOf]"]
+
+
+def plan_cluster(config: Config) -> Plan:
+    """Plan the profiles of one cluster from all inputs."""
+    found = observations(config)
+    _check_target(config)
+    mission = _one_mission(found)
+    files = given_files(config)
+    stacks = stacks_of(config, found)
+    name = target_of(config).name
+    flares = {
+        o.name: Task(FLARES, o.name, {"events": list(o.events)}, config.sections, _uses(o))
+        for o in found
+    }
+    bands = _bands(config, mission)
+    images = {
+        o.name: image_task(
+            config, o, stacks.shared[o.name], bands, flares[o.name].output("good_times.json")
+        )
+        for o in found
+    }
+    sections = {**config.sections, "observations": _geometry(found, stacks.shared)}
+    every: Inputs = {
+        "events": [path for o in found for path in o.events],
+        "fields": [images[o.name].output("field") for o in found],
+        "good_times": [flares[o.name].output("good_times.json") for o in found],
+    }
+    detected = [
+        Task(
+            DETECT, stack.name,
+            {
+                **stack_inputs(stack, images), **stack.given("backgrounds", "regions"),
+                "good_times": [
+                    flares[o.name].output("good_times.json") for o in stack.observations
+                ],
+            },
+            {**config.sections, "stack": stack.geometry},
+        )
+        for stack in stacks.stacks
+    ] if mask_of(config).sources else []  # fmt: skip
+    mosaic = Task(
+        MOSAIC, name,
+        {
+            **every, **_some("found", [t.output("found") for t in detected]),
+            **files_beside(files, "regions", "closed"),
+        },
+        sections,
+    )  # fmt: skip
+    brightness = Task(
+        SURFACE_BRIGHTNESS, name,
+        {"mosaic": mosaic.output("mosaic"), **files_beside(files, "psf")}, sections,
+    )  # fmt: skip
+    if not wants_spectra(config):
+        return Plan([brightness], config.seed)
+    spectra = Task(
+        ANNULUS_SPECTRA, name,
+        {
+            **every, "mosaic": mosaic.output("mosaic"), "light": brightness.output("light.fits"),
+            **files_beside(files, "closed"),
+        },
+        sections, {"responses": mission.responses_version()},
+    )  # fmt: skip
+    profile = Task(
+        SPECTRAL_PROFILE, name,
+        {"regions": spectra.output("regions"), "index": spectra.output("regions.json")}, sections,
+    )  # fmt: skip
+    return Plan([profile], config.seed)
+
+
+def target_of(config: Config) -> TargetParameters:
+    """Return the section of the target."""
+    section = config.sections["target"]
+    assert isinstance(section, TargetParameters)
+    return section
+
+
+def mask_of(config: Config) -> MaskParameters:
+    """Return the section of the mask."""
+    section = config.sections["mask"]
+    assert isinstance(section, MaskParameters)
+    return section
+
+
+def wants_spectra(config: Config) -> bool:
+    """Tell whether annuli are asked for."""
+    annuli = config.sections["annuli"]
+    assert isinstance(annuli, AnnuliParameters)
+    return bool(annuli.edges) or annuli.maximum_radius is not None
+
+
+def _check_target(config: Config) -> None:
+    """Raise before any work where the target is not described.
+
+    Raises
+    ------
+    ParameterError
+        Its centre is missing, or what its brightness or spectra need.
+    """
+    target = target_of(config)
+    brightness = config.sections["surface_brightness"]
+    assert isinstance(brightness, SurfaceBrightnessParameters)
+    needed = [
+        ("target.center", target.center, "RA,DEC of the cluster"),
+        ("surface_brightness.bin_size", brightness.bin_size, "an angle, such as 30arcsec"),
+        ("surface_brightness.max_radius", brightness.max_radius, "an angle, such as 30arcmin"),
+    ]
+    if wants_spectra(config):
+        needed.append(("target.redshift", target.redshift, "the redshift of the cluster"))
+    for key, value, remedy in needed:
+        if value is None:
+            raise ParameterError(f"{config.path}: {key}", "is required", f"give {remedy}")
+    annuli = config.sections["annuli"]
+    assert isinstance(annuli, AnnuliParameters)
+    if wants_spectra(config) and annuli.sky_inner is None:
+        raise ParameterError(
+            f"{config.path}: annuli.sky_inner", "is required", "give radii of the sky background"
+        )
+
+
+def _one_mission(found: Sequence[ObservationInput]) -> Mission:
+    """Return the mission of all inputs.
+
+    Raises
+    ------
+    InputError
+        One is no event file of a known mission, or they are of several missions.
+    """
+    for observation in found:
+        if observation.mission is None:
+            raise InputError(
+                observation.events[0], "is no event file of a known mission",
+                "give event files; images have profiles by `xsurvey profile`",
+            )  # fmt: skip
+    missions = {o.mission.name: o.mission for o in found if o.mission is not None}
+    if len(missions) > 1:
+        raise InputError(
+            "inputs", f"are of {' and '.join(missions)}",
+            "make one config for each mission: their counts cannot be added",
+        )  # fmt: skip
+    return next(iter(missions.values()))
+
+
+def _bands(config: Config, mission: Mission) -> list[tuple[float, float]]:
+    brightness, mosaic = config.sections["surface_brightness"], config.sections["mosaic"]
+    assert isinstance(brightness, SurfaceBrightnessParameters)
+    assert isinstance(mosaic, MosaicParameters)
+    return [*mosaic_bands(brightness, mosaic, mission)]
+
+
+def _geometry(found: Sequence[ObservationInput], shared: Mapping[str, object]) -> StackGeometry:
+    return StackGeometry(
+        observations=tuple(o.name for o in found), files=tuple(len(o.events) for o in found),
+        shared=tuple(shared[o.name] for o in found),
+    )  # fmt: skip
+
+
+def _uses(observation: ObservationInput) -> dict[str, str]:
+    mission = observation.mission
+    return {"mission": f"{mission.name} {mission.version}"} if mission else {}
+
+
+def _some(name: str, values: list[OutputOf]) -> Inputs:
+    return {name: values} if values else {}
+
+
+CLUSTER = Pipeline(
+    name="cluster",
+    summary="Event files to profiles, masses and a report of one galaxy cluster.",
+    sections={
+        "target": TargetParameters, "selection": SelectionParameters, "filtering": FlareParameters,
+        "image": ImageParameters, "stacking": StackParameters, "detection": DetectionParameters,
+        "mosaic": MosaicParameters, "mask": MaskParameters, "particles": ParticleParameters,
+        "surface_brightness": SurfaceBrightnessParameters, "annuli": AnnuliParameters,
+        "spectra": RegionSpectraParameters, "sky": SkyParameters,
+        "spectral_profile": SpectralProfileParameters, "spectral_models": ModelSettings,
+    },
+    stages=(
+        FLARES, IMAGE, DETECT, MOSAIC, SURFACE_BRIGHTNESS, ANNULUS_SPECTRA, SPECTRAL_PROFILE,
+    ),
+    kinds=("exposure",),
+    plan=plan_cluster,
+    publish=publish,
+    example_inputs=("tile.fits",),
+)  # fmt: skip

@@ -1,0 +1,105 @@
+"""The stage ``spectral_profile``: temperatures, metals and norms of annuli, fitted jointly."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+
+from xsurvey.engine import Stage, TaskContext
+from xsurvey.galaxy_clusters.shells import projected_volumes
+from xsurvey.io.json_values import write_json_values
+from xsurvey.pipelines.cluster.fitted_spectra import fitted_spectra
+from xsurvey.pipelines.cluster.parameters import RegionSpectraParameters, TargetParameters
+from xsurvey.pipelines.cluster.reading import redshift_of
+from xsurvey.profiles.annuli_likelihood import make_problem
+from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
+from xsurvey.profiles.brightness_factors import brightness_per_norm
+from xsurvey.profiles.particles.parameters import ParticleParameters
+from xsurvey.profiles.region_product_files import read_products
+from xsurvey.profiles.region_products import RegionProducts, region_spectra
+from xsurvey.profiles.spectral_profile import SpectralProfile, measure_spectral_profile
+from xsurvey.profiles.spectral_profile_table import write_spectral_profile
+from xsurvey.spectra.models.settings import ModelSettings
+from xsurvey.units import EnergyBand
+
+JSON, TABLE = "spectral_profile.json", "spectral_profile.fits"
+
+
+def run_spectral_profile(context: TaskContext) -> dict[str, Any]:
+    """Fit the spectra of annuli and sky."""
+    target, chosen = context.section(TargetParameters), context.section(RegionSpectraParameters)
+    parameters = context.section(SpectralProfileParameters)
+    particles = context.section(ParticleParameters)
+    products = read_products(context.path("regions"))
+    bands = [EnergyBand(*band) for band in chosen.energy]
+    spectra = region_spectra(products, bands, chosen.group)
+    problem = make_problem(
+        spectra, redshift_of(target), target.nh, context.section(SkyParameters), parameters,
+        particles.template_error if particles.enabled else 0.0, context.section(ModelSettings),
+        projected_volumes if parameters.deproject else None,
+    )  # fmt: skip
+    profile, fit = measure_spectral_profile(problem)
+    record = profile.to_record()
+    index = json.loads(context.path("index").read_text())
+    record["notes"] = [*record["notes"], *index["notes"]]
+    record["brightness_per_norm"] = {
+        "band": index["band"], "unit": "count / s of an absorbed plasma of norm 1",
+        "value": _factors(context, products, profile, index),
+    }  # fmt: skip
+    record["target"] = target.normalised()
+    record["spectra"] = fitted_spectra(problem, fit)
+    write_json_values(context.folder / JSON, record)
+    write_spectral_profile(
+        context.folder / TABLE, profile, {"OBJECT": target.name, **target.cosmology.stamps()}
+    )
+    return {
+        "annuli": len(profile.regions), "statistic": float(fit.statistic),
+        "converged": bool(fit.minimum.converged),
+    }  # fmt: skip
+
+
+def _factors(
+    context: TaskContext, products: RegionProducts, profile: SpectralProfile, index: dict[str, Any]
+) -> np.ndarray:
+    """Return the brightness, in the band of the profiles, of a norm of one in each annulus."""
+    target = context.section(TargetParameters)
+    names = {region.name: i for i, region in enumerate(products.layout.regions)}
+    kt, abundance = np.full((2, len(names)), np.nan)
+    places = [names[region.name] for region in profile.regions]
+    kt[places], abundance[places] = _known(profile.kt.value), _known(profile.abundance.value)
+    found = brightness_per_norm(
+        products, EnergyBand(*index["band"]), np.array(index["exposure_area"], float), kt,
+        abundance, redshift_of(target), target.nh, context.section(ModelSettings),
+    )  # fmt: skip
+    return found[places]
+
+
+def _known(values: np.ndarray) -> np.ndarray:
+    """Return values with those that were not measured taken from the nearest that was."""
+    good = np.flatnonzero(np.isfinite(values))
+    if not len(good):
+        return values
+    every = np.arange(len(values))
+    return np.asarray(values[good[np.abs(every[:, None] - good).argmin(axis=1)]])
+
+
+SPECTRAL_PROFILE = Stage(
+    "spectral_profile", "1", run_spectral_profile, outputs=(JSON, TABLE),
+    inputs=("regions", "index"),
+    parameters={
+        "target": TargetParameters, "spectra": RegionSpectraParameters,
+        "particles": ParticleParameters, "sky": SkyParameters,
+        "spectral_profile": SpectralProfileParameters, "spectral_models": ModelSettings,
+    },
+    helpers=(
+        "xsurvey.inference.minimum", "xsurvey.inference.profile", "xsurvey.profiles.annuli_fit",
+        "xsurvey.profiles.annuli_likelihood", "xsurvey.profiles.annuli_model",
+        "xsurvey.profiles.annuli_starts", "xsurvey.profiles.brightness_factors",
+        "xsurvey.profiles.cell_search", "xsurvey.profiles.folded_plasma",
+        "xsurvey.profiles.projection", "xsurvey.profiles.sky_model",
+        "xsurvey.profiles.spectral_profile", "xsurvey.profiles.two_temperatures",
+        "xsurvey.galaxy_clusters.shells", "xsurvey.spectra.dataset", "xsurvey.spectra.grouping",
+    ),
+)  # fmt: skip

@@ -1,0 +1,176 @@
+"""The stage ``surface_brightness``: profiles of a mosaic, models fitted to them, significances."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+import numpy as np
+
+from xsurvey.engine import Stage, TaskContext
+from xsurvey.errors import InputError
+from xsurvey.imaging.sky_image import SkyImage
+from xsurvey.io.json_values import write_json_values
+from xsurvey.missions import get_mission
+from xsurvey.pipelines.cluster.mosaic import INDEX
+from xsurvey.pipelines.cluster.parameters import TargetParameters
+from xsurvey.pipelines.cluster.reading import centre_of, read_map, read_mask
+from xsurvey.pipelines.profile_file import profile_summary
+from xsurvey.pipelines.profile_fits import FieldPsf, fit_all, write_residuals
+from xsurvey.profiles.measure import MeasuredProfiles, ProfileImages, measure_profiles
+from xsurvey.profiles.profile_fit_result import ProfileFit
+from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
+from xsurvey.profiles.profile_tables import write_profiles
+from xsurvey.profiles.significance import range_significance
+from xsurvey.units import EnergyBand
+
+JSON, TABLE = "surface_brightness.json", "surface_brightness.fits"
+RESIDUALS, LIGHT = "residuals", "light.fits"
+_AROUND = 0.1
+"""Part of R500 and R200 within which counts are added up for their significance."""
+
+
+def run_surface_brightness(context: TaskContext) -> dict[str, Any]:
+    """Measure the surface brightness of a cluster."""
+    target = context.section(TargetParameters)
+    folder = context.path("mosaic")
+    index = json.loads((folder / INDEX).read_text())
+    images, label = read_mosaic_images(folder, index)
+    parameters = with_particle_error(
+        context.section(SurfaceBrightnessParameters), index["particle_errors"].get(label, 0.0)
+    )
+    measured = measure_profiles(images, centre_of(target), parameters, context.seed)
+    psf = field_psf(index)
+    fits, failed = fit_all(images, measured, parameters, None, context.seed, psf)
+    record = profile_summary(target.name, images, measured, fits, parameters)
+    record["notes"] += [*failed, *index["notes"]]
+    record["psf"] = parameters.psf or ("mission" if parameters.fit else None)
+    record["target"] = target.normalised()
+    record["background_error"] = parameters.background_error
+    record["radii"] = _significances(measured, target)
+    header = {
+        "OBJECT": target.name, "E_MIN": (images.band.minimum if images.band else None, "[keV]"),
+        "E_MAX": (images.band.maximum if images.band else None, "[keV]"),
+        "SEED": (context.seed, "of bootstraps"), **target.cosmology.stamps(),
+    }  # fmt: skip
+    write_json_values(context.folder / JSON, record)
+    write_profiles(
+        context.folder / TABLE, measured.profiles, measured.geometry, header, measured.medians,
+        measured.significance, [f"parameters {json.dumps(parameters.normalised(), sort_keys=True)}"],
+    )  # fmt: skip
+    (context.folder / RESIDUALS).mkdir()
+    for name, fit in fits[0].items():
+        write_residuals(
+            context.folder / RESIDUALS / f"{name}.fits", images, measured.geometry, fit,
+            parameters.residual_scale / 60, {"OBJECT": target.name},
+        )  # fmt: skip
+    light = cluster_light(images, measured, next(iter(fits[0].values()), None))
+    SkyImage(light.astype(np.float32), images.counts.grid, "", {"CONTENT": "MODEL"}).write(
+        context.folder / LIGHT
+    )
+    return {"bins": len(measured.profiles[0].counts), "profiles": len(measured.profiles)}
+
+
+def cluster_light(
+    images: ProfileImages, measured: MeasuredProfiles, fit: ProfileFit | None
+) -> np.ndarray:
+    """Return how the light of the cluster is distributed, shape (ny, nx): even without a model.
+
+    By a radial model less its background, exposed or not: light is emitted everywhere.
+    """
+    shape = images.counts.grid.shape
+    if fit is None:
+        return np.ones(shape)
+    radius = measured.geometry.radius(images.counts.grid)
+    known = np.isfinite(radius)
+    names = [p.name for p in fit.model.parameters]
+    background = fit["background"].value if "background" in names else 0.0
+    light = fit.brightness(np.where(known, radius, 0.0)) - background
+    return np.where(known, np.maximum(light, 1e-12 * np.max(light, initial=0.0)), 0.0)
+
+
+def read_mosaic_images(folder: Path, index: Mapping[str, Any]) -> tuple[ProfileImages, str]:
+    """Return the maps of the brightness' band, and its label.
+
+    Parameters
+    ----------
+    folder : path
+        Of the stage `mosaic`.
+    index : mapping
+        What it says of itself.
+
+    Raises
+    ------
+    InputError
+        Exposures are not known in seconds.
+    """
+    label, band = next(iter(index["bands"].items()))
+    if not index["timed"]:
+        raise InputError(
+            ", ".join(index["observations"]), "have exposures that are not known in seconds",
+            "give exposure maps",
+        )  # fmt: skip
+    particles = f"particles_{label}.fits"
+    images = ProfileImages(
+        read_map(folder, f"counts_{label}.fits"), read_map(folder, f"exposure_{label}.fits"),
+        read_map(folder, particles) if (folder / particles).is_file() else None,
+        read_mask(folder), True, EnergyBand(*band),
+    )  # fmt: skip
+    return images, label
+
+
+def with_particle_error(
+    parameters: SurfaceBrightnessParameters, error: float
+) -> SurfaceBrightnessParameters:
+    """Return the parameters with the particles' own relative error where the user gives none."""
+    if parameters.background_error > 0:
+        return parameters
+    return parameters.model_copy(update={"background_error": min(float(error), 1.0)})
+
+
+def field_psf(index: Mapping[str, Any]) -> FieldPsf:
+    """Return the mission's PSF as it is over a mosaic."""
+    return FieldPsf(get_mission(index["mission"]).psf(index["scanning"]), None)
+
+
+def _significances(measured: MeasuredProfiles, target: TargetParameters) -> dict[str, Any]:
+    """Return the significance around R500 and R200, where they are known and lie in the profile."""
+    found: dict[str, Any] = {}
+    if measured.sky is None:
+        return found
+    profile = measured.profiles[0]
+    for name, radius in (("r500", target.r500), ("r200", target.r200)):
+        if radius is None:
+            continue
+        inner, outer = (radius / 60 * (1 + s * _AROUND) for s in (-1, 1))
+        try:
+            at = range_significance(profile, measured.sky, inner, outer)
+        except InputError:
+            found[name] = None
+            continue
+        found[name] = {
+            "radius_arcmin": radius / 60, "inner_arcmin": inner, "outer_arcmin": outer,
+            "sigma": float(at.sigma[0]), "expected": float(at.expected[0]),
+            "expected_error": float(at.expected_error[0]),
+        }  # fmt: skip
+    return found
+
+
+SURFACE_BRIGHTNESS = Stage(
+    "surface_brightness", "1", run_surface_brightness, outputs=(JSON, TABLE, RESIDUALS, LIGHT),
+    inputs=("mosaic",), optional_inputs=("psf",),
+    parameters={"target": TargetParameters, "surface_brightness": SurfaceBrightnessParameters},
+    helpers=(
+        "xsurvey.pipelines.profile_file", "xsurvey.pipelines.profile_fits",
+        "xsurvey.profiles.azimuthal", "xsurvey.profiles.bins", "xsurvey.profiles.brightness",
+        "xsurvey.profiles.brightness_models", "xsurvey.profiles.extraction",
+        "xsurvey.profiles.geometry", "xsurvey.profiles.jump_model", "xsurvey.profiles.measure",
+        "xsurvey.profiles.profile_fit", "xsurvey.profiles.profile_likelihood",
+        "xsurvey.profiles.profile_mixing", "xsurvey.profiles.psf_mixing",
+        "xsurvey.profiles.psf_sampling", "xsurvey.profiles.residuals",
+        "xsurvey.profiles.significance", "xsurvey.profiles.sky_level",
+    ),
+)  # fmt: skip
