@@ -39,7 +39,7 @@ def test_radius_is_where_a_gaussian_falls_to_the_fraction_of_the_level():
     sources = _sources(60, 70)
     mask = mask_of_sources(
         fields.image(data), _exposure(), sources, _psf(sources, GaussianPsf(sigma)),
-        MaskParameters(brightness_fraction=0.2),
+        MaskParameters(residual=0.2),
     )  # fmt: skip
     # C / (2 pi s^2) exp(-r^2 / 2 s^2) = f b
     density = level / fields.PIXEL**2
@@ -71,7 +71,7 @@ def test_a_faint_source_still_loses_its_core_and_a_bright_one_ends_at_the_maximu
     sources, psf = _sources([30, 100], [30, 100]), KingPsf(1.4, 40.0)
     mask = mask_of_sources(
         fields.image(data), _exposure(), sources, _psf(sources, psf),
-        MaskParameters(psf_fraction=0.8, max_radius="60arcsec"),
+        MaskParameters(psf_fraction=0.8, largest="60arcsec"),
     )  # fmt: skip
     assert mask.radius[0] == pytest.approx(float(psf.radius(0.8, np.array(0.0))), rel=1e-6)
     assert mask.radius[1] == 60.0
@@ -101,7 +101,7 @@ def test_extended_sources_and_those_near_the_centre_are_kept():
     near = _sources([64, 100], [64, 100])
     mask = mask_of_sources(
         data, _exposure(), near, _psf(near, GaussianPsf(8.0)),
-        MaskParameters(keep_within="30arcsec"), fields.CENTRE,
+        MaskParameters(core="30arcsec"), fields.CENTRE,
     )  # fmt: skip
     assert mask.radius[0] == 0 and mask.radius[1] > 0
 
@@ -124,7 +124,7 @@ def test_a_region_file_is_masked_too(tmp_path):
     none = MaskedSources(np.zeros(0), np.zeros(0), np.zeros(0))
     mask = mask_of_sources(
         fields.image(np.ones((SIDE, SIDE))), _exposure(), none, _psf(none, GaussianPsf(8.0)),
-        MaskParameters(region=region),
+        MaskParameters(), regions=region,
     )  # fmt: skip
     assert (~mask.counted).sum() == pytest.approx(np.pi * 10**2, rel=0.05)
 
@@ -142,10 +142,10 @@ def test_sources_off_the_image_and_empty_images_are_harmless():
 def test_tables(tmp_path):
     table = Table({
         "RA": [150.0, 151.0], "Dec": [2.0, 2.5], "extent": [0.0, np.nan],
-        "classification": ["TRUE", "MARGINAL"],
+        "detection_likelihood": [20.0, 8.0],
     })  # fmt: skip
     assert len(sources_of_table(table, "t.fits", MaskParameters())) == 2
-    assert len(sources_of_table(table, "t.fits", MaskParameters(marginal=False))) == 1
+    assert len(sources_of_table(table, "t.fits", MaskParameters(min_likelihood=12))) == 1
     with pytest.raises(InputError, match=r"t\.fits: has no columns ra and dec"):
         sources_of_table(Table({"ra": [1.0]}), "t.fits", MaskParameters())
     with pytest.raises(InputError, match="no numbers"):

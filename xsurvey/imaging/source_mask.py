@@ -30,7 +30,7 @@ _EXTENT_RADII = 3.0  # core radii: a beta model of 2/3 has fallen to 3 % of its 
 class MaskParameters(StepParameters):
     """How sources are cut out of images of extended emission."""
 
-    brightness_fraction: float = Field(
+    residual: float = Field(
         default=0.1, gt=0, le=100,
         description="A source is masked out to where its surface brightness has fallen to this "
         "fraction of that of its surroundings.",
@@ -41,26 +41,23 @@ class MaskParameters(StepParameters):
         lt=1,
         description="At least this fraction of the PSF is masked, however faint the source.",
     )
-    max_radius: Angle = Field(
+    largest: Angle = Field(
         default=written("5arcmin"), gt=0, description="Largest radius of a masked circle."
     )
-    marginal: bool = Field(
-        default=True, description="Also mask sources below the detection threshold (MARGINAL)."
+    min_likelihood: float = Field(
+        default=0.0,
+        ge=0,
+        description="Smallest detection likelihood of sources that are masked.",
     )
     extended: bool = Field(
         default=False, description="Also mask extended sources, to three core radii or more."
     )
-    keep_within: Angle | None = Field(
-        default=None, gt=0,
-        description="Sources nearer to the centre are not masked: peaks of the emission that is "
-        "measured. None are kept if not given.",
+    core: Angle = Field(
+        default=written("0arcsec"), ge=0,
+        description="Sources nearer to the centre are not masked: they are taken for the core of "
+        "what is measured.",
     )  # fmt: skip
-    catalog: Path | None = Field(
-        default=None,
-        description="Table of sources to mask (ra, dec in degrees, ICRS; extent in arcsec where "
-        "there is one); those that were detected if not given.",
-    )  # fmt: skip
-    region: Path | None = Field(
+    regions: str | None = Field(
         default=None, description="DS9 region file: what is inside any of its shapes is masked too."
     )
 
@@ -136,7 +133,8 @@ def sources_of_table(table: Table, subject: str, parameters: MaskParameters) -> 
     Parameters
     ----------
     table : astropy.table.Table
-        Columns ra, dec (degrees, ICRS); extent (arcsec) and classification where there are any.
+        Columns ra, dec (degrees, ICRS); extent (arcsec) and detection_likelihood where there
+        are any.
     subject : str
         Name of the catalog, for the message.
     parameters : MaskParameters
@@ -156,14 +154,15 @@ def sources_of_table(table: Table, subject: str, parameters: MaskParameters) -> 
     if "extent" in names:
         extent = np.nan_to_num(np.asarray(table[names["extent"]], float))
     chosen = np.ones(len(ra), dtype=bool)
-    if not parameters.marginal and "classification" in names:
-        chosen = np.array([str(v).strip() != "MARGINAL" for v in table[names["classification"]]])
+    if "detection_likelihood" in names:
+        likelihood = np.nan_to_num(np.asarray(table[names["detection_likelihood"]], float))
+        chosen = likelihood >= parameters.min_likelihood
     return MaskedSources(ra[chosen], dec[chosen], extent[chosen])
 
 
 def mask_of_sources(
     counts: SkyImage, exposure: SkyImage, sources: MaskedSources, psf: Sequence[PsfOfSources],
-    parameters: MaskParameters, centre: SkyPosition | None = None,
+    parameters: MaskParameters, centre: SkyPosition | None = None, regions: Path | None = None,
 ) -> SourceMask:  # fmt: skip
     r"""Mask the sources of an image.
 
@@ -180,9 +179,10 @@ def mask_of_sources(
     psf : sequence of PsfOfSources
         One an observation.
     parameters : MaskParameters
-        Its region file is masked too; its catalog is not read here: see `sources_of_table`.
     centre : SkyPosition, optional
-        Of the emission that is measured, for ``keep_within``.
+        Of the emission that is measured, for ``core``.
+    regions : path, optional
+        DS9 region file of what is masked besides.
 
     Raises
     ------
@@ -197,7 +197,7 @@ def mask_of_sources(
     shapes = _EncircledFractions(psf, grid, len(sources))
     inner = shapes.radius(parameters.psf_fraction)
     inner = np.maximum(inner, np.where(sources.extent > 0, _EXTENT_RADII * sources.extent, 0.0))
-    largest = max(parameters.max_radius, grid.pixel_size)
+    largest = max(parameters.largest, grid.pixel_size)
     radius = np.minimum(inner, largest)
     seen = (exposure.data > 0) & np.isfinite(counts.data)
     photons = np.where(seen, counts.data, 0.0)
@@ -215,16 +215,16 @@ def mask_of_sources(
             found[i] = max(float(net), 0.0) / parameters.psf_fraction
             radius[i] = max(
                 inner[i],
-                shapes.faint(i, found[i], parameters.brightness_fraction * level[i], largest),
+                shapes.faint(i, found[i], parameters.residual * level[i], largest),
             )
             radius[i] = min(radius[i], largest)
     counted = _outside(grid, x, y, radius)
-    if parameters.region is not None:
-        shapes_cut = read_region_file(parameters.region, grid.wcs, "image")
+    if regions is not None:
+        shapes_cut = read_region_file(regions, grid.wcs, "image")
         rows, columns = np.indices(grid.shape)
         counted &= RegionSet((), ()).without(shapes_cut).contains(columns + 1, rows + 1)
     stamps: dict[str, Any] = {
-        "MASKFRAC": parameters.brightness_fraction,
+        "MASKFRAC": parameters.residual,
         "MASKPSF": parameters.psf_fraction,
         "NMASKED": int((np.isfinite(x) & (radius > 0)).sum()),
     }
@@ -239,10 +239,10 @@ def _kept(
     kept = np.zeros(len(sources), dtype=bool)
     if not parameters.extended:
         kept |= sources.extent > 0
-    if parameters.keep_within is not None and centre is not None and len(sources):
+    if parameters.core > 0 and centre is not None and len(sources):
         places = SkyCoord(sources.ra, sources.dec, unit="deg")
         apart = places.separation(SkyCoord(*centre, unit="deg")).arcsec
-        kept |= apart < parameters.keep_within
+        kept |= apart < parameters.core
     return kept
 
 
