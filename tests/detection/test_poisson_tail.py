@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from xsurvey.detection import starlet
+from xsurvey.imaging import starlet
 from xsurvey.detection.poisson_tail import exact_tail, filter_weights, log_tail
 
 
