@@ -23,8 +23,9 @@ from xsurvey.detection.parameters import DetectionParameters
 from xsurvey.engine import Plan, Task
 from xsurvey.engine.plan import OutputOf
 from xsurvey.errors import InputError, ParameterError
+from xsurvey.imaging.display_images import DisplayParameters
 from xsurvey.imaging.parameters import ImageParameters
-from xsurvey.imaging.stack_parameters import StackGeometry, StackParameters
+from xsurvey.imaging.stack_parameters import SharedSky, StackGeometry, StackParameters
 from xsurvey.inference.hamiltonian_parameters import HamiltonianParameters
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.missions import Mission
@@ -39,7 +40,7 @@ from xsurvey.pipelines.cluster.flares import FLARES
 from xsurvey.pipelines.cluster.mass import MASS
 from xsurvey.pipelines.cluster.mosaic import MOSAIC, mosaic_bands
 from xsurvey.pipelines.cluster.parameters import (
-    MaskParameters,
+    ClusterMaskParameters,
     MosaicParameters,
     RegionSpectraParameters,
     TargetParameters,
@@ -61,6 +62,7 @@ from xsurvey.profiles.particles.parameters import ParticleParameters
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.timing.flares import FlareParameters
+from xsurvey.units import EnergyBand
 
 Inputs = dict[str, "Path | OutputOf | Sequence[Path | OutputOf]"]
 
@@ -165,10 +167,10 @@ def target_of(config: Config) -> TargetParameters:
     return section
 
 
-def mask_of(config: Config) -> MaskParameters:
+def mask_of(config: Config) -> ClusterMaskParameters:
     """Return the section of the mask."""
     section = config.sections["mask"]
-    assert isinstance(section, MaskParameters)
+    assert isinstance(section, ClusterMaskParameters)
     return section
 
 
@@ -231,14 +233,14 @@ def _one_mission(found: Sequence[ObservationInput]) -> Mission:
     return next(iter(missions.values()))
 
 
-def _bands(config: Config, mission: Mission) -> list[tuple[float, float]]:
+def _bands(config: Config, mission: Mission) -> list[EnergyBand]:
     brightness, mosaic = config.sections["surface_brightness"], config.sections["mosaic"]
     assert isinstance(brightness, SurfaceBrightnessParameters)
     assert isinstance(mosaic, MosaicParameters)
-    return [*mosaic_bands(brightness, mosaic, mission)]
+    return mosaic_bands(brightness, mosaic, mission)
 
 
-def _geometry(found: Sequence[ObservationInput], shared: Mapping[str, object]) -> StackGeometry:
+def _geometry(found: Sequence[ObservationInput], shared: Mapping[str, SharedSky]) -> StackGeometry:
     return StackGeometry(
         observations=tuple(o.name for o in found), files=tuple(len(o.events) for o in found),
         shared=tuple(shared[o.name] for o in found),
@@ -260,7 +262,8 @@ CLUSTER = Pipeline(
     sections={
         "target": TargetParameters, "selection": SelectionParameters, "filtering": FlareParameters,
         "image": ImageParameters, "stacking": StackParameters, "detection": DetectionParameters,
-        "mosaic": MosaicParameters, "mask": MaskParameters, "particles": ParticleParameters,
+        "mosaic": MosaicParameters, "mask": ClusterMaskParameters,
+        "display": DisplayParameters, "particles": ParticleParameters,
         "surface_brightness": SurfaceBrightnessParameters, "annuli": AnnuliParameters,
         "spectra": RegionSpectraParameters, "sky": SkyParameters,
         "spectral_profile": SpectralProfileParameters, "spectral_models": ModelSettings,

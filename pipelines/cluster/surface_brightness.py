@@ -56,9 +56,10 @@ def run_surface_brightness(context: TaskContext) -> dict[str, Any]:
         "SEED": (context.seed, "of bootstraps"), **target.cosmology.stamps(),
     }  # fmt: skip
     write_json_values(context.folder / JSON, record)
+    settings = json.dumps(parameters.normalised(), sort_keys=True)
     write_profiles(
         context.folder / TABLE, measured.profiles, measured.geometry, header, measured.medians,
-        measured.significance, [f"parameters {json.dumps(parameters.normalised(), sort_keys=True)}"],
+        measured.significance, [f"parameters {settings}"],
     )  # fmt: skip
     (context.folder / RESIDUALS).mkdir()
     for name, fit in fits[0].items():

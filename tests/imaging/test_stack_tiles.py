@@ -29,8 +29,8 @@ def square(ra: float, dec: float, side: float, timed: bool = True) -> Footprint:
     half = side * 3600 / 8
     corners = np.array([[-half, -half], [half, -half], [half, half], [-half, half]])
     return Footprint(
-        SkyPosition(ra % 360, dec), tangent_wcs(SkyPosition(ra % 360, dec), 4.0), corners, True, timed,
-        4.0, NO_TIME, np.empty(0),
+        SkyPosition(ra % 360, dec), tangent_wcs(SkyPosition(ra % 360, dec), 4.0), corners, True,
+        timed, 4.0, NO_TIME, np.empty(0),
     )  # fmt: skip
 
 
