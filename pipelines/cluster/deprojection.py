@@ -118,7 +118,7 @@ def brightness_data(context: TaskContext) -> BrightnessData:
         sky = SkyPrior.of_level(measured.sky, profile.area)
     psf, off_axis = read_psf(parameters), None
     if psf is None:
-        own = field_psf(index)
+        own = field_psf(folder, index)
         psf, off_axis = own.psf, own.off_axis
     light = np.asarray(read_sky_image(context.path("light")).data, float)
     mixing = profile_mixing(

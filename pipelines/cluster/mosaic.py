@@ -29,6 +29,7 @@ from xsurvey.pipelines.cluster.reading import (
     CLUSTER_SECTIONS,
     FLAT,
     MASK,
+    OFF_AXIS,
     ClusterField,
     centre_of,
     cluster_grid,
@@ -77,17 +78,38 @@ def run_mosaic(context: TaskContext) -> dict[str, Any]:
     observed = _observed(context, fields, grid)
     flat = SkyImage(np.sum([mean_livetime(o) for o in observed], axis=0), grid, "s")
     flat.write(folder / FLAT)
+    scanning = any(f.field.scanning for f in fields)
+    if not scanning:
+        off_axis = mean_off_axis(fields, [mean_livetime(o) for o in observed], grid)
+        SkyImage(off_axis, grid, "arcmin").write(folder / OFF_AXIS)
     errors, notes = _write_particles(context, folder, observed, grid, bands, mission)
     index = {
         "bands": {band_label(b, mission): list(b) for b in bands}, "particle_errors": errors,
         "notes": notes, "observations": [f.name for f in fields],
         "missing": dict(context.missing), "masked_sources": masked,
         "timed": all(f.field.timed for f in fields), "mission": mission.name,
-        "scanning": any(f.field.scanning for f in fields),
+        "scanning": scanning,
     }  # fmt: skip
     (folder / INDEX).write_text(json.dumps(index))
     _write_display(context, folder, first)
     return {"observations": len(fields), "masked": len(masked["ra"])}
+
+
+def mean_off_axis(
+    fields: Sequence[ClusterField], livetimes: Sequence[np.ndarray], grid: ImageGrid
+) -> np.ndarray:
+    """Return the mean angle to the optical axis of pointings, by livetime, arcmin, (ny, nx).
+
+    Where nobody looked, that to the pointings as they are.
+    """
+    angles = [
+        grid.off_axis(one.field.pointing) if one.field.pointing else np.zeros(grid.shape)
+        for one in fields
+    ]
+    # next to nothing: of places that were not seen all pointings count alike
+    weights = [np.asarray(t, float) + 1e-9 for t in livetimes]
+    total = sum(w * a for w, a in zip(weights, angles, strict=True))
+    return np.asarray(total / sum(weights))
 
 
 def half_side(context: TaskContext) -> float:

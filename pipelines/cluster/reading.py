@@ -37,6 +37,7 @@ CLUSTER_SECTIONS: Mapping[str, type[StepParameters]] = {
 }  # fmt: skip
 MASK = "mask.fits"
 FLAT = "exposure_flat.fits"
+OFF_AXIS = "off_axis.fits"
 
 
 def centre_of(target: TargetParameters) -> SkyPosition:

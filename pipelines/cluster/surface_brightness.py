@@ -16,7 +16,7 @@ from xsurvey.io.json_values import write_json_values
 from xsurvey.missions import get_mission
 from xsurvey.pipelines.cluster.mosaic import INDEX
 from xsurvey.pipelines.cluster.parameters import TargetParameters
-from xsurvey.pipelines.cluster.reading import centre_of, read_map, read_mask
+from xsurvey.pipelines.cluster.reading import OFF_AXIS, centre_of, read_map, read_mask
 from xsurvey.pipelines.profile_file import profile_summary
 from xsurvey.pipelines.profile_fits import FieldPsf, fit_all, write_residuals
 from xsurvey.profiles.measure import MeasuredProfiles, ProfileImages, measure_profiles
@@ -42,7 +42,7 @@ def run_surface_brightness(context: TaskContext) -> dict[str, Any]:
         context.section(SurfaceBrightnessParameters), index["particle_errors"].get(label, 0.0)
     )
     measured = measure_profiles(images, centre_of(target), parameters, context.seed)
-    psf = field_psf(index)
+    psf = field_psf(folder, index)
     fits, failed = fit_all(images, measured, parameters, None, context.seed, psf)
     record = profile_summary(target.name, images, measured, fits, parameters)
     record["notes"] += [*failed, *index["notes"]]
@@ -131,9 +131,11 @@ def with_particle_error(
     return parameters.model_copy(update={"background_error": min(float(error), 1.0)})
 
 
-def field_psf(index: Mapping[str, Any]) -> FieldPsf:
-    """Return the mission's PSF as it is over a mosaic."""
-    return FieldPsf(get_mission(index["mission"]).psf(index["scanning"]), None)
+def field_psf(folder: Path, index: Mapping[str, Any]) -> FieldPsf:
+    """Return the mission's PSF as it is over a mosaic: of pointings by the angle to their axes."""
+    psf = get_mission(index["mission"]).psf(index["scanning"])
+    path = folder / OFF_AXIS
+    return FieldPsf(psf, read_map(folder, OFF_AXIS).data if path.is_file() else None)
 
 
 def _significances(
