@@ -5,11 +5,12 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS := ixpe,test
 
-.PHONY: help install demo three-missions test check format clean
+.PHONY: help install demo three-missions cluster cluster-input test check format clean
 
 help:
 	@echo "make demo    install, get the demo's data and run it"
 	@echo "make three-missions   Chandra, eROSITA and IXPE in one catalog"
+	@echo "make cluster   simulate a cluster in four survey tiles, and measure its profiles and mass"
 	@echo "make test    the whole test suite"
 	@echo "make check   style, types, layers and contracts, in seconds"
 	@echo "make format  bring the sources into the house style"
@@ -46,6 +47,32 @@ three-missions: $(STAMP)
 	  --source $(PULSAR),2000 --seed 2
 	$(BIN)/xsurvey run configs/three_missions.yaml
 
+CLUSTER := cluster_input
+PARTICLES := --particle powerlaw+gaussian --particle-set powerlaw.PhoIndex=0 \
+  --particle-set powerlaw.norm=0.18 --particle-set gaussian.LineE=1.486 \
+  --particle-set gaussian.Sigma=0 --particle-set gaussian.norm=0.05 --particle-group \
+  "TM9=gaussian gaussian.LineE=0.3 gaussian.Sigma=0.08 gaussian.norm=0.05"
+# the Local Hot Bubble, the Milky Way's halo and what sources below 3e-14 leave
+SKY := --diffuse "apec+tbabs*(apec+powerlaw)" --diffuse-set apec.kT=0.1 \
+  --diffuse-set apec.norm=1.5e-6 --diffuse-set tbabs.nH=0.08 --diffuse-set apec_2.kT=0.22 \
+  --diffuse-set apec_2.norm=1.2e-6 --diffuse-set powerlaw.PhoIndex=1.45 \
+  --diffuse-set powerlaw.norm=6.34e-7 --log-n-log-s 3e-14 --sky-seed 7
+TILES := 1:194.2796,-42.8350 2:190.1204,-42.8350 3:194.1845,-39.7850 4:190.2155,-39.7850
+
+cluster-input: $(STAMP)
+	$(BIN)/xsurvey data install atomdb
+	mkdir -p $(CLUSTER)
+	for tile in $(TILES); do $(BIN)/xsurvey simulate \
+	  -o $(CLUSTER)/tile_$${tile%%:*}.fits --mission erosita --pointing $${tile#*:} \
+	  --scans 98 --scan-distance 2.5arcmin --field-size 3.06deg --energy 0.2-9 \
+	  --start $${tile%%:*}e8 --cluster configs/centaurus_like.yaml $(SKY) $(PARTICLES) \
+	  --seed $${tile%%:*} || exit 1; done
+	$(BIN)/xsurvey simulate -o $(CLUSTER)/closed.fits --mission erosita --closed \
+	  --exposure 200ks --energy 0.2-9 $(PARTICLES) --seed 101
+
+cluster: cluster-input
+	$(BIN)/xsurvey run configs/cluster.yaml
+
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2
 
@@ -61,4 +88,4 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) demo_output three_missions_input three_missions_output build *.egg-info
+	rm -rf $(VENV) demo_output three_missions_input three_missions_output cluster_input cluster_output build *.egg-info

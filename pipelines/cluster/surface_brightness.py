@@ -19,15 +19,18 @@ from xsurvey.pipelines.cluster.parameters import TargetParameters
 from xsurvey.pipelines.cluster.reading import OFF_AXIS, centre_of, read_map, read_mask
 from xsurvey.pipelines.profile_file import profile_summary
 from xsurvey.pipelines.profile_fits import FieldPsf, fit_all, write_residuals
+from xsurvey.profiles.extraction import extract_profile
 from xsurvey.profiles.measure import MeasuredProfiles, ProfileImages, measure_profiles
 from xsurvey.profiles.profile_fit_result import ProfileFit
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
 from xsurvey.profiles.profile_tables import write_profiles
-from xsurvey.profiles.significance import range_significance
+from xsurvey.profiles.significance import profile_significance
 from xsurvey.units import EnergyBand
 
 JSON, TABLE = "surface_brightness.json", "surface_brightness.fits"
 RESIDUALS, LIGHT = "residuals", "light.fits"
+_PIXELS = 6
+"""In the width of a bin, at least."""
 _AROUND = 0.1
 """Part of R500 and R200 within which counts are added up for their significance."""
 
@@ -46,10 +49,11 @@ def run_surface_brightness(context: TaskContext) -> dict[str, Any]:
     fits, failed = fit_all(images, measured, parameters, None, context.seed, psf)
     record = profile_summary(target.name, images, measured, fits, parameters)
     record["notes"] += [*failed, *index["notes"]]
+    record["notes"] += _coarse_pixels(images, parameters)
     record["psf"] = parameters.psf or ("mission" if parameters.fit else None)
     record["target"] = target.normalised()
     record["background_error"] = parameters.background_error
-    record["radii"] = _significances(measured, target, parameters)
+    record["radii"] = _significances(images, measured, target, parameters)
     header = {
         "OBJECT": target.name, "E_MIN": (images.band.minimum if images.band else None, "[keV]"),
         "E_MAX": (images.band.maximum if images.band else None, "[keV]"),
@@ -72,6 +76,17 @@ def run_surface_brightness(context: TaskContext) -> dict[str, Any]:
         context.folder / LIGHT
     )
     return {"bins": len(measured.profiles[0].counts), "profiles": len(measured.profiles)}
+
+
+def _coarse_pixels(images: ProfileImages, parameters: SurfaceBrightnessParameters) -> list[str]:
+    """Return a note where pixels are so wide that rings of them are none."""
+    pixel, width = images.counts.grid.pixel_size, parameters.bin_size or np.inf
+    if width >= _PIXELS * pixel * (1 - 1e-6):
+        return []
+    return [
+        f"pixels of {pixel:g} arcsec are wide for bins of {width:g} arcsec: densities may be off "
+        f"by some per cent; mosaic.pixel should be {width / _PIXELS:.3g}arcsec or less"
+    ]
 
 
 def cluster_light(
@@ -139,26 +154,29 @@ def field_psf(folder: Path, index: Mapping[str, Any]) -> FieldPsf:
 
 
 def _significances(
-    measured: MeasuredProfiles, target: TargetParameters, parameters: SurfaceBrightnessParameters
-) -> dict[str, Any]:
-    """Return the significance of all, and around R500 and R200 where they are in the profile."""
+    images: ProfileImages, measured: MeasuredProfiles, target: TargetParameters,
+    parameters: SurfaceBrightnessParameters,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the significance of all, and around R500 and R200, where the sky is measured."""
     found: dict[str, Any] = {}
-    if measured.sky is None:
+    if measured.sky is None or parameters.sky_ring is None:
         return found
-    profile = measured.profiles[0]
-    assert parameters.sky_ring is not None
-    ranges = {"whole": (0.0, min(float(profile.edges[-1]), parameters.sky_ring[0]))}
+    last = min(float(measured.profiles[0].edges[-1]), parameters.sky_ring[0])
+    ranges = {"whole": (0.0, last)}
     for name, radius in (("r500", target.r500), ("r200", target.r200)):
         if radius is not None:
             ranges[name] = radius / 60 * (1 - _AROUND), radius / 60 * (1 + _AROUND)
     for name, (inner, outer) in ranges.items():
-        try:
-            at = range_significance(profile, measured.sky, inner, outer)
-        except InputError:
-            found[name] = None
+        if outer > parameters.sky_ring[0] * (1 + 1e-9):
+            found[name] = None  # what tells the sky cannot be judged by it
             continue
+        one = extract_profile(
+            images.counts, images.exposure, measured.geometry, np.array([inner, outer]),
+            images.background, images.mask, parameters.background_error,
+        )  # fmt: skip
+        at = profile_significance(one, measured.sky)
         found[name] = {
-            "inner_arcmin": inner, "outer_arcmin": outer,
+            "inner_arcmin": inner, "outer_arcmin": outer, "counts": float(one.counts[0]),
             "sigma": float(at.sigma[0]), "expected": float(at.expected[0]),
             "expected_error": float(at.expected_error[0]),
         }  # fmt: skip

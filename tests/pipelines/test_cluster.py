@@ -1,0 +1,211 @@
+"""The pipeline ``cluster`` from a simulated pointing to a mass, and what it says of bad configs."""
+
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from astropy.io import fits
+from astropy.table import Table
+
+from xsurvey.catalogs import open_catalog
+from xsurvey.errors import MissingDataError
+from xsurvey.galaxy_clusters.model import ClusterModel, read_cluster_model
+from xsurvey.galaxy_clusters.shells import projected_volumes
+from xsurvey.io.ogip.pha import read_single_pha
+from xsurvey.profiles.region_product_files import read_products
+from xsurvey.spectra.models.atomdb import find_atomdb
+from xsurvey.spectra.models.settings import ModelSettings
+
+from ..conftest import simulate
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+MODEL = """\
+name: small cluster
+redshift: 0.06
+center: "192.20,-41.31"
+nh: 0.05
+r200: 14arcmin
+concentration: 5.0
+density: {model: beta, centre: 0.02, core_radius: 90.0, beta: 0.65}
+abundance: {centre: 0.4, outer: 0.4}
+outer_radius: 1.3
+"""
+PARTICLES = {"particle": "powerlaw", "particle_set": ("powerlaw.PhoIndex=0.2", "powerlaw.norm=0.3")}
+SKY = {
+    "diffuse": "apec+tbabs*(apec+powerlaw)",
+    "diffuse_set": (
+        "apec.kT=0.1", "apec.norm=1.2e-6", "tbabs.nH=0.05", "apec_2.kT=0.22", "apec_2.norm=1e-6",
+        "powerlaw.PhoIndex=1.45", "powerlaw.norm=8e-7",
+    ),
+}  # fmt: skip
+CONFIG = """\
+schema: 1
+pipeline: cluster
+inputs: [tile.fits]
+output: out
+seed: 1
+target:
+  {name: small cluster, center: "192.20,-41.31", redshift: 0.06, nh: 0.05, r200: 14arcmin}
+image: {pixel_size: 16arcsec}
+mosaic: {pixel: 8arcsec}
+display: {wavelet_scales: 0}
+mask: {core: 20arcmin}
+particles: {templates: [TM8=closed.fits]}
+spectra: {groups: [TM8], energy: 0.5-7}
+surface_brightness:
+  {bin_size: 1arcmin, max_radius: 18arcmin, bins: "log:10", sky: "20arcmin,29arcmin", fit: beta,
+   band: 0.5-2}
+annuli:
+  {edges: [0arcmin, 2arcmin, 4arcmin, 8arcmin], sky_inner: 20arcmin, sky_outer: 29arcmin,
+   sky_sectors: ["4"]}
+spectral_profile: {two_temperatures: false}
+mass: {density_draws: 12, radii: 40}
+mass_sampling: {min_steps: 200, min_ess: 100}
+deprojection_sampling: {warmup: 100, min_ess: 100}
+"""
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a pointing to a cluster, and particles behind a closed filter wheel."""
+    try:
+        find_atomdb(ModelSettings())
+    except MissingDataError:
+        pytest.skip("AtomDB is not installed (xsurvey data install atomdb)")
+    folder = tmp_path_factory.mktemp("cluster")
+    (folder / "model.yaml").write_text(MODEL)
+    common = {"mission": "erosita", "detectors": "TM1", "energy": "0.2-10", **PARTICLES}
+    simulate(
+        folder / "tile.fits", 1, pointing="192.20,-41.31", exposure="10ks",
+        cluster=str(folder / "model.yaml"), **SKY, **common,
+    )  # fmt: skip
+    simulate(folder / "closed.fits", 2, closed=True, exposure="30ks", **common)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(inputs: Path) -> ClusterModel:
+    return read_cluster_model(inputs / "model.yaml")
+
+
+@pytest.fixture(scope="module")
+def finished(inputs: Path, run_command: Run) -> Path:
+    """The output folder of a finished run."""
+    (inputs / "config.yaml").write_text(CONFIG)
+    done = run_command("run", "config.yaml", "--workers", 0, cwd=inputs)
+    assert done.returncode == 0, done.stderr
+    return inputs / "out"
+
+
+def record(finished: Path, name: str) -> dict[str, Any]:
+    """Return a JSON file of the profiles; NaN in it is an error."""
+
+    def refused(text: str) -> float:
+        raise AssertionError(f"{name} holds {text}")
+
+    text = (finished / "profiles" / f"{name}.json").read_text()
+    return dict(json.loads(text, parse_constant=refused))
+
+
+def test_temperatures_metals_and_norms_are_recovered(finished: Path, model: ClusterModel) -> None:
+    edges = np.concatenate(([0.0], np.geomspace(1e-3, 1.3, 200))) * model.radius_in(200)
+    shells, scale = model.shells(edges), model.kpc_per_arcmin
+    rows = record(finished, "spectral_profile")["annuli"]
+    assert len(rows) == 3
+    for row in rows:
+        ring = np.array([row["inner_arcmin"], row["outer_arcmin"]])
+        volume = projected_volumes(ring * scale, edges)[0]
+        measure = shells.density**2 * volume
+        # what one temperature is fitted to gas of several (Mazzotta et al. 2004)
+        weight = measure * shells.temperature**-0.75
+        expected = {
+            "kt": (weight @ shells.temperature) / weight.sum(), "abundance": 0.4,
+            "norm": (shells.norm / (4 / 3 * np.pi * np.diff(edges**3))) @ volume
+            / (np.pi * np.diff(ring**2)[0]),
+        }  # fmt: skip
+        for name, truth in expected.items():
+            found = row[name]
+            error = (found["upper"] - found["lower"]) / 2
+            # the weights of temperatures are good to two per cent
+            assert abs(found["value"] - truth) < np.hypot(3.5 * error, 0.02 * truth), (name, row)
+            assert error < 0.1 * truth
+
+
+def test_density_and_mass_are_recovered(finished: Path, model: ClusterModel) -> None:
+    density = record(finished, "density")
+    radius = np.array(density["radius_kpc"])
+    # within the annuli: farther out the emissivity of the last one is taken
+    used = (radius > 60) & (radius < 8 * model.kpc_per_arcmin)
+    truth = model.density(radius[used])
+    assert np.array(density["density"])[used] == pytest.approx(truth, rel=0.08)
+    quantities = record(finished, "mass")["quantities"]
+    for name, delta in (("m500", 500), ("m200", 200)):
+        found = quantities[name]
+        error = (found["upper"] - found["lower"]) / 2
+        assert abs(found["value"] - model.mass_in(delta)) < 4 * error
+        assert error < 0.3 * model.mass_in(delta)
+    assert density["converged"]
+
+
+def test_brightness_has_a_level_and_a_significance(finished: Path) -> None:
+    brightness = record(finished, "surface_brightness")
+    assert brightness["fits"]["beta"]["parameters"]["beta"]["value"] == pytest.approx(
+        0.65, abs=0.05
+    )
+    assert brightness["radii"]["whole"]["sigma"] > 5
+    assert brightness["radii"]["r200"]["inner_arcmin"] == pytest.approx(0.9 * 14)
+    # the sky and no particles: these are taken off
+    assert brightness["sky"]["level"] == pytest.approx(5e-4, rel=0.3)
+    assert 0.05 <= brightness["background_error"] < 0.06
+
+
+def test_files_are_standard_ones(finished: Path) -> None:
+    for name, extension in (
+        ("surface_brightness", "PROFILE"), ("spectral_profile", "SPECTRAL_PROFILE"),
+        ("density", "DENSITY"), ("thermodynamics", "THERMODYNAMICS"),
+    ):  # fmt: skip
+        with fits.open(finished / "profiles" / f"{name}.fits") as hdus:
+            hdus.verify("exception")
+            header = hdus[extension].header
+        assert (header["H0"], header["OMEGA_M"]) == (70.0, 0.3)
+    header = fits.getheader(finished / "profiles" / "density.fits", "DENSITY")
+    assert (header["TUNIT1"], header["TUNIT3"]) == ("arcmin", "cm-3")
+    spectrum = read_single_pha(finished / "spectra" / "annulus_01_TM8.pha")
+    assert (spectrum.response_file, spectrum.ancillary_file) == ("TM8.rmf", "annulus_01_TM8.arf")
+    products = read_products(finished / "spectra")
+    assert [r.kind for r in products.layout.regions] == ["annulus"] * 3 + ["sky"] * 4
+    images = {path.name for path in (finished / "images").glob("*.fits")}
+    assert {"counts_500_2000.fits", "exposure_flat.fits", "mask.fits", "residuals_beta.fits",
+            "particles_500_2000.fits", "display_smoothed.fits"} <= images  # fmt: skip
+
+
+def test_catalog_has_one_row(finished: Path) -> None:
+    table = Table.read(finished / "catalog" / "sources.fits")
+    assert len(table) == 1
+    assert (table["ra"][0], table["dec"][0]) == pytest.approx((192.20, -41.31))
+    assert table["name"][0].startswith("XSV J1248")
+    assert table["detection_likelihood"][0] > 12
+    assert len(open_catalog(finished)) == 1
+
+
+def test_second_run_does_nothing_and_products_are_explained(
+    finished: Path, run_command: Run
+) -> None:
+    before = {p: p.stat().st_mtime_ns for p in finished.rglob("*") if p.is_file()}
+    done = run_command("run", "config.yaml", "--workers", 0, cwd=finished.parent)
+    assert done.returncode == 0, done.stderr
+    changed = {
+        p.name for p, time in before.items()
+        if p.stat().st_mtime_ns != time and ".xsurvey" not in p.parts
+    }  # fmt: skip
+    assert changed <= {"run.json"}
+    explained = run_command("explain", finished / "profiles" / "thermodynamics.fits")
+    assert explained.returncode == 0, explained.stderr
+    for stage in ("mass", "deprojection", "spectral_profile", "mosaic", "flares"):
+        assert stage in explained.stdout
+    assert "closed.fits" in explained.stdout
