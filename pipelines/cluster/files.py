@@ -8,7 +8,8 @@ from pathlib import Path
 
 from xsurvey.config import Config
 from xsurvey.errors import InputError
-from xsurvey.pipelines.cluster.parameters import MaskParameters
+from xsurvey.pipelines.cluster.parameters import ClusterMaskParameters
+from xsurvey.profiles.comparison import ComparisonParameters
 from xsurvey.profiles.particles.parameters import ParticleParameters, by_group
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
 
@@ -33,7 +34,7 @@ def given_files(config: Config) -> dict[str, list[Path]]:
     """Return the files that sections name, by the inputs of stages that read them.
 
     ``closed`` are those of the particle background, in the order of its templates, ``regions`` of
-    the mask, ``psf`` an image of a PSF.
+    the mask, ``psf`` an image of a PSF, ``references`` profiles to compare with.
 
     Raises
     ------
@@ -41,11 +42,12 @@ def given_files(config: Config) -> dict[str, list[Path]]:
         One does not exist.
     """
     particles, mask = config.sections["particles"], config.sections["mask"]
-    brightness = config.sections["surface_brightness"]
+    brightness, comparison = config.sections["surface_brightness"], config.sections["comparison"]
     assert isinstance(particles, ParticleParameters)
-    assert isinstance(mask, MaskParameters)
+    assert isinstance(mask, ClusterMaskParameters)
     assert isinstance(brightness, SurfaceBrightnessParameters)
-    found: dict[str, list[Path]] = {"closed": [], "regions": [], "psf": []}
+    assert isinstance(comparison, ComparisonParameters)
+    found: dict[str, list[Path]] = {"closed": [], "regions": [], "psf": [], "references": []}
     if particles.enabled:
         texts = dict.fromkeys(t for ts in by_group(particles.templates).values() for t in ts)
         found["closed"] = [find_file(config, "particles.templates", text) for text in texts]
@@ -53,6 +55,9 @@ def given_files(config: Config) -> dict[str, list[Path]]:
         found["regions"] = [find_file(config, "mask.regions", mask.regions)]
     if brightness.psf_file is not None:
         found["psf"] = [find_file(config, "surface_brightness.psf", str(brightness.psf_file))]
+    found["references"] = [
+        find_file(config, "comparison.references", text) for text in comparison.references
+    ]
     return found
 
 

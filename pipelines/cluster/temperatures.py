@@ -1,0 +1,64 @@
+"""Temperatures of annuli as a halo's model takes them: sectors of an annulus are averaged."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from xsurvey.profiles.mass_model import TemperaturePoints
+from xsurvey.profiles.spectral_profile import SpectralProfile
+
+
+def temperature_points(
+    profile: SpectralProfile, kpc_per_arcmin: float
+) -> tuple[TemperaturePoints, list[str]]:
+    """Return the temperatures of the annuli of a spectral profile.
+
+    Of annuli that are cut into sectors the least-squares mean of their temperatures, with the
+    covariance of all.
+
+    Parameters
+    ----------
+    profile : SpectralProfile
+    kpc_per_arcmin : float
+
+    Returns
+    -------
+    points : TemperaturePoints
+        The PSF is taken out by the joint fit already.
+    notes : list of str
+        What was left out or averaged.
+    """
+    notes: list[str] = []
+    kt, covariance = profile.kt.value, profile.kt_covariance
+    variance = np.diag(covariance)
+    good = np.isfinite(kt) & (kt > 0) & np.isfinite(variance) & (variance > 0)
+    good &= np.isfinite(np.where(np.isfinite(covariance), covariance, 0.0)).all(axis=1)
+    if (~good).any():
+        names = ", ".join(r.name for r, g in zip(profile.regions, good, strict=True) if not g)
+        notes.append(f"without a temperature: {names}")
+    rings = sorted({(r.inner, r.outer) for r in profile.regions})
+    place = np.array([rings.index((r.inner, r.outer)) for r in profile.regions])
+    number = len(rings)
+    temperature, result = np.full(number, np.nan), np.full((number, number), np.nan)
+    used = sorted(set(place[good].tolist()))
+    if len(used) < int(good.sum()):
+        notes.append("temperatures of the sectors of an annulus are averaged by their errors")
+    if used:
+        design = (place[good][:, None] == np.array(used)).astype(float)
+        inverse = np.linalg.inv(covariance[np.ix_(good, good)])
+        found = np.linalg.inv(design.T @ inverse @ design)
+        temperature[used] = found @ (design.T @ inverse @ kt[good])
+        result[np.ix_(used, used)] = (found + found.T) / 2
+    inner, outer = (np.array([r[i] for r in rings]) * kpc_per_arcmin for i in (0, 1))
+    return TemperaturePoints(inner, outer, temperature, result, profile.deprojected), notes
+
+
+def abundance_at(profile: SpectralProfile, kpc_per_arcmin: float, radius: np.ndarray) -> np.ndarray:
+    """Return the abundances of the annuli at radii (n,) kpc, linear in ln r between them."""
+    known = np.isfinite(profile.abundance.value)
+    if not known.any():
+        return np.full(len(radius), 0.3)
+    middle = profile.radius * kpc_per_arcmin
+    rings = np.unique(middle[known])
+    mean = [profile.abundance.value[known & (middle == ring)].mean() for ring in rings]
+    return np.asarray(np.interp(np.log(radius), np.log(rings), mean))
