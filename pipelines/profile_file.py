@@ -181,7 +181,7 @@ def profile_of_files(
             measured.significance, history
         )  # fmt: skip
     if figure is not None:
-        curves = {name: _curve(fit, measured.profiles[0]) for name, fit in fits[0].items()}
+        curves = {name: model_curve(fit, measured.profiles[0]) for name, fit in fits[0].items()}
         target = str(images.counts.stamps.get("OBJECT", "")).strip() or image.name
         drawn = profile_figure(measured.profiles, _title(target, images.band), curves)
         with atomic_output(figure) as temporary:
@@ -221,7 +221,8 @@ def _checksum(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _curve(fit: ProfileFit, profile: RadialProfile) -> ModelCurve:
+def model_curve(fit: ProfileFit, profile: RadialProfile) -> ModelCurve:
+    """Return what is drawn of a fit to a profile."""
     edges = profile.edges
     inner = max(edges[0], 0.25 * (edges[1] - edges[0]))
     radius = np.geomspace(inner, edges[-1], 300)

@@ -25,7 +25,7 @@ from xsurvey.pipelines.products.publishing import (
     publish_files,
     write_lists,
 )
-from xsurvey.pipelines.products.report_data import brightest_of, sensitivity_of
+from xsurvey.pipelines.products.report_data import brightest_of, profiles_of, sensitivity_of
 from xsurvey.pipelines.spectra.products import publish_spectra, spectra_are_there, spectra_of_target
 from xsurvey.report import ReportData, TargetReport, write_report
 
@@ -169,6 +169,7 @@ def _target_report(
         background=mosaic / f"background_{band}.fits", sources=rows,
         spectra=spectra, **sensitivity_of(plan, result, name),
         brightest=brightest_of(plan, result, name, rows, spectra),
+        profiles=profiles_of(plan, result, name),
     )  # fmt: skip
 
 

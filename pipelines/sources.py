@@ -4,6 +4,7 @@
                                   |          |    |                         |
                                   |          |    +-> spectra -> spectral_fits
                                   +-> maps   +-> products
+                                  +-> profiles
 
 From the search on the targets are stacks: observations of one mission that overlap, or tiles of a
 large survey. The catalog joins those that succeeded.
@@ -22,10 +23,14 @@ from xsurvey.engine.plan import OutputOf
 from xsurvey.errors import InputError, ParameterError, nearest
 from xsurvey.imaging.field import band_label
 from xsurvey.imaging.parameters import ImageParameters
+from xsurvey.imaging.source_mask import MaskParameters
 from xsurvey.imaging.stack_parameters import StackParameters
 from xsurvey.imaging.stack_tiles import Core
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.pipelines.base import Pipeline
+from xsurvey.pipelines.brightness_profiles.parameters import ProfileParameters
+from xsurvey.pipelines.brightness_profiles.plan import profile_bands, profiles_task
+from xsurvey.pipelines.brightness_profiles.stage import PROFILES
 from xsurvey.pipelines.catalog_stage import CATALOG, CatalogParameters, TileGroups
 from xsurvey.pipelines.image_stage import IMAGE, image_task
 from xsurvey.pipelines.observations import ObservationInput, observations
@@ -64,7 +69,8 @@ def plan_sources(config: Config) -> Plan:
     _check_band_labels(config, found)
     _check_names(found)
     plan = stacks_of(config, found)
-    images = {o.name: image_task(config, o, plan.shared[o.name]) for o in found}
+    bands = profile_bands(config)
+    images = {o.name: image_task(config, o, plan.shared[o.name], bands) for o in found}
     for stack in plan.stacks:
         inputs, sections = stack_inputs(stack, images), stack_sections(config, stack)
         detect = Task(
@@ -80,6 +86,7 @@ def plan_sources(config: Config) -> Plan:
         varying.append(variability.output("variability.json"))
         files += products_task(stack.name, inputs, sections, detect, photometry, variability)
         maps += maps_task(stack.name, inputs, sections, detect)
+        maps += profiles_task(config, stack, inputs, sections, detect)
         own = _with_own_regions(config, stack)
         if sections_of(own)[0].wanted:
             fits.append(
@@ -188,10 +195,12 @@ SOURCES = Pipeline(
         "detection": DetectionParameters, "photometry": PhotometryParameters,
         "spectra": SpectraParameters, "spectral_fits": SpectralFitParameters,
         "spectral_models": ModelSettings, "variability": SourceVariabilityParameters,
-        "products": ProductParameters, "catalog": CatalogParameters,
+        "products": ProductParameters, "mask": MaskParameters, "profiles": ProfileParameters,
+        "catalog": CatalogParameters,
     },
     stages=(
-        IMAGE, DETECT, PHOTOMETRY, VARIABILITY, SPECTRA, SPECTRAL_FITS, PRODUCTS, MAPS, CATALOG,
+        IMAGE, DETECT, PHOTOMETRY, VARIABILITY, SPECTRA, SPECTRAL_FITS, PRODUCTS, MAPS, PROFILES,
+        CATALOG,
     ),
     kinds=("exposure", "background", "region", "arf", "rmf"),
     plan=plan_sources,

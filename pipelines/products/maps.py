@@ -132,7 +132,7 @@ def write_maps(
     OutputError
         A file cannot be written.
     """
-    facts = _stack_facts(stack)
+    facts = stack_facts(stack)
     entries, curves = [], {}
     covered = []
     for kind, label, image in maps:
@@ -163,7 +163,7 @@ def centre(stack: Stack) -> tuple[float, float]:
     return float(ra[0]) % 360, float(dec[0])
 
 
-def _stack_facts(stack: Stack) -> dict[str, Any]:
+def stack_facts(stack: Stack) -> dict[str, Any]:
     """Return what the entries of all maps have in common."""
     rows, columns = stack.grid.shape
     each = [observation_facts(f.events) for f in stack.fields if f.events is not None]

@@ -26,6 +26,7 @@ _TYPES = {
     EVENTS: "event", IMAGE: "image", PSF: "image", FLUX: "measurements",
     LIGHT_CURVE: "timeseries", SPECTRUM: "spectrum",
     "background spectrum": "spectrum", "spectral flux posterior": "measurements",
+    "brightness profile": "measurements",
 }  # fmt: skip
 _LEVELS = {EVENTS: 2, IMAGE: 2, SPECTRUM: 2, FLUX: 4}
 """Of others 3: made of what is of level 2."""

@@ -13,6 +13,7 @@ from xsurvey.pipelines.source_tables import source_id
 from xsurvey.pipelines.spectra.places import folder_name
 
 FOLDER = "products"
+PROFILES_FOLDER = "profiles"
 _IN_A_FOLDER = 100
 
 

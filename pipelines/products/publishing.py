@@ -22,7 +22,7 @@ from xsurvey.io.atomic import atomic_output, remove_leftovers
 from xsurvey.pipelines.products.entries import SPECTRUM, ProductEntry
 from xsurvey.pipelines.products.maps import COVERAGE
 from xsurvey.pipelines.products.obscore import SourceOfFiles, obscore_row, write_product_list
-from xsurvey.pipelines.products.places import FOLDER, stack_folder
+from xsurvey.pipelines.products.places import FOLDER, PROFILES_FOLDER, stack_folder
 from xsurvey.pipelines.products.stage import INDEX
 from xsurvey.pipelines.source_tables import source_id
 from xsurvey.pipelines.spectra.fits_stage import FITS
@@ -190,13 +190,17 @@ def _maps_name(stack: str) -> str:
     return f"{MAPS_FOLDER}/{folder_name(stack)}"
 
 
-_NAMES = {"products": _products_name, "maps": _maps_name}
+def _profiles_name(stack: str) -> str:
+    return f"{PROFILES_FOLDER}/{folder_name(stack)}"
+
+
+_NAMES = {"products": _products_name, "maps": _maps_name, "profiles": _profiles_name}
 
 
 def _stale(known: Mapping[str, Any], wanted: Sequence[_Folder]) -> set[str]:
     """Return the folders that an earlier run published and this one does not."""
     names = {one.name for one in wanted}
-    depth = {FOLDER: 3, MAPS_FOLDER: 2}
+    depth = {FOLDER: 3, MAPS_FOLDER: 2, PROFILES_FOLDER: 2}
     parts = [name.split("/") for name in known]
     return {
         found for p in parts

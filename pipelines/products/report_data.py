@@ -14,9 +14,10 @@ from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.plan import TaskId
 from xsurvey.pipelines.products.entries import EVENTS, FLUX, IMAGE, LIGHT_CURVE, PSF, REGION
 from xsurvey.pipelines.products.maps import SENSITIVITY_MAP
-from xsurvey.pipelines.products.places import product_path, source_folder
+from xsurvey.pipelines.products.places import PROFILES_FOLDER, product_path, source_folder
 from xsurvey.pipelines.products.stage import INDEX
-from xsurvey.report.data import SourceReport, SpectrumReport
+from xsurvey.pipelines.spectra.places import folder_name
+from xsurvey.report.data import ProfileReport, SourceReport, SpectrumReport
 
 _BRIGHTEST = 8
 _LINKED = {EVENTS: "events", IMAGE: "image", PSF: "PSF", LIGHT_CURVE: "light curve",
@@ -74,6 +75,29 @@ def brightest_of(
         if len(reports) == _BRIGHTEST:
             break
     return reports
+
+
+def profiles_of(plan: Plan, result: RunResult, stack: str) -> list[ProfileReport]:
+    """Return the brightness profiles of the places that a stack shows."""
+    task = _good(plan, result, "profiles", stack)
+    if task is None:
+        return []
+    folder = result.path(task, "profiles")
+    found = []
+    for name, facts in json.loads(result.path(task, INDEX).read_text())["places"].items():
+        if "problem" in facts:
+            found.append(ProfileReport(name, problem=facts["problem"]))
+            continue
+        links = {"table": ".fits", "numbers": ".json", "figure": ".png", "mask": "_mask.fits"}
+        place = f"{PROFILES_FOLDER}/{folder_name(stack)}/{name}"
+        found.append(
+            ProfileReport(
+                name, json.loads((folder / f"{name}.json").read_text()),
+                image=folder / f"{name}_image.png", figure=folder / f"{name}.png",
+                files=[(label, f"{place}{end}") for label, end in links.items()],
+            )
+        )  # fmt: skip
+    return found
 
 
 def _good(plan: Plan, result: RunResult, stage: str, stack: str) -> Task | None:

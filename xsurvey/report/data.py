@@ -52,6 +52,31 @@ class SpectrumReport:
 
 
 @dataclass(frozen=True)
+class ProfileReport:
+    """Surface-brightness profiles about one place.
+
+    Attributes
+    ----------
+    name : str
+    record : mapping or None
+        As ``xsurvey profile --json`` writes it; sectors may have names.
+    problem : str
+        Why there are no profiles.
+    image, figure : path or None
+        PNG of the regions on the sky, and of the profiles.
+    files : sequence of (str, str)
+        Labels, and paths relative to the page.
+    """
+
+    name: str
+    record: Mapping[str, Any] | None = None
+    problem: str = ""
+    image: Path | None = None
+    figure: Path | None = None
+    files: Sequence[tuple[str, str]] = ()
+
+
+@dataclass(frozen=True)
 class SourceReport:
     """What there is of a single source beside its row.
 
@@ -102,6 +127,8 @@ class TargetReport:
         Over what area sources are found, by band: ``unit``, ``values``, ``area`` (deg2).
     brightest : sequence of SourceReport
         The brightest sources, in that order.
+    profiles : sequence of ProfileReport
+        Of named places.
     """
 
     name: str
@@ -116,6 +143,7 @@ class TargetReport:
     sensitivity: Path | None = None
     curves: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     brightest: Sequence[SourceReport] = ()
+    profiles: Sequence[ProfileReport] = ()
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from astropy.table import Table, vstack
 
 from xsurvey.errors import XSurveyError
 from xsurvey.imaging.sky_image import SkyImage, read_sky_image
+from xsurvey.report.brightness_profiles import ProfileCard, profile_cards
 from xsurvey.report.cutouts import cut_outs
 from xsurvey.report.data import ReportData, TargetReport
 from xsurvey.report.diagrams import hardness_figure, significance_figure
@@ -90,6 +91,7 @@ class TargetPage:
     spectra: SpectraPage | None = None
     curve: Picture | None = None
     cards: list[SourceCard] = field(default_factory=list)
+    profiles: list[ProfileCard] = field(default_factory=list)
 
     @property
     def cut_out_numbers(self) -> set[int]:
@@ -138,6 +140,7 @@ def _pictures(target: TargetReport, anchor: str, detail: Detail) -> dict[str, An
         ]  # fmt: skip
         shown["curve"] = _curve(target)
     shown["spectra"] = spectra_page(target.spectra, detail.spectra)
+    shown["profiles"] = profile_cards(target.profiles, bool(detail.map_width))
     carded = {one.number for one in target.brightest[: detail.cards]}
     stamps = [
         Picture(

@@ -27,7 +27,7 @@ from xsurvey.report.plate import (
 _WIDTH, _HEIGHT, _RESIDUALS = 9.0, 5.2, 1.7
 _LEFT, _RIGHT, _TOP, _BOTTOM, _SPACE = 1.05, 0.3, 0.45, 0.75, 0.12
 _MODEL_COLOURS = (STAMP_COLOUR, "#f4f1e4", "#b58cff", "#7fdb8a", "#ff7b8b")
-_SECTOR_COLOURS = ("#ff7b8b", "#ffb648", "#7fdb8a", "#b58cff", "#f4f1e4", "#5f8dd3", "#c98a5e",
+SECTOR_COLOURS = ("#ff7b8b", "#ffb648", "#7fdb8a", "#b58cff", "#f4f1e4", "#5f8dd3", "#c98a5e",
                    "#9aa5b8")  # fmt: skip
 _LEAST = 1e-3  # of the brightest bin: the axis goes no lower for one faint bin
 
@@ -51,7 +51,7 @@ class ModelCurve:
 
 def profile_figure(
     profiles: Sequence[RadialProfile], title: str, models: Mapping[str, ModelCurve] | None = None,
-    unit: str = "count s⁻¹ arcmin⁻²",
+    unit: str = "count s⁻¹ arcmin⁻²", names: Sequence[str] = (),
 ) -> Figure:  # fmt: skip
     """Return a figure of profiles: the first with its models, those of sectors behind it.
 
@@ -63,6 +63,8 @@ def profile_figure(
         Of the first profile; their residuals are a panel of their own.
     unit : str
         Of the brightness.
+    names : sequence of str
+        Of the sectors; their angles without them.
     """
     models = models or {}
     below = _RESIDUALS + _SPACE if models else 0.0
@@ -74,9 +76,11 @@ def profile_figure(
         (_LEFT / _WIDTH, (_BOTTOM + below) / height, across, tall / height)
     )  # fmt: skip
     for number, profile in enumerate(profiles[1:]):
-        colour = _SECTOR_COLOURS[number % len(_SECTOR_COLOURS)]
+        colour = SECTOR_COLOURS[number % len(SECTOR_COLOURS)]
         first, last = profile.sector or (0, 360)
-        draw_profile(axes, profile, f"{first % 360:g}° to {last % 360:g}°", colour, faint=True)
+        angles = f"{first % 360:g}° to {last % 360:g}°"
+        label = f"{names[number]} ({angles})" if number < len(names) else angles
+        draw_profile(axes, profile, label, colour, faint=True)
     draw_profile(axes, profiles[0], "all angles" if len(profiles) > 1 else "", TRUE_COLOUR)
     for number, (name, curve) in enumerate(models.items()):
         colour = _MODEL_COLOURS[number % len(_MODEL_COLOURS)]
