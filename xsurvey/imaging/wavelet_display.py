@@ -8,6 +8,8 @@ from xsurvey.errors import InputError
 from xsurvey.imaging import starlet
 from xsurvey.imaging.sky_image import SkyImage, same_grid
 
+_FEW = 3.0
+
 
 def wavelet_images(
     counts: SkyImage, exposure: SkyImage, scales: int, threshold: float,
@@ -17,7 +19,8 @@ def wavelet_images(
 
     Counts and exposure are smoothed alike, and planes are differences of their ratios: edges and
     gaps do not look like structure. Of each plane only coefficients above a number of sigma are
-    kept, sigma being that of the Poisson noise of the counts as smooth as the next plane.
+    kept, sigma being that of the Poisson noise of the counts as smooth as the next plane, and
+    above what three photons on one place make.
 
     Parameters
     ----------
@@ -59,12 +62,15 @@ def wavelet_images(
     for scale in range(scales):
         net, photons, seconds = (starlet.smooth_once(v, scale) for v in (net, photons, seconds))
         smoother = _ratio(net, seconds)
-        norm = np.sqrt(np.sum(starlet.wavelet_kernel(scale) ** 2))
-        # where there are no photons at all, one in the reach of the kernel is not significant
-        least = 1 / (4 * np.pi * (2 * starlet.kernel_sigma(scale)) ** 2)
-        noise = _ratio(norm * np.sqrt(np.maximum(photons, least)), seconds)
+        kernel = starlet.wavelet_kernel(scale)
+        limit = threshold * np.sqrt(np.sum(kernel**2) * np.maximum(photons, 0.0))
+        if threshold > 0:
+            # where hardly any photons are their noise is not Gaussian: a few of them are nothing
+            limit = np.maximum(limit, _FEW * kernel.max())
         plane = smooth - smoother
-        images[f"wavelet_{scale + 1}"] = np.where(np.abs(plane) > threshold * noise, plane, 0.0)
+        images[f"wavelet_{scale + 1}"] = np.where(
+            np.abs(plane) > _ratio(limit, seconds), plane, 0.0
+        )
         smooth = smoother
     images["wavelet_rest"] = smooth
     total = np.sum(list(images.values()), axis=0)

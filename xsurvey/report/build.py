@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import os
+from collections.abc import Sequence
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -12,6 +13,7 @@ from xsurvey.io.atomic import atomic_output
 from xsurvey.report.data import ReportData
 from xsurvey.report.numbers import duration_text
 from xsurvey.report.page import (
+    TargetPage,
     key_numbers,
     population,
     relative_link,
@@ -48,15 +50,34 @@ def render_report(data: ReportData) -> str:
     page's own script and style, by their hashes, and embedded images: a browser that met other
     code in the page would not run it, nor fetch anything.
     """
-    environment = _environment()
     pages = [target_page(t, i, len(data.targets)) for i, t in enumerate(data.targets)]
-    return environment.get_template("report.html.j2").render(
+    return page_text("report.html.j2", data, pages, list(key_numbers(data, pages)))
+
+
+def page_text(
+    template: str, data: ReportData, pages: Sequence[TargetPage],
+    keys: Sequence[tuple[str, str, str]], **more: Any,
+) -> str:  # fmt: skip
+    """Return a page of a run as text.
+
+    Parameters
+    ----------
+    template : str
+        ``report.html.j2``, or one that extends it.
+    data : ReportData
+    pages : sequence of TargetPage
+    keys : sequence of (str, str, str)
+        Label, number and remark of what a reader asks first.
+    more
+        For templates that extend it.
+    """
+    environment = _environment()
+    return environment.get_template(template).render(
         data=data, pages=pages, version=__version__,
         style_hash=_hash(environment, "report.css"), script_hash=_hash(environment, "report.js"),
-        key_numbers=list(key_numbers(data, pages)),
-        population=population([t.sources for t in data.targets]),
+        key_numbers=keys, population=population([t.sources for t in data.targets]),
         stages=stage_timings(data.timings),
-        glossary=glossary(data.table) if data.table is not None else [],
+        glossary=glossary(data.table) if data.table is not None else [], **more,
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ from xsurvey.report.plate import (
 
 _WIDTH, _HEIGHT, _RESIDUALS = 9.0, 5.2, 1.7
 _LEFT, _RIGHT, _TOP, _BOTTOM, _SPACE = 1.05, 0.3, 0.45, 0.75, 0.12
-_MODEL_COLOURS = (STAMP_COLOUR, "#f4f1e4", "#b58cff", "#7fdb8a", "#ff7b8b")
+MODEL_COLOURS = (STAMP_COLOUR, "#f4f1e4", "#b58cff", "#7fdb8a", "#ff7b8b")
 SECTOR_COLOURS = ("#ff7b8b", "#ffb648", "#7fdb8a", "#b58cff", "#f4f1e4", "#5f8dd3", "#c98a5e",
                    "#9aa5b8")  # fmt: skip
 _LEAST = 1e-3  # of the brightest bin: the axis goes no lower for one faint bin
@@ -83,7 +83,7 @@ def profile_figure(
         draw_profile(axes, profile, label, colour, faint=True)
     draw_profile(axes, profiles[0], "all angles" if len(profiles) > 1 else "", TRUE_COLOUR)
     for number, (name, curve) in enumerate(models.items()):
-        colour = _MODEL_COLOURS[number % len(_MODEL_COLOURS)]
+        colour = MODEL_COLOURS[number % len(MODEL_COLOURS)]
         axes.plot(curve.radius, curve.value, color=colour, linewidth=1.4,
                   label=name.replace("_", " "))  # fmt: skip
     _finish(axes, profiles[0], unit)
@@ -145,7 +145,7 @@ def draw_residuals(
     largest = 3.0
     for number, curve in enumerate(models.values()):
         pulls = (light.value - curve.in_bins) / light.error
-        colour = _MODEL_COLOURS[number % len(_MODEL_COLOURS)]
+        colour = MODEL_COLOURS[number % len(MODEL_COLOURS)]
         axes.plot(profile.radius, pulls, "o", ms=4, color=colour, alpha=0.9)
         largest = max(largest, float(np.nanmax(np.abs(pulls), initial=0)) * 1.15)
     axes.set_ylim(-largest, largest)

@@ -1,0 +1,174 @@
+"""The page of a cluster: all that the stages found is on it, and what is missing is not."""
+
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from xsurvey.pipelines.cluster.catalog_row import cluster_columns
+from xsurvey.pipelines.cluster.parameters import TargetParameters
+from xsurvey.report import ReportData
+from xsurvey.report.cluster import ClusterReport, render_cluster_report, write_cluster_report
+from xsurvey.report.cluster_brightness import (
+    brightness_figure,
+    sectors_figure,
+    significance_figure,
+)
+from xsurvey.report.cluster_figures import ClusterResults, cluster_figures, figure_files
+from xsurvey.report.cluster_spectral import (
+    annulus_spectra_figure,
+    sky_figure,
+    spectral_profile_figure,
+)
+from xsurvey.report.cluster_tables import annuli_table, flag_names, key_numbers
+from xsurvey.report.numbers import DASH
+
+from . import cluster_records as records
+from .conftest import write_image
+
+
+def _run(**more):
+    return ReportData("out: cluster", "cluster", [], config_text="schema: 1", **more)
+
+
+def _results(**parts):
+    known = {
+        "brightness": records.brightness(), "spectral": records.spectral(),
+        "density": records.density(), "mass": records.mass(),
+    }  # fmt: skip
+    return ClusterResults(**{**known, **parts})
+
+
+@pytest.fixture
+def images(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    counts = np.random.default_rng(1).poisson(0.5, (60, 60))
+    mask = np.ones((60, 60))
+    mask[10:20, 10:20] = 0
+    for name, data, unit in (
+        ("counts_500_2000", counts, "count"), ("mask", mask, ""),
+        ("display_smoothed", counts + 0.1, "count s-1 arcmin-2"),
+        ("display_wavelet_sum", counts - 0.5, "count s-1 arcmin-2"),
+        ("residuals_beta", np.where(mask > 0, counts - 0.5, np.nan), ""),
+    ):  # fmt: skip
+        write_image(folder / f"{name}.fits", data, unit)
+    return folder
+
+
+def test_every_stage_has_its_figures(images):
+    figures = cluster_figures(_results(images=images))
+    assert list(figures) == [
+        "image", "smoothed", "wavelets", "residuals_beta", "brightness", "sectors", "significance",
+        "spectral_profile", "spectra", "sky", "density", "thermodynamics", "mass",
+    ]  # fmt: skip
+    files = figure_files({"sky": figures["sky"]})
+    assert list(files) == ["sky.png"] and files["sky.png"][:4] == b"\x89PNG"
+
+
+def test_radii_are_those_that_were_fitted_else_those_given():
+    assert _results().marks == {"R500": 740 / 58.6, "R200": 1100 / 58.6}
+    assert _results(mass={}, density={}).marks == {"R200": 20.0}
+
+
+def test_points_of_the_figure_are_those_of_the_record():
+    record = records.brightness()
+    axes = brightness_figure(record, {}).axes[0]
+    drawn = [line.get_ydata() for line in axes.lines]
+    assert any(len(y) == 13 and np.allclose(y, record["brightness"]) for y in drawn)
+    model = next(line for line in axes.lines if line.get_label() == "beta")
+    assert model.get_ydata()[0] == pytest.approx(
+        0.2 * (1 + (model.get_xdata()[0] / 2) ** 2) ** -1.5 + 1e-3
+    )
+
+
+def test_there_is_no_figure_of_what_was_not_measured():
+    record = records.brightness(sectors=False)
+    assert sectors_figure(record, {}) is None
+    del record["significance"]
+    assert significance_figure(record, {}) is None
+    assert annulus_spectra_figure({**records.spectral(), "spectra": []}) is None
+    assert sky_figure({"background": {}}) is None
+
+
+def test_annuli_without_a_fit_and_all_none_are_drawn_as_nothing():
+    record = records.spectral()
+    for row in record["annuli"]:
+        for name in ("kt", "abundance", "norm", "kt_cool", "norm_cool"):
+            row[name] = records.interval(None)
+    figure = spectral_profile_figure(record, {})
+    assert not [line for line in figure.axes[0].lines if len(line.get_ydata())]
+
+
+def test_sectors_of_the_sky_are_one_group():
+    figure = sky_figure(records.spectral())
+    labels = {tuple(t.get_text() for t in a.get_yticklabels()) for a in figure.axes}
+    assert ("halo_1", "halo_2") in labels
+
+
+def test_the_page_has_numbers_figures_and_notes_once(tmp_path, images):
+    path = tmp_path / "report.html"
+    report = ClusterReport("a cluster", _run(), _results(images=images), files=[("t", "a/b.fits")])
+    write_cluster_report(path, report)
+    page = path.read_text()
+    assert page.count('class="plate"') == 13
+    assert "1.20 ± 0.12" in page and "2.5 sigma" in page and "Somebody (2005)" in page
+    assert page.count("a note &lt;b&gt;of stars&lt;/b&gt;") == 1
+    assert "<b>of stars" not in page
+    assert "the chains of the mass have not converged" in page
+    assert "approximate exposure" in page
+    assert 'href="a/b.fits"' in page
+    assert set(re.findall(r'<script|src="(?!data:)', page)) == {"<script"}
+
+
+def test_stages_that_failed_leave_their_sections_out():
+    page = render_cluster_report(
+        ClusterReport("a cluster", _run(failures=[
+            {"target": "x", "stage": "mass", "cause": "no", "log": ""}
+        ]), _results(spectral={}, mass={}, density={}))
+    )  # fmt: skip
+    assert 'id="brightness"' in page
+    assert 'id="spectra"' not in page and 'id="gas"' not in page
+    assert "1 task failed" in page
+    nothing = render_cluster_report(ClusterReport("c", _run(), ClusterResults()))
+    assert "nothing to show" in nothing
+
+
+def test_an_image_that_cannot_be_read_is_named_on_the_page(images):
+    (images / "display_smoothed.fits").write_bytes(b"no")
+    page = render_cluster_report(ClusterReport("c", _run(), _results(images=images)))
+    assert "Figures are missing" in page and "display_smoothed.fits" in page
+
+
+def test_what_is_shown_is_escaped():
+    record = replace(_results(), density={}, mass={})
+    page = render_cluster_report(ClusterReport("<script>x</script>", _run(), record, {}))
+    assert "<script>x" not in page
+
+
+def test_tables():
+    table = annuli_table(records.spectral())
+    assert [c[0] for c in table.columns][4] == "kT, cooler"
+    assert len(table.rows) == 3 and all(len(r) == len(table.columns) for r in table.rows)
+    assert flag_names(0) == "" and flag_names(4)
+    keys = {label: number for label, number, _ in key_numbers(_results(), 0)}
+    assert keys["M500"] == "1.20 ± 0.12" and keys["R500"] == "12.6 arcmin"
+    empty = {label: number for label, number, _ in key_numbers(ClusterResults(), 2)}
+    assert empty["M500"] == DASH and empty["Failures"] == "2"
+
+
+def test_catalog_columns_of_a_cluster():
+    row = cluster_columns(
+        TargetParameters(redshift=0.05),
+        {"brightness": records.brightness(), "spectral": records.spectral(),
+         "density": records.density(), "mass": records.mass()},
+    )  # fmt: skip
+    # equal variances without covariance: a plain mean
+    assert row["gas_temperature"] == pytest.approx(2.5)
+    assert row["gas_temperature_hi"] - row["gas_temperature"] == pytest.approx(0.1 / np.sqrt(3))
+    assert row["m500_lo"] == pytest.approx(1.08e14) and row["cluster_confidence"] == 0.683
+    assert row["detection_likelihood"] == pytest.approx(43.628149, rel=1e-6)  # 9 sigma
+    assert row["central_entropy"] == pytest.approx(25.0)
+    nothing = {k: {} for k in ("brightness", "spectral", "density", "mass")}
+    assert set(cluster_columns(TargetParameters(), nothing)) == {"cluster_confidence"}
