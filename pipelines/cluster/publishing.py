@@ -6,10 +6,11 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from astropy.table import Table
+from matplotlib.figure import Figure
 
 from xsurvey import __version__
 from xsurvey.catalogs import open_catalog
@@ -18,9 +19,14 @@ from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.products import read_products, record_products
 from xsurvey.engine.provenance import versions
 from xsurvey.io.atomic import atomic_output, remove_leftovers
-from xsurvey.report import ReportData, write_report
+from xsurvey.pipelines.cluster.parameters import TargetParameters
+from xsurvey.pipelines.cluster.report import cluster_results, figures_of, file_links
+from xsurvey.report import ReportData
+from xsurvey.report.cluster import ClusterReport, write_cluster_report
+from xsurvey.report.cluster_figures import figure_files
 
 CATALOG, PROFILES, IMAGES, SPECTRA = "catalog", "profiles", "images", "spectra"
+FIGURES = "figures"
 REPORT = "report.html"
 _PUBLISHED = "published.json"
 _CATALOG_STAGE = "cluster_catalog"
@@ -45,14 +51,23 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     if not worked and marker.exists() and marker.read_text() == state and _is_there(config, result):
         return
     marker.unlink(missing_ok=True)
-    for name in (CATALOG, PROFILES, IMAGES, SPECTRA, REPORT):
+    for name in (CATALOG, PROFILES, IMAGES, SPECTRA, FIGURES, REPORT):
         remove_leftovers(config.output / name)
     _publish_folder(config, result, PROFILES, list(_profiles(plan, result)))
     _publish_folder(config, result, IMAGES, list(_images(plan, result)))
     _publish_folder(config, result, SPECTRA, list(_of_stage(plan, result, "annulus_spectra")))
     table = _publish_catalog(config, plan, result)
+    results = cluster_results(plan, result, config.output / IMAGES)
+    figures = figures_of(results)
+    _publish_figures(config, result, figures or {})
     report = config.output / REPORT
-    write_report(report, _report_data(config, result, table))
+    links = file_links(config.output / PROFILES, config.output)
+    target = config.sections["target"]
+    assert isinstance(target, TargetParameters)
+    write_cluster_report(
+        report,
+        ClusterReport(target.name, _report_data(config, result, table), results, figures, links),
+    )
     record_products(result.store, {report: result.good_keys()})
     with atomic_output(marker) as temporary:
         temporary.write_text(state)
@@ -124,6 +139,17 @@ def _publish_folder(
         result.store,
         {folder / target: [result.outcomes[t.id].key or ""] for t, _, target in files},
     )
+
+
+def _publish_figures(config: Config, result: RunResult, figures: Mapping[str, Figure]) -> None:
+    folder = config.output / FIGURES
+    shutil.rmtree(os.path.realpath(folder), ignore_errors=True)
+    if figures:
+        with atomic_output(folder) as temporary:
+            temporary.mkdir()
+            for name, png in figure_files(figures).items():
+                (temporary / name).write_bytes(png)
+    record_products(result.store, {folder: result.good_keys() if figures else []})
 
 
 def _publish_catalog(config: Config, plan: Plan, result: RunResult) -> Table | None:
