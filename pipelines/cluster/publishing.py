@@ -7,9 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from astropy.table import Table
 from matplotlib.figure import Figure
@@ -20,15 +18,15 @@ from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.products import read_products, record_products
 from xsurvey.engine.provenance import versions
-from xsurvey.errors import XSurveyError
 from xsurvey.io.atomic import atomic_output, remove_leftovers
 from xsurvey.pipelines.cluster.parameters import TargetParameters
+from xsurvey.pipelines.cluster.report import cluster_results, figures_of, file_links
 from xsurvey.report import ReportData
 from xsurvey.report.cluster import ClusterReport, write_cluster_report
-from xsurvey.report.cluster_figures import ClusterResults, cluster_figures, figure_files
+from xsurvey.report.cluster_figures import figure_files
 
-CATALOG, PROFILES, IMAGES = "catalog", "profiles", "images"
-SPECTRA, FIGURES = "spectra", "figures"
+CATALOG, PROFILES, IMAGES, SPECTRA = "catalog", "profiles", "images", "spectra"
+FIGURES = "figures"
 REPORT = "report.html"
 _PUBLISHED = "published.json"
 _CATALOG_STAGE = "cluster_catalog"
@@ -39,11 +37,6 @@ _TABLES = {
     "mass": ("mass.json", "thermodynamics.fits"),
 }  # fmt: skip
 """Outputs of stages that are published as profiles."""
-_RECORDS = {
-    "brightness": ("surface_brightness", "surface_brightness.json"),
-    "spectral": ("spectral_profile", "spectral_profile.json"),
-    "density": ("deprojection", "density.json"), "mass": ("mass", "mass.json"),
-}  # fmt: skip
 
 
 def publish(config: Config, plan: Plan, result: RunResult) -> None:
@@ -64,14 +57,17 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     _publish_folder(config, result, IMAGES, list(_images(plan, result)))
     _publish_folder(config, result, SPECTRA, list(_of_stage(plan, result, "annulus_spectra")))
     table = _publish_catalog(config, plan, result)
+    results = cluster_results(plan, result, config.output / IMAGES)
+    figures = figures_of(results)
+    _publish_figures(config, result, figures or {})
     report = config.output / REPORT
-    name, results = _target(config).name, _results(config, plan, result)
-    figures, problem = _drawn(results)
-    _publish_figures(config, result, figures)
-    data = _report_data(config, result, table)
-    if problem is not None:
-        data = replace(data, failures=[*data.failures, problem])
-    write_cluster_report(report, ClusterReport(name, data, results, figures, _listed(config)))
+    links = file_links(config.output / PROFILES, config.output)
+    target = config.sections["target"]
+    assert isinstance(target, TargetParameters)
+    write_cluster_report(
+        report,
+        ClusterReport(target.name, _report_data(config, result, table), results, figures, links),
+    )
     record_products(result.store, {report: result.good_keys()})
     with atomic_output(marker) as temporary:
         temporary.write_text(state)
@@ -145,57 +141,15 @@ def _publish_folder(
     )
 
 
-def _target(config: Config) -> TargetParameters:
-    section = config.sections["target"]
-    assert isinstance(section, TargetParameters)
-    return section
-
-
-def _results(config: Config, plan: Plan, result: RunResult) -> ClusterResults:
-    """Return what the stages found, for figures and the page."""
-    records: dict[str, dict[str, Any]] = {}
-    for name, (stage, file) in _RECORDS.items():
-        task = next(iter(_good(plan, result, stage)), None)
-        text = None if task is None else result.path(task, file).read_text()
-        records[name] = {} if text is None else json.loads(text)
-    images = config.output / IMAGES
-    return ClusterResults(**records, images=images if images.is_dir() else None)
-
-
-def _drawn(results: ClusterResults) -> tuple[Mapping[str, Figure], dict[str, str] | None]:
-    """Return the figures, or what is wrong with one of them."""
-    try:
-        return cluster_figures(results), None
-    except XSurveyError as error:
-        return {}, {"target": "figures", "stage": "report", "cause": str(error), "log": ""}
-
-
 def _publish_figures(config: Config, result: RunResult, figures: Mapping[str, Figure]) -> None:
-    """Write the figures as PNG for papers."""
     folder = config.output / FIGURES
-    if not figures:
-        shutil.rmtree(os.path.realpath(folder), ignore_errors=True)
-        record_products(result.store, {folder: []})
-        return
-    with atomic_output(folder) as temporary:
-        temporary.mkdir()
-        for name, content in figure_files(figures).items():
-            (temporary / name).write_bytes(content)
-    record_products(result.store, {folder: result.good_keys()})
-
-
-def _listed(config: Config) -> list[tuple[str, str]]:
-    """Return labels and paths of the files that the page links to."""
-    known = (
-        ("Catalog (FITS)", f"{CATALOG}/sources.fits"), ("HATS catalog", f"{CATALOG}/hats"),
-        ("Brightness (FITS)", f"{PROFILES}/surface_brightness.fits"),
-        ("Spectral profile (FITS)", f"{PROFILES}/spectral_profile.fits"),
-        ("Density (FITS)", f"{PROFILES}/density.fits"),
-        ("Thermodynamics (FITS)", f"{PROFILES}/thermodynamics.fits"),
-        ("Mass (JSON)", f"{PROFILES}/mass.json"), ("Images", IMAGES), ("Spectra (OGIP)", SPECTRA),
-        ("Figures (PNG)", FIGURES),
-    )  # fmt: skip
-    return [(label, path) for label, path in known if (config.output / path).exists()]
+    shutil.rmtree(os.path.realpath(folder), ignore_errors=True)
+    if figures:
+        with atomic_output(folder) as temporary:
+            temporary.mkdir()
+            for name, png in figure_files(figures).items():
+                (temporary / name).write_bytes(png)
+    record_products(result.store, {folder: result.good_keys() if figures else []})
 
 
 def _publish_catalog(config: Config, plan: Plan, result: RunResult) -> Table | None:

@@ -109,10 +109,12 @@ def test_sectors_of_the_sky_are_one_group():
 
 def test_the_page_has_numbers_figures_and_notes_once(tmp_path, images):
     path = tmp_path / "report.html"
-    report = ClusterReport("a cluster", _run(), _results(images=images), files=[("t", "a/b.fits")])
+    results = _results(images=images)
+    some = {name: one for name, one in cluster_figures(results).items() if name in ("image", "sky")}
+    report = ClusterReport("a cluster", _run(), results, some, [("t", "a/b.fits")])
     write_cluster_report(path, report)
     page = path.read_text()
-    assert page.count('class="plate"') == 13
+    assert page.count('class="plate"') == 2
     assert "1.20 ± 0.12" in page and "2.5 sigma" in page and "Somebody (2005)" in page
     assert page.count("a note &lt;b&gt;of stars&lt;/b&gt;") == 1
     assert "<b>of stars" not in page
