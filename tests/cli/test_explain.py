@@ -83,7 +83,7 @@ def test_a_catalog_leads_down_to_its_events(
     assert any("at their defaults: " in line and "detection.band" in line for line in lines)
     assert lines[-1].startswith("made with python ")
     assert values["state"] == "unchanged"
-    assert {t["stage"] for t in values["tasks"]} == {
+    assert {t["stage"] for t in values["tasks"]} >= {
         "image", "detect", "photometry", "variability", "catalog",
     }  # fmt: skip
     detect = next(t for t in values["tasks"] if t["stage"] == "detect")
@@ -102,7 +102,8 @@ def test_a_catalog_leads_down_to_its_events(
 )
 def test_every_product_is_known(made: Path, name: str) -> None:
     lineage = read_lineage(made / "out" / name)
-    assert len(lineage.manifests) == 5 and not lineage.gone
+    stages = {manifest["stage"] for manifest in lineage.manifests.values()}
+    assert len(stages) == len(lineage.manifests) >= 5 and not lineage.gone
     assert {recorded.state() for recorded in lineage.files} == {"unchanged"}
     root = lineage.manifests[lineage.roots()[0]]
     assert root["stage"] == "catalog"
@@ -115,7 +116,9 @@ def test_files_of_the_store_are_known(made: Path) -> None:
             lineage = read_lineage(path)
             assert {f.state() for f in lineage.files} == {"unchanged"}
             found[lineage.manifests[lineage.keys[0]]["stage"]] = len(lineage.manifests)
-    assert found == {"image": 1, "detect": 2, "photometry": 3, "variability": 4, "catalog": 5}
+    first = {"image": 1, "detect": 2, "photometry": 3, "variability": 4}
+    assert first.items() <= found.items()
+    assert found["catalog"] == len(found) >= 5
 
 
 def test_what_was_altered_is_told(finished: Path, explain: Callable[..., tuple[str, dict]]) -> None:

