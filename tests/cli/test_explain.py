@@ -161,7 +161,7 @@ def test_a_copied_catalog_is_explained_by_what_lies_in_it(made: Path, tmp_path: 
     copy = Path(shutil.copytree(made / "out/catalog", tmp_path / "sent to a friend"))
     for name in ("", "sources.fits", "hats"):
         lineage = read_lineage(copy / name)
-        assert len(lineage.manifests) == 5
+        assert lineage.manifests.keys() == read_lineage(made / "out/catalog").manifests.keys()
         assert {recorded.state() for recorded in lineage.files} == {"unchanged"}
     with (copy / "sources.fits").open("ab") as stream:
         stream.write(b" ")
@@ -171,11 +171,12 @@ def test_a_copied_catalog_is_explained_by_what_lies_in_it(made: Path, tmp_path: 
 def test_results_that_are_gone_are_told_by_the_catalog(
     finished: Path, explain: Callable[..., tuple[str, dict]]
 ) -> None:
+    before = len(explain(finished / "out/catalog/sources.fits")[1]["tasks"])
     shutil.rmtree(finished / "out/.xsurvey/tasks")
-    assert len(explain(finished / "out/catalog/sources.fits")[1]["tasks"]) == 5
+    assert len(explain(finished / "out/catalog/sources.fits")[1]["tasks"]) == before >= 5
     text, values = explain(finished / "out/report.html")
-    assert len(values["gone"]) == 5 and values["tasks"] == []
-    assert text.count("are gone from the store") == 5
+    assert len(values["gone"]) == before and values["tasks"] == []
+    assert text.count("are gone from the store") == before
 
 
 def test_a_source_leads_to_its_observation(
