@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -89,8 +90,9 @@ def publish_folders(result: RunResult, wanted: Iterable[PublishedFolder]) -> Non
                 shutil.copyfile(file, temporary / inside)
         record[place] = [one.key]
     for name in _stale(known, wanted):
-        (output / name).unlink(missing_ok=True)
-        _remove_empty((output / name).parent, output)
+        with suppress(OSError):  # what cannot go away is not ours any more
+            (output / name).unlink(missing_ok=True)
+            _remove_empty((output / name).parent, output)
         record[output / name] = []
     if record:
         record_products(result.store, record)
@@ -117,7 +119,11 @@ def _folders_of(name: str) -> set[str]:
     return {"/".join(parts[:n]) for n in range(1, len(parts))}
 
 
+def _is_own_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()  # links stay: they are the user's
+
+
 def _remove_empty(folder: Path, output: Path) -> None:
-    while folder != output and folder.is_dir() and not any(folder.iterdir()):
+    while folder != output and _is_own_folder(folder) and not any(folder.iterdir()):
         folder.rmdir()
         folder = folder.parent

@@ -62,6 +62,17 @@ def test_folders_come_and_stale_files_go(tmp_path: Path, result: RunResult) -> N
     assert not (out / "levels/a").exists()
 
 
+def test_links_of_the_user_stay(tmp_path: Path, result: RunResult) -> None:
+    out = tmp_path / "out"
+    (tmp_path / "disk").mkdir()
+    (out / "levels").symlink_to(tmp_path / "disk")
+    publish_folders(result, [folder(tmp_path, "levels/a", x="1")])
+    assert (tmp_path / "disk/a/deep/x").is_file()
+    publish_folders(result, [])
+    assert (out / "levels").is_symlink()
+    assert list((tmp_path / "disk").iterdir()) == []
+
+
 def test_a_folder_is_made_again_where_it_is_another_or_damaged(
     tmp_path: Path, result: RunResult
 ) -> None:
