@@ -12,7 +12,7 @@ help:
 	@echo "make three-missions   Chandra, eROSITA and IXPE in one catalog"
 	@echo "make cluster   simulate a cluster in four survey tiles, and measure its profiles and mass"
 	@echo "make test    the whole test suite"
-	@echo "make check   style, types, layers and contracts, in seconds"
+	@echo "make check   style, types, layers, stages and contracts, in seconds"
 	@echo "make format  bring the sources into the house style"
 
 install: $(STAMP)
@@ -81,6 +81,7 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m xsurvey.engine.fingerprint
 	$(BIN)/python -m pytest -q tests/contract
 
 format: $(STAMP)

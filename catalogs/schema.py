@@ -1,5 +1,6 @@
 """Table schemas: YAML files that say what every column of a catalog is."""
 
+import hashlib
 import re
 from collections.abc import Collection, Mapping, Sequence
 from functools import cache
@@ -204,6 +205,13 @@ def load_schema(name: str | Path = "sources") -> TableSchema:
         raise parameter_error(error, TableSchema, str(path)) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParameterError(path, f"is not YAML ({error})", "correct the file") from error
+
+
+@cache
+def schemas_hash() -> str:
+    """Return what tells the schemas of this version apart, for the keys of results."""
+    files = sorted(_FOLDER.glob("*.yaml"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()[:16]
 
 
 def _content(path: Path) -> Any:

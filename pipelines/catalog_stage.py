@@ -11,12 +11,12 @@ from pydantic import Field
 from xsurvey.engine import Stage, TaskContext
 from xsurvey.imaging.stack_parameters import StackParameters
 from xsurvey.parameters import StepParameters
+from xsurvey.pipelines.columns import with_columns
 from xsurvey.pipelines.products.columns import with_products
 from xsurvey.pipelines.source_products import CATALOG_FILES, write_catalog
 from xsurvey.pipelines.spectra.columns import CATALOG_PART, with_spectra
 from xsurvey.pipelines.spectra.fits_stage import FITS
 from xsurvey.pipelines.spectra.parameters import SpectraParameters
-from xsurvey.pipelines.variability import with_variability
 
 
 class CatalogParameters(StepParameters):
@@ -39,9 +39,8 @@ def run_catalog(context: TaskContext) -> dict[str, Any]:
     groups = context.section(TileGroups).groups
     measured = [json.loads(path.read_text()) for path in context.paths("measured")]
     measured = [{**one, "group": groups.get(one["target"], one["target"])} for one in measured]
-    tested = [json.loads(p.read_text()) for p in _files(context, "variability")]
-    varying = {one["target"]: one for one in tested}
-    measured = [with_variability(one, varying.get(one["target"])) for one in measured]
+    columns = _files(context, "columns")
+    measured = [with_columns(one, columns) for one in measured]
     parts = []
     spectra = context.section(SpectraParameters)
     if spectra.sources:
@@ -67,8 +66,8 @@ def _files(context: TaskContext, name: str) -> list[Path]:
 
 
 CATALOG = Stage(
-    "catalog", "5", run_catalog, outputs=CATALOG_FILES, inputs=("measured",),
-    optional_inputs=("variability", "fits", "products"),
+    "catalog", "6", run_catalog, outputs=CATALOG_FILES, inputs=("measured",),
+    optional_inputs=("columns", "fits", "products"),
     parameters={
         "catalog": CatalogParameters, "spectra": SpectraParameters, "stacking": StackParameters,
         "tiles": TileGroups,
@@ -76,8 +75,8 @@ CATALOG = Stage(
     helpers=(
         "xsurvey.catalogs", "xsurvey.pipelines.source_products",
         "xsurvey.pipelines.source_tables", "xsurvey.pipelines.spectra.columns",
-        "xsurvey.pipelines.variability",
-        "xsurvey.pipelines.products.columns", "xsurvey.pipelines.products.places",
+        "xsurvey.pipelines.columns", "xsurvey.pipelines.products.columns",
+        "xsurvey.pipelines.products.places",
     ),
     needs_all=False,
 )  # fmt: skip

@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,19 +15,20 @@ from xsurvey.catalogs import open_catalog
 from xsurvey.catalogs.products import PRODUCTS_NAME
 from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
-from xsurvey.engine.plan import TaskId
+from xsurvey.engine.plan import OutputOf, TaskId
 from xsurvey.engine.products import record_products
 from xsurvey.engine.provenance import versions
 from xsurvey.io.atomic import atomic_output, remove_leftovers
+from xsurvey.pipelines.columns import said_of
 from xsurvey.pipelines.products.publishing import (
     COVERAGE_NAME,
-    files_are_there,
     list_keys,
-    publish_files,
+    product_folders,
     write_lists,
 )
 from xsurvey.pipelines.products.report_data import brightest_of, profiles_of, sensitivity_of
-from xsurvey.pipelines.spectra.products import publish_spectra, spectra_are_there, spectra_of_target
+from xsurvey.pipelines.publishing import PublishedFolder, are_published, publish_folders
+from xsurvey.pipelines.spectra.products import spectra_folders, spectra_of_target
 from xsurvey.report import ReportData, TargetReport, write_report
 
 _PUBLISHED = "published.json"
@@ -43,15 +45,14 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     report = config.output / "report.html"
     worked = any(outcome.status == "done" for outcome in result.outcomes.values())
     there = marker.exists() and catalog.is_dir() and report.is_file()
-    there = there and spectra_are_there(config, plan, result)
-    there = there and files_are_there(config, plan, result)
+    folders = list(_folders(plan, result))
+    there = there and are_published(result, folders)
     if there and not worked and marker.read_text() == state:
         return
     marker.unlink(missing_ok=True)
     for path in (catalog, report, marker):
         remove_leftovers(path)
-    publish_spectra(config, plan, result)
-    publish_files(config, plan, result)
+    publish_folders(result, folders)
     table = _publish_catalog(config, plan, result, catalog)
     joined = [o.key or "" for o in result.outcomes.values() if o.good and o.id.stage == "catalog"]
     record_products(result.store, {catalog: joined})
@@ -62,6 +63,12 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     record_products(result.store, {report: result.good_keys()})
     with atomic_output(marker) as temporary:
         temporary.write_text(state)
+
+
+def _folders(plan: Plan, result: RunResult) -> Iterator[PublishedFolder]:
+    """Yield all that is published beside the catalog and the report."""
+    yield from spectra_folders(plan, result)
+    yield from product_folders(plan, result)
 
 
 def _state(config: Config, result: RunResult) -> str:
@@ -158,7 +165,9 @@ def _target_report(
         text if len(seen) == 1 else f"{one.name}: {text}" for one in seen for text in one.warnings
     ]
     measured = json.loads(result.path(task, "measured.json").read_text())
-    warnings += measured["notes"]
+    more, notes = said_of(name, _column_files(plan, result))
+    facts += more
+    warnings += [*measured["notes"], *notes]
     warnings += [f"goes on without {n}, which failed" for n in measured["missing"]]
     rows = table[[name == stack for stack in table["stack"]]] if table else Table()
     spectra = spectra_of_target(plan, result, name)
@@ -171,6 +180,17 @@ def _target_report(
         brightest=brightest_of(plan, result, name, rows, spectra),
         profiles=profiles_of(plan, result, name),
     )  # fmt: skip
+
+
+def _column_files(plan: Plan, result: RunResult) -> list[Path]:
+    """Return the files with which stages add columns to the catalog."""
+    catalog = next(t for t in plan.tasks if t.stage.name == "catalog")
+    given = catalog.inputs["columns"]
+    assert not isinstance(given, (Path, OutputOf))
+    return [
+        result.path(one.task, one.name) for one in given
+        if isinstance(one, OutputOf) and result.outcomes[one.task.id].good
+    ]  # fmt: skip
 
 
 @dataclass(frozen=True)

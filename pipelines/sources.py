@@ -15,6 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from xsurvey.catalogs.schema import schemas_hash
 from xsurvey.config import Config
 from xsurvey.detection.measure import measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
@@ -46,7 +47,7 @@ from xsurvey.pipelines.spectra.plan import sections_of, spectral_fit_task, spect
 from xsurvey.pipelines.stack_reading import stack_inputs, stack_sections
 from xsurvey.pipelines.stack_stages import DETECT, PHOTOMETRY, flux_versions
 from xsurvey.pipelines.stacks import StackInput, stacks_of
-from xsurvey.pipelines.variability import VARIABILITY, variability_task
+from xsurvey.pipelines.variability import COLUMNS_FILE, VARIABILITY, variability_task
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.timing.parameters import SourceVariabilityParameters
 from xsurvey.units import EnergyBand
@@ -58,7 +59,7 @@ def plan_sources(config: Config) -> Plan:
     Where spectra are asked for, they are extracted and fitted after the photometry.
     """
     measured: list[OutputOf] = []
-    varying: list[OutputOf] = []
+    columns: list[OutputOf] = []
     fits: list[Task] = []
     files: list[Task] = []
     maps: list[Task] = []
@@ -83,7 +84,7 @@ def plan_sources(config: Config) -> Plan:
         )  # fmt: skip
         measured.append(photometry.output("measured.json"))
         variability = variability_task(config, stack, images, measured[-1])
-        varying.append(variability.output("variability.json"))
+        columns.append(variability.output(COLUMNS_FILE))
         files += products_task(stack.name, inputs, sections, detect, photometry, variability)
         maps += maps_task(stack.name, inputs, sections, detect)
         maps += profiles_task(config, stack, inputs, sections, detect)
@@ -94,7 +95,7 @@ def plan_sources(config: Config) -> Plan:
                     own, stack.name, stack.observations, measured[-1], versions, plan.shared
                 )
             )
-    joined: dict[str, list[OutputOf]] = {"measured": measured, "variability": varying}
+    joined: dict[str, list[OutputOf]] = {"measured": measured, "columns": columns}
     if spectra.sources:
         joined["fits"] = [task.output("fits") for task in fits]
     if files:
@@ -105,6 +106,7 @@ def plan_sources(config: Config) -> Plan:
     catalog = Task(
         CATALOG, "all", joined,
         {**config.sections, "spectra": of_sources, "tiles": TileGroups(groups=groups)},
+        {"schemas": schemas_hash()},
     )  # fmt: skip
     return Plan([catalog, *fits, *maps], config.seed)
 

@@ -44,10 +44,13 @@ STACK_SECTIONS: Mapping[str, type[StepParameters]] = {
     "selection": SelectionParameters, "stack": StackGeometry,
 }  # fmt: skip
 READING = (
-    "xsurvey.attitude", "xsurvey.events", "xsurvey.good_times", "xsurvey.imaging.stack_shared",
-    "xsurvey.imaging.stack_tiles", "xsurvey.imaging.stack_window", "xsurvey.io.fits_file",
-    "xsurvey.io.table_wcs", "xsurvey.missions",
+    "xsurvey.attitude", "xsurvey.events", "xsurvey.good_times", "xsurvey.imaging.field",
+    "xsurvey.imaging.field_store", "xsurvey.imaging.sky_image", "xsurvey.imaging.stack",
+    "xsurvey.imaging.stack_shared", "xsurvey.imaging.stack_tiles", "xsurvey.imaging.stack_window",
+    "xsurvey.io.fits_file", "xsurvey.io.table_wcs", "xsurvey.missions",
+    "xsurvey.pipelines.stack_reading", "xsurvey.regions",
 )  # fmt: skip
+"""Helpers of all stages that read stacks."""
 
 
 def stack_inputs(stack: StackInput, images: Mapping[str, Task]) -> dict[str, list[Path | OutputOf]]:

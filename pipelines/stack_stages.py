@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy.time import Time
 
 from xsurvey.detection.detect import find_sources
 from xsurvey.detection.fitted import FoundSources
@@ -94,6 +93,7 @@ def run_photometry(context: TaskContext) -> dict[str, Any]:
     result = {
         "target": context.target, **owned_rows(measured, stack, geometry),
         "searched": described_bands(stack.fields[0], searched) if stack.fields else {},
+        "energies": band_energies(stack.fields[0]) if stack.fields else {},
         "notes": list(measured.notes), "missing": dict(context.missing),
         "expected_false": list(found.expected_false),
         "flux_spectrum": assumed_spectrum(context.section(PhotometryParameters)),
@@ -159,6 +159,11 @@ def described_bands(field: Field, labels: Sequence[str]) -> dict[str, str]:
     return {b: f"{known[b]} keV" if b in known else "energies of the image" for b in labels}
 
 
+def band_energies(field: Field) -> dict[str, list[float]]:
+    """Return lower and upper limit of the bands of a field, keV, by their labels."""
+    return {label: list(band) for label, band in field.bands.items()}
+
+
 def observation_times(field: Field) -> dict[str, float | None]:
     """Return begin and end of the good times of an observation, MJD (UTC)."""
     ends: dict[str, float | None] = {"start": None, "stop": None}
@@ -167,9 +172,9 @@ def observation_times(field: Field) -> dict[str, float | None]:
     own = [g for g in field.events.gti.values() if len(g.start)]
     if own:
         seconds = min(g.start[0] for g in own), max(g.stop[-1] for g in own)
-        dates = [field.events.observation.date(float(s)) for s in seconds]
-        for key, date in zip(ends, dates, strict=True):
-            ends[key] = float(Time(date, scale="utc").mjd) if date else None
+        for key, second in zip(ends, seconds, strict=True):
+            date = field.events.observation.mjd(float(second))
+            ends[key] = date if np.isfinite(date) else None
     return ends
 
 
@@ -184,7 +189,7 @@ DETECT = Stage(
     needs_all=False,
 )  # fmt: skip
 PHOTOMETRY = Stage(
-    "photometry", "4", run_photometry, outputs=("measured.json", "posteriors.fits"),
+    "photometry", "5", run_photometry, outputs=("measured.json", "posteriors.fits"),
     inputs=(*STACK_INPUTS, "found"), optional_inputs=("arfs", "rmfs"),
     parameters={
         **STACK_SECTIONS, "detection": DetectionParameters, "photometry": PhotometryParameters,

@@ -20,6 +20,7 @@ from xsurvey.imaging.field import Field, band_label
 from xsurvey.imaging.field_store import read_field
 from xsurvey.imaging.sky_image import SkyImage
 from xsurvey.imaging.stack_parameters import StackGeometry
+from xsurvey.pipelines.columns import write_columns
 from xsurvey.pipelines.spectra.places import folder_name
 from xsurvey.pipelines.stack_reading import (
     OBSERVATION,
@@ -42,6 +43,7 @@ from xsurvey.timing.write import write_light_curve
 logger = logging.getLogger(__name__)
 
 LIGHT_CURVES = "light_curves"
+COLUMNS_FILE = "variability.json"
 DEFINITELY = 6
 """Variability index from which on a source is definitely variable."""
 
@@ -129,8 +131,10 @@ def run_variability(context: TaskContext) -> dict[str, Any]:
         {"number": i + 1, **_over_observations(of_source.get(i + 1, [])), **_between(between, i)}
         for i in range(sources)
     ]
-    result = {"target": context.target, "rows": joined, "observations": rows, "notes": notes}
-    (context.folder / "variability.json").write_text(json.dumps(result))
+    write_columns(
+        context.folder / COLUMNS_FILE, context.target, joined, [_columns(r) for r in rows],
+        notes=notes,
+    )  # fmt: skip
     variable = sum(row["variability_index"] >= DEFINITELY for row in joined)
     return {"sources": sources, "variable": variable}
 
@@ -150,36 +154,8 @@ def stack_observations(context: TaskContext) -> Iterator[tuple[str, EventList, F
         yield name, events, read_field(folders[name], events)
 
 
-def with_variability(
-    measured: Mapping[str, Any], found: Mapping[str, Any] | None
-) -> dict[str, Any]:
-    """Return what was measured of a stack with the columns of variability in its rows.
-
-    Parameters
-    ----------
-    measured : mapping
-        Content of ``measured.json``.
-    found : mapping or None
-        Content of ``variability.json`` of the same stack; None where the stage failed: sources
-        are untested then.
-    """
-    numbers = {r["number"]: r for r in (found or {"rows": ()})["rows"]}
-    each = {
-        (r["number"], r["observation"]): r for r in (found or {"observations": ()})["observations"]
-    }
-    rows = [
-        {**row, **_columns(numbers.get(number, {}))}
-        for number, row in enumerate(measured["rows"], start=1)
-    ]
-    observations = [
-        {**row, **_columns(each.get((row["number"], row["observation"]), {}))}
-        for row in measured.get("observations", ())
-    ]
-    return {**measured, "rows": rows, "observations": observations}
-
-
 def _columns(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in row.items() if k in COLUMNS}
+    return {k: v for k, v in row.items() if k in ("number", "observation", *COLUMNS)}
 
 
 def _seen(measured: Mapping[str, Any], name: str) -> list[_Seen]:
@@ -281,7 +257,7 @@ def _plain(value: float) -> float | None:
 
 
 VARIABILITY = Stage(
-    "variability", "1", run_variability, outputs=("variability.json", LIGHT_CURVES),
+    "variability", "2", run_variability, outputs=(COLUMNS_FILE, LIGHT_CURVES),
     inputs=(*STACK_INPUTS, "measured"),
     parameters={
         **STACK_SECTIONS, "photometry": PhotometryParameters,
@@ -289,7 +265,8 @@ VARIABILITY = Stage(
     },
     helpers=(
         *READING, "xsurvey.timing", "xsurvey.inference.poisson_rate",
-        "xsurvey.detection.parameters", "xsurvey.imaging.field_store",
+        "xsurvey.detection.parameters", "xsurvey.pipelines.columns",
+        "xsurvey.pipelines.spectra.places",
     ),
     needs_all=False,
 )  # fmt: skip

@@ -1,12 +1,15 @@
 """Fixtures that all rooms share: simulated event files, and the places of real data."""
 
 import importlib.util
+import io
+import itertools
 import logging
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import chdir, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -112,7 +115,39 @@ def ixpe_units(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 @pytest.fixture(scope="session")
-def run_command() -> Callable[..., subprocess.CompletedProcess[str]]:
+def run_command(
+    run_process: Callable[..., subprocess.CompletedProcess[str]],
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Return a function that runs the command line: here, which saves the imports.
+
+    A run with workers, which begin by importing what began them, has a process of its own.
+    """
+
+    def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+        given = [str(a) for a in arguments]
+        if given[:1] == ["run"] and ("--workers", "0") not in itertools.pairwise(given):
+            return run_process(*given, cwd=cwd)
+        out, error = io.StringIO(), io.StringIO()
+        root, logger = logging.getLogger(), logging.getLogger("xsurvey")
+        handler, level = logging.StreamHandler(error), logger.level
+        handler.setFormatter(logging.Formatter("xsurvey: %(levelname)s: %(message)s"))
+        root.addHandler(handler)
+        status = 0
+        try:
+            with redirect_stdout(out), redirect_stderr(error), chdir(cwd or Path.cwd()):
+                cli.main(given)
+        except SystemExit as ended:
+            status = int(ended.code or 0)
+        finally:
+            root.removeHandler(handler)
+            logger.setLevel(level)
+        return subprocess.CompletedProcess(given, status, out.getvalue(), error.getvalue())
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def run_process() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Return a function that runs the command line in a process of its own."""
 
     def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -87,5 +87,12 @@ def test_written_selection_reads_back(events: EventList, tmp_path: Path) -> None
 
 def test_nothing_left_is_said_with_the_filters(events: EventList) -> None:
     empty = events.in_energy(EnergyBand(50, 60))
-    with pytest.raises(InputError, match=r"no events are left.*50-60 keV"):
+    with pytest.raises(InputError, match=r"none of \d+ events lies in 50-60 keV \(they have 0\."):
         empty.require_events(empty.count())
+    with pytest.raises(InputError, match=r"5-60 keV \(they.*choose a band"):
+        events.require_events(0, [EnergyBand(5, 60)])
+    with pytest.raises(InputError, match=r"500-7000 keV.*bands are in keV: 0\.5-7\?"):
+        events.require_events(0, [EnergyBand(500, 7000)])
+    never = events.in_time(GoodTimeIntervals.from_edges(np.array([0.0]), np.array([1.0])))
+    with pytest.raises(InputError, match=r"no events are left.*time in 1 intervals"):
+        never.in_energy(EnergyBand(0.5, 7)).require_events(0)

@@ -7,8 +7,7 @@ million rows needs no more memory than a small one.
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
@@ -16,17 +15,18 @@ from typing import Protocol
 import numpy as np
 from astropy.time import Time
 from astropy.wcs import WCS
-from erfa import ErfaWarning
 
 from xsurvey.attitude import Attitude
 from xsurvey.errors import InputError
 from xsurvey.good_times import GoodTimeIntervals
-from xsurvey.units import EnergyBand, SkyPosition
+from xsurvey.units import EnergyBand, SkyPosition, dates_of_any_time
 
 __all__ = [
     "DetectorFilter", "EnergyFilter", "EventChunk", "EventFilter", "EventList", "EventSource",
     "GoodTimeIntervals", "GtiFilter", "Observation", "RegionFilter",
 ]  # fmt: skip
+
+_SURELY_EV = 100.0  # keV, above what X-ray telescopes see
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,17 @@ class Observation:
         if not np.isfinite(mission_seconds) or not np.isfinite(self.reference_mjd):
             return ""
         days = mission_seconds / 86400.0
-        with warnings.catch_warnings():
-            # leap seconds of the future are not known: a second is no matter here
-            warnings.simplefilter("ignore", ErfaWarning)
+        with dates_of_any_time():
             time = Time(self.reference_mjd, days, format="mjd", scale=self.time_scale.lower())
             return str(time.utc.isot)
+
+    def mjd(self, mission_seconds: float) -> float:
+        """Return the MJD (UTC) of a mission time, NaN where it is not finite."""
+        date = self.date(mission_seconds)
+        if not date:
+            return float("nan")
+        with dates_of_any_time():
+            return float(Time(date, scale="utc").mjd)
 
 
 class EventSource(Protocol):
@@ -334,20 +340,48 @@ class EventList:
         total = intervals.total if intervals is not None else 0.0
         return total * self.live_fraction.get(detector, self.live_fraction.get(-1, 1.0))
 
-    def require_events(self, count: int) -> None:
+    def require_events(self, count: int, bands: Sequence[EnergyBand] = ()) -> None:
         """Raise when nothing is left to analyse.
+
+        Parameters
+        ----------
+        count : int
+            Events that are left.
+        bands : sequence of EnergyBand
+            Those that were looked at, beside the energies of the list's own filters.
 
         Raises
         ------
         InputError
-            ``count`` is zero.
+            ``count`` is zero; the message tells whether there are events of other energies.
         """
-        if count == 0:
-            applied = ", ".join(("standard filter", *self.history))
-            raise InputError(
-                self.observation.path, f"no events are left after filtering ({applied})",
-                "widen the energy range, the region or the times",
-            )  # fmt: skip
+        if count:
+            return
+        own = [keep.band for keep in self.filters if isinstance(keep, EnergyFilter)]
+        if bands := (*own, *bands):
+            others = tuple(k for k in self.filters if not isinstance(k, EnergyFilter))
+            replace(self, filters=others)._refuse_bands(bands)
+        applied = ", ".join(("standard filter", *self.history))
+        raise InputError(
+            self.observation.path, f"no events are left after filtering ({applied})",
+            "widen the region or the times",
+        )  # fmt: skip
+
+    def _refuse_bands(self, bands: Sequence[EnergyBand]) -> None:
+        """Raise where there are events, of whatever energies."""
+        energy = self.columns(["energy"])["energy"]
+        if not len(energy):
+            return
+        low, high = float(energy.min()), float(energy.max())
+        kilo = [EnergyBand(b.minimum / 1e3, b.maximum / 1e3) for b in bands]
+        in_ev = all(b.minimum >= _SURELY_EV for b in bands)
+        raise InputError(
+            self.observation.path,
+            f"none of {len(energy)} events lies in {', '.join(f'{b} keV' for b in bands)} (they "
+            f"have {low:.4g} to {high:.4g} keV)",
+            f"bands are in keV: {', '.join(map(str, kilo))}?" if in_ev else
+            "choose a band that holds some",
+        )  # fmt: skip
 
     def _gti_filter(self, chunk: EventChunk) -> np.ndarray:
         if -1 in self.gti:

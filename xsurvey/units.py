@@ -8,9 +8,13 @@ names, so that physics stays arrays.
 
 import math
 import re
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
+from erfa import ErfaWarning
 from pydantic import BeforeValidator, PlainSerializer, WithJsonSchema
 
 _NUMBER_UNIT = re.compile(r"\s*([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)\s*([A-Za-z'\"]+)\s*$")
@@ -210,3 +214,11 @@ Position = Annotated[SkyPosition, BeforeValidator(parse_sky_position), _TEXT, _T
 
 ConeOnSky = Annotated[Cone, BeforeValidator(parse_cone), _TEXT, _TEXT_SCHEMA]
 """A circle on the sky: ICRS degrees and arcsec inside."""
+
+
+@contextmanager
+def dates_of_any_time() -> Iterator[None]:
+    """Silence warnings of dates for which leap seconds are not known: a second is no matter."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ErfaWarning)
+        yield

@@ -7,7 +7,6 @@ from typing import Any
 
 import astropy.units as u
 import numpy as np
-from astropy.time import Time
 
 from xsurvey.events import EventList
 from xsurvey.imaging.cutout import PixelBox
@@ -87,18 +86,13 @@ def observation_facts(events: EventList) -> dict[str, Any]:
     """Return the fields of an entry that an observation decides."""
     observation = events.observation
     every = [g for g in events.gti.values() if len(g.start)]
-    t_min = _mjd(observation, min((g.start[0] for g in every), default=np.nan))
-    t_max = _mjd(observation, max((g.stop[-1] for g in every), default=np.nan))
+    t_min = observation.mjd(min((g.start[0] for g in every), default=np.nan))
+    t_max = observation.mjd(max((g.stop[-1] for g in every), default=np.nan))
     return {
         "obs_id": observation.obs_id, "facility": observation.telescope,
         "instrument": observation.instrument, "t_min": t_min, "t_max": t_max,
         "t_exptime": float(events.livetime),
     }  # fmt: skip
-
-
-def _mjd(observation: Any, seconds: float) -> float:
-    date = observation.date(float(seconds))
-    return float(Time(date, scale="utc").mjd) if date else float("nan")
 
 
 def wavelengths(band: EnergyBand) -> dict[str, Any]:

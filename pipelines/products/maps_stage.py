@@ -33,7 +33,8 @@ MAPS = Stage(
     "maps", "1", run_maps, outputs=("maps", INDEX), inputs=(*STACK_INPUTS, "found"),
     parameters={**STACK_SECTIONS, "detection": DetectionParameters},
     helpers=(
-        *READING, "xsurvey.detection.aperture", "xsurvey.detection.matched_filter",
+        *READING, "xsurvey.detection.aperture", "xsurvey.detection.found_store",
+        "xsurvey.detection.matched_filter",
         "xsurvey.detection.poisson_tail", "xsurvey.detection.profiles",
         "xsurvey.detection.resolution", "xsurvey.detection.sensitivity",
         "xsurvey.detection.significance", "xsurvey.imaging.stack_images",

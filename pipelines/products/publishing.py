@@ -1,11 +1,9 @@
-"""The folders ``OUTPUT/products`` and ``OUTPUT/maps``, and the list of all files of a run."""
+"""What is in ``OUTPUT/products`` and ``OUTPUT/maps``, and the list of all files of a run."""
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,14 +14,13 @@ from mocpy import MOC
 from xsurvey.catalogs.products import PRODUCTS_NAME
 from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
-from xsurvey.engine.products import read_products, record_products
 from xsurvey.imaging.coverage import joined_area, write_coverage
-from xsurvey.io.atomic import atomic_output, remove_leftovers
 from xsurvey.pipelines.products.entries import SPECTRUM, ProductEntry
 from xsurvey.pipelines.products.maps import COVERAGE
 from xsurvey.pipelines.products.obscore import SourceOfFiles, obscore_row, write_product_list
 from xsurvey.pipelines.products.places import FOLDER, PROFILES_FOLDER, stack_folder
 from xsurvey.pipelines.products.stage import INDEX
+from xsurvey.pipelines.publishing import PublishedFolder
 from xsurvey.pipelines.source_tables import source_id
 from xsurvey.pipelines.spectra.fits_stage import FITS
 from xsurvey.pipelines.spectra.places import folder_name
@@ -44,57 +41,16 @@ class _Folder:
     name: str
     entries: list[Mapping[str, Any]]
 
-    def is_published(self, output: Path, known: Mapping[str, Mapping[str, Any]]) -> bool:
-        """Tell whether the folder holds these files of this task, and no others."""
-        wanted = {f"{self.name}/{e['path']}": e["size"] for e in self.entries}
-        there = {n for n in known if n.startswith(f"{self.name}/")}
-        if there != set(wanted) or any(known[n].get("keys") != [self.key] for n in there):
-            return False
-        sizes = {n: (output / n).stat().st_size for n in wanted if (output / n).is_file()}
-        return sizes == wanted
+    @property
+    def published(self) -> PublishedFolder:
+        """The folder as it is published."""
+        files = {e["path"]: self.source / e["path"] for e in self.entries}
+        return PublishedFolder(self.name, self.key, files)
 
 
-def publish_files(config: Config, plan: Plan, result: RunResult) -> None:
-    """Bring files of sources, and maps, below the output folder; those of earlier runs go away.
-
-    What an earlier run published of the same task stays as it is.
-
-    Raises
-    ------
-    OutputError
-        A file cannot be written.
-    """
-    output = config.output
-    known = read_products(result.store)
-    wanted = list(_folders(plan, result))
-    record: dict[Path, list[str]] = {}
-    for one in wanted:
-        if one.is_published(output, known):
-            continue
-        place = output / one.name
-        place.parent.mkdir(parents=True, exist_ok=True)
-        remove_leftovers(place)
-        with atomic_output(place) as temporary:
-            temporary.mkdir()
-            for entry in one.entries:
-                (temporary / entry["path"]).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(one.source / entry["path"], temporary / entry["path"])
-        record[place] = [one.key]
-    record |= {output / name: [] for name in _stale(known, wanted)}
-    for place, keys in record.items():
-        if not keys:
-            shutil.rmtree(os.path.realpath(place), ignore_errors=True)
-            _remove_empty(place.parent, output)
-    if record:
-        record_products(result.store, record)
-
-
-def files_are_there(config: Config, plan: Plan, result: RunResult) -> bool:
-    """Tell whether all that a run's tasks made for publication is published."""
-    known = read_products(result.store)
-    wanted = list(_folders(plan, result))
-    published = all(one.is_published(config.output, known) for one in wanted)
-    return published and not _stale(known, wanted)
+def product_folders(plan: Plan, result: RunResult) -> Iterator[PublishedFolder]:
+    """Yield the folders of the files of sources, and of maps."""
+    return (one.published for one in _folders(plan, result))
 
 
 def write_lists(folder: Path, config: Config, plan: Plan, result: RunResult) -> None:
@@ -195,23 +151,6 @@ def _profiles_name(stack: str) -> str:
 
 
 _NAMES = {"products": _products_name, "maps": _maps_name, "profiles": _profiles_name}
-
-
-def _stale(known: Mapping[str, Any], wanted: Sequence[_Folder]) -> set[str]:
-    """Return the folders that an earlier run published and this one does not."""
-    names = {one.name for one in wanted}
-    depth = {FOLDER: 3, MAPS_FOLDER: 2, PROFILES_FOLDER: 2}
-    parts = [name.split("/") for name in known]
-    return {
-        found for p in parts
-        if p[0] in depth and (found := "/".join(p[: depth[p[0]]])) not in names
-    }  # fmt: skip
-
-
-def _remove_empty(folder: Path, output: Path) -> None:
-    while folder != output and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
-        folder = folder.parent
 
 
 def _centre(one: _Folder) -> SourceOfFiles:

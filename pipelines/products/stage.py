@@ -43,7 +43,7 @@ PRODUCTS = Stage(
         "products": ProductParameters,
     },
     helpers=(
-        *READING, "xsurvey.detection.posterior_store",
+        *READING, "xsurvey.detection.found_store", "xsurvey.detection.posterior_store",
         "xsurvey.detection.resolution", "xsurvey.imaging.cutout", "xsurvey.imaging.psf_image",
         "xsurvey.pipelines.products.entries", "xsurvey.pipelines.products.event_files",
         "xsurvey.pipelines.products.flux_files", "xsurvey.pipelines.products.image_files",

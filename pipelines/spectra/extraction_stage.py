@@ -25,6 +25,7 @@ from xsurvey.pipelines.spectra.targets import (
     PILED_UP,
     SpectrumApertures,
     SpectrumTarget,
+    count_states,
     rows_of,
     spectrum_targets,
 )
@@ -170,12 +171,6 @@ def _reason(error: XSurveyError) -> str:
     return f"{Path(error.subject).name} {error.cause}"
 
 
-def count_states(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return how many entries have each status, for the record of a task."""
-    states = [entry["status"] for entry in entries]
-    return {state: states.count(state) for state in sorted(set(states))}
-
-
 SPECTRA = Stage(
     "spectra", "2", run_spectra, outputs=("spectra",), inputs=("events", "measured"),
     optional_inputs=("exposure", "arf", "rmf"),
@@ -186,7 +181,7 @@ SPECTRA = Stage(
     helpers=(
         "xsurvey.apertures", "xsurvey.attitude", "xsurvey.events", "xsurvey.good_times",
         "xsurvey.imaging.attitude_exposure", "xsurvey.imaging.exposure",
-        "xsurvey.imaging.seen_sky", "xsurvey.imaging.stack_shared",
+        "xsurvey.imaging.seen_sky", "xsurvey.imaging.sky_image", "xsurvey.imaging.stack_shared",
         "xsurvey.io.fits_file", "xsurvey.io.ogip",
         "xsurvey.io.table_wcs", "xsurvey.missions", "xsurvey.pipelines.spectra.places",
         "xsurvey.pipelines.spectra.targets",

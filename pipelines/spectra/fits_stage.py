@@ -14,7 +14,7 @@ from xsurvey.engine import Stage, TaskContext
 from xsurvey.engine.provenance import json_value
 from xsurvey.errors import InputError
 from xsurvey.io.ogip.pha import read_single_pha
-from xsurvey.pipelines.spectra.extraction_stage import EXTRACTED, FAILED, INDEX, count_states
+from xsurvey.pipelines.spectra.extraction_stage import EXTRACTED, FAILED, INDEX
 from xsurvey.pipelines.spectra.joined_entries import by_name, joined_entry
 from xsurvey.pipelines.spectra.model_fits import fit_models, net_counts
 from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
@@ -26,7 +26,7 @@ from xsurvey.pipelines.spectra.settings_of import (
     sampling_for,
 )
 from xsurvey.pipelines.spectra.source_posterior import PROFILE, posterior_summary
-from xsurvey.pipelines.spectra.targets import SOURCE
+from xsurvey.pipelines.spectra.targets import SOURCE, count_states
 from xsurvey.report.plate import png_bytes
 from xsurvey.report.spectrum_axes import fit_figure
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
@@ -178,7 +178,7 @@ SPECTRAL_FITS = Stage(
         "xsurvey.pipelines.spectra.flux_posterior", "xsurvey.pipelines.spectra.joined_entries",
         "xsurvey.pipelines.spectra.model_fits", "xsurvey.pipelines.spectra.posterior",
         "xsurvey.pipelines.spectra.reading", "xsurvey.pipelines.spectra.settings_of",
-        "xsurvey.pipelines.spectra.source_posterior",
+        "xsurvey.pipelines.spectra.source_posterior", "xsurvey.pipelines.spectra.targets",
         "xsurvey.report.plate", "xsurvey.report.spectrum_axes", "xsurvey.spectra",
     ),
     needs_all=False,

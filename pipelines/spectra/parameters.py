@@ -44,12 +44,13 @@ class SpectralRegion(StepParameters):
     )  # fmt: skip
     model: str | None = Field(
         default=None,
-        description="Model, in XSPEC's names; that of spectral_fits, with its set, freeze and "
-        "thaw, if not given.",
+        description="Model, in XSPEC's names; that of spectral_fits, with its set, freeze, thaw "
+        "and link, if not given.",
     )
     set: tuple[str, ...] = _as_in_fits("set")
     freeze: tuple[str, ...] = _as_in_fits("freeze")
     thaw: tuple[str, ...] = _as_in_fits("thaw")
+    link: tuple[str, ...] = _as_in_fits("link")
 
     @model_validator(mode="after")
     def _has_an_area(self) -> SpectralRegion:
@@ -75,7 +76,8 @@ class SpectralRegion(StepParameters):
 
     def shape_alone(self) -> SpectralRegion:
         """Return it without its model, as the extraction sees it."""
-        return self.model_copy(update={"model": None, "set": (), "freeze": (), "thaw": ()})
+        none = {"model": None, "set": (), "freeze": (), "thaw": (), "link": ()}
+        return self.model_copy(update=none)
 
 
 class SpectraParameters(StepParameters):
@@ -179,6 +181,7 @@ class SpectralFitParameters(StepParameters):
     freeze: tuple[str, ...] = _as_in_fits("freeze")
     thaw: tuple[str, ...] = _as_in_fits("thaw")
     limits: tuple[str, ...] = _as_in_fits("limits")
+    link: tuple[str, ...] = _as_in_fits("link")
     starts: int = _as_in_fits("starts")
     goodness_trials: int = Field(
         default=100, ge=0, le=100_000,

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.plan import OutputOf
-from xsurvey.engine.products import read_products, record_products
-from xsurvey.io.atomic import atomic_output, remove_leftovers
+from xsurvey.pipelines.publishing import PublishedFolder, files_below
 from xsurvey.pipelines.spectra.extraction_stage import INDEX
 from xsurvey.pipelines.spectra.fits_stage import FITS
 from xsurvey.pipelines.spectra.places import folder_name
@@ -23,52 +19,20 @@ from xsurvey.report.data import SpectrumReport
 FOLDER = "spectra"
 
 
-def publish_spectra(config: Config, plan: Plan, result: RunResult) -> None:
-    """Bring the spectra of a run below its output folder; those of an earlier one go away."""
-    folder = config.output / FOLDER
-    remove_leftovers(folder)
-    done = _done(plan, result)
-    if not done:
-        _remove_earlier(folder, result)
-        return
-    with atomic_output(folder) as temporary:
-        temporary.mkdir()
-        for task in done:
-            _copy(result, task, temporary / folder_name(task.target))
-    record_products(result.store, {
-        folder / folder_name(task.target): [result.outcomes[task.id].key or ""] for task in done
-    })  # fmt: skip
+def spectra_folders(plan: Plan, result: RunResult) -> Iterator[PublishedFolder]:
+    """Yield the folder of every target with spectra: what was extracted, and the fits of it."""
+    for task in _done(plan, result):
+        files = files_below(result.path(task, "fits"))
+        for extraction in _extractions(task):
+            if result.outcomes[extraction.id].good:
+                extracted = files_below(result.path(extraction, "spectra"))
+                files |= {n: f for n, f in extracted.items() if f.name != INDEX}
+        key = result.outcomes[task.id].key or ""
+        yield PublishedFolder(f"{FOLDER}/{folder_name(task.target)}", key, files)
 
 
 def _done(plan: Plan, result: RunResult) -> list[Task]:
     return [t for t in plan.tasks if t.stage.name == "spectral_fits" and result.outcomes[t.id].good]
-
-
-def spectra_are_there(config: Config, plan: Plan, result: RunResult) -> bool:
-    """Tell whether the folder of every target with spectra exists."""
-    folder = config.output / FOLDER
-    return all((folder / folder_name(task.target)).is_dir() for task in _done(plan, result))
-
-
-def _remove_earlier(folder: Path, result: RunResult) -> None:
-    """Remove a folder that an earlier run made, and no other."""
-    if any(name.startswith(f"{FOLDER}/") for name in read_products(result.store)):
-        shutil.rmtree(os.path.realpath(folder), ignore_errors=True)
-        record_products(result.store, {folder: []})
-
-
-def _copy(result: RunResult, task: Task, folder: Path) -> None:
-    fits = result.path(task, "fits")
-    shutil.copytree(fits, folder)
-    for extraction in _extractions(task):
-        if not result.outcomes[extraction.id].good:
-            continue
-        extracted = result.path(extraction, "spectra")
-        for path in sorted(extracted.rglob("*")):
-            if path.is_file() and path.name != INDEX:
-                copy = folder / path.relative_to(extracted)
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, copy)
 
 
 def _extractions(task: Task) -> list[Task]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +13,8 @@ from xsurvey.spectra.fit_parameters import SpectrumFitParameters
 from xsurvey.spectra.models.expression import Expression, parse_expression
 
 AUTO = "auto"
-_SETTINGS = ("set", "freeze", "thaw", "limits")
+_SETTINGS = ("set", "freeze", "thaw", "limits", "link")
+_PARAMETER = re.compile(r"[A-Za-z]\w*\.[A-Za-z]\w*", re.ASCII)
 _SHARED = ("stat", "group", "confidence", "starts", "goodness_trials")
 
 
@@ -23,7 +25,7 @@ def parameters_for(
     region = spectra.regions.get(name)
     if region is None or region.model is None:
         return _with_model(fitting, fitting.model)
-    own = {key: getattr(region, key) for key in ("model", "set", "freeze", "thaw")}
+    own = {key: getattr(region, key) for key in ("model", "set", "freeze", "thaw", "link")}
     return _made(fitting, own | {"limits": fitting.limits})
 
 
@@ -52,8 +54,10 @@ def _with_model(fitting: SpectralFitParameters, model: str) -> SpectrumFitParame
 
 
 def _concerns(setting: str, expression: Expression) -> bool:
+    # of a link the parameters that are followed, too
     try:
-        expression.find(setting.partition("=")[0])
+        for name in (setting.partition("=")[0], *_PARAMETER.findall(setting)):
+            expression.find(name)
     except ParameterError:
         return False
     return True

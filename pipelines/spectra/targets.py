@@ -252,3 +252,9 @@ def _aperture_parameters(
     # angles are read with their units
     written = {name: f"{value!r}arcsec" for name, value in radii.items() if value is not None}
     return ApertureParameters.model_validate({"position": position, **written})
+
+
+def count_states(entries: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return how many entries have each status, for the record of a task."""
+    states = [entry["status"] for entry in entries]
+    return {state: states.count(state) for state in sorted(set(states))}

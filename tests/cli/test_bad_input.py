@@ -78,11 +78,15 @@ def test_no_events_left(
     command: str, event_file: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
 ) -> None:
     bad_event_files(tmp_path, event_file)
-    for path, options in ((tmp_path / "all_bad.fits", []), (event_file, ["--band", "20-30"])):
+    for path, options, cause in (
+        (tmp_path / "all_bad.fits", [], "no events are left"),
+        (event_file, ["--band", "20-30"], "events lies in 20-30 keV (they have 0.5"),
+        (event_file, ["--band", "500-7000"], "bands are in keV: 0.5-7?"),
+    ):
         output = tmp_path / "none.out"
         status, _, error = call(command, path, "-o", output, *options)
         assert status == 2
-        assert_one_line_error(error, "no events are left", path.name)
+        assert_one_line_error(error, cause, path.name)
         assert not output.exists()
 
 

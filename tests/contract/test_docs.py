@@ -8,7 +8,9 @@ from pathlib import Path
 
 import click
 import pytest
+from astropy.units import Unit
 
+from xsurvey.catalogs import load_schema
 from xsurvey.cli.main import xsurvey
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,6 +79,33 @@ def test_commands_and_options_exist(page: str, line: str) -> None:
 def test_wrong_commands_would_be_noticed(line: str) -> None:
     with pytest.raises(click.UsageError):
         check(line)
+
+
+_ROW = re.compile(r"^\| (`[^|]+`) \| (\w+) \| ([^|]*) \|", re.MULTILINE)
+_BIT = re.compile(r"^\| (\d+) \| (\w+) \|", re.MULTILINE)
+
+
+def documented_columns() -> dict[str, tuple[str, str]]:
+    """Return type and unit of the columns of the table of docs/sources.md."""
+    text = (ROOT / "docs/sources.md").read_text()
+    found = {}
+    for cell, dtype, unit in _ROW.findall(text[text.index("\n## Columns") :]):
+        first, *others = re.findall(r"`([^`]+)`", cell)
+        for name in (first, *others):
+            found[first + name if name.startswith("_") else name] = (dtype, unit.strip())
+    return found
+
+
+def test_columns_of_the_catalog_are_documented() -> None:
+    schema = load_schema("sources")
+    known = {c.name: (c.dtype, c.unit) for c in schema.columns}
+    documented = documented_columns()
+    assert set(documented) == set(known), "docs/sources.md, Columns, against schemas/sources.yaml"
+    for name, (dtype, unit) in known.items():
+        assert documented[name][0] == dtype, name
+        assert Unit(documented[name][1]) == Unit(unit or ""), name
+    bits = dict(_BIT.findall((ROOT / "docs/sources.md").read_text()))
+    assert bits == {str(bit): flag.name for bit, flag in schema.flags.items()}
 
 
 def examples() -> list[str]:

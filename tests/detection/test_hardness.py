@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from xsurvey.detection.columns import hardness_label
 from xsurvey.detection.hardness import hardness_ratio
 from xsurvey.inference.poisson_rate import CountsPosterior, counts_posterior
 
@@ -55,3 +56,9 @@ def test_nothing_is_said_without_exposure_or_posterior() -> None:
     one = np.ones(1)
     assert np.isnan(hardness_ratio(alone(3), alone(3), np.zeros(1), one)).all()
     assert np.isnan(hardness_ratio(nothing, alone(3), one, one)).all()
+
+
+def test_names_of_ratios_can_be_taken_apart() -> None:
+    assert hardness_label("h", "s") == "hs"
+    assert hardness_label("1000_4000", "300_1000") == "1000_4000_over_300_1000"
+    assert hardness_label("h", "300_1000") == "h_over_300_1000"

@@ -9,14 +9,20 @@ import pytest
 
 from xsurvey.engine import Stage
 from xsurvey.engine.fingerprint import (
+    DEFAULT_FILE,
     complaints,
     fingerprints,
+    helper_modules,
+    main,
     read,
+    registered_plugins,
     registered_stages,
     stage_fingerprint,
+    undeclared_helpers,
     update,
 )
 from xsurvey.errors import InputError
+from xsurvey.missions import missions
 
 NUMBERS = itertools.count()
 RECORDED = Path(__file__).with_name("fingerprints.json")
@@ -44,7 +50,7 @@ def test_no_stage_changed_without_a_new_version():
     stages = registered_stages()
     if not stages:
         pytest.skip("there are no pipelines yet")
-    found = complaints(fingerprints(stages), read(RECORDED))
+    found = complaints(fingerprints(stages, registered_plugins()), read(RECORDED))
     assert not found, "\n".join(["", *found])
 
 
@@ -108,9 +114,9 @@ def test_a_change_without_a_version_is_told_and_not_recorded(stage_of, tmp_path)
     assert complaints(fingerprints([stage_of(SOURCE)]), read(file)) == []
 
     now = fingerprints([stage_of(changed)])
-    (line,) = complaints(now, read(file))
+    line, command = complaints(now, read(file))
     assert "its version is still 1" in line
-    assert "python -m xsurvey.engine.fingerprint --update" in line
+    assert "python -m xsurvey.engine.fingerprint --update --same-results toy" in command
     with pytest.raises(InputError, match="raise it, or give --same-results toy"):
         update(now, file)
     assert json.loads(file.read_text()) != now
@@ -121,3 +127,73 @@ def test_a_change_without_a_version_is_told_and_not_recorded(stage_of, tmp_path)
     assert "has a new version" in complaints(newer, read(file))[0]
     update(newer, file)
     assert "is gone" in complaints({}, read(file))[0]
+
+
+def test_what_a_stage_uses_is_among_its_helpers():
+    for stage in registered_stages():
+        missing = undeclared_helpers(stage)
+        assert not missing, f"stage '{stage.name}' uses {', '.join(missing)}: name it in helpers"
+
+
+def test_helpers_that_are_not_named_are_noticed(stage_of):
+    source = """
+        from xsurvey.errors import InputError
+        from xsurvey.pipelines.products.stage import INDEX
+        from xsurvey.units import EnergyBand, parse_time
+
+        def run(context):
+            raise InputError("", "", INDEX)
+            return band(context)
+
+        def band(context):
+            return EnergyBand(0, 1)
+
+        def other(context):
+            return parse_time(context)
+        """
+    assert undeclared_helpers(stage_of(source)) == ["xsurvey.units"]
+    assert undeclared_helpers(stage_of(source, helpers=("xsurvey.units",))) == []
+
+
+def test_missions_have_fingerprints_of_their_own():
+    plugins = {plugin.name: plugin for plugin in registered_plugins()}
+    found = fingerprints([], plugins.values())
+    versions = {f"mission:{name}": mission.version for name, mission in missions().items()}
+    assert len(found) >= 3  # those of other packages are not the house's
+    assert {name: one["version"] for name, one in found.items()}.items() <= versions.items()
+    for stage in registered_stages():
+        own = helper_modules(stage)
+        assert not own & {m for plugin in plugins.values() for m in plugin.modules}
+    with_helpers = next(s for s in registered_stages() if "xsurvey.missions" in s.helpers)
+    assert {"xsurvey.missions", "xsurvey.missions.base"} <= helper_modules(with_helpers)
+
+
+def test_all_that_is_refused_is_told_with_one_command(stage_of, tmp_path):
+    file = tmp_path / "fingerprints.json"
+    two = [stage_of(SOURCE), stage_of(SOURCE)]
+    before = {name: one for name, stage in zip("ab", two, strict=True)
+              for one in fingerprints([stage]).values()}  # fmt: skip
+    file.write_text(json.dumps(before))
+    changed = fingerprints([stage_of(SOURCE.replace("3.0", "4.0"))])["toy"]
+    now = {"a": changed, "b": changed, "mission:c": changed}
+    *lines, command = complaints(now, read(file))
+    assert [line.split(" ch")[0] for line in lines] == [
+        "stage 'a'",
+        "stage 'b'",
+        "mission 'c' is new",
+    ]
+    assert command.endswith("--update --same-results a b")
+    with pytest.raises(InputError, match=r"stage 'a', stage 'b': changed.*--same-results a b if"):
+        update(now, file)
+    with pytest.raises(InputError, match="'d': is no stage or plug-in"):
+        update(now, file, ["d"])
+    update(now, file, ["a", "b"])
+    assert complaints(now, read(file)) == []
+
+
+def test_the_record_is_found_from_anywhere(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert DEFAULT_FILE == RECORDED
+    assert main([]) == 0, capsys.readouterr().out
+    assert main(["--file", str(tmp_path / "nowhere" / "f.json")]) == 2
+    assert "is not there to compare with" in capsys.readouterr().err

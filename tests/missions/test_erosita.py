@@ -1,5 +1,6 @@
 """eROSITA event files: which rows are kept, what they mean, when each module looked."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -358,3 +359,10 @@ def test_a_missing_attitude_is_told(tmp_path: Path) -> None:
     events = open_events(write_erosita(tmp_path / "e.fits", others=tables))
     assert events.attitude == {}
     assert warned(events, "no CORRATT table of modules 7: no attitude is used")
+
+
+def test_a_mean_over_modules_is_told_also_of_common_good_times(survey_pointing: Path) -> None:
+    events = open_events(survey_pointing)
+    common = replace(events, gti={-1: next(iter(events.gti.values()))})
+    for one in (events, common):
+        assert "; mean of 7 detectors)" in dict(summarise(one).lines())["livetime"]

@@ -17,9 +17,11 @@ from xsurvey.missions import get_mission
 from xsurvey.pipelines.source_tables import source_tables
 from xsurvey.units import EnergyBand
 
+from .test_sources import PLAIN
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 COARSE = "image: {pixel_size: 4arcsec}"
-"""For runs whose sources do not matter."""
+"""Pixels that make these tests quick."""
 
 
 def write_config(folder: Path, inputs: list[Path], extra: str = "") -> Path:
@@ -39,7 +41,7 @@ def finished(
     folder = tmp_path_factory.mktemp("missions")
     tile = folder / "tile.fits"
     tile.write_bytes(survey_tile.read_bytes())
-    write_config(folder, [event_file, tile, *ixpe_units])
+    write_config(folder, [event_file, tile, *ixpe_units], COARSE)
     done = run_command("run", "config.yaml", "--workers", 0, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "out"
@@ -84,7 +86,7 @@ def test_a_selection_of_units_that_others_do_not_have_fails_for_these(
 ) -> None:
     tile = tmp_path / "tile.fits"
     tile.write_bytes(survey_tile.read_bytes())
-    write_config(tmp_path, [event_file, tile], f"selection: {{detectors: TM8}}\n{COARSE}")
+    write_config(tmp_path, [event_file, tile], f"selection: {{detectors: TM8}}\n{COARSE}\n{PLAIN}")
     done = run_command("run", "config.yaml", "--workers", 0, cwd=tmp_path)
     assert done.returncode == 3
     assert "has no 'TM8'" in done.stderr
@@ -117,7 +119,7 @@ def test_a_run_says_what_to_do_about_such_labels(
     tile.write_bytes(survey_tile.read_bytes())
     output = str(tmp_path / "out")
     for extra, status in (("", 2), ("photometry: {measure_band: ['0.5-2']}", 0)):
-        config = write_config(tmp_path, [event_file, tile], f"{extra}\n{COARSE}")
+        config = write_config(tmp_path, [event_file, tile], f"{extra}\n{COARSE}\n{PLAIN}")
         with pytest.raises(SystemExit) as ended:
             cli.main(["run", str(config), "--workers", "0", "--output", output])
         error = capfd.readouterr().err

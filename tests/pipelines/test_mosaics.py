@@ -17,8 +17,10 @@ from .test_stacks import write_half
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 BOTH, FIRST, SECOND = (150.05, 2.22), (149.95, 2.15), (150.17, 2.28)
-COARSE = "image: {pixel_size: 1.968arcsec}"
+COARSE = "image: {pixel_size: 3.936arcsec}"
 """Pixels that make these tests quick."""
+OF_SCANS = "image: {pixel_size: 6arcsec}"
+"""The same of survey scans, whose PSF is wider."""
 
 
 @pytest.fixture(scope="module")
@@ -157,7 +159,7 @@ def tiles(
     scan.rename(folder / "whole.fits")
     for name, side in (("east", 1), ("west", -1)):
         write_half(folder / "whole.fits", folder / f"{name}.fits", side)
-    run(folder, run_command, [folder / "whole.fits"], "")
+    run(folder, run_command, [folder / "whole.fits"], OF_SCANS)
     return folder
 
 
@@ -178,7 +180,7 @@ def same_sources(some: Table, others: Table) -> None:
 def test_overlapping_tiles_have_no_source_and_no_photon_twice(
     tiles: Path, tmp_path: Path, run_command: Run
 ) -> None:
-    out = run(tmp_path, run_command, [tiles / "east.fits", tiles / "west.fits"], "")
+    out = run(tmp_path, run_command, [tiles / "east.fits", tiles / "west.fits"], OF_SCANS)
     assert events_of(out) == events_of(tiles / "out")
     split, _, observations = tables(out)
     same_sources(split, tables(tiles / "out")[0])
@@ -189,7 +191,7 @@ def test_overlapping_tiles_have_no_source_and_no_photon_twice(
 def test_a_field_cut_into_tiles_has_the_same_sources_with_any_number_of_workers(
     tiles: Path, tmp_path: Path, run_command: Run
 ) -> None:
-    small = "stacking: {max_size: 260, margin: 3arcmin}"
+    small = f"{OF_SCANS}\nstacking: {{max_size: 200, margin: 3arcmin}}"
     found = []
     for workers in (0, 2):
         folder = tmp_path / str(workers)

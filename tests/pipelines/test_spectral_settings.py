@@ -44,6 +44,15 @@ def test_what_no_model_has_stays_with_the_first_to_be_told() -> None:
     assert alternatives_for(chosen)[0].freeze == ("tbabs.nh",)
 
 
+def test_links_hold_where_all_their_parameters_are() -> None:
+    link = ("apec_2.kT=2*apec.kT", "tbabs.nH=0.1*powerlaw.PhoIndex")
+    chosen = fitting(alternatives=["tbabs*(apec+apec)", "tbabs*bbody"], link=link)
+    assert parameters_for("", NONE, chosen).link == link[1:]
+    assert [one.link for one in alternatives_for(chosen)] == [link[:1], ()]
+    unknown = fitting(alternatives=["tbabs*bbody"], link=["tbabs.nH=2*apec.kT"])
+    assert parameters_for("", NONE, unknown).link == ("tbabs.nH=2*apec.kT",)
+
+
 def test_a_region_with_a_model_has_its_own_settings() -> None:
     region = {"position": "10,20", "radius": "5arcsec", "model": "bbody", "freeze": ["bbody.kT=1"]}
     spectra = SpectraParameters.read({"regions": {"a": region}}, "spectra")

@@ -18,12 +18,12 @@ from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.stack_parameters import SharedSky, StackGeometry
 from xsurvey.missions import open_events
 from xsurvey.missions.selection import SelectionParameters
+from xsurvey.pipelines.columns import with_columns
 from xsurvey.pipelines.stack_reading import OBSERVATION
 from xsurvey.pipelines.variability import (
     COLUMNS,
     VARIABILITY,
     run_variability,
-    with_variability,
 )
 from xsurvey.timing.files import read_light_curve
 from xsurvey.timing.parameters import SourceVariabilityParameters
@@ -131,14 +131,13 @@ def test_rows_of_observations_tell_in_which_it_varied(done: Path) -> None:
 
 def test_columns_are_those_of_the_schemas(done: Path, stack: dict[str, Any]) -> None:
     measured = json.loads(stack["measured"].read_text())
-    joined = with_variability(measured, content(done))
+    joined = with_columns(measured, [done / "variability.json"])
     assert set(joined["rows"][0]) == {"ra", "dec", *COLUMNS}
     known = [c.name for c in load_schema("sources").expand({})]
     assert set(COLUMNS) <= set(known)
     extra = set(joined["observations"][0]) - set(measured["observations"][0])
     assert extra == {c for c in COLUMNS if not c.startswith("inter_")}
     assert extra <= {c.name for c in load_schema("observations").expand({})}
-    assert with_variability(measured, None) == measured
 
 
 def test_light_curves_of_bright_sources_are_written(done: Path) -> None:

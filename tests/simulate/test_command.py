@@ -132,3 +132,15 @@ def test_an_area_that_is_given_is_not_stamped(tmp_path: Path, call: Call) -> Non
     assert header["SIMLEVEL"] == "RESPONSE"
     assert "ARFAPPR" not in header
     assert header["RMFAPPR"] == "APPROX"
+
+
+def test_dates_beyond_the_known_leap_seconds_are_no_matter(
+    tmp_path: Path, call: Call, recwarn: pytest.WarningsRecorder
+) -> None:
+    path = tmp_path / "e.fits"
+    how = ("--exposure", "1ks", "--start", "2150-01-01T00:00:00", "--seed", "1")
+    assert call("simulate", "-o", path, *how)[0] == 0
+    status, out, _ = call("info", path)
+    assert status == 0
+    assert "2150-01-01T00:00" in out
+    assert not [w for w in recwarn if "dubious year" in str(w.message)]

@@ -57,20 +57,27 @@ def doctor_command(online: bool, json_path: Path | None) -> None:
     })  # fmt: skip
 
 
-def _models() -> dict[str, str | None]:
+def _models() -> dict[str, Any]:
     """Print which library of spectral models is used, and return the same for JSON."""
     from xsurvey.errors import MissingDataError
     from xsurvey.spectra.models.installation import installation
+    from xsurvey.spectra.models.python_models import broken_models, python_models
 
     click.echo("\nspectral models")
     try:
         used = installation()
     except MissingDataError as error:
         click.echo(f"  none: {error}")
-        return {"version": None, "folder": None}
+        return {"version": None, "folder": None, "of_packages": {}}
     version = used.version.partition("-")[0]
     click.echo(f"  XSPEC's of HEASoft {version}, in {used.headas}")
-    return {"version": used.version, "folder": str(used.headas)}
+    own = {name: model.version for name, model in sorted(python_models().items())}
+    if own:
+        listed = ", ".join(f"{name} (version {number})" for name, number in own.items())
+        click.echo(f"  of packages: {listed}")
+    for name, cause in broken_models().items():
+        click.echo(f"  {name} cannot be loaded: {cause}")
+    return {"version": used.version, "folder": str(used.headas), "of_packages": own}
 
 
 def _archives(online: bool) -> tuple[list[dict[str, Any]], dict[str, str]]:

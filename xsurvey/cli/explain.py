@@ -152,7 +152,8 @@ class _Explained:
         yield f"version {manifest['version']}, seed {manifest['seed']}, key {key[:_KEY_SHOWN]}"
         yield f"done {about.get('finished', '?')} in {about.get('seconds', 0.0):g} s"
         for data, version in manifest.get("uses", {}).items():
-            yield f"uses {data}: {version}"
+            if version:  # of a mission without responses of its own there is none
+                yield f"uses {data}: {version}"
         for missing, cause in manifest.get("missing", {}).items():
             yield f"without {missing}: {cause}"
         own = about.get("versions", {})

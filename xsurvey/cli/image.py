@@ -30,7 +30,7 @@ def image_command(
     events: tuple[Path, ...], output: Path, exposure_output: Path | None, exposure: Path | None,
     region: Path | None, band: tuple[str, ...], parameters: tuple[Any, ...], json_path: Path | None,
 ) -> None:  # fmt: skip
-    """Make a counts image of an observation, and its exposure map.
+    """Make a counts image of an observation; --exposure-output writes its exposure map too.
 
     \b
     Examples, 2-7 keV in pixels of 2 arcsec, and one group of detectors:

@@ -58,6 +58,17 @@ def band_columns(
     return columns
 
 
+def hardness_label(hard: str, soft: str) -> str:
+    """Return how the columns of a hardness ratio end: letters stand together, longer names do not.
+
+    Examples
+    --------
+    >>> hardness_label("h", "s"), hardness_label("2000_8000", "500_2000")
+    ('hs', '2000_8000_over_500_2000')
+    """
+    return f"{hard}{soft}" if len(hard) == len(soft) == 1 else f"{hard}_over_{soft}"
+
+
 def hardness_columns(
     pairs: Iterable[tuple[str, str]], measured: Mapping[str, BandPhotometry]
 ) -> dict[str, np.ndarray]:
@@ -69,7 +80,7 @@ def hardness_columns(
         h, s = measured[hard], measured[soft]
         levels = (m.background / np.where(m.fraction > 0, m.fraction, np.inf) for m in (h, s))
         value, low, high = hardness_ratio(h.posterior, s.posterior, h.exposure, s.exposure, *levels)
-        name = f"hardness_{hard}{soft}"
+        name = f"hardness_{hardness_label(hard, soft)}"
         columns |= {name: value, f"{name}_lo": low, f"{name}_hi": high}
     return columns
 

@@ -14,6 +14,7 @@ from xsurvey.detection.columns import (
     band_columns,
     fit_columns,
     hardness_columns,
+    hardness_label,
     position_columns,
 )
 from xsurvey.detection.detect import band_labels, find_sources, search_bands
@@ -132,7 +133,9 @@ def measure_sources(
     first = stack.fields[0]
     labels = band_labels(first, measured_bands(parameters, detection, first.mission))
     pairs = first.mission.hardness_pairs if first.mission else ()
-    hardness = {f"{h}{s}": f"{h} over {s}" for h, s in pairs if h in labels and s in labels}
+    hardness = {
+        hardness_label(h, s): f"{h} over {s}" for h, s in pairs if h in labels and s in labels
+    }
     bands = {label: _describe(first, label) for label in labels}
     if not len(found.sources):
         return Measurements([], [], bands, hardness)

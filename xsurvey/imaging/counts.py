@@ -48,7 +48,7 @@ def bin_events(events: EventList, grid: ImageGrid, bands: Sequence[EnergyBand]) 
                 image.fill(chunk["y"][inside], chunk["x"][inside])
     counts = [np.asarray(image.values(), dtype=float) for image in images]
     if not any(c.any() for c in counts):
-        events.require_events(0)
+        events.require_events(0, bands)
     return [
         SkyImage(data, grid, "count", observation_stamps(events, band))
         for data, band in zip(counts, bands, strict=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from xsurvey.events import EventList, GoodTimeIntervals
+from xsurvey.missions import missions
 
 _SPAN_TOLERANCE = 0.5
 
@@ -109,9 +110,9 @@ class EventSummary:
 
     def _mean_text(self) -> str:
         events = self.event_list
-        if not events.coaligned or len(events.gti) == 1:
-            return ""
-        return f"; mean of {len(events.gti)} detectors"
+        mission = missions().get(events.observation.mission)
+        number = mission.modules_of(events) if mission is not None else 1
+        return f"; mean of {number} detectors" if number > 1 else ""
 
     def _good_span(self) -> tuple[float, float]:
         own = [g for g in self.event_list.gti.values() if len(g.start)]

@@ -232,7 +232,10 @@ class Mission(ABC):
         """Return how many detectors share the counts of a source: coaligned ones do."""
         if not events.coaligned:
             return 1
-        return len(self.detectors()) if -1 in events.gti else len(events.gti)
+        if -1 not in events.gti:
+            return len(events.gti)
+        named = {number for group in self.detector_groups.values() for number in group}
+        return len(named) or len(self.detectors())
 
     def steady_closed(self, events: EventList) -> EventList:
         """Return the events of a closed exposure (`Observation.closed`) in its usable times.

@@ -276,7 +276,8 @@ class TableSource:
     columns : dict
         Common name to the file's column name.
     factors : dict
-        Common name to the factor that brings the file's unit to the common one.
+        Common name to the factor that brings the file's unit to the common one; whole numbers
+        become floating-point ones.
     required : tuple of str
         Columns without which an event is of no use, beside time, place and energy.
     """
@@ -308,7 +309,11 @@ class TableSource:
         """Return a column by its common name, or by the file's own."""
         values = self.table.numbers(raw, self.columns.get(name, name))
         factor = self.factors.get(name, 1.0)
-        return values if factor == 1.0 else values * values.dtype.type(factor)
+        if factor == 1.0:
+            return values
+        if values.dtype.kind != "f":  # a factor of .01 would be a whole number there: zero
+            values = values.astype(np.float32 if values.dtype.itemsize <= 2 else np.float64)
+        return values * values.dtype.type(factor)
 
     def standard_filter(self, raw: np.ndarray) -> np.ndarray:
         """Keep everything; missions override it."""

@@ -19,6 +19,7 @@ from xsurvey.missions import Mission
 from xsurvey.missions.base import Detector, SimulatedFacts
 from xsurvey.simulate.parameters import SimulationParameters, parse_good_time, start_as_number
 from xsurvey.simulate.visits import Passed, Pointed, Visits
+from xsurvey.units import dates_of_any_time
 
 START_TIME = 700_000_000.0
 DITHER_PERIODS = (1000.0, 707.0)
@@ -171,7 +172,8 @@ def start_of(parameters: SimulationParameters, mission: Mission) -> float:
         return number
     facts = SimulatedFacts(parameters.pointing, parameters.roll, 0.0, 0.0, 0.0, False)
     reference = float(mission.header(facts)["MJDREF"])
-    date = Time(parameters.start, scale="utc").tt
+    with dates_of_any_time():
+        date = Time(parameters.start, scale="utc").tt
     return float(((date.jd1 - 2_400_000.5 - reference) + date.jd2) * 86400)
 
 

@@ -17,6 +17,7 @@ from xsurvey.units import (
     Duration,
     Position,
     SkyPosition,
+    dates_of_any_time,
     parse_sky_position,
     parse_time,
     written,
@@ -309,7 +310,8 @@ class SimulationParameters(StepParameters):
     def _readable_start(cls, value: str | None) -> str | None:
         if value is not None and start_as_number(value) is None:
             try:
-                Time(value, scale="utc")
+                with dates_of_any_time():
+                    Time(value, scale="utc")
             except ValueError:
                 raise ValueError(
                     f"'{value}' is neither seconds nor a date such as 2022-03-07T17:25:30"

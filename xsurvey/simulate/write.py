@@ -18,6 +18,7 @@ from xsurvey.io.ogip.headers import add_keywords
 from xsurvey.missions.base import SimulatedFacts
 from xsurvey.simulate.choice import numbers_of
 from xsurvey.simulate.result import LEVELS, SimulatedObservation
+from xsurvey.units import dates_of_any_time
 
 
 def truth_path(path: str | os.PathLike[str]) -> Path:
@@ -78,8 +79,9 @@ def _event_table(observation: SimulatedObservation) -> fits.BinTableHDU:
         header[key] = value
     for key, time in (("DATE-OBS", start), ("DATE-END", start + span)):
         days = np.longdouble(time) / 86400
-        stamp = Time(keywords["MJDREF"], float(days), format="mjd", scale="tt")
-        header[key] = stamp.utc.isot[:19]
+        with dates_of_any_time():
+            stamp = Time(keywords["MJDREF"], float(days), format="mjd", scale="tt")
+            header[key] = stamp.utc.isot[:19]
     header["OBJECT"] = "SIMULATED"
     header["RADESYS"] = "ICRS"
     header["CREATOR"] = f"xsurvey {__version__}"

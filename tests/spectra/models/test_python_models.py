@@ -42,11 +42,11 @@ EDGE = PythonModel("myedge", (parameter("E0", 1.0, 0, 10, "keV"),), edge, kind="
 def registry(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Register the models for one test."""
     monkeypatch.setattr(module, "_REGISTERED", {})
-    module._installed.cache_clear()
+    module._loaded.cache_clear()
     register_model(MINE)
     register_model(EDGE)
     yield
-    module._installed.cache_clear()
+    module._loaded.cache_clear()
 
 
 def test_it_is_used_as_any_other(evaluator: Callable[..., ModelEvaluator]) -> None:
@@ -155,11 +155,11 @@ def test_entry_points(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCapture
     plugged = PythonModel("plugged", (), power_law)
     points = [
         point("good", lambda: plugged), point("broken", broken), point("other", lambda: 3),
-        point("taken", lambda: PythonModel("apec", (), power_law)),
+        point("powe", broken), point("taken", lambda: PythonModel("apec", (), power_law)),
         point("twice", lambda: PythonModel("Plugged", (), power_law)),
     ]  # fmt: skip
     monkeypatch.setattr(module, "entry_points", lambda group: points)
-    module._installed.cache_clear()
+    module._loaded.cache_clear()
     assert python_models()["plugged"] is plugged
     assert "plugged" in known_models()
     for name in ("broken", "other", "taken", "twice"):
@@ -168,3 +168,7 @@ def test_entry_points(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCapture
     with pytest.raises(ParameterError, match="an installed package has a model"):
         register_model(plugged)
     assert parse_expression("plugged").parameters[0].name == "plugged.norm"
+    # not XSPEC's powerlaw, which begins so
+    with pytest.raises(ParameterError, match="cannot be loaded: no such module"):
+        parse_expression("Powe")
+    assert parse_expression("powerl").components[0].definition.name == "powerlaw"

@@ -22,7 +22,7 @@ from xsurvey.spectra.models.definitions import (
     ParameterDefinition,
     find_model,
 )
-from xsurvey.spectra.models.python_models import known_models
+from xsurvey.spectra.models.python_models import broken_models, known_models
 
 _TOKEN = re.compile(r"\s*(?:(?P<name>[A-Za-z_]\w*)|(?P<number>[\d.]+)|(?P<sign>\S))", re.ASCII)
 
@@ -177,8 +177,9 @@ def parse_expression(
     MissingDataError
         XSPEC's models are not installed.
     """
-    known = known_models() if definitions is None else definitions
-    return _Parser(text, known).parse()
+    if definitions is not None:
+        return _Parser(text, definitions, {}).parse()
+    return _Parser(text, known_models(), broken_models()).parse()
 
 
 @dataclass(frozen=True)
@@ -191,9 +192,13 @@ class _Token:
 class _Parser:
     """Recursive descent; each method returns a node and its kind, 'add' or 'mul'."""
 
-    def __init__(self, text: str, definitions: Mapping[str, ModelDefinition]) -> None:
+    def __init__(
+        self, text: str, definitions: Mapping[str, ModelDefinition], broken: Mapping[str, str]
+    ) -> None:
         self._text = text
         self._definitions = definitions
+        exact = {name.lower() for name in definitions}
+        self._broken = {name: cause for name, cause in broken.items() if name not in exact}
         self._tokens = [
             _Token(str(match[match.lastgroup]), match.lastgroup, match.start(match.lastgroup) + 1)
             for match in _TOKEN.finditer(text)
@@ -308,6 +313,11 @@ class _Parser:
         return node, kind
 
     def _component(self, token: _Token) -> Component:
+        if token.text.lower() in self._broken:  # never XSPEC's model of a longer name instead
+            raise self._error(
+                token, "is a plug-in that cannot be loaded: " + self._broken[token.text.lower()],
+                "reinstall or remove its package",
+            )  # fmt: skip
         try:
             definition = find_model(token.text, self._definitions)
         except ParameterError as error:

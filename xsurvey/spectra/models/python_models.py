@@ -46,7 +46,8 @@ class PythonModel:
     Attributes
     ----------
     name : str
-        As in expressions, where it is written in full; no name of XSPEC's.
+        As in expressions, where it is written in full; no name of XSPEC's. The entry point should
+        have the same name, which is all that is known of a plug-in that cannot be loaded.
     parameters : tuple of ParameterDefinition
         Without the norm, which every additive model gets; see `parameter`.
     function : callable
@@ -138,10 +139,20 @@ def known_models() -> Mapping[str, ModelDefinition]:
     return {**model_definitions(), **own} if own else model_definitions()
 
 
-@cache
+def broken_models() -> Mapping[str, str]:
+    """Return why plug-ins cannot be used, by the names of their entry points in lower case."""
+    return _loaded()[1]
+
+
 def _installed() -> dict[str, PythonModel]:
-    """Return the models of packages; what cannot be loaded is warned of."""
+    return _loaded()[0]
+
+
+@cache
+def _loaded() -> tuple[dict[str, PythonModel], dict[str, str]]:
+    """Return the models of packages, and why others cannot be loaded, which is warned of."""
     found: dict[str, PythonModel] = {}
+    broken: dict[str, str] = {}
     for point in entry_points(group=_GROUP):
         try:
             model = point.load()
@@ -150,11 +161,12 @@ def _installed() -> dict[str, PythonModel]:
             _check_new(model, found)
             found[model.name.lower()] = model
         except Exception as error:  # a stranger's plug-in must not take the others down
+            broken[point.name.lower()] = printable(error)
             logger.warning(
                 "model plug-in '%s' (%s) is left out, since it cannot be loaded: %s; "
                 "reinstall or remove its package", point.name, point.value, printable(error),
             )  # fmt: skip
-    return found
+    return found, broken
 
 
 def _check_new(model: PythonModel, others: Mapping[str, PythonModel]) -> None:
