@@ -13,6 +13,7 @@ from xsurvey.report.data import ReportData
 from xsurvey.report.numbers import duration_text
 from xsurvey.report.page import (
     key_numbers,
+    menu_names,
     population,
     relative_link,
     stage_timings,
@@ -51,7 +52,7 @@ def render_report(data: ReportData) -> str:
     environment = _environment()
     pages = [target_page(t, i, len(data.targets)) for i, t in enumerate(data.targets)]
     return environment.get_template("report.html.j2").render(
-        data=data, pages=pages, version=__version__,
+        data=data, pages=pages, menu=menu_names(pages), version=__version__,
         style_hash=_hash(environment, "report.css"), script_hash=_hash(environment, "report.js"),
         key_numbers=list(key_numbers(data, pages)),
         population=population([t.sources for t in data.targets]),
