@@ -42,7 +42,7 @@ def sensitivity_of(plan: Plan, result: RunResult, stack: str) -> dict[str, Any]:
 def brightest_of(
     plan: Plan, result: RunResult, stack: str, rows: Table, spectra: Sequence[SpectrumReport]
 ) -> list[SourceReport]:
-    """Return the sources of a stack that have most counts, with their files.
+    """Return the sources of a stack that have most counts, points first, with their files.
 
     Parameters
     ----------
@@ -60,16 +60,19 @@ def brightest_of(
     entries: dict[int, list[Mapping[str, Any]]] = {}
     for entry in index["entries"]:
         entries.setdefault(entry["number"], []).append(entry)
-    figures = {s.number: s.figure for s in spectra if s.number}
+    fitted = {s.number: s for s in spectra if s.number}
     folder = result.path(task, "products")
     reports = []
-    for row in rows[np.argsort(-_counts(rows), kind="stable")]:
+    # what is extended is mostly a part of the emission, and has most counts for its size
+    for row in rows[np.lexsort((-_counts(rows), _extended(rows)))]:
         number = int(str(row["source_id"]).rpartition("_")[2])
         if number in entries:
+            spectrum = fitted.get(number)
+            curve, of = _longest_curve(folder, entries[number])
             reports.append(
                 SourceReport(
-                    number, str(row["name"]), _longest_curve(folder, entries[number]),
-                    figures.get(number), list(_links(stack, number, entries[number])),
+                    number, str(row["name"]), curve, spectrum.figure if spectrum else None,
+                    list(_links(stack, number, entries[number])), of, _problem(spectrum),
                 )
             )  # fmt: skip
         if len(reports) == _BRIGHTEST:
@@ -111,26 +114,52 @@ def _counts(rows: Table) -> np.ndarray:
     return np.nan_to_num(np.asarray(values, float), nan=-np.inf)
 
 
-def _longest_curve(folder: Path, entries: Sequence[Mapping[str, Any]]) -> Path | None:
-    """Return the light curve of the observation that is the longest."""
+def _extended(rows: Table) -> np.ndarray:
+    if "extent" not in rows.colnames:
+        return np.zeros(len(rows), dtype=bool)
+    return np.asarray(np.nan_to_num(np.ma.filled(rows["extent"], 0.0)) > 0)
+
+
+def _problem(spectrum: SpectrumReport | None) -> str:
+    """Return why a source has no parameters of its spectrum, empty where there is nothing to say."""
+    if spectrum is None or spectrum.status == "fitted":
+        return ""
+    what = "spectrum not used" if spectrum.figure else "no spectrum"
+    return f"{what}: {spectrum.cause or spectrum.status.replace('_', ' ')}"
+
+
+def _longest_curve(
+    folder: Path, entries: Sequence[Mapping[str, Any]]
+) -> tuple[Path | None, str]:  # fmt: skip
+    """Return the light curve of the observation that is the longest, and which of several it is."""
     curves = [e for e in entries if e["kind"] == LIGHT_CURVE]
     if not curves:
-        return None
-    return folder / str(max(curves, key=lambda e: e.get("t_exptime", 0.0))["path"])
+        return None, ""
+    longest = max(curves, key=lambda e: e.get("t_exptime", 0.0))
+    number = len({e.get("observation", "") for e in curves})
+    name = str(longest.get("observation", ""))
+    of = f"{name}, the longest of {number} light curves" if number > 1 else ""
+    return folder / str(longest["path"]), of
 
 
 def _links(
     stack: str, number: int, entries: Sequence[Mapping[str, Any]]
 ) -> Iterator[tuple[str, str]]:
-    """Yield labels and paths relative to the output folder; of several bands the first."""
+    """Yield labels and paths relative to the output folder; of several bands the first.
+
+    Where there are too many the folder comes last, which has them all.
+    """
     inside = f"{source_folder(stack, number)}/"
     seen: set[tuple[str, str]] = set()
     wanted = [e for e in entries if e["kind"] in _LINKED]
     several = len({e["observation"] for e in wanted if e.get("observation")}) > 1
     for entry in sorted(wanted, key=lambda e: list(_LINKED).index(e["kind"])):
         observation = entry.get("observation", "")
-        if (entry["kind"], observation) in seen or len(seen) == _MOST_LINKS:
+        if (entry["kind"], observation) in seen:
             continue
+        if len(seen) == _MOST_LINKS:
+            yield f"all {len(entries)} files", product_path(stack, number)
+            return
         seen.add((entry["kind"], observation))
         words = [_LINKED[entry["kind"]], entry.get("band", "")]
         words.append(observation if several else "")

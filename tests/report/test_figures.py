@@ -8,14 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xsurvey.errors import InputError
-from xsurvey.imaging.sky_image import read_sky_image
+from xsurvey.imaging.sky_image import ImageGrid, SkyImage, read_sky_image
 from xsurvey.report import field_figure, png_bytes
-from xsurvey.report.cutouts import cut_outs
+from xsurvey.report.cutouts import Apertures, cut_outs, draw_cut_out
 from xsurvey.report.diagrams import best_hardness, hardness_figure, significance_figure
 from xsurvey.report.display import block_mean, smoothed_counts, viewport
 from xsurvey.report.figures import map_figure, source_pixels
 from xsurvey.report.labels import place_labels
-from xsurvey.report.sky_axes import angle_text
+from xsurvey.report.plate import new_figure
+from xsurvey.report.sky_axes import angle_text, colour_bar
 
 from .conftest import small_wcs, write_image
 
@@ -104,6 +105,31 @@ def test_cut_outs_are_of_the_most_significant_and_grow_with_the_aperture(target,
     sources["psf_radius"][1] = 30.0
     found = list(cut_outs(read_sky_image(target.counts), sources, 2))
     assert [(c.number, c.side) for c in found] == [(1, 40.0), (2, 180.0)]
+
+
+def test_a_bright_neighbour_does_not_make_a_cut_out_dark():
+    """A point of 10000 counts on a wide source of a few counts a pixel."""
+    counts = np.full((81, 81), 5.0)
+    counts[40, 40] = 1e4
+    apertures = Apertures(
+        np.array([42.0, 40.0]), np.array([42.0, 40.0]), np.array([15.0, 2.0]), np.zeros(2, bool)
+    )
+    image = SkyImage(counts, ImageGrid(small_wcs(), (81, 81), 0.5, 0.5, 1.0, 2.0), "count")
+    tops = []
+    for index in (0, 1):
+        axes = draw_cut_out(new_figure(2, 2).add_subplot(), image, apertures, index, 60.0)
+        tops.append(axes.images[0].norm.vmax)
+    assert tops[0] < 10 < 1000 < tops[1]
+
+
+def test_powers_of_ten_of_colour_bars_stand_with_the_unit():
+    for top, expected, ticks in ((2e-4, "B (10⁻⁴ count)", "1"), (2.0, "B (count)", "1")):
+        figure = new_figure(4, 3)
+        picture = figure.add_subplot(121).imshow(np.array([[0, top]]))
+        bar = colour_bar(figure.add_subplot(122), picture, "B (count)")
+        figure.canvas.draw()
+        assert bar.ax.get_ylabel() == expected
+        assert ticks in [label.get_text() for label in bar.ax.get_yticklabels()]
 
 
 def test_labels_keep_clear_of_each_other_and_stay_inside():

@@ -12,7 +12,16 @@ from astropy.table import vstack
 from xsurvey.errors import OutputError
 from xsurvey.report import ReportData, write_report
 from xsurvey.report.build import render_report
-from xsurvey.report.page import Detail, detail_for, relative_link, stage_timings
+from xsurvey.report.data import SpectrumReport
+from xsurvey.report.page import (
+    Detail,
+    detail_for,
+    key_numbers,
+    menu_names,
+    relative_link,
+    stage_timings,
+    target_page,
+)
 
 from .conftest import make_sources, source_row
 
@@ -218,3 +227,26 @@ def test_a_page_is_whole_or_absent(without_pictures, tmp_path, monkeypatch):
     assert not [p for p in tmp_path.iterdir() if p.name.startswith(".")]
     with pytest.raises(OutputError):
         write_report(tmp_path / "no" / "report.html", without_pictures)
+
+
+def test_failed_spectra_are_among_the_failures(run):
+    spectra = [
+        SpectrumReport("source_0001", 1, "powerlaw", status, "too few counts")
+        for status in ("failed", "fitted", "piled_up", "failed")
+    ]
+    one = replace(run, targets=[replace(run.targets[0], spectra=spectra)], failures=[])
+    numbers = {label: rest for label, *rest in key_numbers(one, [])}
+    assert numbers["Failures"] == ["2", "0 tasks, 2 spectra"]
+    whole = replace(run, failures=[])
+    assert {a: r for a, *r in key_numbers(whole, [])}["Failures"] == ["0", "none"]
+
+
+def test_the_menu_tells_targets_of_one_object_apart(run):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xsurvey.report.page.detail_for", lambda *_: Detail(0, 0, 0))
+        titles = ("A", "SIMULATED", "SIMULATED", "")
+        targets = [
+            replace(run.targets[0], name=f"n{i}", title=title) for i, title in enumerate(titles)
+        ]
+        pages = [target_page(target, i, 4) for i, target in enumerate(targets)]
+    assert menu_names(pages) == ["A", "n1", "n2", "n3"]

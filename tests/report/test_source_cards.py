@@ -13,7 +13,8 @@ from xsurvey.report.display import Viewport
 from xsurvey.report.figures import map_figure
 from xsurvey.report.page import Detail
 from xsurvey.report.sensitivity_axes import sensitivity_figure
-from xsurvey.report.source_cards import source_cards
+from xsurvey.report.source_cards import light_curve_thumbnail, source_cards
+from xsurvey.timing.files import read_light_curve
 from xsurvey.timing.light_curve import LightCurve
 from xsurvey.timing.write import write_light_curve
 from xsurvey.units import EnergyBand
@@ -122,3 +123,27 @@ def test_without_points_there_is_no_curve(curves: dict) -> None:
 def test_a_map_of_nothing_is_drawn(tmp_path: Path) -> None:
     path = write_image(tmp_path / "s.fits", np.full((20, 30), np.nan), "count / s")
     assert map_figure(path, "sensitivity", Viewport(0, 30, 0, 20, 1), 3.0).axes
+
+
+def test_cards_say_what_is_missing_and_of_which_observation(
+    shown: TargetReport, curve_file: Path, run: ReportData
+) -> None:
+    one = SourceReport(
+        2, "bright", curve_file, light_curve_of="p1, the longest of 2 light curves",
+        spectrum_problem="no spectrum: piled up",
+    )  # fmt: skip
+    titles = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "xsurvey.report.source_cards.light_curve_thumbnail",
+            lambda curve, title: titles.append(title) or light_curve_thumbnail(curve, title),
+        )
+        patch.setattr("xsurvey.report.page.detail_for", lambda *_: Detail(0, 0, 0, 0, 8))
+        text = render_report(replace(run, targets=[replace(shown, brightest=[one])]))
+    assert titles == ["p1, the longest of 2 light curves"]
+    assert "no spectrum: piled up" in text
+
+
+def test_titles_of_light_curves_are_drawn(curve_file: Path) -> None:
+    figure = light_curve_thumbnail(read_light_curve(curve_file), "p1")
+    assert figure.axes[0].get_title(loc="right") == "p1"

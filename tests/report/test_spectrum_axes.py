@@ -144,5 +144,28 @@ def test_measured_points_are_not_cut_off() -> None:
         counts, energy_low=edges[:-1], energy_high=edges[1:], channel_low=edges[:-1],
         channel_high=edges[1:],
     )  # fmt: skip
-    axes = draw_spectrum(new_figure(6, 4).add_subplot(), data, np.full(number, 1e4))
+    axes = draw_spectrum(
+        new_figure(6, 4).add_subplot(), data, np.full(number, 1e4), counts_a_point=15
+    )
     assert axes.get_ylim()[0] < 30.0 / (edges[-1] - edges[-2]) / data.exposure
+
+
+def test_many_counts_are_joined_to_a_hundred_points() -> None:
+    number = 1000
+    edges = np.geomspace(0.5, 8, number + 1)
+    bounds = {"energy_low": edges[:-1], "energy_high": edges[1:],
+              "channel_low": edges[:-1], "channel_high": edges[1:]}  # fmt: skip
+    for counts, most in ((1e4, 100), (0.1, 30)):
+        data = make_dataset(np.full(number, counts), **bounds)
+        bins = display_bins(data, np.full(number, counts))
+        assert len(bins.rate) <= most
+        assert (bins.rate * (bins.energy_high - bins.energy_low)).sum() == pytest.approx(
+            counts * number / data.exposure
+        )
+
+
+def test_a_model_far_below_the_points_does_not_squeeze_them() -> None:
+    model = np.geomspace(5, 1e-9, 20)
+    axes = draw_spectrum(new_figure(6, 4).add_subplot(), make_dataset(np.full(20, 5.0)), model)
+    low, high = axes.get_ylim()
+    assert high / low < 50

@@ -31,7 +31,9 @@ class DetectionParameters(StepParameters):
         "that the background alone does as well in a matched filter anywhere in a beam of the PSF.",
     )  # fmt: skip
     marginal: bool = Field(
-        default=False, description="Also keep MARGINAL sources, down to the marginal threshold."
+        default=False,
+        description="Also keep MARGINAL sources, down to the marginal threshold. They are searched "
+        "and fitted in any case, so that TRUE ones are the same with and without.",
     )
     marginal_threshold: float = Field(
         default=10.7, gt=0, le=1e6, description="Smallest detection likelihood of MARGINAL sources."
@@ -71,8 +73,12 @@ class DetectionParameters(StepParameters):
 
     @property
     def lowest_threshold(self) -> float:
-        """Likelihood below which nothing is kept."""
-        return min(self.threshold, self.marginal_threshold) if self.marginal else self.threshold
+        """Likelihood below which nothing is fitted.
+
+        The same whether or not MARGINAL sources are kept in the end: they take their share of the
+        photons, and TRUE sources beside them must not depend on who is listed.
+        """
+        return min(self.threshold, self.marginal_threshold)
 
     @property
     def local_threshold(self) -> float:

@@ -15,6 +15,7 @@ from xsurvey.report.numbers import duration_text
 from xsurvey.report.page import (
     TargetPage,
     key_numbers,
+    menu_names,
     population,
     relative_link,
     stage_timings,
@@ -73,7 +74,7 @@ def page_text(
     """
     environment = _environment()
     return environment.get_template(template).render(
-        data=data, pages=pages, version=__version__,
+        data=data, pages=pages, menu=menu_names(pages), version=__version__,
         style_hash=_hash(environment, "report.css"), script_hash=_hash(environment, "report.js"),
         key_numbers=keys, population=population([t.sources for t in data.targets]),
         stages=stage_timings(data.timings),

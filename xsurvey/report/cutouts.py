@@ -19,6 +19,8 @@ from xsurvey.report.table import by_significance, is_marginal, numbers_of, sourc
 SIDE = 40.0
 _INCHES = 2.0
 _SIGMA = 0.8  # pixels
+_BRIGHT = 99.0  # percentile of the source's own pixels that is white
+_CORE = 2.0  # radii of a smaller aperture: its light reaches beyond it
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,9 @@ def draw_cut_out(
     data, extent = _part(image.data, x, y, half)
     photon = 1 / (2 * np.pi * _SIGMA**2)
     # the scale is the source's own: a brighter neighbour may saturate
-    own = _within(data, extent, x, y, 1.5 * max(apertures.radius[index], 1.5))
+    own = data[_own_pixels(apertures, index, data.shape, extent)]
     floor = float(np.percentile(data, 20))
-    top = max(float(own.max(initial=0.0)), floor + 4 * photon)
+    top = max(float(np.percentile(own, _BRIGHT)) if own.size else 0.0, floor + 4 * photon)
     axes.set_facecolor("black")
     axes.imshow(
         data, origin="lower", extent=extent, cmap="inferno", interpolation="nearest",
@@ -139,8 +141,24 @@ def _part(
     return gaussian_filter(part, _SIGMA), (x0 - 0.5, x1 - 0.5, y0 - 0.5, y1 - 0.5)
 
 
-def _within(
-    data: np.ndarray, extent: tuple[float, float, float, float], x: float, y: float, radius: float
-) -> np.ndarray:
-    rows, columns = np.indices(data.shape)
-    return data[np.hypot(columns + extent[0] + 0.5 - x, rows + extent[2] + 0.5 - y) <= radius]
+def _own_pixels(
+    apertures: Apertures, index: int, shape: tuple[int, ...],
+    extent: tuple[float, float, float, float],
+) -> np.ndarray:  # fmt: skip
+    """Return the pixels of an aperture without those of others: all of it where none is left."""
+    rows, columns = np.indices(shape)
+    column, row = columns + extent[0] + 0.5, rows + extent[2] + 0.5
+    radius = np.maximum(apertures.radius, 1.5)
+    x, y = apertures.x[index], apertures.y[index]
+    inside = np.hypot(column - x, row - y)
+    aperture = inside <= radius[index]
+    own = aperture.copy()
+    near = np.hypot(apertures.x - x, apertures.y - y) < radius[index] + _CORE * radius
+    near[index] = False
+    for i in np.flatnonzero(near):
+        distance = np.hypot(column - apertures.x[i], row - apertures.y[i])
+        if radius[i] < 0.5 * radius[index]:
+            own &= distance > _CORE * radius[i]
+        else:
+            own &= distance / radius[i] > inside / radius[index]
+    return own if own.any() else aperture

@@ -91,6 +91,10 @@ class SourceReport:
         PNG of the folded spectrum.
     files : sequence of (str, str)
         Labels, and paths relative to the page.
+    light_curve_of : str
+        Which observation the light curve is of, where there are several.
+    spectrum_problem : str
+        Why there are no parameters of the spectrum, empty where there are or none was asked for.
     """
 
     number: int
@@ -98,6 +102,8 @@ class SourceReport:
     light_curve: Path | None = None
     spectrum: Path | None = None
     files: Sequence[tuple[str, str]] = ()
+    light_curve_of: str = ""
+    spectrum_problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -126,7 +132,7 @@ class TargetReport:
     curves : mapping of str to mapping
         Over what area sources are found, by band: ``unit``, ``values``, ``area`` (deg2).
     brightest : sequence of SourceReport
-        The brightest sources, in that order.
+        The brightest sources, points before extended ones.
     profiles : sequence of ProfileReport
         Of named places.
     """

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 TIMES = "\N{MULTIPLICATION SIGN}"
+RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+"""For `str.translate`: digits of an exponent."""
 
 
 @dataclass(frozen=True)

@@ -258,11 +258,27 @@ def key_numbers(data: ReportData, pages: Sequence[TargetPage]) -> Iterator[tuple
     attempted = len(pages) + len(failed)
     yield "Targets", f"{len(pages)}", f"of {attempted}" if attempted != len(pages) else "all done"
     livetimes = [p.livetime for p in pages if np.isfinite(p.livetime)]
-    silent = len(pages) - len(livetimes)
     remark = "summed over targets" if len(pages) > 1 else "of the target"
-    if silent or not pages:
-        remark = (
-            f"not known for {silent} of {len(pages)} targets" if pages else "no target was finished"
-        )
+    if not pages:
+        remark = "no target was finished"
+    elif len(livetimes) < len(pages):
+        # no place of a scan is seen for as long as it lasts
+        remark = f"of {len(livetimes)} of {len(pages)} targets, scans have none in common"
     yield "Livetime", duration_text(sum(livetimes)) if livetimes else DASH, remark
-    yield "Failures", f"{len(data.failures)}", "see below" if data.failures else "none"
+    spectra = sum(s.status == "failed" for t in data.targets for s in t.spectra)
+    tasks = len(data.failures)
+    remark = ", ".join((_number_of(tasks, "task"), _number_of(spectra, "spectra", "spectrum")))
+    yield "Failures", f"{tasks + spectra}", remark if tasks + spectra else "none"
+
+
+def _number_of(number: int, plural: str, singular: str = "") -> str:
+    """Return a number with its noun: ``1 task``, ``2 tasks``; spectra are given in full."""
+    if not singular:
+        plural, singular = f"{plural}s", plural
+    return f"{number} {singular if number == 1 else plural}"
+
+
+def menu_names(pages: Sequence[TargetPage]) -> list[str]:
+    """Return what the menu calls each target: its object, or its own name where that repeats."""
+    titles = [page.title for page in pages]
+    return [p.title if p.title and titles.count(p.title) == 1 else p.name for p in pages]

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
-from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
 from xsurvey.report.display import Viewport
 from xsurvey.report.numbers import en_dashes
@@ -131,7 +131,9 @@ def draw_curves(axes: Axes, curves: Sequence[tuple[Mapping[str, Any], str]]) -> 
         )  # fmt: skip
     axes.set_xscale("log")
     axes.set_xlim(right=2 * max(ends))
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_ylim(bottom=0)
     axes.legend(frameon=False, labelcolor=INK, fontsize=TEXT_SIZE - 1, loc="lower right")
     return axes

@@ -13,6 +13,7 @@ from matplotlib.ticker import FuncFormatter
 
 from xsurvey.imaging.sky_image import SkyImage
 from xsurvey.report.display import Viewport
+from xsurvey.report.numbers import RAISED
 from xsurvey.report.plate import (
     DPI,
     FAINT_INK,
@@ -30,6 +31,7 @@ from xsurvey.report.plate import (
 _SCALES = np.array([
     1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18000, 36000, 108000,
 ])  # fmt: skip
+_LARGE = 5  # powers of ten from which numbers are too long for the margin
 
 
 def draw_scale_bar(axes: Axes, image: SkyImage) -> Axes:
@@ -77,21 +79,26 @@ def draw_stamp(axes: Axes, text: str) -> Axes:
 
 
 def colour_bar(axes: Axes, picture: AxesImage, label: str) -> Colorbar:
-    """Fill ``axes`` with the colour bar of a picture."""
-    bar = figure_of(axes).colorbar(picture, cax=axes, format=FuncFormatter(_decimal))
+    """Fill ``axes`` with the colour bar of a picture.
+
+    Where its values are very small or large their power of ten stands with the unit, which the
+    parentheses of the label hold: beside every tick there would be no room for it.
+    """
+    top = float(picture.norm.vmax or 0.0)
+    power = int(np.floor(np.log10(top))) if top > 0 and np.isfinite(top) else 0
+    power = power if power < -1 or power >= _LARGE else 0
+    if power:
+        raised = str(power).translate(RAISED)
+        label = label.replace("(", f"(10{raised} ") if "(" in label else f"{label} (10{raised})"
+    factor = 10.0**-power
+    bar = figure_of(axes).colorbar(
+        picture, cax=axes, format=FuncFormatter(lambda value, _: f"{value * factor:.6g}")
+    )
     bar.set_label(label, color=INK, size=TEXT_SIZE)
     bar.outline.set_visible(False)
     dress(axes)
     axes.tick_params(length=3)
     return bar
-
-
-def _decimal(value: float, _: int | None) -> str:
-    if value == 0 or 1e-3 <= abs(value) < 1e5:
-        return f"{value:.10g}"
-    # short enough for the margin: 2.5e-4 instead of 0.00025
-    mantissa, exponent = f"{value:.2e}".split("e")
-    return f"{float(mantissa):g}e{int(exponent)}"
 
 
 def screen_scale(axes: Axes) -> float:

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from xsurvey.errors import InputError
 from xsurvey.report.data import SourceReport
 from xsurvey.report.light_curve_axes import draw_light_curve
-from xsurvey.report.plate import data_uri, new_figure, png_bytes
+from xsurvey.report.plate import FAINT_INK, TEXT_SIZE, data_uri, new_figure, png_bytes
 from xsurvey.timing.files import read_light_curve
 from xsurvey.timing.light_curve import LightCurve
 
@@ -24,6 +24,8 @@ class SourceCard:
 
     Attributes
     ----------
+    problem : str
+        What is said in place of parameters of the spectrum.
     files : sequence of (str, str)
         Labels and paths relative to the page.
     """
@@ -33,6 +35,7 @@ class SourceCard:
     cut_out: str
     light_curve: str
     spectrum: str
+    problem: str
     files: Sequence[tuple[str, str]]
 
 
@@ -56,28 +59,31 @@ def source_cards(
     """
     return [
         SourceCard(
-            one.number, one.name, cut_outs.get(one.number, ""), _light_curve(one.light_curve),
-            _picture(one.spectrum), one.files,
+            one.number, one.name, cut_outs.get(one.number, ""), _light_curve(one),
+            _picture(one.spectrum), one.spectrum_problem, one.files,
         )
         for one in brightest[:limit]
     ]  # fmt: skip
 
 
-def light_curve_thumbnail(curve: LightCurve) -> Figure:
+def light_curve_thumbnail(curve: LightCurve, title: str = "") -> Figure:
     """Return a small figure of the first band of a light curve."""
     figure = new_figure(_WIDTH, _HEIGHT)
     axes = figure.add_axes(
         (0.85 / _WIDTH, 0.62 / _HEIGHT, (_WIDTH - 1.05) / _WIDTH, (_HEIGHT - 0.95) / _HEIGHT)
     )
     draw_light_curve(axes, curve)
+    axes.set_title(title, loc="right", color=FAINT_INK, size=TEXT_SIZE - 1)
     return figure
 
 
-def _light_curve(path: Path | None) -> str:
-    if path is None:
+def _light_curve(source: SourceReport) -> str:
+    if source.light_curve is None:
         return ""
-    curve = read_light_curve(path)
-    return data_uri(png_bytes(light_curve_thumbnail(curve))) if len(curve) else ""
+    curve = read_light_curve(source.light_curve)
+    if not len(curve):
+        return ""
+    return data_uri(png_bytes(light_curve_thumbnail(curve, source.light_curve_of)))
 
 
 def _picture(path: Path | None) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from xsurvey.errors import InputError
 from xsurvey.report.data import SpectrumReport
-from xsurvey.report.numbers import DASH, MINUS, TIMES, Value, decimals_of, en_dashes, fixed, plain
+from xsurvey.report.numbers import DASH, MINUS, RAISED, TIMES, Value, decimals_of, en_dashes, fixed, plain
 from xsurvey.report.plate import data_uri
 
 _ROWS = 300
@@ -182,7 +182,7 @@ def interval(record: Mapping[str, Any], factor: float) -> Value:
 
 
 def _raised(power: int) -> str:
-    return str(power).translate(str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"))
+    return str(power).translate(RAISED)
 
 
 def _picture(spectrum: SpectrumReport, figure: Path) -> SpectrumPicture:

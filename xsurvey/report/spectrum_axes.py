@@ -25,7 +25,10 @@ from xsurvey.spectra.fit import Fit
 _WIDTH, _HEIGHT = 9.0, 6.0
 _COUNTS_A_POINT = 15.0
 """Groups are joined for display until they hold so many counts, or are a tenth of the energy."""
+_POINTS = 100
+"""More points would hide the model: of many counts each has this part of them."""
 _WIDEST = 0.1
+_RANGE = 1e5  # of the axis of rates, at most
 _COLOURS = (TRUE_COLOUR, "#ff9d6f", "#a7e57a", "#d9a6ff", "#f4e36a")
 
 
@@ -54,7 +57,7 @@ class DisplayBins:
 
 
 def display_bins(
-    dataset: Dataset, model: np.ndarray, counts_a_point: float = _COUNTS_A_POINT
+    dataset: Dataset, model: np.ndarray, counts_a_point: float | None = None
 ) -> DisplayBins:
     """Join neighbouring groups for display, in the order of their energies.
 
@@ -63,11 +66,13 @@ def display_bins(
     dataset : Dataset
     model : ndarray, shape (m,)
         Expected source counts.
-    counts_a_point : float
-        Joined until there are so many.
+    counts_a_point : float, optional
+        Joined until there are so many: 15, or a hundredth of all counts where that is more.
     """
     order = np.argsort(dataset.energy_low, kind="stable")
     lows, highs = dataset.energy_low[order], dataset.energy_high[order]
+    if counts_a_point is None:
+        counts_a_point = max(_COUNTS_A_POINT, float(dataset.counts.sum()) / _POINTS)
     first = _joined(lows, highs, dataset.counts[order], counts_a_point)
 
     def total(values: np.ndarray) -> np.ndarray:
@@ -116,7 +121,7 @@ def _apart(low: np.ndarray, high: np.ndarray) -> np.ndarray:
 
 def draw_spectrum(
     axes: Axes, dataset: Dataset, model: np.ndarray, *, colour: str = TRUE_COLOUR,
-    label: str | None = None, counts_a_point: float = _COUNTS_A_POINT,
+    label: str | None = None, counts_a_point: float | None = None,
 ) -> Axes:  # fmt: skip
     """Draw counts over energy with the folded model.
 
@@ -127,8 +132,8 @@ def draw_spectrum(
     model : ndarray, shape (m,)
         Expected source counts of the groups.
     colour, label : str
-    counts_a_point : float
-        Groups are joined, for display only, until they hold so many counts.
+    counts_a_point : float, optional
+        As in `display_bins`.
 
     Returns
     -------
@@ -142,15 +147,17 @@ def draw_spectrum(
     if len(positive):
         axes.set_yscale("log")
         measured = bins.rate[bins.rate > bins.rate_error]  # is never cut off
-        lowest = np.append(measured, np.percentile(positive, 1)).min()
-        axes.set_ylim(0.4 * float(lowest), 2.5 * float(positive.max()))
+        # a model that falls far below them would leave them no room
+        lowest = measured.min() if len(measured) else np.percentile(positive, 1)
+        top = float(positive.max())
+        axes.set_ylim(max(0.4 * float(lowest), top / _RANGE), 2.5 * top)
     axes.set_ylabel("count s⁻¹ keV⁻¹")
     return axes
 
 
 def draw_residuals(
     axes: Axes, dataset: Dataset, model: np.ndarray, *, colour: str = TRUE_COLOUR,
-    counts_a_point: float = _COUNTS_A_POINT,
+    counts_a_point: float | None = None,
 ) -> Axes:  # fmt: skip
     """Draw (data - model) / error, the error being that of the counts that the model expects.
 
@@ -176,7 +183,7 @@ def draw_residuals(
 
 def draw_unfolded(
     axes: Axes, dataset: Dataset, model: np.ndarray, edges: np.ndarray, flux: np.ndarray, *,
-    colour: str = TRUE_COLOUR, label: str | None = None, counts_a_point: float = _COUNTS_A_POINT,
+    colour: str = TRUE_COLOUR, label: str | None = None, counts_a_point: float | None = None,
 ) -> Axes:  # fmt: skip
     """Draw E^2 dN/dE: the model, and data as ratios to the folded model.
 
@@ -283,5 +290,5 @@ def _steps(axes: Axes, bins: DisplayBins, value: np.ndarray, colour: str) -> Non
         edges = np.append(bins.energy_low[part], bins.energy_high[part[-1]])
         axes.stairs(
             value[part], edges, color=STAMP_COLOUR if colour == TRUE_COLOUR else colour,
-            linewidth=1.3, baseline=None,
+            linewidth=1.3, baseline=None, zorder=3,
         )  # fmt: skip
