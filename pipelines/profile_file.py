@@ -198,6 +198,12 @@ def profile_of_files(
     return summary
 
 
+def _in_bins(fit: ProfileFit, profile: RadialProfile) -> dict[str, Any]:
+    """Return the brightness that a model has in the bins, blurred by the PSF it is folded with."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {"brightness": fit.sky_counts / profile.exposure_area}
+
+
 def _provenance(
     images: ProfileImages, parameters: SurfaceBrightnessParameters, inputs: list[Path], seed: int
 ) -> tuple[dict[str, Any], list[str]]:
@@ -253,7 +259,8 @@ def profile_summary(
     """
     medians: list[Any] = measured.medians or [None] * len(measured.profiles)
     records = [
-        profile_record(profile, median) | {"fits": {n: f.record() for n, f in of.items()}}
+        profile_record(profile, median)
+        | {"fits": {n: f.record() | _in_bins(f, profile) for n, f in of.items()}}
         for profile, median, of in zip(measured.profiles, medians, fits, strict=True)
     ]  # fmt: skip
     notes = notes_of(images, measured.profiles[0])

@@ -156,8 +156,6 @@ def test_brightness_has_a_level_and_a_significance(finished: Path) -> None:
     brightness = record(finished, "surface_brightness")
     beta = brightness["fits"]["beta"]["parameters"]["beta"]["value"]
     assert beta == pytest.approx(0.65, abs=0.05)
-        0.65, abs=0.05
-    )
     assert brightness["radii"]["whole"]["sigma"] > 5
     assert brightness["radii"]["r200"]["inner_arcmin"] == pytest.approx(0.9 * 14)
     # the sky and no particles: these are taken off

@@ -195,10 +195,12 @@ def _middle(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
 def _model(
     name: str, fit: Mapping[str, Any], radius: np.ndarray, edges: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a fitted model at radii, and its averages in bins, not blurred by the PSF."""
+    """Return a fitted model at radii, and what is seen of it in bins: blurred, where it is known."""
     model = parse_model(name)
     theta = np.array([[fit["parameters"][p.name]["value"] for p in model.parameters]], float)
-    return model.brightness(theta, radius)[0], model.averages(theta, edges)[0]
+    seen = fit.get("brightness")
+    in_bins = model.averages(theta, edges)[0] if seen is None else numbers(seen)
+    return model.brightness(theta, radius)[0], in_bins
 
 
 def _finish(
