@@ -19,7 +19,6 @@ from xsurvey.galaxy_clusters.gas_density import (
     vikhlinin_density,
 )
 from xsurvey.galaxy_clusters.shells import projected_volumes
-from xsurvey.inference.hamiltonian_parameters import HamiltonianParameters
 from xsurvey.profiles.multiscale import deproject
 from xsurvey.profiles.radial_profile import RadialProfile
 from xsurvey.profiles.sky_prior import SkyPrior
@@ -37,7 +36,6 @@ SKY_OF_R200 = 5.0
 SKY_ERROR = PARTICLE_ERROR = 0.05
 EXPOSURE = 1e4
 TRIALS = 100
-SAMPLING = HamiltonianParameters(chains=8, warmup=160, min_steps=200, max_steps=1600)
 LINES = {"deprojection_s": 10.0, "coverage": (0.64, 0.72)}
 
 
@@ -83,7 +81,7 @@ def one(truth: str, counts: float, sky: str, seed: int) -> list[list[float]]:
     given = sky == "given"
     field = Field(truth, counts, 40 if given else 64, (1.25 if given else 2.0) * R200)
     profile, prior = field.observe(np.random.default_rng(seed))
-    found = deproject(profile, None, prior if given else None, None, SAMPLING, seed)
+    found = deproject(profile, None, prior if given else None, seed=seed)
     radius = R200 * np.array(RADII)
     samples = 0.5 * found.log_emissivity(radius) - field.log_density(radius)
     return [

@@ -193,6 +193,14 @@ def test_an_empty_field_has_an_upper_limit_only() -> None:
     assert np.median(cluster) < np.exp(truth(np.array([5.0])))[0] / 10
 
 
+def test_a_ring_is_no_smooth_sphere() -> None:
+    area = np.pi * np.diff(EDGES**2)
+    ring = 20 * np.exp(-0.5 * (EDGES[1:] - 8) ** 2) * area
+    found = deproject(profile_of(EDGES, ring + area, EXPOSURE, seed=1), None, None, None, FEW)
+    assert found.p_value < 1e-6
+    assert "smooth sphere" in found.warnings[-1]
+
+
 def test_refusals() -> None:
     good = profile_of(EDGES, expected(), EXPOSURE)
     with pytest.raises(InputError, match="no counts"):

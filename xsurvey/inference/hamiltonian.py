@@ -146,7 +146,9 @@ class _Sampler:
         self.log_probability, self.gradient = self._evaluate(self.position)
 
     def _evaluate(self, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        log_probability, gradient = self.target(position)
+        # trajectories that diverge end far out, and are refused
+        with np.errstate(over="ignore", invalid="ignore"):
+            log_probability, gradient = self.target(position)
         impossible = ~(np.isfinite(log_probability) & np.all(np.isfinite(gradient), axis=1))
         return (
             np.where(impossible, -np.inf, log_probability),

@@ -20,12 +20,14 @@ from xsurvey.profiles.profile_mixing import ProfileMixing
 from xsurvey.profiles.radial_profile import RadialProfile
 from xsurvey.profiles.sky_prior import SkyPrior
 from xsurvey.spectra.statistics import CStat
+from xsurvey.spectra.statistics.goodness import goodness
 
 _INNERMOST = 0.5  # radius of the first knot, in outer radii of the first bin
 _LAST_KNOT, _LAST_SHELL = 1.5, 3.0  # in radii of the profile
 _SHELLS_A_DECADE = 50
 _RADII_A_DECADE = 30
 _JUDGED = 12
+_BAD_FIT = 1e-3
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,9 @@ class EmissivityPosterior:
         Counts in the exposed bins, mean of the samples.
     statistic : float
         C-stat of that.
+    p_value : float
+        Of a statistic as large for these expected counts; small ones say that no smooth sphere
+        looks like this.
     inner, outer : float
         Radii that the profile has light of, arcmin: half the first bin, and its end.
     chains : Chains
@@ -59,9 +64,20 @@ class EmissivityPosterior:
     background_shift: np.ndarray
     expected: np.ndarray
     statistic: float
+    p_value: float
     inner: float
     outer: float
     chains: Chains
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a reader must know."""
+        notes = list(self.chains.warnings)
+        if self.p_value < _BAD_FIT:
+            notes.append(
+                f"the profile is not that of a smooth sphere and a sky (p = {self.p_value:.1e})"
+            )
+        return notes
 
     def log_emissivity(self, radius: np.ndarray) -> np.ndarray:
         """Return ln of the emissivity, count/s/arcmin3, at radii (m,) arcmin, shape (s, m)."""
@@ -122,10 +138,11 @@ class EmissivityPosterior:
             "sky": float(self.sky.mean()), "sky_error": float(self.sky.std()),
             "background_shift": float(self.background_shift.mean()),
             "background_shift_error": float(self.background_shift.std()),
-            "statistic": {"name": "cstat", "value": self.statistic, "bins": len(self.expected)},
+            "statistic": {"name": "cstat", "value": self.statistic, "bins": len(self.expected),
+                          "p_value": self.p_value},
             "samples": len(self.level), "converged": self.chains.converged,
             "r_hat": _largest(found["r_hat"], max), "ess_bulk": _largest(found["ess_bulk"], min),
-            "ess_tail": _largest(found["ess_tail"], min), "warnings": list(self.chains.warnings),
+            "ess_tail": _largest(found["ess_tail"], min), "warnings": self.warnings,
         }  # fmt: skip
 
 
@@ -181,9 +198,11 @@ def deproject(
     level, slopes = posterior.profile(samples)
     background, shift = posterior.background(samples)
     expected = posterior.expected(samples).mean(axis=0)
+    found = goodness(data.counts, expected, 0)
     return EmissivityPosterior(
         emissivity, level, slopes, background, shift, expected,
-        float(CStat(data.counts).total(expected[None])[0]), _INNERMOST * first, last, chains,
+        float(CStat(data.counts).total(expected[None])[0]), found.p_value, _INNERMOST * first, last,
+        chains,
     )  # fmt: skip
 
 
