@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -206,9 +207,10 @@ def measure_place(
     fits, failed = fit_all(maps, measured, fitted, None, seed, psf)
     record = profile_summary(stack.name, maps, measured, fits, fitted)
     record["name"], record["psf"] = name, place.psf or ("mission" if fitted.fit else None)
-    record["notes"] = [*record["notes"], *failed]
-    for sector, title in zip(record.get("sectors", []), place.named_sectors, strict=False):
+    parts = record.get("sectors", [])
+    for sector, title in zip(parts, place.named_sectors, strict=False):
         sector["name"] = title
+    record["notes"] = [*record["notes"], *failed, *_sector_notes(parts)]
     cut = mask.radius > 0
     record["masked"] = {"sources": int(cut.sum()), "radius_arcsec": mask.radius[cut]}
     header = {
@@ -233,3 +235,12 @@ def measure_place(
     )  # fmt: skip
     (folder / f"{name}_image.png").write_bytes(png_bytes(drawn))
     return record
+
+
+def _sector_notes(sectors: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield what is to be said of the fits of sectors."""
+    for sector in sectors:
+        first, last = sector["sector"]
+        name = sector.get("name") or f"sector {first:g},{last:g}"
+        for model, fit in sector["fits"].items():
+            yield from (f"{name}, {model}: {note}" for note in fit.get("notes") or [])

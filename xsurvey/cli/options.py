@@ -215,7 +215,6 @@ def write_json(path: Path | None, result: dict[str, Any]) -> None:
         temporary.write_text(json.dumps(finite(result), indent=2, allow_nan=False) + "\n")
 
 
-
 json_option = click.option(
     "--json", "json_path", type=click.Path(path_type=Path), metavar="FILE",
     help="Also write the result as JSON.",
