@@ -61,17 +61,28 @@ def run_spectral_profile(context: TaskContext) -> dict[str, Any]:
 def _factors(
     context: TaskContext, products: RegionProducts, profile: SpectralProfile, index: dict[str, Any]
 ) -> np.ndarray:
-    """Return the brightness, in the band of the profiles, of a norm of one in each annulus."""
+    """Return the brightness, in the band of the profiles, of a norm of one in each annulus.
+
+    Of two temperatures it is the mean by their norms.
+    """
     target = context.section(TargetParameters)
     names = {region.name: i for i, region in enumerate(products.layout.regions)}
-    kt, abundance = np.full((2, len(names)), np.nan)
     places = [names[region.name] for region in profile.regions]
-    kt[places], abundance[places] = _known(profile.kt.value), _known(profile.abundance.value)
-    found = brightness_per_norm(
-        products, EnergyBand(*index["band"]), np.array(index["exposure_area"], float), kt,
-        abundance, redshift_of(target), target.nh, context.section(ModelSettings),
-    )  # fmt: skip
-    return found[places]
+
+    def brightness(temperatures: np.ndarray) -> np.ndarray:
+        kt, abundance = np.full((2, len(names)), np.nan)
+        kt[places], abundance[places] = temperatures, _known(profile.abundance.value)
+        return brightness_per_norm(
+            products, EnergyBand(*index["band"]), np.array(index["exposure_area"], float), kt,
+            abundance, redshift_of(target), target.nh, context.section(ModelSettings),
+        )[places]  # fmt: skip
+
+    found, cool = brightness(_known(profile.kt.value)), profile.kt_cool.value
+    two = np.isfinite(cool) & np.isfinite(profile.norm_cool.value)
+    if two.any():
+        share = profile.norm_cool.value / (profile.norm.value + profile.norm_cool.value)
+        found[two] = (found * (1 - share) + brightness(cool) * share)[two]
+    return found
 
 
 def _known(values: np.ndarray) -> np.ndarray:

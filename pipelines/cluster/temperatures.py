@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from xsurvey.profiles.bin_flags import BinFlag
 from xsurvey.profiles.mass_model import TemperaturePoints
 from xsurvey.profiles.spectral_profile import SpectralProfile
+
+_FEWEST = 3
+"""Annuli that a halo needs."""
 
 
 def temperature_points(
@@ -14,7 +18,8 @@ def temperature_points(
     """Return the temperatures of the annuli of a spectral profile.
 
     Of annuli that are cut into sectors the least-squares mean of their temperatures, with the
-    covariance of all.
+    covariance of all. Those with two temperatures are left out where enough others are there: gas
+    of two phases has no one temperature that a halo could be asked for.
 
     Parameters
     ----------
@@ -32,10 +37,15 @@ def temperature_points(
     kt, covariance = profile.kt.value, profile.kt_covariance
     variance = np.diag(covariance)
     good = np.isfinite(kt) & (kt > 0) & np.isfinite(variance) & (variance > 0)
-    good &= np.isfinite(np.where(np.isfinite(covariance), covariance, 0.0)).all(axis=1)
     if (~good).any():
         names = ", ".join(r.name for r, g in zip(profile.regions, good, strict=True) if not g)
         notes.append(f"without a temperature: {names}")
+    two = (profile.flags & int(BinFlag.TWO_TEMPERATURES)) > 0
+    single = {(r.inner, r.outer) for r, g in zip(profile.regions, good & ~two, strict=True) if g}
+    if (good & two).any() and len(single) >= _FEWEST:
+        names = ", ".join(r.name for r, g in zip(profile.regions, good & two, strict=True) if g)
+        notes.append(f"left out of the mass for their two temperatures: {names}")
+        good &= ~two
     rings = sorted({(r.inner, r.outer) for r in profile.regions})
     place = np.array([rings.index((r.inner, r.outer)) for r in profile.regions])
     number = len(rings)

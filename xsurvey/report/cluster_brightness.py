@@ -195,7 +195,7 @@ def _middle(inner: np.ndarray, outer: np.ndarray) -> np.ndarray:
 def _model(
     name: str, fit: Mapping[str, Any], radius: np.ndarray, edges: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return a fitted model at radii, and as it is seen in bins: blurred, where that is known."""
+    """Return a fitted model at radii, and what is seen of it in bins: blurred, where known."""
     model = parse_model(name)
     theta = np.array([[fit["parameters"][p.name]["value"] for p in model.parameters]], float)
     seen = fit.get("brightness")
