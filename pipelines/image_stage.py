@@ -47,7 +47,7 @@ def run_image(context: TaskContext) -> dict[str, Any]:
 
 
 IMAGE = Stage(
-    "image", "5", run_image, outputs=("field", "summary.json"), inputs=("events",),
+    "image", "6", run_image, outputs=("field", "summary.json"), inputs=("events",),
     optional_inputs=("exposure",),
     parameters={
         "selection": SelectionParameters, "image": ImageParameters, "shared": SharedSky,

@@ -28,6 +28,7 @@ from xsurvey.missions.selection import SelectionParameters
 from xsurvey.pipelines.base import Pipeline
 from xsurvey.pipelines.catalog_stage import CATALOG, CatalogParameters, TileGroups
 from xsurvey.pipelines.image_stage import IMAGE, image_task
+from xsurvey.pipelines.input_checks import input_problems
 from xsurvey.pipelines.observations import ObservationInput, observations
 from xsurvey.pipelines.products.maps_stage import MAPS
 from xsurvey.pipelines.products.parameters import ProductParameters
@@ -197,4 +198,5 @@ SOURCES = Pipeline(
     plan=plan_sources,
     publish=publish,
     example_inputs=("data:msh15-52",),
+    check=input_problems,
 )  # fmt: skip

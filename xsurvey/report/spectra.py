@@ -10,7 +10,17 @@ from typing import Any
 
 from xsurvey.errors import InputError
 from xsurvey.report.data import SpectrumReport
-from xsurvey.report.numbers import DASH, MINUS, RAISED, TIMES, Value, decimals_of, en_dashes, fixed, plain
+from xsurvey.report.numbers import (
+    DASH,
+    MINUS,
+    RAISED,
+    TIMES,
+    Value,
+    decimals_of,
+    en_dashes,
+    fixed,
+    plain,
+)
 from xsurvey.report.plate import data_uri
 
 _ROWS = 300
