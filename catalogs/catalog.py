@@ -111,7 +111,8 @@ class Catalog:
             comparison. Names with other signs than letters, digits and ``_`` are put in double
             quotes, texts in single ones.
         columns : sequence of str or str, optional
-            The columns to return, also as one text with commas; all if not given.
+            The columns to return, also as one text with commas, or patterns such as ``"rate_*"``;
+            all if not given.
         limit : int, optional
             Return no more rows than this.
         order_by : str, optional

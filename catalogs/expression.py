@@ -127,7 +127,16 @@ def _check_function(part: dict[str, Any]) -> None:
 
 
 def nearest_column(name: str, known: Iterable[str]) -> str:
-    """Return a hint naming the nearest columns, without listing a hundred others."""
+    """Return a hint naming the nearest columns, without listing a hundred others.
+
+    Of what has a column a band those of the first bands, which are the most important.
+    """
+    known = list(known)
+    begins = [other for other in known if other.lower().startswith(f"{name.lower()}_")]
+    if begins:
+        fewest = min(other.count("_") for other in begins)
+        first = [repr(other) for other in begins if other.count("_") == fewest][:3]
+        return f"did you mean {' or '.join(first)}?"
     hint = nearest(name, known)
     return hint if hint.startswith("did") else "`xsurvey catalog info` lists the columns"
 

@@ -4,6 +4,7 @@ The data are pruned first: only the files and row groups whose HEALPix range mee
 are read. Then one SQL query computes exact distances, filters, sorts and cuts.
 """
 
+import fnmatch
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
@@ -159,7 +160,9 @@ def _cone(value: Cone | str | None) -> Cone | None:
         return parse_cone(tuple(value) if isinstance(value, Cone) else value)
     except ValueError as error:
         raise ParameterError(
-            "cone", str(error), "write RA,DEC,RADIUS, such as 228.48,-59.13,30arcsec"
+            "cone",
+            str(error),
+            "write the place in degrees or sexagesimal, the radius with its unit",
         ) from error
 
 
@@ -190,17 +193,30 @@ def _column_names(
     source: Source,
     cone: Cone | None,
 ) -> list[str]:
+    hidden = source.index[0] if source.index else None
     if wanted is None:
-        hidden = source.index[0] if source.index else None
         return [name for name in known if name != hidden]
     if isinstance(wanted, str):
         wanted = [name.strip() for name in wanted.split(",") if name.strip()]
-    names = [find_column(name, known, "columns") for name in wanted]
+    names = [found for name in wanted for found in _matching(name, known, hidden)]
     if not names:
         raise ParameterError("columns", "names no column", "name one, or leave it out for all")
     if cone is not None:
         names.append(SEPARATION.name)
     return list(dict.fromkeys(names))
+
+
+def _matching(name: str, known: Iterable[str], hidden: str | None) -> list[str]:
+    """Return the columns that a name means, or a pattern such as ``rate_*``, the index apart."""
+    known = list(known)
+    if name in known or not set(name) & set("*?["):
+        return [find_column(name, known, "columns")]
+    found = [n for n in known if n != hidden and fnmatch.fnmatchcase(n.lower(), name.lower())]
+    if not found:
+        raise ParameterError(
+            "columns", f"no column matches '{name}'", "`xsurvey catalog info` lists the columns"
+        )
+    return found
 
 
 def _order(

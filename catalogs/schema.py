@@ -202,7 +202,7 @@ def load_schema(name: str | Path = "sources") -> TableSchema:
     try:
         return TableSchema.model_validate(_resolved(_content(path), path))
     except ValidationError as error:
-        raise parameter_error(error, TableSchema, str(path)) from None
+        raise parameter_error(error, TableSchema, str(path), {}) from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise ParameterError(path, f"is not YAML ({error})", "correct the file") from error
 

@@ -1,5 +1,6 @@
 """Tables as aligned text, for terminals."""
 
+import textwrap
 from typing import Any
 
 import numpy as np
@@ -9,9 +10,12 @@ from xsurvey.errors import printable
 
 _GAP = "  "
 _MISSING = "-"
+_NARROWEST = 40
 
 
-def table_text(table: Table, width: int | None = None) -> tuple[str, list[str]]:
+def table_text(
+    table: Table, width: int | None = None, wrapped: int | None = None
+) -> tuple[str, list[str]]:  # fmt: skip
     """Return a table as aligned lines: names, units, values.
 
     Parameters
@@ -19,6 +23,8 @@ def table_text(table: Table, width: int | None = None) -> tuple[str, list[str]]:
     table : astropy.table.Table
     width : int, optional
         Keep the first columns that fit in so many characters, at least one.
+    wrapped : int, optional
+        Break the texts of the last column, so that lines have no more characters than this.
 
     Returns
     -------
@@ -29,6 +35,8 @@ def table_text(table: Table, width: int | None = None) -> tuple[str, list[str]]:
     """
     with_units = any(table[name].unit is not None for name in table.colnames)
     columns = [_column_lines(table, name, with_units) for name in table.colnames]
+    if wrapped is not None and columns:
+        columns = _wrapped(columns, wrapped)
     shown: list[list[str]] = []
     used = 0
     for lines in columns:
@@ -38,6 +46,21 @@ def table_text(table: Table, width: int | None = None) -> tuple[str, list[str]]:
         shown.append(lines)
     text = "\n".join(_GAP.join(parts).rstrip() for parts in zip(*shown, strict=True))
     return text, table.colnames[len(shown) :]
+
+
+def _wrapped(columns: list[list[str]], width: int) -> list[list[str]]:
+    """Break the texts of the last column into lines of their own; other columns are blank there."""
+    *others, last = columns
+    left = max(width - sum(len(lines[0]) + len(_GAP) for lines in others), _NARROWEST)
+    result: list[list[str]] = [[] for _ in columns]
+    for row, text in enumerate(last):
+        rule = set(text.strip()) == {"-"}
+        parts = [text[:left]] if rule else textwrap.wrap(text, left) or [""]
+        for n, part in enumerate(parts):
+            for column, lines in zip(result, others, strict=False):
+                column.append(lines[row] if n == 0 else " " * len(lines[row]))
+            result[-1].append(part)
+    return result
 
 
 def _column_lines(table: Table, name: str, with_units: bool) -> list[str]:

@@ -1,11 +1,16 @@
 """What a pipeline is to the commands: its sections, its stages, its plan, its products."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Stage
+from xsurvey.errors import XSurveyError
 from xsurvey.parameters import StepParameters
+
+
+def _nothing(config: Config) -> Iterable[XSurveyError]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -27,6 +32,8 @@ class Pipeline:
         Writes the products of a run below the output folder.
     example_inputs : tuple of str
         For `xsurvey init`.
+    check : callable
+        Looks into the inputs of a configuration for what a run would fail at.
     """
 
     name: str
@@ -37,3 +44,4 @@ class Pipeline:
     plan: Callable[[Config], Plan]
     publish: Callable[[Config, Plan, RunResult], None]
     example_inputs: tuple[str, ...]
+    check: Callable[[Config], Iterable[XSurveyError]] = _nothing

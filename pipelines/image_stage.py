@@ -50,7 +50,7 @@ def run_image(context: TaskContext) -> dict[str, Any]:
 
 
 IMAGE = Stage(
-    "image", "5", run_image, outputs=("field", "summary.json"), inputs=("events",),
+    "image", "6", run_image, outputs=("field", "summary.json"), inputs=("events",),
     optional_inputs=("exposure", "good_times"),
     parameters={
         "selection": SelectionParameters, "image": ImageParameters, "shared": SharedSky,

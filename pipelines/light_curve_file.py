@@ -81,6 +81,7 @@ def light_curve_of_files(
         events = open_selected(paths, selection)
         aperture = _aperture(events, where, region, background_region)
         curve = observation_light_curve(events, aperture, binning)
+        _check_bands(events, curve)
         arrivals = aperture_variability(events, aperture, curve)
     else:
         _check_no_events(paths[0], where, selection, region, background_region)
@@ -94,6 +95,14 @@ def light_curve_of_files(
         with atomic_output(plot) as temporary:
             temporary.write_bytes(png_bytes(figure))
     return curve, _summary(output, curve, measures, binning, arrivals)
+
+
+def _check_bands(events: EventList, curve: LightCurve) -> None:
+    """Raise where the whole observation has no event of a band: nothing was measured there."""
+    for i, band in enumerate(curve.bands):
+        if not isinstance(band, str) and not curve.counts[:, i].any():
+            chosen = events.in_energy(band)
+            chosen.require_events(chosen.count())
 
 
 def _aperture(

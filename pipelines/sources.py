@@ -34,6 +34,7 @@ from xsurvey.pipelines.brightness_profiles.plan import profile_bands, profiles_t
 from xsurvey.pipelines.brightness_profiles.stage import PROFILES
 from xsurvey.pipelines.catalog_stage import CATALOG, CatalogParameters, TileGroups
 from xsurvey.pipelines.image_stage import IMAGE, image_task
+from xsurvey.pipelines.input_checks import input_problems
 from xsurvey.pipelines.observations import ObservationInput, observations
 from xsurvey.pipelines.products.maps_stage import MAPS
 from xsurvey.pipelines.products.parameters import ProductParameters
@@ -208,4 +209,5 @@ SOURCES = Pipeline(
     plan=plan_sources,
     publish=publish,
     example_inputs=("data:msh15-52",),
+    check=input_problems,
 )  # fmt: skip

@@ -179,7 +179,7 @@ def observation_times(field: Field) -> dict[str, float | None]:
 
 
 DETECT = Stage(
-    "detect", "4", run_detect, outputs=("found", "mosaic"), inputs=STACK_INPUTS,
+    "detect", "5", run_detect, outputs=("found", "mosaic"), inputs=STACK_INPUTS,
     optional_inputs=("backgrounds", "regions", "good_times"),
     parameters={**STACK_SECTIONS, "detection": DetectionParameters},
     helpers=(

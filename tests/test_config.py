@@ -276,3 +276,28 @@ def test_bombs_and_traps_are_refused(text):
 def test_honest_aliases_work():
     text = "base: &b {x: 1}\none:\n  <<: *b\n  y: 2\ntwo: *b\n"
     assert parse_yaml(text) == {"base": {"x": 1}, "one": {"x": 1, "y": 2}, "two": {"x": 1}}
+
+
+def test_all_mistakes_are_told_at_once(load):
+    text = "detecton: {}\ndetection: {treshold: 1, seeing: -5arcmin}\nseed: -1\n"
+    with pytest.raises(XSurveyError) as caught:
+        load(text, inputs="[gone.fits]")
+    told = [str(one) for one in (caught.value, *caught.value.others)]
+    subjects = [one.split(": ")[1] for one in told]
+    assert sorted(subjects) == [
+        "detection.seeing", "detection.treshold", "detecton", "inputs.0", "seed",
+    ]  # fmt: skip
+    assert all(";" in one and "\n" not in one for one in told)
+    # as it was written, not what it means
+    assert any("not '-5arcmin'" in one for one in told)
+
+
+def test_a_list_in_a_config_is_called_one():
+    class Bands(StepParameters):
+        """Bands."""
+
+        band: tuple[Band, ...] = Field((), description="Energies; repeat for several, merged.")
+
+    text = write_template("toy", {"bands": Bands}, ("a.fits",))
+    assert "a list for several" in text
+    assert "repeat" not in text

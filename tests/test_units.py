@@ -58,3 +58,17 @@ def test_cone_needs_a_radius_with_a_unit() -> None:
     for text in ("10,20,5", "10,20,0arcsec", "20,5arcsec"):
         with pytest.raises(ValueError, match=r"unit|radius|RA,DEC"):
             parse_cone(text)
+
+
+def test_blanks_may_separate_coordinates() -> None:
+    whole = parse_sky_position("15:13:55.6,-59:08:09")
+    assert parse_sky_position("15 13 55.6 -59 08 09") == whole
+    assert parse_sky_position("228.48 -59.1") == (228.48, -59.1)
+    assert parse_cone("228.48 -59.1 1arcmin") == (228.48, -59.1, 60.0)
+    assert parse_cone("15 13 55.6,-59 08 09,1arcmin")[:2] == whole
+    for text in ("228.48", "15 13 55.6 -59", "1 2 3"):
+        with pytest.raises(ValueError, match="RA,DEC"):
+            parse_sky_position(text)
+    for text in ("228.48,-59.1", "228.48 -59.1", "", "5arcsec"):
+        with pytest.raises(ValueError, match="RA,DEC,RADIUS"):
+            parse_cone(text)

@@ -3,6 +3,7 @@
 What a step's section holds is the step's own model; this module knows no pipeline.
 """
 
+import functools
 import glob
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
@@ -12,7 +13,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
-from xsurvey.errors import InputError, ParameterError, nearest
+from xsurvey.errors import Complaints, InputError, ParameterError, nearest
 from xsurvey.io.yaml_file import read_yaml
 from xsurvey.parameters import StepParameters
 
@@ -142,30 +143,36 @@ def load_config(
     InputError
         The file is not YAML, or an input file does not exist.
     ParameterError
-        An unknown key or an impossible value, with its dotted path.
+        An unknown key or an impossible value, with its dotted path. What else is wrong is in the
+        error's `others`.
     """
     file = Path(path)
     values = read_yaml(file)
     _check_schema(values, file)
     pipeline, sections = _pipeline(values, file, sections_of)
-    for key in values:
-        if key not in (*_ENVELOPE, *sections):
-            raise ParameterError(
-                f"{file}: {key}", "unknown key", nearest(key, [*_ENVELOPE, *sections])
-            )
+    known = [*_ENVELOPE, *sections]
+    complaints = Complaints(
+        ParameterError(f"{file}: {key}", "unknown key", nearest(key, known))
+        for key in values
+        if key not in known
+    )
     plain = {key: values[key] for key in _Envelope.model_fields if key in values}
-    envelope = _validated(_Envelope, plain, "", file)
     kinds = kinds_of(pipeline) if kinds_of else None
     finder = _InputFinder(file, kinds, resolve_data)
-    return Config(
-        path=file,
-        pipeline=pipeline,
-        inputs=finder.entries(values.get("inputs")),
-        output=_output(envelope.output, file),
-        seed=envelope.seed,
-        cluster=_section(ClusterChoice, values, "cluster", file),
-        sections={name: _section(model, values, name, file) for name, model in sections.items()},
-    )
+    envelope = complaints.attempt(lambda: _validated(_Envelope, plain, "", file))
+    output = complaints.attempt(lambda: _output(envelope.output, file)) if envelope else None
+    inputs = complaints.attempt(lambda: finder.entries(values.get("inputs")))
+    chosen: dict[str, type[StepParameters]] = {"cluster": ClusterChoice, **sections}
+    read = {
+        name: complaints.attempt(functools.partial(_section, model, values, name, file))
+        for name, model in chosen.items()
+    }
+    complaints.raise_any()
+    assert envelope is not None and output is not None and inputs is not None
+    found = {name: section for name, section in read.items() if section is not None}
+    cluster = found.pop("cluster")
+    assert isinstance(cluster, ClusterChoice)
+    return Config(file, pipeline, inputs, output, envelope.seed, cluster, found)
 
 
 def _check_schema(values: Mapping[str, Any], file: Path) -> None:
@@ -211,7 +218,12 @@ def _validated(model: type[_Model], values: dict[str, Any], path: str, file: Pat
     try:
         return model.read(values, path)
     except ParameterError as error:
-        raise ParameterError(f"{file}: {error.subject}", error.cause, error.remedy) from None
+        first, *others = (
+            ParameterError(f"{file}: {one.subject}", one.cause, one.remedy)
+            for one in (error, *error.others)
+        )
+        first.others = tuple(others)
+        raise first from None
 
 
 def _output(text: str, file: Path) -> Path:

@@ -132,7 +132,8 @@ def _plain_default(field: FieldInfo, default: Any) -> Any:
 
 
 def _explained(field: FieldInfo) -> str:
-    text = (field.description or "").strip()
+    # an option is repeated, a key of a config is not
+    text = (field.description or "").strip().replace("repeat for several", "a list for several")
     hints = sorted(dict.fromkeys(_hints(field.annotation, field.metadata)), key=_is_bound)
     if hints and type(None) in typing.get_args(field.annotation):
         hints.append("or null")

@@ -7,7 +7,10 @@ after ``xsurvey: error:`` and exits with 2.
 
 import difflib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import TypeVar
+
+_Made = TypeVar("_Made")
 
 
 def printable(text: object) -> str:
@@ -49,6 +52,8 @@ class XSurveyError(Exception):
         self.subject = printable(os.fspath(subject))
         self.cause = printable(cause)
         self.remedy = printable(remedy)
+        self.others: tuple[XSurveyError, ...] = ()
+        """What else is wrong, where one look found several things; each has its own line."""
         super().__init__(self.subject, self.cause, self.remedy)
 
     def __str__(self) -> str:
@@ -77,6 +82,40 @@ class MissingDataError(XSurveyError):
 
 class ArchiveError(XSurveyError):
     """An archive does not answer, refuses, or sends something damaged."""
+
+
+class Complaints:
+    """Errors that are collected, so that a user hears of all of them at once.
+
+    Parameters
+    ----------
+    found : iterable of XSurveyError
+        Those that there are already.
+    """
+
+    def __init__(self, found: Iterable[XSurveyError] = ()) -> None:
+        self.found = list(found)
+
+    def attempt(self, make: Callable[[], _Made]) -> _Made | None:
+        """Return what a function makes, None where it raises an error for users."""
+        try:
+            return make()
+        except XSurveyError as error:
+            self.found += [error, *error.others]
+            return None
+
+    def raise_any(self) -> None:
+        """Raise the first error, which has the others, if there is one.
+
+        Raises
+        ------
+        XSurveyError
+            As it was found.
+        """
+        if self.found:
+            first, *others = self.found
+            first.others = tuple(others)
+            raise first
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

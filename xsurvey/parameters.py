@@ -60,16 +60,27 @@ class StepParameters(BaseModel):
         try:
             return cls.model_validate(values)
         except ValidationError as error:
-            raise parameter_error(error, cls, subject) from None
+            raise parameter_error(error, cls, subject, values) from None
 
     def normalised(self) -> dict[str, Any]:
         """Return the parameters as JSON values, the form that is hashed and recorded."""
         return self.model_dump(mode="json")
 
 
-def parameter_error(error: ValidationError, model: type[BaseModel], subject: str) -> ParameterError:
-    """Turn pydantic's first complaint into the one-line error of the contract."""
-    first = error.errors(include_url=False)[0]
+def parameter_error(
+    error: ValidationError, model: type[BaseModel], subject: str, values: Mapping[str, Any]
+) -> ParameterError:  # fmt: skip
+    """Turn pydantic's complaints into one-line errors: the first, which has the `others`."""
+    first, *others = (
+        _one_error(one, model, subject, values) for one in error.errors(include_url=False)
+    )
+    first.others = tuple(others)
+    return first
+
+
+def _one_error(
+    first: Mapping[str, Any], model: type[BaseModel], subject: str, values: Mapping[str, Any]
+) -> ParameterError:  # fmt: skip
     path = ".".join(str(part) for part in (subject, *first["loc"]) if str(part))
     if first["type"] == "extra_forbidden":
         names = _fields_at(model, first["loc"][:-1])
@@ -77,10 +88,20 @@ def parameter_error(error: ValidationError, model: type[BaseModel], subject: str
     if first["type"] == "missing":
         return ParameterError(path, "is required", "give it a value")
     cause = str(first["msg"]).removeprefix("Value error, ")
-    given = first.get("input")
+    given = _as_written(values, first["loc"], first.get("input"))
     if first["type"] != "value_error":
         cause = f"{cause[:1].lower()}{cause[1:]}, not {given!r}"
     return ParameterError(path, cause, "correct the value")
+
+
+def _as_written(values: Any, location: tuple[Any, ...], otherwise: Any) -> Any:
+    """Return what the user wrote there: ``-5ks``, and not the seconds that were made of it."""
+    for part in location:
+        try:
+            values = values[part]
+        except (LookupError, TypeError):
+            return otherwise
+    return values
 
 
 def _fields_at(model: type[BaseModel], location: tuple[Any, ...]) -> list[str]:

@@ -130,7 +130,7 @@ def parse_sky_position(value: Any) -> SkyPosition:
     if isinstance(value, (list, tuple)) and len(value) == 2:
         ra_text, dec_text = (str(v) for v in value)
     else:
-        parts = str(value).split(",")
+        parts = _coordinates(str(value))
         if len(parts) != 2:
             raise ValueError(f"'{value}' is not RA,DEC, such as 228.4818,-59.1358")
         ra_text, dec_text = parts
@@ -141,6 +141,15 @@ def parse_sky_position(value: Any) -> SkyPosition:
     if not (-360 <= position.ra <= 360 and -90 <= position.dec <= 90):
         raise ValueError(f"'{value}' is not on the sky (declination runs from -90 to 90)")
     return SkyPosition(position.ra % 360, position.dec)
+
+
+def _coordinates(text: str) -> list[str]:
+    """Split RA and Dec: at the comma, or in the middle of two or six words."""
+    if "," in text:
+        return text.split(",")
+    words = text.split()
+    middle = len(words) // 2
+    return [" ".join(words[:middle]), " ".join(words[middle:])] if len(words) in (2, 6) else [text]
 
 
 def parse_cone(value: Any) -> Cone:
@@ -156,8 +165,8 @@ def parse_cone(value: Any) -> Cone:
         text = f"{ra},{dec}"
         radius_arcsec = float(radius) if isinstance(radius, (int, float)) else parse_angle(radius)
     else:
-        text, _, radius = str(value).rpartition(",")
-        if not text:
+        text, _, radius = str(value).strip().rpartition("," if "," in str(value) else " ")
+        if len(_coordinates(text)) != 2:
             raise ValueError(f"'{value}' is not RA,DEC,RADIUS, such as 228.48,-59.13,30arcsec")
         radius_arcsec = parse_angle(radius)
     position = parse_sky_position(text)

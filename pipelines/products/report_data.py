@@ -121,7 +121,7 @@ def _extended(rows: Table) -> np.ndarray:
 
 
 def _problem(spectrum: SpectrumReport | None) -> str:
-    """Return why a source has no parameters of its spectrum, empty where there is nothing to say."""
+    """Return why a source has no parameters of its spectrum, empty where it has them."""
     if spectrum is None or spectrum.status == "fitted":
         return ""
     what = "spectrum not used" if spectrum.figure else "no spectrum"

@@ -169,7 +169,7 @@ def _background(
         if there is not None and str(there) != NONE:
             notes.append(
                 f"{spectrum.path.name}: its background {Path(str(there)).name} is not used by "
-                f"{parameters.stat}; the source spectrum is fitted as it is"
+                f"{parameters.stat}; the source spectrum is fitted as it is (--stat wstat uses it)"
             )
         return None
     path = _companion(spectrum, given, "BACKFILE")

@@ -125,3 +125,20 @@ def test_help_needs_no_heavy_imports() -> None:
         "sys.exit(any(m in sys.modules for m in ('duckdb', 'pyarrow', 'astropy', 'hats')))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_few_columns_are_printed_and_all_are_written(
+    hats_path: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record, output = tmp_path / "q.json", tmp_path / "q.csv"
+    _, out, err = run(capsys, "query", hats_path, "--limit", 2, "--json", record)
+    _, whole, nothing = run(capsys, "query", hats_path, "--limit", 2, "--columns", "*")
+    few, every = (text.splitlines()[0].split() for text in (out, whole))
+    assert few[0] == "name"
+    assert few[-1] == "flag"
+    assert len(few) < len(every)
+    assert err == f"+{len(every) - len(few)} columns (--columns '*' for all)\n"
+    assert nothing == ""
+    assert [c["name"] for c in json.loads(record.read_text())["columns"]] == every
+    run(capsys, "query", hats_path, "--limit", 2, "-o", output)
+    assert Table.read(output).colnames == every

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from xsurvey.catalogs import open_catalog, write_hats
+from xsurvey.catalogs.expression import nearest_column
 from xsurvey.catalogs.query import connect
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.units import Cone
@@ -209,3 +210,19 @@ def test_positions_in_other_turns(make_table: Callable[..., Table], tmp_path: Pa
     path = tmp_path / "turn.csv"
     path.write_text("ra,dec\n-0.001,0\n359.999,0\n0.001,0\n")
     assert len(open_catalog(path).query(cone="0,0,4arcsec")) == 3
+
+
+def test_columns_may_be_patterns(hats_path: Path) -> None:
+    catalog = open_catalog(hats_path)
+    every = catalog.query(limit=1).colnames
+    rates = [name for name in every if name.startswith("rate_")]
+    assert catalog.query(columns="name,RATE_*", limit=1).colnames == ["name", *rates]
+    assert catalog.query(columns="*", limit=1).colnames == every
+    with pytest.raises(ParameterError, match="columns: no column matches 'x_\\*'"):
+        catalog.query(columns="x_*")
+
+
+def test_the_hint_of_a_quantity_names_its_first_bands() -> None:
+    known = ["name", "rate_b", "rate_b_lo", "ml_rate_b", "rate_s", "rate_m", "rate_h"]
+    hint = nearest_column("rate", known)
+    assert hint == "did you mean 'rate_b' or 'rate_s' or 'rate_m'?"

@@ -375,3 +375,65 @@ def test_contradictions_are_refused(
     status, _, error = call("detect", event_file, "-o", tmp_path / "o.fits", *options)
     assert status == 2
     assert_one_line_error(error)
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "remedy"),
+    [
+        (("image",), "x.png", ".fits"), (("detect",), "cat.txt", "catalog export"),
+        (("lightcurve", "--position", "150.05,2.22"), "lc.png", "--plot"),
+        (("spectrum", "extract", "--position", "150.05,2.22"), "s.pdf", "--plot"),
+    ],
+)  # fmt: skip
+def test_names_of_other_kinds_of_files_are_refused(
+    run_command, event_file: Path, tmp_path: Path, command: tuple, name: str, remedy: str
+) -> None:
+    done = run_command(*command, event_file, "-o", tmp_path / name)
+    assert done.returncode == 2
+    assert_one_line_error(done.stderr, "--output", remedy)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_band_without_any_event_has_no_light_curve(
+    run_command, event_file: Path, tmp_path: Path
+) -> None:
+    done = run_command(
+        "lightcurve", event_file, "-o", tmp_path / "lc.fits", "--position", "150.05,2.22",
+        "--light-curve-band", "20-30",
+    )  # fmt: skip
+    assert done.returncode == 2
+    assert_one_line_error(done.stderr, "no events are left", "20-30")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_is_no_event_file_is_said_with_its_command(run_command, tmp_path: Path) -> None:
+    for table, what in (("SPECTRUM", "spectrum fit"), ("RATE", "lightcurve")):
+        columns = [fits.Column("COUNTS", "J", array=[1, 2])]
+        path = tmp_path / f"{table}.fits"
+        fits.BinTableHDU.from_columns(columns, name=table).writeto(path)
+        done = run_command("info", path)
+        assert done.returncode == 2
+        assert_one_line_error(done.stderr, "not an event file", what)
+
+
+def test_coordinates_that_look_like_options(run_command, event_file: Path) -> None:
+    done = run_command("lightcurve", event_file, "-o", "x.fits", "--position", "228.48", "-59.1")
+    assert done.returncode == 2
+    assert "with a comma" in done.stderr.splitlines()[-1]
+
+
+def test_values_are_told_as_they_were_written(run_command, tmp_path: Path) -> None:
+    done = run_command("simulate", "-o", tmp_path / "s.fits", "--exposure=-5ks")
+    assert_one_line_error(done.stderr, "--exposure", "not '-5ks'")
+
+
+def test_damaged_events_are_warned_of(run_command, event_file: Path, tmp_path: Path) -> None:
+    path = tmp_path / "damaged.fits"
+    with fits.open(event_file) as hdus:
+        hdus.writeto(path, checksum=True)
+    assert "DATASUM" not in run_command("info", path).stdout
+    data = bytearray(path.read_bytes())
+    with fits.open(path) as hdus:
+        data[hdus["EVENTS"].fileinfo()["datLoc"] + 100] ^= 1
+    path.write_bytes(bytes(data))
+    assert "do not match DATASUM" in run_command("info", path).stdout

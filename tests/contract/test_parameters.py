@@ -119,7 +119,10 @@ def test_name_default_and_help_agree(model: type[StepParameters]) -> None:
     for name, field in model.model_fields.items():
         assert option_name(name) in options[name].opts
         assert (options[name].help or "").startswith(str(field.description))
-        assert " ".join(str(field.description).split()) in flat
+        # an option is repeated, where a key of a config has a list
+        written = str(field.description).replace("repeat for several", "a list for several")
+        assert " ".join(written.split()) in flat
+        assert "repeat for" not in flat
         assert name in template
     from_yaml = model.read({k: v for k, v in template.items() if v is not None}, "step")
     from_command = command.main([], standalone_mode=False)

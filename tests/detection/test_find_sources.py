@@ -247,3 +247,19 @@ def test_image_centre_is_where_the_sky_says() -> None:
     grid = make_field(np.zeros(SHAPE)).counts["b"].grid
     sky = pixel_to_skycoord((SHAPE[1] - 1) / 2, (SHAPE[0] - 1) / 2, grid.wcs, origin=0)
     assert sky.ra.deg == pytest.approx(150.0)
+
+
+def test_true_sources_do_not_depend_on_whether_marginal_ones_are_listed() -> None:
+    """Faint knots beside bright ones: what is below the threshold has its share of the photons."""
+    rng = np.random.default_rng(5)
+    knots = [(*rng.uniform(80, 120, 2), counts, SIGMA) for counts in (12, 14, 16, 18, 25, 60) * 4]
+    data = drawn(knots, seed=6, level=0.1)
+    with_marginal, without = (
+        found_in(data, marginal=m, threshold=30, scales=3) for m in (True, False)
+    )
+    true = np.flatnonzero(np.asarray(with_marginal.classification) == "TRUE")
+    assert 3 < len(true) < len(with_marginal.sources) - 3
+    assert len(without.sources) == len(true)
+    for name in ("ra", "dec", "counts", "likelihood", "extent"):
+        expected = getattr(with_marginal.sources, name)[true]
+        assert np.array_equal(getattr(without.sources, name), expected, equal_nan=True)

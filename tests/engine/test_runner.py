@@ -233,3 +233,13 @@ def test_bars_count_every_task_once(tmp_path):
     assert {t.description: (t.completed, t.total) for t in bars._bars.tasks} == {
         "scale": (2, 2), "noise": (2, 2), "collect": (1, 1),
     }  # fmt: skip
+
+
+def test_tasks_that_begin_are_logged(run, caplog):
+    with caplog.at_level("INFO", logger="xsurvey"):
+        run(["a"])
+    assert "noise a: started" in caplog.messages
+    caplog.clear()
+    with caplog.at_level("INFO", logger="xsurvey"):
+        run(["a"])
+    assert not any("started" in message for message in caplog.messages)

@@ -9,7 +9,13 @@ from pathlib import Path
 import pytest
 
 from xsurvey.errors import OutputError
-from xsurvey.io.atomic import atomic_output, check_outputs, check_writable, remove_leftovers
+from xsurvey.io.atomic import (
+    atomic_output,
+    check_folder,
+    check_outputs,
+    check_writable,
+    remove_leftovers,
+)
 
 Call = Callable[..., tuple[int, str, str]]
 
@@ -177,3 +183,22 @@ def test_two_links_to_one_file_are_one_output(linked: tuple[Path, Path]) -> None
     target.write_text("input")
     with pytest.raises(OutputError, match="is an input"):
         check_outputs([link], [target])
+
+
+def test_a_folder_that_cannot_be_made_is_told_and_nothing_is_made(tmp_path: Path) -> None:
+    check_folder(tmp_path)
+    check_folder(tmp_path / "a" / "b")
+    (tmp_path / "file").touch()
+    for path in (tmp_path / "file" / "a", tmp_path / "file"):
+        with pytest.raises(OutputError, match="is no folder"):
+            check_folder(path)
+    assert [p.name for p in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_without_permission_is_told(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o500)
+    for path in (closed, closed / "a"):
+        with pytest.raises(OutputError, match="permission denied"):
+            check_folder(path)

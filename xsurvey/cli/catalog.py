@@ -51,7 +51,11 @@ def catalog_command() -> None:
     help="Only sources that fulfil this SQL condition on the columns. Missing numbers fulfil no "
     "comparison; ask for them with IS NULL. Texts stand in single quotes.",
 )
-@click.option("--columns", metavar="A,B,...", help="Only these columns, in this order.")
+@click.option(
+    "--columns", metavar="A,B,...",
+    help="Only these columns, in this order; also patterns such as 'rate_*'. Without it the most "
+    "important ones are printed ('*' for all), and files, of -o and --json, have all.",
+)  # fmt: skip
 @click.option(
     "--order-by",
     metavar="COLUMN",
@@ -97,7 +101,7 @@ def query(
         catalog = open_catalog(path, position, table)
         rows = catalog.query(cone, where, columns, limit, order_by)
     if output is None:
-        _print_table(rows, None if limit is not None else _ROWS_PRINTED)
+        _print_table(rows, None if limit is not None else _ROWS_PRINTED, brief=columns is None)
     else:
         write_table(rows, output, catalog.position)
         click.echo(f"{len(rows)} rows written to {output}", err=True)
@@ -206,9 +210,9 @@ def info(path: Path, table: str | None, json_path: Path | None) -> None:
         click.echo("no columns of positions known as such; --position of `query` can name them")
     for key, value in found["header"].items():
         click.echo(f"{key:8} {_one_line(value)}")
-    keys = ("name", "dtype", "unit", "description", "ucd")
+    keys = ("name", "dtype", "unit", "ucd", "description")
     columns = {key: [column[key] for column in found["columns"]] for key in keys}
-    text, _ = table_text(Table(columns))
+    text, _ = table_text(Table(columns), wrapped=_width())
     click.echo("\n" + text)
     write_json(json_path, found)
 
@@ -253,24 +257,37 @@ def products(path: Path, source: str, kind: str | None, json_path: Path | None) 
     write_json(json_path, _table_json(found))
 
 
-def _print_table(table: Any, rows: int | None) -> None:
+def _print_table(table: Any, rows: int | None, brief: bool) -> None:
     """Print a table; on a terminal only the columns that fit, and say what is left out."""
-    import shutil
     import sys
 
+    from xsurvey.catalogs.brief import brief_columns
     from xsurvey.catalogs.text import table_text
 
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    number = len(table.colnames)
+    if brief:
+        table = table[brief_columns(table)]
+    number -= len(table.colnames)
+    width = _width() if sys.stdout.isatty() else None
     text, left_out = table_text(table[:rows], width)
     click.echo(text)
     if rows is not None and len(table) > rows:
         click.echo(f"{rows} of {len(table)} rows printed: give --limit, or -o FILE", err=True)
+    if number:
+        click.echo(f"+{number} columns (--columns '*' for all)", err=True)
     if left_out:
         click.echo(
             f"{len(left_out)} more columns do not fit ({', '.join(left_out[:5])}, ...): choose "
             "with --columns, or write a file with -o",
             err=True,
         )
+
+
+def _width() -> int:
+    """Return the width of the terminal, a usual one where there is none."""
+    import shutil
+
+    return shutil.get_terminal_size((120, 24)).columns
 
 
 def _table_json(table: Any) -> dict[str, Any]:

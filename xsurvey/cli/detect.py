@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from xsurvey.cli.inputs import exposure_option, region_option
-from xsurvey.cli.options import StepCommand, json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, check_fits, json_option, step_options, write_json
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.missions.selection import SelectionParameters
@@ -50,6 +50,7 @@ def detect_command(
     from xsurvey.pipelines.detection_table import detect_in_file
 
     detection, photometry, imaging, selection = parameters
+    check_fits(output, "`xsurvey catalog export` writes other formats of it")
     check_outputs([output, json_path], [*source, exposure, background, region])
     table, summary = detect_in_file(
         source, imaging, detection, photometry, selection,

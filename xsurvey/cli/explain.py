@@ -30,7 +30,8 @@ def explain_command(
     """Say where PRODUCT comes from: its tasks, their parameters, and the files they read.
 
     PRODUCT is a file or folder that a run wrote: the catalog, the report, run.json, or anything
-    in the task store. Tells as well whether it, or what it was made from, was changed since.
+    in the task store; of a run's output folder its catalog. Tells as well whether it, or what it
+    was made from, was changed since.
 
     \b
     Example:
@@ -39,6 +40,7 @@ def explain_command(
     from xsurvey.engine.lineage import read_lineage
     from xsurvey.io.atomic import check_outputs
 
+    product = _catalog_of(product)
     check_outputs([json_path], [product])
     lineage = read_lineage(product)
     target = None if source is None else _target_of(product, source)
@@ -47,6 +49,12 @@ def explain_command(
     for line in explained.lines():
         click.echo(_printable(line))
     write_json(json_path, explained.as_json())
+
+
+def _catalog_of(product: Path) -> Path:
+    """Return the catalog of an output folder, of anything else itself."""
+    catalog = product / "catalog" / "sources.fits"
+    return catalog if (product / ".xsurvey").is_dir() and catalog.is_file() else product
 
 
 def _printable(line: str) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from xsurvey.cli.inputs import events_argument, exposure_option, region_option
-from xsurvey.cli.options import json_option, step_options, write_json
+from xsurvey.cli.options import check_fits, json_option, step_options, write_json
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.missions.selection import SelectionParameters
 
@@ -51,6 +51,8 @@ def image_command(
         raise ParameterError("--band", error.cause, error.remedy) from None
     if len(wanted) > 1:
         raise ParameterError("--band", "is given more than once", "make one image at a time")
+    for path in (output, exposure_output):
+        check_fits(path, "the report of `xsurvey run` has pictures")
     check_outputs([output, exposure_output, json_path], [*events, exposure, region])
     event_list = open_selected(events, selection)
     mission = get_mission(event_list.observation.mission)

@@ -7,7 +7,14 @@ import click
 
 from xsurvey.apertures.aperture import ApertureParameters
 from xsurvey.cli.inputs import region_option
-from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
+from xsurvey.cli.options import (
+    StepCommand,
+    check_fits,
+    check_png,
+    json_option,
+    step_options,
+    write_json,
+)
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameters
 
@@ -52,6 +59,7 @@ def lightcurve_command(
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.light_curve_file import light_curve_of_files
 
+    check_fits(output, "--plot draws it")
     check_outputs([output, plot, json_path], [*files, region, background_region])
     check_png("--plot", plot)
     curve, summary = light_curve_of_files(

@@ -82,7 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except click.exceptions.Exit as ended:
         status = ended.exit_code
     except XSurveyError as error:
-        status = _report(str(error), EXIT_INPUT)
+        for one in (error, *error.others):
+            status = _report(str(one), EXIT_INPUT)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         command = error.ctx.command_path if error.ctx else "xsurvey"
@@ -125,6 +126,8 @@ def _usage_message(error: click.UsageError) -> str:
     else:
         text = error.format_message()
     text = text.rstrip(".")
+    if isinstance(error, click.NoSuchOption) and error.option_name.lstrip("-")[:1].isdigit():
+        text += " (a negative number after a blank); write RA,DEC with a comma and no blank"
     if ";" in text:
         return f"{subject}: {text}"
     command = error.ctx.command_path if error.ctx else "xsurvey"

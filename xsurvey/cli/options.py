@@ -25,6 +25,13 @@ _METAVARS = {
 }  # fmt: skip
 
 
+_NOT_FITS = frozenset((
+    ".png", ".jpg", ".jpeg", ".pdf", ".svg", ".gif", ".tif", ".tiff", ".eps", ".ps", ".txt", ".dat",
+    ".csv", ".tsv", ".ecsv", ".parquet", ".hats", ".json", ".yaml", ".yml", ".xml", ".vot", ".html",
+    ".htm", ".reg", ".h5", ".hdf5", ".npy", ".npz", ".md", ".log", ".zip",
+))  # fmt: skip
+
+
 class StepOption(click.Option):
     """An option of a field, and the title below which :class:`StepCommand` lists it."""
 
@@ -202,6 +209,27 @@ def check_png(option: str, path: Path | None) -> None:
 
     if path is not None and path.suffix.lower() not in ("", ".png"):
         raise ParameterError(option, f"draws PNG files, and not '{path.suffix}'", "end it in .png")
+
+
+def check_fits(path: Path | None, instead: str = "") -> None:
+    """Check that a FITS file that ``-o`` names is not named as another kind of file.
+
+    Parameters
+    ----------
+    path : path or None
+    instead : str
+        What makes other kinds, for the remedy.
+
+    Raises
+    ------
+    ParameterError
+        The name ends as that of a picture, a text or another table.
+    """
+    from xsurvey.errors import ParameterError
+
+    if path is not None and path.suffix.lower() in _NOT_FITS:
+        remedy = f"end it in .fits{instead and '; '}{instead}"
+        raise ParameterError("--output", f"is a FITS file, and not '{path.suffix}'", remedy)
 
 
 def write_json(path: Path | None, result: dict[str, Any]) -> None:

@@ -70,13 +70,19 @@ def run_command(
 def check_command(config: Path, output: Path | None) -> None:
     """Validate CONFIG and print the plan: what would be done, what is done already.
 
-    Writes nothing.
+    Opens the inputs and reads their headers. Writes nothing.
     """
     from xsurvey.engine import Store
+    from xsurvey.errors import Complaints
+    from xsurvey.io.atomic import check_folder
     from xsurvey.pipelines import get_pipeline
 
     loaded = _load(config, output)
-    plan = get_pipeline(loaded.pipeline).plan(loaded)
+    pipeline = get_pipeline(loaded.pipeline)
+    plan = pipeline.plan(loaded)
+    complaints = Complaints(pipeline.check(loaded))
+    complaints.attempt(lambda: check_folder(loaded.output))
+    complaints.raise_any()
     click.echo(f"{config}: good; pipeline {loaded.pipeline}, output in {loaded.output}")
     for line in plan.describe(Store(loaded.output)):
         click.echo(line)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from xsurvey.cli.options import StepCommand, json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, check_fits, json_option, step_options, write_json
 from xsurvey.simulate.parameters import SimulationParameters
 
 
@@ -53,6 +53,7 @@ def simulate_command(
 
     files = unit_paths(output, parameters)
     read = [p for p in (arf, rmf, parameters.sources, parameters.cluster) if p is not None]
+    check_fits(output)
     check_outputs([*files, truth_path(output), json_path], inputs=read)
     if parameters.mission is not None and get_mission(parameters.mission).has_own_simulator:
         for name, given in (("--arf", arf), ("--rmf", rmf)):

@@ -7,7 +7,7 @@ import click
 
 from xsurvey.apertures.aperture import ApertureParameters
 from xsurvey.cli.inputs import events_argument, exposure_option
-from xsurvey.cli.options import StepCommand, json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, check_fits, json_option, step_options, write_json
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.spectra.extraction.parameters import ExtractionParameters
 
@@ -79,6 +79,7 @@ def extract_command(
         write_spectra,
     )
 
+    check_fits(output, "`xsurvey spectrum fit --plot` draws spectra")
     inputs = SpectrumInputs(region, background_region, exclude, exposure, arf, rmf)
     products = product_paths(output)
     check_outputs([*products.values(), json_path], [*events, *inputs.files()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -37,6 +38,8 @@ from xsurvey.missions import Mission
 from xsurvey.psf import GaussianPsf, PointSpreadFunction
 from xsurvey.regions import RegionSet
 from xsurvey.units import EnergyBand
+
+logger = logging.getLogger(__name__)
 
 _RESIDUAL_ROUNDS = 3
 _CLEAR = 50.0  # -ln P of sources that tell how wide the PSF is
@@ -222,19 +225,24 @@ def _search(
     maps = _sky_images(stack, levels, given)
     images = [search_image(stack, label, maps, psfs) for label in labels]
     fitter = SourceFitter(band_images(stack, labels, maps, psfs), parameters)
-    fitter.include(
+    number = fitter.include(
         wavelet_places(images, stack.grid, parameters.scales, parameters.lowest_local_threshold)
     )
+    logger.info("%d candidates in bands %s: fitting them", number, ", ".join(labels))
     fitter.settle()
     levels = _refined(stack, parameters, levels, fitter, given)
     maps = _sky_images(stack, levels, given)
     fitter.use_backgrounds(band_images(stack, labels, maps, psfs))
     images = [search_image(stack, label, maps, psfs) for label in labels]
-    for _ in range(_RESIDUAL_ROUNDS):
+    for turn in range(_RESIDUAL_ROUNDS):
         before = len(fitter.scene.sources)
         places = residual_places(
             images, combined_models(fitter.scene, stack.grid), stack.grid,
             parameters.lowest_local_threshold, known_pixels(fitter.scene, stack.grid),
+        )  # fmt: skip
+        logger.info(
+            "%d sources; round %d of at most %d: %d places in what they leave over", before,
+            turn + 1, _RESIDUAL_ROUNDS, len(places),
         )  # fmt: skip
         if not fitter.include(places):
             break

@@ -22,6 +22,8 @@ from xsurvey.engine.worker import TaskOrder, TaskReport
 
 logger = logging.getLogger(__name__)
 
+_FEW_TASKS = 200
+
 
 def run_plan(
     plan: Plan,
@@ -137,6 +139,9 @@ class _Run:
             self._board.begin(self._pool.workers)
         self._under_way[key] = task
         self._board.sent(key, task.id)
+        # of few tasks each may be long; lines of thousands would hide everything else
+        level = logging.INFO if len(self._plan.tasks) <= _FEW_TASKS else logging.DEBUG
+        logger.log(level, "%s: started", task.id)
         self._pool.submit(self._order(task, key, inputs, missing))
 
     def _failed_inputs(self, task: Task) -> tuple[dict[str, str], TaskOutcome | None]:

@@ -8,7 +8,9 @@ from typing import Any
 import numpy as np
 
 from xsurvey.events import EventList, GoodTimeIntervals
+from xsurvey.io.checksum import data_match
 from xsurvey.missions import missions
+from xsurvey.missions.reading import TableSource
 
 _SPAN_TOLERANCE = 0.5
 
@@ -151,10 +153,24 @@ def summarise(events: EventList) -> EventSummary:
     ranges = [
         (float(a), float(b)) if count else (np.nan, np.nan) for a, b in zip(low, high, strict=True)
     ]
-    warnings = [*events.observation.warnings, *_oddities(events, count, strange, ranges[1])]
+    warnings = [
+        *events.observation.warnings, *_damage(events),
+        *_oddities(events, count, strange, ranges[1]),
+    ]  # fmt: skip
     return EventSummary(
         events, events.rows, count, ranges[0], ranges[1], ranges[2], ranges[3], tuple(warnings)
     )
+
+
+def _damage(events: EventList) -> list[str]:
+    """Return which files have other events than their headers were written for."""
+    tables = [source.table for source in events.sources if isinstance(source, TableSource)]
+    return [
+        f"{table.path.name}: the events do not match DATASUM of their header: they were changed or "
+        "damaged since"
+        for table in tables
+        if data_match(table) is False
+    ]
 
 
 def _oddities(events: EventList, count: int, strange: int, times: tuple[float, float]) -> list[str]:

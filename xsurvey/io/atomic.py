@@ -152,6 +152,23 @@ def check_writable(
         pass
 
 
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """Raise when a folder for results can neither be made nor be written in; make nothing.
+
+    Raises
+    ------
+    OutputError
+        It, or what would hold it, is a file or not writable.
+    """
+    folder = Path(path).absolute()
+    there = next(p for p in (folder, *folder.parents) if os.path.lexists(p))
+    if not there.is_dir():
+        raise OutputError(path, f"cannot be made: {there} is no folder", "choose another --output")
+    if not os.access(there, os.W_OK | os.X_OK):
+        what = "cannot be written" if there == folder else f"cannot be made in {there}"
+        raise OutputError(path, f"{what} (permission denied)", "choose another --output")
+
+
 def check_outputs(
     outputs: Iterable[str | os.PathLike[str] | None],
     inputs: Iterable[str | os.PathLike[str] | None] = (),

@@ -18,6 +18,11 @@ __all__ = [
 
 logger = logging.getLogger(__name__)
 
+_OTHER_TABLES = (
+    ("SPECTRUM", "a spectrum", "spectrum fit"), ("RATE", "a light curve", "lightcurve"),
+)  # fmt: skip
+"""Extensions that tell what else a file is, and the command that takes it."""
+
 
 @functools.cache
 def missions() -> dict[str, Mission]:
@@ -102,6 +107,9 @@ def open_events(path: Paths) -> EventList:
 def _open(path: str | os.PathLike[str]) -> EventList:
     file = open_fits(path)
     mission = mission_of(file)
+    for table, what, command in _OTHER_TABLES:
+        if file.find(table) and not file.find("EVENTS"):
+            raise InputError(file.path, f"is {what}, not an event file", f"use `xsurvey {command}`")
     if mission is None:
         telescope = next((h["TELESCOP"] for h in file.headers if h.get("TELESCOP")), None)
         cause = f"is of telescope '{telescope}'" if telescope else "names no telescope (TELESCOP)"

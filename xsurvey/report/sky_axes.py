@@ -84,7 +84,7 @@ def colour_bar(axes: Axes, picture: AxesImage, label: str) -> Colorbar:
     Where its values are very small or large their power of ten stands with the unit, which the
     parentheses of the label hold: beside every tick there would be no room for it.
     """
-    top = float(picture.norm.vmax or 0.0)
+    top = float(np.max(picture.norm.vmax or 0.0))
     power = int(np.floor(np.log10(top))) if top > 0 and np.isfinite(top) else 0
     power = power if power < -1 or power >= _LARGE else 0
     if power:
