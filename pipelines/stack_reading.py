@@ -48,7 +48,7 @@ READING = (
     "xsurvey.imaging.field_store", "xsurvey.imaging.sky_image", "xsurvey.imaging.stack",
     "xsurvey.imaging.stack_shared", "xsurvey.imaging.stack_tiles", "xsurvey.imaging.stack_window",
     "xsurvey.io.fits_file", "xsurvey.io.table_wcs", "xsurvey.missions",
-    "xsurvey.pipelines.stack_reading", "xsurvey.regions",
+    "xsurvey.pipelines.good_times_file", "xsurvey.pipelines.stack_reading", "xsurvey.regions",
 )  # fmt: skip
 """Helpers of all stages that read stacks."""
 

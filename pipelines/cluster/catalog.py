@@ -15,18 +15,17 @@ from xsurvey.engine import Stage, TaskContext
 from xsurvey.errors import plain_ascii
 from xsurvey.imaging.stack_parameters import StackGeometry
 from xsurvey.parameters import StepParameters
-from xsurvey.pipelines.cluster import deprojection, mass, spectral_profile, surface_brightness
 from xsurvey.pipelines.cluster.catalog_row import cluster_columns
+from xsurvey.pipelines.cluster.deprojection import JSON as DENSITY
+from xsurvey.pipelines.cluster.mass import JSON as MASS
 from xsurvey.pipelines.cluster.parameters import TargetParameters
 from xsurvey.pipelines.cluster.reading import centre_of
+from xsurvey.pipelines.cluster.spectral_profile import JSON as SPECTRAL
+from xsurvey.pipelines.cluster.surface_brightness import JSON as BRIGHTNESS
 
 PART = "cluster"
 _FILES = ("sources.fits", "hats")
-_BRIGHTNESS = surface_brightness.JSON
-RESULTS = {
-    "brightness": _BRIGHTNESS, "spectral": spectral_profile.JSON, "density": deprojection.JSON,
-    "mass": mass.JSON,
-}  # fmt: skip
+RESULTS = {"brightness": BRIGHTNESS, "spectral": SPECTRAL, "density": DENSITY, "mass": MASS}
 """Files of stages, by what they are to the catalog."""
 
 
@@ -73,6 +72,9 @@ CATALOG = Stage(
         "target": TargetParameters, "observations": StackGeometry,
         "catalog": ClusterCatalogParameters,
     },
-    helpers=("xsurvey.catalogs", "xsurvey.pipelines.cluster.catalog_row"),
+    helpers=(
+        "xsurvey.catalogs", "xsurvey.pipelines.cluster.catalog_row",
+        "xsurvey.pipelines.cluster.reading",
+    ),
     needs_all=False,
 )  # fmt: skip

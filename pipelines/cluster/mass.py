@@ -112,10 +112,12 @@ MASS = Stage(
         "comparison": ComparisonParameters, "spectral_models": ModelSettings,
     },
     helpers=(
-        "xsurvey.galaxy_clusters", "xsurvey.inference.ensemble",
-        "xsurvey.pipelines.cluster.comparisons", "xsurvey.pipelines.cluster.temperatures",
+        "xsurvey.galaxy_clusters", "xsurvey.inference.ensemble", "xsurvey.io.json_values",
+        "xsurvey.pipelines.cluster.comparisons", "xsurvey.pipelines.cluster.deprojection",
+        "xsurvey.pipelines.cluster.reading", "xsurvey.pipelines.cluster.temperatures",
         "xsurvey.profiles.comparison", "xsurvey.profiles.mass", "xsurvey.profiles.mass_model",
-        "xsurvey.profiles.reference_profiles", "xsurvey.profiles.thermodynamics",
-        "xsurvey.profiles.universal_profiles",
+        "xsurvey.profiles.mass_tables", "xsurvey.profiles.reference_profiles",
+        "xsurvey.profiles.spectral_profile_table", "xsurvey.profiles.thermodynamics",
+        "xsurvey.profiles.universal_profiles", "xsurvey.spectra.models.settings", "xsurvey.units",
     ),
 )  # fmt: skip

@@ -85,9 +85,9 @@ _ROW = re.compile(r"^\| (`[^|]+`) \| (\w+) \| ([^|]*) \|", re.MULTILINE)
 _BIT = re.compile(r"^\| (\d+) \| (\w+) \|", re.MULTILINE)
 
 
-def documented_columns() -> dict[str, tuple[str, str]]:
-    """Return type and unit of the columns of the table of docs/sources.md."""
-    text = (ROOT / "docs/sources.md").read_text()
+def documented_columns(page: str) -> dict[str, tuple[str, str]]:
+    """Return type and unit of the columns of the table of a page."""
+    text = (ROOT / page).read_text()
     found = {}
     for cell, dtype, unit in _ROW.findall(text[text.index("\n## Columns") :]):
         first, *others = re.findall(r"`([^`]+)`", cell)
@@ -98,12 +98,15 @@ def documented_columns() -> dict[str, tuple[str, str]]:
 
 def test_columns_of_the_catalog_are_documented() -> None:
     schema = load_schema("sources")
-    known = {c.name: (c.dtype, c.unit) for c in schema.columns}
-    documented = documented_columns()
-    assert set(documented) == set(known), "docs/sources.md, Columns, against schemas/sources.yaml"
-    for name, (dtype, unit) in known.items():
-        assert documented[name][0] == dtype, name
-        assert Unit(documented[name][1]) == Unit(unit or ""), name
+    for page, clusters in (("docs/sources.md", False), ("docs/cluster.md", True)):
+        known = {
+            c.name: (c.dtype, c.unit) for c in schema.columns if (c.part == "cluster") == clusters
+        }
+        documented = documented_columns(page)
+        assert set(documented) == set(known), f"{page}, Columns, against schemas/sources.yaml"
+        for name, (dtype, unit) in known.items():
+            assert documented[name][0] == dtype, name
+            assert Unit(documented[name][1]) == Unit(unit or ""), name
     bits = dict(_BIT.findall((ROOT / "docs/sources.md").read_text()))
     assert bits == {str(bit): flag.name for bit, flag in schema.flags.items()}
 

@@ -89,7 +89,7 @@ def undeclared_helpers(stage: Stage) -> list[str]:
 
 def _may_be_a_helper(module: str) -> bool:
     package, _, rest = module.partition(".")
-    without = ("engine", "errors", "config")
+    without = ("", "engine", "errors", "config")  # of the package itself there is the version alone
     return (
         package == "xsurvey" and rest.split(".")[0] not in without
         and not rest.endswith("parameters")

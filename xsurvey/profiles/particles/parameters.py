@@ -20,7 +20,7 @@ class ParticleParameters(StepParameters):
     templates: tuple[str, ...] = Field(
         default=(),
         description="GROUP=FILE of the detectors of a group: an event file of a closed filter "
-        "wheel, or a spectrum (PHA) made of it; repeat for each group, and for several files of "
+        "wheel, or a spectrum (PHA) made of it; repeat for several groups, or files of "
         "one.",
     )
     models: tuple[str, ...] = Field(
