@@ -142,7 +142,7 @@ def test_bad_input_is_refused() -> None:
 
 
 @pytest.mark.parametrize("values", [
-    {}, {"edges": ("1arcmin",)}, {"edges": ("2arcmin", "1arcmin")},
+    {"edges": ("1arcmin",)}, {"edges": ("2arcmin", "1arcmin")},
     {"edges": RINGS, "sectors": ("east=45",)}, {"edges": RINGS, "sectors": ("10,50", "40,60")},
     {"edges": RINGS, "sectors": ("a=10,20", "a=30,40")}, {"edges": RINGS, "sectors": ("10,370",)},
     {"edges": RINGS, "sectors": ("0",)}, {"edges": RINGS, "ellipse": "0,3"},
@@ -155,3 +155,8 @@ def test_bad_input_is_refused() -> None:
 def test_impossible_parameters(values: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         AnnuliParameters(**values)
+
+
+def test_annuli_need_edges_or_a_largest_radius() -> None:
+    with pytest.raises(ParameterError, match="is required"):
+        make_layout(GRID, CENTRE, AnnuliParameters(), None, flat(2.0, 201))
