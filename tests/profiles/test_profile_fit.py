@@ -127,7 +127,7 @@ def test_record() -> None:
     assert list(record["parameters"]) == ["norm", "rc", "beta", "background"]
     assert record["parameters"]["beta"] == {
         "value": 0.6, "lower": None, "upper": None, "confidence": 0.683, "unit": "",
-        "frozen": True,
+        "frozen": True, "lower_at_limit": False, "upper_at_limit": False,
     }  # fmt: skip
     assert record["parameters"]["rc"]["unit"] == "arcmin"
     assert record["parameters"]["norm"]["unit"] == "count / (s arcmin2)"

@@ -125,7 +125,8 @@ class ProfileFit:
                 p.name: {
                     "value": _number(p.value), "lower": _number(p.lower),
                     "upper": _number(p.upper), "confidence": p.confidence, "unit": p.unit,
-                    "frozen": p.frozen,
+                    "frozen": p.frozen, "lower_at_limit": p.lower_at_limit,
+                    "upper_at_limit": p.upper_at_limit,
                 }
                 for p in self.parameters
             },

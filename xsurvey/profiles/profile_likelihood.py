@@ -88,7 +88,7 @@ class ProfileLikelihood:
             return parameter.limits(self.profile.edges)
         # a given background that is too high is made up for; without one no sky is negative
         exposed = self.matrix.sum(axis=1)
-        return -float(np.max(self.background / exposed, initial=0.0)), np.inf
+        return 0.0 - float(np.max(self.background / exposed, initial=0.0)), np.inf
 
     def _check(self) -> None:
         bins = int(self.used.sum())

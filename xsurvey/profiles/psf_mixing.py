@@ -191,8 +191,8 @@ def _sky(
     used = np.flatnonzero((flat >= 0) & (flat < regions))
     label = flat[used]
     y, x = np.divmod(used, labels.shape[1])
-    first = label == label.min(initial=0)
-    centre = (float(y[first].mean()), float(x[first].mean())) if first.any() else (0.0, 0.0)
+    first = label == label.min() if len(label) else label >= 0
+    centre = (float(y[first].mean()), float(x[first].mean())) if len(label) else (0.0, 0.0)
     distance = np.hypot(y - centre[0], x - centre[1])
     order = np.argsort(label + distance / (sum(labels.shape) + 1.0), kind="stable")
     limits = np.searchsorted(label[order], np.arange(regions + 1))
