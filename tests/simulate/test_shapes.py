@@ -160,7 +160,7 @@ def test_a_patch_wider_than_the_field_is_a_diffuse_sky(how: dict, tmp_path: Path
 def test_neighbouring_fields_share_a_wide_source(tmp_path: Path) -> None:
     # what two fields see of it together is what one field sees that covers both
     names = source_list(
-        tmp_path / "s.ecsv", **PLACE, norm=[2.0], shape=["shell"], outer_radius=[4000.0],
+        tmp_path / "s.ecsv", **PLACE, norm=[0.5], shape=["shell"], outer_radius=[3000.0],
     )  # fmt: skip
     arf = flat_area(tmp_path / "a.arf")
     expected = []
@@ -186,22 +186,22 @@ def test_expected_counts_do_not_depend_on_what_was_simulated_before(tmp_path: Pa
 
     names = {
         radius: source_list(
-            tmp_path / f"{radius}.ecsv", **PLACE, norm=[1e-4], shape=["patch"],
+            tmp_path / f"{radius}.ecsv", **PLACE, norm=[1e-3], shape=["patch"],
             outer_radius=[radius],
         )
-        for radius in (600.0, 900.0)
+        for radius in (1900.0, 2400.0)
     }  # fmt: skip
 
     def expected(seed: int, radius: float, **settings: object) -> float:
         truth = simulated({**POINTING, **settings}, seed, arf, sources=names[radius], **FLAT).truth
         return float(truth["counts_expected"][0])
 
-    first = expected(1, 600.0)
-    others = {expected(1, 900.0), expected(1, 600.0, pointing="150.2,2.2"),
-              expected(1, 600.0, dither="60arcsec"), expected(1, 600.0, psf="gaussian:60arcsec"),
-              expected(1, 600.0, exposure="3ks")}  # fmt: skip
+    first = expected(1, 1900.0)
+    others = {expected(1, 2400.0), expected(1, 1900.0, pointing="150.2,2.2"),
+              expected(1, 1900.0, dither="60arcsec"), expected(1, 1900.0, psf="gaussian:60arcsec"),
+              expected(1, 1900.0, exposure="3ks")}  # fmt: skip
     assert len(others | {first}) == 6
-    assert expected(2, 600.0) == first
+    assert expected(2, 1900.0) == first
 
 
 def test_a_wide_source_that_varies(tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ class SourceField:
                    if d.radius is None else d.radius for d in camera.detectors)  # fmt: skip
         away = np.where(sources.shapes.wide, edge, np.hypot(*self._xy.T))
         wings = self._radii.at(np.full(len(xy), _WINGS), away * (not scanning) / 60)
-        self.reach = edge + wings
+        self.reach, self._wings = edge + wings, float(wings.max(initial=0.0))
         own = np.where(sources.shapes.wide, 0.0, sources.shapes.edge)
         self._visits = camera.motion.visits(self._xy, self.reach + own)
         self.seconds = self._visits.total
@@ -116,6 +116,18 @@ class SourceField:
     def in_field(self, place: np.ndarray) -> np.ndarray:
         """Tell which places are in the part of the sky whose events are written."""
         return np.asarray((np.abs(place) <= self._half_field).all(axis=1))
+
+    def near_field(self, place: np.ndarray, beyond: np.ndarray | float = 0.0) -> np.ndarray:
+        """Tell which places are there, or so little beyond that the PSF brings photons in.
+
+        Parameters
+        ----------
+        place : ndarray, shape (n, 2)
+        beyond : ndarray, shape (n,)
+            How far sources reach, arcsec.
+        """
+        away = np.abs(place).max(axis=1)
+        return np.asarray(away <= self._half_field + self._wings + beyond)
 
     def seen(self, with_gaps: bool = True) -> np.ndarray:
         """Return the seconds on the optical axis that are worth what each source got.

@@ -23,7 +23,7 @@ from xsurvey.simulate.spectrum import EnergyBins
 from xsurvey.simulate.sphere import Plane, axes_at, displaced
 from xsurvey.units import SkyPosition
 
-_SAMPLES, _ENOUGH, _MOST_SAMPLES = 16384, 12000, 2**18
+_SAMPLES, _ENOUGH, _MOST_SAMPLES = 16384, 12000, 2**16
 """Points in place, time and PSF for the expected counts of a source: so many at a time, until
 enough of them are seen, or so many have been tried."""
 _REMEMBERED: dict[bytes, np.ndarray] = {}
@@ -64,8 +64,11 @@ class WideSources:
         self._longest = motion.longest(self._reach)
         self._visible = np.zeros(len(field.sources), dtype=bool)
         centre = self._plane.offsets(self._axes[0][self.number])
-        beyond = self._reach + _STRETCH * shapes.edge[self.number]
-        self._visible[self.number] = motion.visits(centre, beyond).total > 0
+        edge = _STRETCH * shapes.edge[self.number]
+        seen = (motion.visits(centre, self._reach + edge).total > 0) & field.near_field(
+            centre, edge
+        )
+        self._visible[self.number] = seen
 
     def seen(self) -> np.ndarray:
         """Return the seconds on the optical axis that are worth what each got, shape (w, k).
@@ -116,7 +119,7 @@ class WideSources:
         angle = field.angles(place, time)
         landed = field.blurred(place, angle, numbers[4:, kept])
         hit = field.camera.sees(landed, time) & field.in_field(landed)
-        weight = seconds[kept] * field.relative_flux(same[kept], time) * hit
+        weight = seconds * field.relative_flux(same[kept], time) * hit
         nothing = np.zeros(len(time), dtype=np.int64)
         sums = field.vignetting.sums(nothing, angle, weight, 1)[0]
         return sums, int(np.count_nonzero(hit))
@@ -194,8 +197,8 @@ class WideSources:
         -------
         place : ndarray, shape (k, 2)
             Of those kept.
-        seconds : ndarray, shape (n,)
-            For which each place is near.
+        seconds : ndarray, shape (k,)
+            For which each is near.
         time : ndarray, shape (k,)
         kept : ndarray of int, shape (k,)
         """
@@ -204,8 +207,11 @@ class WideSources:
         angle = shapes.position_angles(source, numbers[2])
         axes = (self._axes[0][source], self._axes[1][source], self._axes[2][source])
         place = self._plane.offsets(displaced(axes, radius, angle))
-        visits = motion.visits(place, np.full(len(source), self._reach))
-        seconds = visits.total
-        least = np.zeros(len(source)) if chance is None else chance * self._longest
-        kept = np.flatnonzero(seconds > least)
-        return place[kept], seconds, visits.at(kept, numbers[3, kept]), kept
+        near = np.flatnonzero(self._field.near_field(place))
+        place = place[near]
+        visits = motion.visits(place, np.full(len(near), self._reach))
+        least = 0.0 if chance is None else chance[near] * self._longest
+        chosen = np.flatnonzero(visits.total > least)
+        kept = near[chosen]
+        time = visits.at(chosen, numbers[3, kept])
+        return place[chosen], visits.total[chosen], time, kept
