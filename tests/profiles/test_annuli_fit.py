@@ -34,7 +34,6 @@ from .annuli_spectra import (
     region_spectra,
     response,
 )
-from .test_projection import volumes
 
 pytestmark = pytest.mark.usefixtures("plasma_models")
 
@@ -48,10 +47,7 @@ ENDS = ("lower", "upper")
 
 def problem(spectra: RegionSpectra, sky: SkyParameters = SKY, **settings: object) -> AnnuliProblem:
     parameters = PLAIN.model_copy(update=settings)
-    return make_problem(
-        spectra, REDSHIFT, NH, sky, parameters,
-        projected_volumes=volumes if parameters.deproject else None,
-    )  # fmt: skip
+    return make_problem(spectra, REDSHIFT, NH, sky, parameters)
 
 
 def test_what_was_put_in_comes_out() -> None:
@@ -203,7 +199,7 @@ def _with_cool_core(seed: int) -> RegionSpectra:
 def test_shells_are_recovered_through_projection() -> None:
     edges = np.array(SMALL.edges, float)
     shell_norm = np.array([3e-3, 2.5e-3, 2e-3])
-    shares = shell_shares(edges, 4.0, volumes) / (np.pi * np.diff(edges**2))[:, None]
+    shares = shell_shares(edges, 4.0) / (np.pi * np.diff(edges**2))[:, None]
     expected = expected_counts(replace(SMALL, norm=(0.0, 0.0, 0.0)))
     for i in range(3):
         for k in range(3):

@@ -21,7 +21,7 @@ from xsurvey.profiles.annuli_model import (
     region_areas,
 )
 from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
-from xsurvey.profiles.projection import ProjectedVolumes, shell_mixing
+from xsurvey.profiles.projection import shell_mixing
 from xsurvey.profiles.region_spectrum import RegionSpectra
 from xsurvey.profiles.sky_model import SkyColumns, sky_parameters
 from xsurvey.spectra.likelihood import Member, SpectralLikelihood
@@ -269,7 +269,6 @@ def make_problem(
     spectra: RegionSpectra, redshift: float, nh: float | np.ndarray,
     sky: SkyParameters | None = None, parameters: SpectralProfileParameters | None = None,
     template_error: float = 0.05, settings: ModelSettings | None = None,
-    projected_volumes: ProjectedVolumes | None = None,
 ) -> AnnuliProblem:  # fmt: skip
     """Fold all that a joint fit of annuli needs.
 
@@ -284,8 +283,6 @@ def make_problem(
     template_error : float
         Relative one-sigma error of the particles' level.
     settings : ModelSettings, optional
-    projected_volumes : callable, optional
-        Of deprojected fits.
 
     Raises
     ------
@@ -313,11 +310,7 @@ def make_problem(
         raise ParameterError("layout", "two regions have one name", "name them apart")
     mixing = spectra.mixing[:, annuli]
     if parameters.deproject:
-        if projected_volumes is None:
-            raise ValueError("a deprojected fit needs projected_volumes")
-        mixing = shell_mixing(
-            mixing, [regions[i] for i in annuli], parameters.outer_slope, projected_volumes
-        )
+        mixing = shell_mixing(mixing, [regions[i] for i in annuli], parameters.outer_slope)
     folded = FoldedSpectra(
         spectra, redshift, columns, (parameters.kt_min, parameters.kt_max),
         (sky.lhb_kt_min, sky.lhb_kt_max), (sky.halo_kt_min, sky.halo_kt_max), sky.cxb_index,

@@ -21,6 +21,9 @@ from xsurvey.spectra.profile import PenalisedObjective
 
 _MOST_CELLS = 60
 """Passages into other cells before a search is given up."""
+_ENOUGH = 1e-2
+"""Units of the statistic: where less is to be gained, a search that differences keep from its
+tolerance (parameters that nearly stand for each other) has ended well."""
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,18 @@ def minimise_in_cells(
             break
         lower, upper = moved
     else:
-        found = replace(found, converged=False, message="too many changes of cells")
+        return replace(found, converged=False, message="too many changes of cells")
+    if not found.converged and _to_be_gained(found) < _ENOUGH:
+        found = replace(found, converged=True, message="converged as far as differences tell")
     on_bound = (theta <= bent.lower) | (theta >= bent.upper)
     return replace(found, at_bounds=found.at_bounds & on_bound, rows=rows, evaluations=evaluations)
+
+
+def _to_be_gained(found: Minimum) -> float:
+    """Return how much lower the quadratic form is at its own minimum."""
+    if not np.isfinite(found.gradient).all():
+        return np.inf
+    return float(0.25 * found.gradient @ np.nan_to_num(found.covariance) @ found.gradient)
 
 
 def with_covariance(bent: Bent, minimum: Minimum) -> Minimum:

@@ -7,25 +7,18 @@ deprojected fit is a projected one with another mixing matrix.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
 
 from xsurvey.errors import InputError
+from xsurvey.galaxy_clusters.shells import outer_emission, projected_volumes, shell_volumes
 from xsurvey.profiles.region_layout import SpectralRegion
-
-_BEYOND, _VIRTUAL = 30.0, 60
-"""Outermost radius, in radii of the last shell, and number of shells of the extension."""
-
-ProjectedVolumes = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""From edges of annuli (I + 1,) and of shells (J + 1,) to the volumes (I, J) they share."""
 
 
 def shell_mixing(
-    mixing: np.ndarray, regions: list[SpectralRegion], outer_slope: float,
-    projected_volumes: ProjectedVolumes,
-) -> np.ndarray:  # fmt: skip
+    mixing: np.ndarray, regions: list[SpectralRegion], outer_slope: float
+) -> np.ndarray:
     """Return the mixing matrix of shells.
 
     Parameters
@@ -37,7 +30,6 @@ def shell_mixing(
         taken for a part of a sphere of its own.
     outer_slope : float
         Emissivity beyond the last shell goes as radius to minus this power.
-    projected_volumes : callable
 
     Returns
     -------
@@ -53,27 +45,23 @@ def shell_mixing(
     for sector in dict.fromkeys(region.sector for region in regions):
         own = [i for i, region in enumerate(regions) if region.sector == sector]
         edges = _edges([regions[i] for i in own])
-        shares = shell_shares(edges, outer_slope, projected_volumes)
+        shares = shell_shares(edges, outer_slope)
         solid_angle = np.pi * np.diff(edges**2)
         result[:, own] = mixing[:, own] @ (shares / solid_angle[:, None])
     return result
 
 
-def shell_shares(
-    edges: np.ndarray, outer_slope: float, projected_volumes: ProjectedVolumes
-) -> np.ndarray:
+def shell_shares(edges: np.ndarray, outer_slope: float) -> np.ndarray:
     """Return the part of each shell's norm that is seen in each annulus, shape (n, n).
 
     The last column has what lies beyond in it, and adds up to more than one therefore.
     """
-    volumes = 4 / 3 * np.pi * np.diff(edges**3)
+    volumes = shell_volumes(edges)
     shares = projected_volumes(edges, edges) / volumes
-    beyond = edges[-1] * np.geomspace(1, _BEYOND, _VIRTUAL + 1)
-    middle = np.sqrt(beyond[1:] * beyond[:-1])
-    last = 0.5 * (edges[-2] + edges[-1])
-    # relative to the mean emissivity of the last shell
-    emissivity = (middle / last) ** -outer_slope / volumes[-1]
-    shares[:, -1] += projected_volumes(edges, beyond) @ emissivity
+    middle = 0.5 * (edges[-2] + edges[-1])
+    # at the outermost radius, where the last shell has its mean emissivity in its middle
+    emissivity = (edges[-1] / middle) ** -outer_slope / volumes[-1]
+    shares[:, -1] += outer_emission(edges, float(edges[-1]), outer_slope) * emissivity
     return np.asarray(shares)
 
 

@@ -31,7 +31,7 @@ _ARCMIN2 = (np.pi / 180 / 60) ** 2  # sr
 _ARCMIN2_OF_DEG2 = 3600.0
 _WIDEST = 0.3
 """Prior of the scatter of regions while it is being estimated."""
-_LARGEST_SCATTER, _GRID = 1.0, 400
+_LARGEST_SCATTER, _GRID = 1.0, 2001
 
 
 def cxb_norm(flux_limit: float | None = None, index: float = CXB_INDEX) -> float:
@@ -157,9 +157,9 @@ def estimated_scatter(deviation: np.ndarray, error: np.ndarray) -> float:
     r"""Return the scatter of the sky from the deviations of some of its regions.
 
     Deviations are Gaussian about an unknown mean with variances :math:`\sigma^2 + e_i^2`; the mean
-    is integrated out, and of sigma, with a flat prior, the root mean square of the posterior is
-    returned. With few regions it is larger than the most likely value, so that intervals that rest
-    on it are not too narrow.
+    is integrated out, and of sigma, with a flat prior, the median of the posterior is returned.
+    With few regions it is larger than the most likely value, so that intervals that rest on it are
+    not too narrow.
 
     Parameters
     ----------
@@ -184,7 +184,8 @@ def estimated_scatter(deviation: np.ndarray, error: np.ndarray) -> float:
         - (weight * (deviation - mean) ** 2).sum(axis=1)
     )  # fmt: skip
     posterior = np.exp(log_likelihood - log_likelihood.max())
-    return float(np.sqrt((posterior * sigma[:, 0] ** 2).sum() / posterior.sum()))
+    below = np.cumsum(posterior) - 0.5 * posterior[0]
+    return float(np.interp(0.5 * posterior.sum(), below, sigma[:, 0]))
 
 
 def _cxb(parameters: SkyParameters) -> FitParameter:
