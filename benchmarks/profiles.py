@@ -1,4 +1,4 @@
-"""Speed of surface-brightness profiles: bins, PSF mixing matrix, a fit.
+"""Speed of surface-brightness profiles: bins, PSF mixing matrix, a fit, a deprojection.
 
 An image of 512 x 512 pixels of 4 arcsec with a beta model, exposed unevenly; 100 bins. With
 ``--peer PYTHON``, an interpreter that has pyproffit, the same is done there on the same files.
@@ -18,6 +18,7 @@ from astropy.wcs import WCS
 from scipy.signal import fftconvolve
 
 from benchmarks.command import benchmark
+from benchmarks.deprojection import speed as deprojection_speed
 from xsurvey.imaging.psf_image import psf_image
 from xsurvey.imaging.sky_image import SkyImage, grid_from_wcs
 from xsurvey.profiles.brightness_models import BetaModel
@@ -35,7 +36,7 @@ CENTRE = SkyPosition(150.0, 2.2)
 TRUTH = (0.03, 1.5, 0.65, 1e-3)
 EXPOSURE = 2e4
 PSF = KingPsf(1.7, 60.0)
-LINES = {"profile_and_matrix_s": 0.5}
+LINES = {"profile_and_matrix_s": 0.5, "deprojection_s": 10.0}
 REPEATS = 5
 
 
@@ -80,7 +81,7 @@ def fastest(function: Callable[[], Any], repeats: int = REPEATS) -> tuple[float,
 
 
 def run(seed: int, fraction: float, peer: str | None = None) -> dict[str, Any]:
-    """Measure profile, mixing matrix and fit, beside pyproffit's."""
+    """Measure profile, mixing matrix, fit and deprojection, beside pyproffit's."""
     counts, exposure = make_field(seed)
     geometry = RadialGeometry(CENTRE)
     repeats = max(1, round(REPEATS * fraction))
@@ -108,6 +109,7 @@ def run(seed: int, fraction: float, peer: str | None = None) -> dict[str, Any]:
         "beta_fit": fit.record(), "truth": list(TRUTH),
         "matrix_error": {"largest": float(error.max()),
                          "median_of_rings": float(np.median(error.max(axis=0)))},
+        "deprojection": deprojection_speed(seed),
     }  # fmt: skip
     if peer is not None:
         theirs = ask_peer(peer, counts, exposure)

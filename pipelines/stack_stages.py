@@ -178,7 +178,7 @@ DETECT = Stage(
     optional_inputs=("backgrounds", "regions", "good_times"),
     parameters={**STACK_SECTIONS, "detection": DetectionParameters},
     helpers=(
-        *READING, "xsurvey.detection", "xsurvey.imaging.background",
+        *READING, "xsurvey.detection", "xsurvey.imaging.background", "xsurvey.imaging.starlet",
         "xsurvey.imaging.stack_images", "xsurvey.psf", "xsurvey.regions",
     ),
     needs_all=False,
@@ -191,6 +191,7 @@ PHOTOMETRY = Stage(
     },
     helpers=(
         *READING, "xsurvey.apertures", "xsurvey.detection", "xsurvey.imaging.background",
+        "xsurvey.imaging.starlet",
         "xsurvey.imaging.stack_images", "xsurvey.inference.poisson_mixture",
         "xsurvey.inference.poisson_rate", "xsurvey.psf", "xsurvey.spectra.extraction.responses",
         "xsurvey.spectra.extraction.gaussian_response", "xsurvey.spectra.response",

@@ -98,7 +98,8 @@ def _counts(products: RegionProducts) -> dict[str, dict[str, float]]:
     for one in products.products:
         name = f"{products.layout.regions[one.region].name}_{one.group}"
         found[name] = {
-            "counts": float(one.spectrum.counts.sum()), "particles": float(one.particle.sum())
+            "counts": float(one.spectrum.counts.sum()),
+            "particles": float(one.particle.sum()),
         }
     return found
 

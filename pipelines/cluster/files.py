@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xsurvey.config import Config
 from xsurvey.errors import InputError
-from xsurvey.pipelines.cluster.parameters import MaskParameters
+from xsurvey.pipelines.cluster.parameters import ClusterMaskParameters
 from xsurvey.profiles.comparison import ComparisonParameters
 from xsurvey.profiles.particles.parameters import ParticleParameters, by_group
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
@@ -44,7 +44,7 @@ def given_files(config: Config) -> dict[str, list[Path]]:
     particles, mask = config.sections["particles"], config.sections["mask"]
     brightness, comparison = config.sections["surface_brightness"], config.sections["comparison"]
     assert isinstance(particles, ParticleParameters)
-    assert isinstance(mask, MaskParameters)
+    assert isinstance(mask, ClusterMaskParameters)
     assert isinstance(brightness, SurfaceBrightnessParameters)
     assert isinstance(comparison, ComparisonParameters)
     found: dict[str, list[Path]] = {"closed": [], "regions": [], "psf": [], "references": []}

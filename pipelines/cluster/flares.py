@@ -1,4 +1,4 @@
-"""The stage ``flares``: times of high background of one observation, cut out of all that follows."""
+"""The stage ``flares``: times of high background of an observation, cut out of what follows."""
 
 from __future__ import annotations
 

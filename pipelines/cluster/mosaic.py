@@ -11,13 +11,15 @@ import numpy as np
 
 from xsurvey.engine import Stage, TaskContext
 from xsurvey.errors import ParameterError
+from xsurvey.imaging.display_images import DisplayParameters, display_images
 from xsurvey.imaging.field import band_label
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage
+from xsurvey.imaging.source_mask import mask_of_sources
 from xsurvey.imaging.stack import Stack
 from xsurvey.imaging.stack_images import stack_counts, stack_exposure
 from xsurvey.missions import Mission
 from xsurvey.pipelines.cluster.parameters import (
-    MaskParameters,
+    ClusterMaskParameters,
     MosaicParameters,
     RegionSpectraParameters,
     TargetParameters,
@@ -33,8 +35,10 @@ from xsurvey.pipelines.cluster.reading import (
     mission_of,
     particles_of,
     read_fields,
+    read_map,
+    read_mask,
 )
-from xsurvey.pipelines.cluster.sources import mask_of, masked_sources, source_radii
+from xsurvey.pipelines.cluster.sources import found_sources, psf_at_sources
 from xsurvey.pipelines.stack_reading import READING
 from xsurvey.profiles.layout_making import make_layout
 from xsurvey.profiles.layout_mixing import mean_livetime
@@ -45,7 +49,7 @@ from xsurvey.profiles.particles.parameters import ParticleParameters
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
 from xsurvey.profiles.region_layout import RegionLayout
 from xsurvey.profiles.region_products import make_products
-from xsurvey.units import EnergyBand
+from xsurvey.units import EnergyBand, written
 
 INDEX = "mosaic.json"
 FOLDER = "mosaic"
@@ -62,14 +66,14 @@ def run_mosaic(context: TaskContext) -> dict[str, Any]:
     folder.mkdir()
     brightness = context.section(SurfaceBrightnessParameters)
     bands = mosaic_bands(brightness, mosaic, mission)
-    stack = Stack(context.target, tuple(f.name for f in fields), tuple(f.field for f in fields), grid)
-    counts = {}
+    names, own = tuple(f.name for f in fields), tuple(f.field for f in fields)
+    stack = Stack(context.target, names, own, grid)
     for band in bands:
         label = band_label(band, mission)
-        counts[label] = stack_counts(stack, label)
-        counts[label].write(folder / f"counts_{label}.fits")
+        stack_counts(stack, label).write(folder / f"counts_{label}.fits")
         stack_exposure(stack, label).write(folder / f"exposure_{label}.fits")
-    masked = _write_mask(context, folder, next(iter(counts.values())), mission, fields)
+    first = band_label(bands[0], mission)
+    masked = _write_mask(context, folder, first, fields)
     observed = _observed(context, fields, grid)
     flat = SkyImage(np.sum([mean_livetime(o) for o in observed], axis=0), grid, "s")
     flat.write(folder / FLAT)
@@ -82,6 +86,7 @@ def run_mosaic(context: TaskContext) -> dict[str, Any]:
         "scanning": any(f.field.scanning for f in fields),
     }  # fmt: skip
     (folder / INDEX).write_text(json.dumps(index))
+    _write_display(context, folder, first)
     return {"observations": len(fields), "masked": len(masked["ra"])}
 
 
@@ -117,25 +122,41 @@ def mosaic_bands(
 
 
 def _write_mask(
-    context: TaskContext, folder: Path, counts: SkyImage, mission: Mission,
-    fields: Sequence[ClusterField],
-) -> dict[str, list[float]]:  # fmt: skip
-    parameters = context.section(MaskParameters)
-    centre = centre_of(context.section(TargetParameters))
-    found = context.paths("found") if "found" in context.inputs else []
-    sources = masked_sources(found, centre, parameters)
-    psf = mission.psf(any(f.field.scanning for f in fields))
-    radius = source_radii(sources, counts, psf, parameters)
-    mask = mask_of(counts.grid, sources, radius, context.optional_path("regions"))
-    SkyImage(mask.astype(np.uint8), counts.grid, "").write(folder / MASK)
-    return {**{k: v.tolist() for k, v in sources.items()}, "radius_arcsec": radius.tolist()}
+    context: TaskContext, folder: Path, label: str, fields: Sequence[ClusterField]
+) -> dict[str, list[float]]:
+    """Write the mask of the sources; return those that are masked."""
+    parameters = context.section(ClusterMaskParameters)
+    sources = found_sources(context.paths("found") if "found" in context.inputs else [], parameters)
+    mask = mask_of_sources(
+        read_map(folder, f"counts_{label}.fits"), read_map(folder, f"exposure_{label}.fits"),
+        sources, psf_at_sources(sources, fields, label), parameters,
+        centre_of(context.section(TargetParameters)), context.optional_path("regions"),
+    )  # fmt: skip
+    mask.image.write(folder / MASK)
+    cut = mask.radius > 0
+    return {
+        "ra": sources.ra[cut].tolist(), "dec": sources.dec[cut].tolist(),
+        "radius_arcsec": mask.radius[cut].tolist(), "counts": mask.counts[cut].tolist(),
+    }  # fmt: skip
+
+
+def _write_display(context: TaskContext, folder: Path, label: str) -> None:
+    """Write the images that are shown, of the band of the brightness."""
+    particles = folder / f"particles_{label}.fits"
+    images = display_images(
+        read_map(folder, f"counts_{label}.fits"), read_map(folder, f"exposure_{label}.fits"),
+        read_map(folder, particles.name) if particles.is_file() else None, read_mask(folder),
+        context.section(DisplayParameters), context.seed,
+    )  # fmt: skip
+    for name, image in images.items():
+        image.write(folder / f"display_{name}.fits")
 
 
 def _scaling_layout(context: TaskContext, grid: ImageGrid) -> RegionLayout:
     """Return all of the mosaic, divided where the scaling of the particles begins."""
     inner, outer = particles_of(context).scaling_beyond, half_side(context)
     edges = (0.0, inner, outer) if 0 < inner < outer else (0.0, outer)
-    parameters = AnnuliParameters(edges=tuple(f"{e}arcsec" for e in edges))
+    parameters = AnnuliParameters(edges=tuple(written(f"{e}arcsec") for e in edges))
     return make_layout(grid, centre_of(context.section(TargetParameters)), parameters)
 
 
@@ -175,12 +196,16 @@ MOSAIC = Stage(
     "mosaic", "1", run_mosaic, outputs=(FOLDER,), inputs=CLUSTER_INPUTS,
     optional_inputs=("found", "regions", "closed"),
     parameters={
-        **CLUSTER_SECTIONS, "mosaic": MosaicParameters, "mask": MaskParameters,
+        **CLUSTER_SECTIONS, "mosaic": MosaicParameters, "mask": ClusterMaskParameters,
+        "display": DisplayParameters,
         "particles": ParticleParameters, "surface_brightness": SurfaceBrightnessParameters,
         "annuli": AnnuliParameters, "spectra": RegionSpectraParameters,
     },
     helpers=(
         *READING, "xsurvey.imaging.stack_images", "xsurvey.pipelines.cluster.sources",
+        "xsurvey.imaging.source_mask", "xsurvey.imaging.display_images",
+        "xsurvey.imaging.adaptive_smoothing", "xsurvey.imaging.hole_filling",
+        "xsurvey.imaging.starlet", "xsurvey.imaging.wavelet_display",
         "xsurvey.profiles.label_exposure", "xsurvey.profiles.label_spectra",
         "xsurvey.profiles.layout_making", "xsurvey.profiles.observed_regions",
         "xsurvey.profiles.particle_images", "xsurvey.profiles.particles",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field, field_validator
 
 from xsurvey.galaxy_clusters.cosmology import Cosmology
+from xsurvey.imaging.source_mask import MaskParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.psf import parse_psf
 from xsurvey.units import Angle, Band, Position, written
@@ -35,9 +36,7 @@ class TargetParameters(StepParameters):
         "significance, and figures a line.",
     )  # fmt: skip
     r500: Angle | None = Field(default=None, gt=0, description="The same of 500.")
-    h0: float = Field(
-        default=70.0, gt=0, le=1000, description=str(_COSMOLOGY["h0"].description)
-    )
+    h0: float = Field(default=70.0, gt=0, le=1000, description=str(_COSMOLOGY["h0"].description))
     omega_m: float = Field(
         default=0.3, gt=0, le=1, description=str(_COSMOLOGY["omega_m"].description)
     )
@@ -70,37 +69,17 @@ class MosaicParameters(StepParameters):
     )
 
 
-class MaskParameters(StepParameters):
+class ClusterMaskParameters(MaskParameters):
     """What is not the cluster's: sources that are left out of profiles and spectra."""
 
     sources: bool = Field(
         default=True, description="Mask the sources that the search of the images finds."
     )
-    min_likelihood: float = Field(
-        default=12.0, gt=0, description="Smallest detection likelihood of sources that are masked."
-    )
-    extended: bool = Field(
-        default=False,
-        description="Mask extended sources, too; a cluster itself is one or several of them.",
-    )
     core: Angle = Field(
         default=written("1arcmin"), ge=0,
-        description="Sources nearer to the centre are taken for the cluster's core.",
-    )
-    residual: float = Field(
-        default=0.1, gt=0, le=10,
-        description="Sources are masked out to where their brightness falls below this part of "
-        "the local background's.",
+        description="Sources nearer to the centre are not masked: they are taken for the core of "
+        "the cluster.",
     )  # fmt: skip
-    smallest: Angle = Field(
-        default=written("20arcsec"), gt=0, description="Smallest radius of a masked source."
-    )
-    largest: Angle = Field(
-        default=written("5arcmin"), gt=0, description="Largest radius of a masked source."
-    )
-    regions: str | None = Field(
-        default=None, description="DS9 region file: what is inside any of its shapes is masked."
-    )
 
 
 class RegionSpectraParameters(StepParameters):
@@ -124,6 +103,7 @@ class RegionSpectraParameters(StepParameters):
         description="PSF that moves light between annuli: mission for that of the telescope, none, "
         "gaussian:SIGMA or king:R90,SLOPE.",
     )
+
     @field_validator("psf")
     @classmethod
     def _known_psf(cls, value: str) -> str:

@@ -23,21 +23,24 @@ from xsurvey.detection.parameters import DetectionParameters
 from xsurvey.engine import Plan, Task
 from xsurvey.engine.plan import OutputOf
 from xsurvey.errors import InputError, ParameterError
+from xsurvey.imaging.display_images import DisplayParameters
 from xsurvey.imaging.parameters import ImageParameters
-from xsurvey.imaging.stack_parameters import StackGeometry, StackParameters
+from xsurvey.imaging.stack_parameters import SharedSky, StackGeometry, StackParameters
 from xsurvey.inference.hamiltonian_parameters import HamiltonianParameters
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.missions import Mission
 from xsurvey.missions.selection import SelectionParameters
+from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.base import Pipeline
 from xsurvey.pipelines.cluster.annulus_spectra import ANNULUS_SPECTRA
+from xsurvey.pipelines.cluster.catalog import CATALOG, RESULTS, ClusterCatalogParameters
 from xsurvey.pipelines.cluster.deprojection import DEPROJECTION
 from xsurvey.pipelines.cluster.files import files_beside, given_files
 from xsurvey.pipelines.cluster.flares import FLARES
 from xsurvey.pipelines.cluster.mass import MASS
 from xsurvey.pipelines.cluster.mosaic import MOSAIC, mosaic_bands
 from xsurvey.pipelines.cluster.parameters import (
-    MaskParameters,
+    ClusterMaskParameters,
     MosaicParameters,
     RegionSpectraParameters,
     TargetParameters,
@@ -59,6 +62,7 @@ from xsurvey.profiles.particles.parameters import ParticleParameters
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.timing.flares import FlareParameters
+from xsurvey.units import EnergyBand
 
 Inputs = dict[str, "Path | OutputOf | Sequence[Path | OutputOf]"]
 
@@ -113,8 +117,9 @@ def plan_cluster(config: Config) -> Plan:
         SURFACE_BRIGHTNESS, name,
         {"mosaic": mosaic.output("mosaic"), **files_beside(files, "psf")}, sections,
     )  # fmt: skip
+    results = [brightness.output(RESULTS["brightness"])]
     if not wants_spectra(config):
-        return Plan([brightness], config.seed)
+        return Plan([_catalog(name, results, sections)], config.seed)
     spectra = Task(
         ANNULUS_SPECTRA, name,
         {
@@ -144,7 +149,15 @@ def plan_cluster(config: Config) -> Plan:
         },
         sections,
     )  # fmt: skip
-    return Plan([mass], config.seed)
+    results += [
+        profile.output(RESULTS["spectral"]), density.output(RESULTS["density"]),
+        mass.output(RESULTS["mass"]),
+    ]  # fmt: skip
+    return Plan([_catalog(name, results, sections)], config.seed)
+
+
+def _catalog(name: str, results: list[OutputOf], sections: Mapping[str, StepParameters]) -> Task:
+    return Task(CATALOG, name, {"results": results}, sections)
 
 
 def target_of(config: Config) -> TargetParameters:
@@ -154,10 +167,10 @@ def target_of(config: Config) -> TargetParameters:
     return section
 
 
-def mask_of(config: Config) -> MaskParameters:
+def mask_of(config: Config) -> ClusterMaskParameters:
     """Return the section of the mask."""
     section = config.sections["mask"]
-    assert isinstance(section, MaskParameters)
+    assert isinstance(section, ClusterMaskParameters)
     return section
 
 
@@ -220,14 +233,14 @@ def _one_mission(found: Sequence[ObservationInput]) -> Mission:
     return next(iter(missions.values()))
 
 
-def _bands(config: Config, mission: Mission) -> list[tuple[float, float]]:
+def _bands(config: Config, mission: Mission) -> list[EnergyBand]:
     brightness, mosaic = config.sections["surface_brightness"], config.sections["mosaic"]
     assert isinstance(brightness, SurfaceBrightnessParameters)
     assert isinstance(mosaic, MosaicParameters)
-    return [*mosaic_bands(brightness, mosaic, mission)]
+    return mosaic_bands(brightness, mosaic, mission)
 
 
-def _geometry(found: Sequence[ObservationInput], shared: Mapping[str, object]) -> StackGeometry:
+def _geometry(found: Sequence[ObservationInput], shared: Mapping[str, SharedSky]) -> StackGeometry:
     return StackGeometry(
         observations=tuple(o.name for o in found), files=tuple(len(o.events) for o in found),
         shared=tuple(shared[o.name] for o in found),
@@ -249,17 +262,19 @@ CLUSTER = Pipeline(
     sections={
         "target": TargetParameters, "selection": SelectionParameters, "filtering": FlareParameters,
         "image": ImageParameters, "stacking": StackParameters, "detection": DetectionParameters,
-        "mosaic": MosaicParameters, "mask": MaskParameters, "particles": ParticleParameters,
+        "mosaic": MosaicParameters, "mask": ClusterMaskParameters,
+        "display": DisplayParameters, "particles": ParticleParameters,
         "surface_brightness": SurfaceBrightnessParameters, "annuli": AnnuliParameters,
         "spectra": RegionSpectraParameters, "sky": SkyParameters,
         "spectral_profile": SpectralProfileParameters, "spectral_models": ModelSettings,
         "deprojection": DeprojectionParameters, "deprojection_sampling": HamiltonianParameters,
         "mass": MassParameters, "mass_sampling": MCMCParameters,
         "comparison": ComparisonParameters,
+        "catalog": ClusterCatalogParameters,
     },
     stages=(
         FLARES, IMAGE, DETECT, MOSAIC, SURFACE_BRIGHTNESS, ANNULUS_SPECTRA, SPECTRAL_PROFILE,
-        DEPROJECTION, MASS,
+        DEPROJECTION, MASS, CATALOG,
     ),
     kinds=("exposure",),
     plan=plan_cluster,

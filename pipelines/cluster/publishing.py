@@ -1,10 +1,173 @@
-"""What a run of the cluster pipeline leaves for people."""
+"""What a run of the pipeline ``cluster`` leaves for people: tables, images, spectra, report."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from astropy.table import Table
+
+from xsurvey import __version__
+from xsurvey.catalogs import open_catalog
 from xsurvey.config import Config
-from xsurvey.engine import Plan, RunResult
+from xsurvey.engine import Plan, RunResult, Task
+from xsurvey.engine.products import read_products, record_products
+from xsurvey.engine.provenance import versions
+from xsurvey.io.atomic import atomic_output, remove_leftovers
+from xsurvey.report import ReportData, write_report
+
+CATALOG, PROFILES, IMAGES, SPECTRA = "catalog", "profiles", "images", "spectra"
+REPORT = "report.html"
+_PUBLISHED = "published.json"
+_CATALOG_STAGE = "cluster_catalog"
+_TABLES = {
+    "surface_brightness": ("surface_brightness.json", "surface_brightness.fits"),
+    "spectral_profile": ("spectral_profile.json", "spectral_profile.fits"),
+    "deprojection": ("density.json", "density.fits", "density.npz"),
+    "mass": ("mass.json", "thermodynamics.fits"),
+}  # fmt: skip
+"""Outputs of stages that are published as profiles."""
 
 
 def publish(config: Config, plan: Plan, result: RunResult) -> None:
-    """Bring the products of a run below its output folder."""
+    """Bring the products of a run below its output folder.
+
+    A run that changed nothing since the last time leaves them as they are. What an earlier run
+    published and this one did not make goes away.
+    """
+    state = _state(config, result)
+    marker = result.store.root / _PUBLISHED
+    worked = any(outcome.status == "done" for outcome in result.outcomes.values())
+    if not worked and marker.exists() and marker.read_text() == state and _is_there(config, result):
+        return
+    marker.unlink(missing_ok=True)
+    for name in (CATALOG, PROFILES, IMAGES, SPECTRA, REPORT):
+        remove_leftovers(config.output / name)
+    _publish_folder(config, result, PROFILES, list(_profiles(plan, result)))
+    _publish_folder(config, result, IMAGES, list(_images(plan, result)))
+    _publish_folder(config, result, SPECTRA, list(_of_stage(plan, result, "annulus_spectra")))
+    table = _publish_catalog(config, plan, result)
+    report = config.output / REPORT
+    write_report(report, _report_data(config, result, table))
+    record_products(result.store, {report: result.good_keys()})
+    with atomic_output(marker) as temporary:
+        temporary.write_text(state)
+
+
+def _state(config: Config, result: RunResult) -> str:
+    """Return what decides the products: every task's key and fate, and the configuration."""
+    tasks = [[*o.id, o.key, o.good, o.cause] for o in result.outcomes.values()]
+    text = json.dumps([__version__, tasks, config.as_json()])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _is_there(config: Config, result: RunResult) -> bool:
+    """Tell whether all that was published is still there, with its sizes."""
+    known = read_products(result.store)
+    output = config.output
+    return bool(known) and all(
+        (output / name).is_file() and (output / name).stat().st_size == about.get("size")
+        for name, about in known.items()
+    )
+
+
+Published = tuple[Task, Path, str]
+"""A task, a file or folder of its results, and its name in the folder it is published in."""
+
+
+def _good(plan: Plan, result: RunResult, stage: str) -> Iterator[Task]:
+    yield from (t for t in plan.tasks if t.stage.name == stage and result.outcomes[t.id].good)
+
+
+def _profiles(plan: Plan, result: RunResult) -> Iterator[Published]:
+    for stage, names in _TABLES.items():
+        for task in _good(plan, result, stage):
+            yield from ((task, result.path(task, name), name) for name in names)
+
+
+def _images(plan: Plan, result: RunResult) -> Iterator[Published]:
+    for task in _good(plan, result, "mosaic"):
+        folder = result.path(task, "mosaic")
+        yield from ((task, path, path.name) for path in sorted(folder.glob("*.fits")))
+    for task in _good(plan, result, "surface_brightness"):
+        folder = result.path(task, "residuals")
+        yield from (
+            (task, path, f"residuals_{path.name}") for path in sorted(folder.glob("*.fits"))
+        )
+
+
+def _of_stage(plan: Plan, result: RunResult, stage: str) -> Iterator[Published]:
+    for task in _good(plan, result, stage):
+        folder = result.path(task, "regions")
+        yield from ((task, path, path.name) for path in sorted(folder.iterdir()))
+
+
+def _publish_folder(
+    config: Config, result: RunResult, name: str, files: Sequence[Published]
+) -> None:
+    folder = config.output / name
+    if not files:
+        if any(known.startswith(f"{name}/") for known in read_products(result.store)):
+            shutil.rmtree(os.path.realpath(folder), ignore_errors=True)
+            record_products(result.store, {folder: []})
+        return
+    with atomic_output(folder) as temporary:
+        temporary.mkdir()
+        for _, source, target in files:
+            shutil.copyfile(source, temporary / target)
+    record_products(result.store, {folder: []})
+    record_products(
+        result.store,
+        {folder / target: [result.outcomes[t.id].key or ""] for t, _, target in files},
+    )
+
+
+def _publish_catalog(config: Config, plan: Plan, result: RunResult) -> Table | None:
+    folder = config.output / CATALOG
+    task = next(iter(_good(plan, result, _CATALOG_STAGE)), None)
+    if task is None:
+        # an earlier run's catalog must not pass for this one's
+        shutil.rmtree(os.path.realpath(folder), ignore_errors=True)
+        record_products(result.store, {folder: []})
+        return None
+    with atomic_output(folder) as temporary:
+        temporary.mkdir()
+        for name in task.stage.outputs:
+            source = result.path(task, name)
+            copy = shutil.copytree if source.is_dir() else shutil.copyfile
+            copy(source, temporary / name)
+        manifests = [result.store.manifest(key) for key in result.good_keys()]
+        content = {"seed": result.seed, "tasks": manifests}
+        text = json.dumps(content, indent=1, allow_nan=False) + "\n"
+        (temporary / "provenance.json").write_text(text)
+    record_products(result.store, {folder: [result.outcomes[task.id].key or ""]})
+    return open_catalog(folder / "sources.fits").query()
+
+
+def _report_data(config: Config, result: RunResult, table: Table | None) -> ReportData:
+    outcomes = list(result.outcomes.values())
+    logs = {(t["stage"], t["target"]): t.get("log") or "" for t in result.as_json()["tasks"]}
+    return ReportData(
+        title=f"{config.output.name}: cluster", pipeline=config.pipeline, targets=[], table=table,
+        config_text=config.path.read_text(encoding="utf-8", errors="replace"),
+        versions=dict(versions()),
+        timings=[
+            {"stage": o.id.stage, "target": o.id.target, "status": o.status, "seconds": o.seconds}
+            for o in outcomes
+        ],
+        failures=[
+            {"target": o.id.target, "stage": o.id.stage, "cause": o.cause or "", "log": logs[o.id]}
+            for o in outcomes if o.status == "failed"
+        ],
+        catalog_paths=[
+            ("Catalog (FITS)", "catalog/sources.fits"), ("HATS catalog", "catalog/hats"),
+        ] if table is not None else [],
+        summary={
+            "started": result.started, "took": f"{result.seconds:.1f} s",
+            "cluster": result.cluster, "seed": result.seed,
+        },
+    )  # fmt: skip

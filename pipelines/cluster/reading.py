@@ -20,8 +20,8 @@ from xsurvey.imaging.stack_tiles import tangent_wcs
 from xsurvey.missions import Mission
 from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.parameters import StepParameters
-from xsurvey.pipelines.cluster.parameters import RegionSpectraParameters, TargetParameters
 from xsurvey.pipelines.cluster.files import with_paths
+from xsurvey.pipelines.cluster.parameters import RegionSpectraParameters, TargetParameters
 from xsurvey.pipelines.good_times_file import in_good_times
 from xsurvey.pipelines.stack_reading import field_name, good_times_of, stack_events
 from xsurvey.profiles.observed_regions import RegionObservation

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from xsurvey.engine import Stage, TaskContext
-from xsurvey.galaxy_clusters.shells import projected_volumes
 from xsurvey.io.json_values import write_json_values
 from xsurvey.pipelines.cluster.fitted_spectra import fitted_spectra
 from xsurvey.pipelines.cluster.parameters import RegionSpectraParameters, TargetParameters
@@ -38,7 +37,6 @@ def run_spectral_profile(context: TaskContext) -> dict[str, Any]:
     problem = make_problem(
         spectra, redshift_of(target), target.nh, context.section(SkyParameters), parameters,
         particles.template_error if particles.enabled else 0.0, context.section(ModelSettings),
-        projected_volumes if parameters.deproject else None,
     )  # fmt: skip
     profile, fit = measure_spectral_profile(problem)
     record = profile.to_record()

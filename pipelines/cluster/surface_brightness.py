@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-
 import numpy as np
 
 from xsurvey.engine import Stage, TaskContext
@@ -50,16 +49,17 @@ def run_surface_brightness(context: TaskContext) -> dict[str, Any]:
     record["psf"] = parameters.psf or ("mission" if parameters.fit else None)
     record["target"] = target.normalised()
     record["background_error"] = parameters.background_error
-    record["radii"] = _significances(measured, target)
+    record["radii"] = _significances(measured, target, parameters)
     header = {
         "OBJECT": target.name, "E_MIN": (images.band.minimum if images.band else None, "[keV]"),
         "E_MAX": (images.band.maximum if images.band else None, "[keV]"),
         "SEED": (context.seed, "of bootstraps"), **target.cosmology.stamps(),
     }  # fmt: skip
     write_json_values(context.folder / JSON, record)
+    settings = json.dumps(parameters.normalised(), sort_keys=True)
     write_profiles(
         context.folder / TABLE, measured.profiles, measured.geometry, header, measured.medians,
-        measured.significance, [f"parameters {json.dumps(parameters.normalised(), sort_keys=True)}"],
+        measured.significance, [f"parameters {settings}"],
     )  # fmt: skip
     (context.folder / RESIDUALS).mkdir()
     for name, fit in fits[0].items():
@@ -136,23 +136,27 @@ def field_psf(index: Mapping[str, Any]) -> FieldPsf:
     return FieldPsf(get_mission(index["mission"]).psf(index["scanning"]), None)
 
 
-def _significances(measured: MeasuredProfiles, target: TargetParameters) -> dict[str, Any]:
-    """Return the significance around R500 and R200, where they are known and lie in the profile."""
+def _significances(
+    measured: MeasuredProfiles, target: TargetParameters, parameters: SurfaceBrightnessParameters
+) -> dict[str, Any]:
+    """Return the significance of all, and around R500 and R200 where they are in the profile."""
     found: dict[str, Any] = {}
     if measured.sky is None:
         return found
     profile = measured.profiles[0]
+    assert parameters.sky_ring is not None
+    ranges = {"whole": (0.0, min(float(profile.edges[-1]), parameters.sky_ring[0]))}
     for name, radius in (("r500", target.r500), ("r200", target.r200)):
-        if radius is None:
-            continue
-        inner, outer = (radius / 60 * (1 + s * _AROUND) for s in (-1, 1))
+        if radius is not None:
+            ranges[name] = radius / 60 * (1 - _AROUND), radius / 60 * (1 + _AROUND)
+    for name, (inner, outer) in ranges.items():
         try:
             at = range_significance(profile, measured.sky, inner, outer)
         except InputError:
             found[name] = None
             continue
         found[name] = {
-            "radius_arcmin": radius / 60, "inner_arcmin": inner, "outer_arcmin": outer,
+            "inner_arcmin": inner, "outer_arcmin": outer,
             "sigma": float(at.sigma[0]), "expected": float(at.expected[0]),
             "expected_error": float(at.expected_error[0]),
         }  # fmt: skip

@@ -4,8 +4,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from xsurvey.detection import starlet
 from xsurvey.detection.poisson_tail import exact_tail, filter_weights, log_tail
+from xsurvey.imaging import starlet
 
 
 def exact_log_tail(values: np.ndarray, level: float, kernel: np.ndarray) -> np.ndarray:

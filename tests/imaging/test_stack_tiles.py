@@ -16,7 +16,7 @@ from xsurvey.imaging.stack_footprints import Footprint, connected, footprint_of_
 from xsurvey.imaging.stack_images import stack_counts, stack_exposure
 from xsurvey.imaging.stack_parameters import SharedSky, StackGeometry, StackParameters, Tile
 from xsurvey.imaging.stack_shared import NearestCentre, own_events, own_exposure
-from xsurvey.imaging.stack_tiles import Core, tangent_wcs, make_stack, tiles_of
+from xsurvey.imaging.stack_tiles import Core, make_stack, tangent_wcs, tiles_of
 from xsurvey.missions import open_events
 from xsurvey.units import EnergyBand, SkyPosition
 
@@ -29,8 +29,8 @@ def square(ra: float, dec: float, side: float, timed: bool = True) -> Footprint:
     half = side * 3600 / 8
     corners = np.array([[-half, -half], [half, -half], [half, half], [-half, half]])
     return Footprint(
-        SkyPosition(ra % 360, dec), tangent_wcs(SkyPosition(ra % 360, dec), 4.0), corners, True, timed,
-        4.0, NO_TIME, np.empty(0),
+        SkyPosition(ra % 360, dec), tangent_wcs(SkyPosition(ra % 360, dec), 4.0), corners, True,
+        timed, 4.0, NO_TIME, np.empty(0),
     )  # fmt: skip
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
-from xsurvey.detection import starlet
 from xsurvey.detection.poisson_tail import filter_weights, log_tail
+from xsurvey.imaging import starlet
 
 _SCREEN = 2.5
 _SAME_SOURCE = 1.5

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.spatial import cKDTree
 
-from xsurvey.detection import starlet
 from xsurvey.detection.candidates import find_candidates, merge_scales
 from xsurvey.detection.residual_search import matched_maxima
 from xsurvey.detection.source_fit import Places
+from xsurvey.imaging import starlet
 from xsurvey.imaging.sky_image import ImageGrid
 
 _LENIENT_WAVELET, _LENIENT_FILTER = 0.8, 0.85

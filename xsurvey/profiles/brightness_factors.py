@@ -1,8 +1,8 @@
 r"""What surface brightness a plasma of unit norm has, by the responses of spectra of regions.
 
 Of region i, with the folding A of its spectra and the solid angle :math:`\Omega` they are of, a
-plasma of norm one per arcmin2 gives :math:`\sum_g \Omega_{ig} A_{ig} f` counts in a band. Divided by
-the integral of the exposure map of that band over the region, this is the brightness that such a
+plasma of norm one per arcmin2 gives :math:`\sum_g \Omega_{ig} A_{ig} f` counts in a band. Divided
+by the integral of the exposure map of that band over the region, this is the brightness that such a
 plasma has in the profiles of that map, whatever its normalisation and approximations are.
 """
 

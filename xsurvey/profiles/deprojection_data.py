@@ -56,9 +56,9 @@ def profile_data(
         s arcmin2; the exposed solid angles on the diagonal without it.
     shells : ndarray, shape (J + 1,)
         Edges, arcmin.
-    beyond : ndarray, shape (J,), optional
-        Slopes are told by the shells alone; otherwise what is added to the volume of the last shell
-        behind each ring, (m,).
+    beyond : ndarray, shape (m,), optional
+        What gas beyond the shells adds to the volume of the last one behind each of m rings
+        (`xsurvey.galaxy_clusters.shells.outer_emission`); nothing without it.
 
     Raises
     ------

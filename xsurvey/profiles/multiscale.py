@@ -161,7 +161,7 @@ def deproject(
         _even(_INNERMOST * first, _LAST_KNOT * last, parameters.knots_per_decade),
         float(np.sqrt(first * last)), _slope_prior(parameters),
     )  # fmt: skip
-    posterior = MultiscalePosterior(data, emissivity, _middles(shells), _of_bins(sky, data.used))
+    posterior = MultiscalePosterior(data, emissivity, _middles(shells), sky.of_bins(data.used))
     start, covariance = posterior.mode()
     radius = np.geomspace(_INNERMOST * first, last, _JUDGED)
     integrals = emissivity.integrals(radius)
@@ -209,19 +209,6 @@ def _middles(shells: np.ndarray) -> np.ndarray:
     middles = np.sqrt(shells[1:] * shells[:-1])
     middles[0] = 0.75 * shells[1]
     return np.asarray(middles)
-
-
-def _of_bins(sky: SkyPrior, used: np.ndarray) -> SkyPrior:
-    if not sky.scatter.size:
-        return sky
-    if sky.scatter.shape != used.shape:
-        raise InputError(
-            "sky", f"scatters in {len(sky.scatter)} bins, and the profile has {len(used)}",
-            "give a deviation for each bin",
-        )  # fmt: skip
-    return SkyPrior(
-        sky.level, sky.level_error, sky.shift, sky.shift_error, sky.correlation, sky.scatter[used]
-    )
 
 
 def _largest(values: list[float | None], which: Any) -> float | None:

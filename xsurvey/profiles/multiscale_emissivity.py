@@ -101,7 +101,9 @@ class MultiscaleEmissivity:
         x, knots = np.log(np.asarray(radius, float)), np.log(self.knots)
         inside = x < knots[0] - 1e-9
         return np.where(
-            inside[:, None], 0.0, np.array([np.interp(x, knots, row) for row in np.eye(len(knots))]).T
+            inside[:, None],
+            0.0,
+            np.array([np.interp(x, knots, row) for row in np.eye(len(knots))]).T,
         )
 
     def integrals(self, radius: np.ndarray) -> np.ndarray:

@@ -98,6 +98,7 @@ def peel(
             "sky", "has no level, and onion peeling needs one", "measure it, or take multiscale"
         )
     data = _linear(profile, mixing, parameters.outer_slope)
+    sky = sky.of_bins(data.used)
     expected = data.background + sky.shift * data.background_error + sky.level * data.exposure_area
     net = data.counts - expected
     variance = np.maximum(data.counts, 1.0)

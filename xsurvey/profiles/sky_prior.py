@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from xsurvey.errors import ParameterError
+from xsurvey.errors import InputError, ParameterError
 from xsurvey.profiles.sky_level import SkyLevel
 
 
@@ -49,6 +49,23 @@ class SkyPrior:
     def free(self) -> bool:
         """Whether only the profile says what the sky is."""
         return not np.isfinite(self.level_error)
+
+    def of_bins(self, used: np.ndarray) -> SkyPrior:
+        """Return the prior with the scatter of some bins, ``used`` (n,) of bool.
+
+        Raises
+        ------
+        InputError
+            The scatter is of another number of bins.
+        """
+        if not self.scatter.size:
+            return self
+        if self.scatter.shape != used.shape:
+            raise InputError(
+                "sky", f"scatters in {len(self.scatter)} bins, and the profile has {len(used)}",
+                "give a deviation for each bin",
+            )  # fmt: skip
+        return replace(self, scatter=self.scatter[used])
 
     @classmethod
     def of_level(cls, sky: SkyLevel, area: np.ndarray | None = None) -> SkyPrior:

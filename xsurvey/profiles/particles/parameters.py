@@ -15,7 +15,7 @@ class ParticleParameters(StepParameters):
 
     enabled: bool = Field(
         default=True,
-        description="Take off a particle background; without one everything is taken for the sky's.",
+        description="Take off a particle background; otherwise all counts are taken for the sky's.",
     )
     templates: tuple[str, ...] = Field(
         default=(),

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from xsurvey.detection import starlet
+from xsurvey.imaging import starlet
 
 
 def test_planes_and_last_smoothing_give_the_image_back() -> None:
