@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,8 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
         result["isothermal"] = _two(isothermal)
     seconds = [r["seconds"] for r in rows]
     result["seconds"] = {
-        name: float(np.median([s[name] for s in seconds if name in s])) for name in seconds[0]
+        name: float(np.median([s[name] for s in seconds if name in s]))
+        for name in dict.fromkeys(n for s in seconds for n in s)
     }
     return result
 
@@ -55,7 +57,7 @@ def _of_cluster(cluster: list[dict[str, Any]]) -> dict[str, Any]:
     result: dict[str, Any] = {
         "pooled": {name: share(values) for name, values in inside.items()},
         "by_bin": {
-            name: np.nanmean(values, axis=0).tolist()
+            name: _by_bin(values, np.mean)
             for name, values in inside.items() if name != "brightness"
         },
         "brightness_pulls": moments(brightness),
@@ -76,10 +78,11 @@ def _of_cluster(cluster: list[dict[str, Any]]) -> dict[str, Any]:
         pulls = np.array([[np.nan if v is None else v for v in s[name]] for s in spectra], float)
         pulls = np.where(np.abs(pulls) < 20, pulls, np.nan)
         result[f"{name}_pulls"] = {
-            "median": np.nanmedian(pulls, axis=0).tolist(),
-            "scatter": np.nanstd(pulls, axis=0).tolist(), **moments(pulls),
+            "median": _by_bin(pulls, np.median), "scatter": _by_bin(pulls, np.std),
+            **moments(pulls),
         }  # fmt: skip
-        result[f"{name}_ratio"] = np.nanmedian([s[f"{name}_ratio"] for s in spectra], 0).tolist()
+        ratios = np.array([s[f"{name}_ratio"] for s in spectra], float)
+        result[f"{name}_ratio"] = _by_bin(ratios, np.median)
     off = [c[side] for c in cluster for side in ("high", "low") if side in c]
     if off:
         result["templates off"] = {
@@ -90,6 +93,15 @@ def _of_cluster(cluster: list[dict[str, Any]]) -> dict[str, Any]:
             },
         }  # fmt: skip
     return result
+
+
+def _by_bin(
+    values: np.ndarray, function: Callable[[np.ndarray], Any]
+) -> list[float | None]:  # fmt: skip
+    """Return a function of the known values of each bin, None where there are none."""
+    columns = np.asarray(values, float).T
+    known = [column[np.isfinite(column)] for column in columns]
+    return [float(function(column)) if len(column) else None for column in known]
 
 
 def _inside(spectra: list[dict[str, Any]], name: str) -> np.ndarray:

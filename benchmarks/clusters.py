@@ -128,7 +128,8 @@ def run(
                 rows[row["index"]] = row
                 if file is not None:
                     with file.open("a") as out:
-                        out.write(json.dumps(row) + "\n")
+                        # begins a line of its own even behind a torn one
+                        out.write("\n" + json.dumps(row) + "\n")
     return summary([rows[i] for i in sorted(rows)])
 
 
