@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -113,21 +113,23 @@ def around_r200(profile: RadialProfile) -> np.ndarray:
 
 
 def brightness_record(found: Brightness, truth: Truths) -> dict[str, Any]:
-    """Return pulls of the bins, and whether the excess at R200 holds its truth.
+    """Return pulls of the bins and of the excess at R200: deviations in sigma from the truth.
 
-    What is measured is the brightness above the ring of the sky, in which some gas shines, too.
+    They are the significance of what is left above the true cluster, in which sky, its variation
+    and particles have their share. What is measured is the brightness above the ring of the sky,
+    in which some gas shines, too.
     """
     sky, profile = found.measured.sky, found.profile
     assert sky is not None
-    of_bins = profile_significance(profile, sky)
     expected = truth.counts - truth.ring * profile.exposure_area
-    error = np.sqrt(np.maximum(profile.counts, 1) + of_bins.expected_error**2)
+    left = replace(profile, background=profile.background + expected)
+    limits = (1 - AROUND) * r200(), (1 + AROUND) * r200()
     net, net_error, sigma = excess(found)
-    true = float(expected[around_r200(profile)].sum())
     return {
-        "brightness": ((profile.counts - of_bins.expected - expected) / error).tolist(),
-        "excess": (net - true) / net_error, "excess_counts": net, "excess_true": true,
-        "excess_error": net_error, "excess_sigma": sigma, "sky": sky.record(),
+        "brightness": profile_significance(left, sky).sigma.tolist(),
+        "excess": float(range_significance(left, sky, *limits).sigma[0]),
+        "excess_counts": net, "excess_error": net_error, "excess_sigma": sigma,
+        "excess_true": float(expected[around_r200(profile)].sum()), "sky": sky.record(),
     }  # fmt: skip
 
 
