@@ -1,0 +1,272 @@
+"""The chain of the pipeline `cluster` on the events of one realisation."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from benchmarks.cluster_observation import (
+    BAND,
+    CENTRE,
+    CLUSTER,
+    MISSION,
+    SECTOR,
+    SECTOR_RADII,
+    TEMPLATE_ERROR,
+    Case,
+    model_of,
+    observed_by,
+    profile_images,
+    r200,
+    sky_ring,
+    with_template_off,
+)
+from benchmarks.cluster_truths import BIN, DENSITY_RADII, FITTED, Truths
+from xsurvey.events import EventList
+from xsurvey.galaxy_clusters.composition import Composition, composition
+from xsurvey.inference.hamiltonian_parameters import HamiltonianParameters
+from xsurvey.inference.mcmc_parameters import MCMCParameters
+from xsurvey.missions import get_mission
+from xsurvey.pipelines.cluster.annulus_spectra import region_exposures
+from xsurvey.pipelines.cluster.deprojection import EmissionFactor
+from xsurvey.pipelines.cluster.surface_brightness import cluster_light, with_particle_error
+from xsurvey.pipelines.cluster.temperatures import temperature_points
+from xsurvey.pipelines.profile_fits import FieldPsf, fit_models
+from xsurvey.profiles.annuli_likelihood import make_problem
+from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
+from xsurvey.profiles.brightness_factors import brightness_per_norm
+from xsurvey.profiles.density_posterior import DensityPosterior
+from xsurvey.profiles.mass import fit_mass
+from xsurvey.profiles.mass_parameters import MassParameters
+from xsurvey.profiles.measure import MeasuredProfiles, ProfileImages, measure_profiles
+from xsurvey.profiles.multiscale import deproject
+from xsurvey.profiles.profile_mixing import profile_mixing
+from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
+from xsurvey.profiles.radial_profile import RadialProfile
+from xsurvey.profiles.region_products import RegionProducts, make_products, region_spectra
+from xsurvey.profiles.significance import profile_significance, range_significance
+from xsurvey.profiles.sky_level import sky_level_of
+from xsurvey.profiles.sky_prior import SkyPrior
+from xsurvey.profiles.spectral_profile import Measured, SpectralProfile, measure_spectral_profile
+
+FLUX_LIMIT = 3e-14
+AROUND = 0.1  # of R200, on both sides of it
+SAMPLING = HamiltonianParameters(chains=8, warmup=160, min_steps=200, max_steps=1600)
+CHAINS = MCMCParameters(min_steps=200, r_hat_limit=1.05, min_ess=200, autocorrelation_factor=20)
+HALO = MassParameters(density_draws=24)
+SKY_FIT = SkyParameters(flux_limit=FLUX_LIMIT, scatter_area_index=1.0)
+
+
+@dataclass(frozen=True)
+class Brightness:
+    """Maps and profiles of a realisation."""
+
+    images: ProfileImages
+    measured: MeasuredProfiles
+    parameters: SurfaceBrightnessParameters
+
+    @property
+    def profile(self) -> RadialProfile:
+        """Of all angles, out to the ring of the sky."""
+        return self.measured.profiles[0]
+
+
+def brightness_of(events: EventList, own: Case, off: float) -> Brightness:
+    """Measure the surface brightness, in all angles and in sectors."""
+    images, error = profile_images(events, own, off)
+    inner, outer = sky_ring()
+    wanted = SurfaceBrightnessParameters.read({
+        "bin_size": f"{BIN:g}arcmin", "max_radius": f"{inner:.6f}arcmin",
+        "band": f"{BAND.minimum:g}-{BAND.maximum:g}", "sectors": 6,
+        "sky": f"{inner:.6f}arcmin,{outer:.6f}arcmin", "fit": ["double_beta"],
+    }, "surface_brightness")  # fmt: skip
+    parameters = with_particle_error(wanted, error)
+    return Brightness(images, measure_profiles(images, CENTRE, parameters), parameters)
+
+
+def light_of(found: Brightness, seed: int) -> np.ndarray:
+    """Return how the light of the cluster is distributed, as the stage has it."""
+    fits = fit_models(
+        found.images, found.measured.geometry, found.profile, found.parameters, None, seed,
+        FieldPsf(get_mission(MISSION).psf(True), None),
+    )  # fmt: skip
+    return cluster_light(found.images, found.measured, fits["double_beta"])
+
+
+def excess(found: Brightness) -> tuple[float, float, float]:
+    """Return counts above the expected ones around R200, their error, and the significance."""
+    sky = found.measured.sky
+    assert sky is not None
+    limits = (1 - AROUND) * r200(), (1 + AROUND) * r200()
+    at = range_significance(found.profile, sky, *limits)
+    counts = float(found.profile.counts[around_r200(found.profile)].sum())
+    error = float(np.hypot(np.sqrt(counts), at.expected_error[0]))
+    return counts - float(at.expected[0]), error, float(at.sigma[0])
+
+
+def around_r200(profile: RadialProfile) -> np.ndarray:
+    """Tell which bins lie around R200."""
+    return np.abs(profile.radius / r200() - 1) <= AROUND
+
+
+def brightness_record(found: Brightness, truth: Truths) -> dict[str, Any]:
+    """Return pulls of the bins and of the excess at R200: deviations in sigma from the truth.
+
+    They are the significance of what is left above the true cluster, in which sky, its variation
+    and particles have their share. What is measured is the brightness above the ring of the sky,
+    in which some gas shines, too.
+    """
+    sky, profile = found.measured.sky, found.profile
+    assert sky is not None
+    expected = truth.counts - truth.ring * profile.exposure_area
+    left = replace(profile, background=profile.background + expected)
+    limits = (1 - AROUND) * r200(), (1 + AROUND) * r200()
+    net, net_error, sigma = excess(found)
+    return {
+        "brightness": profile_significance(left, sky).sigma.tolist(),
+        "excess": float(range_significance(left, sky, *limits).sigma[0]),
+        "excess_counts": net, "excess_error": net_error, "excess_sigma": sigma,
+        "excess_true": float(expected[around_r200(profile)].sum()), "sky": sky.record(),
+    }  # fmt: skip
+
+
+def sector_record(found: Brightness) -> dict[str, float]:
+    """Return the significance of each sector above the others, between the radii of the excess."""
+    limits = [f * r200() for f in SECTOR_RADII]
+    sectors = found.measured.profiles[1:]
+    sigma = []
+    for i, one in enumerate(sectors):
+        others = sky_level_of([p for j, p in enumerate(sectors) if j != i], *limits)
+        sigma.append(float(range_significance(one, others, *limits).sigma[0]))
+    place = next(i for i, p in enumerate(sectors) if p.sector is not None and p.sector == SECTOR)
+    return {
+        "sigma": sigma[place],
+        "largest_other": max(s for i, s in enumerate(sigma) if i != place),
+    }
+
+
+def spectra_of(
+    events: EventList, own: Case, off: float, light: np.ndarray, two: bool, intervals: bool = True
+) -> tuple[RegionProducts, SpectralProfile]:  # fmt: skip
+    """Extract and fit the spectra of annuli and sky."""
+    observed = [observed_by(events, own, "layout")]
+    products = make_products(own.layout, observed, own.particles, "mission", light)
+    products = with_template_off(products, off)
+    problem = make_problem(
+        region_spectra(products, [FITTED], "opt"), CLUSTER["redshift"], CLUSTER["nh"], SKY_FIT,
+        SpectralProfileParameters(two_temperatures=two, intervals=intervals), TEMPLATE_ERROR,
+    )  # fmt: skip
+    return products, measure_spectral_profile(problem)[0]
+
+
+def spectral_record(profile: SpectralProfile, truth: Truths) -> dict[str, Any]:
+    """Return pulls of temperatures, abundances and norms, and gains of second temperatures."""
+    record: dict[str, Any] = {
+        "gain": profile.two_temperature_gain.tolist(), "flags": profile.flags.tolist(),
+        "scatter": profile.scatter, "statistic": profile.statistic, "notes": list(profile.notes),
+    }  # fmt: skip
+    for name, found, true in (
+        ("kt", profile.kt, truth.kt), ("abundance", profile.abundance, truth.abundance),
+        ("norm", profile.norm, truth.norm),
+    ):  # fmt: skip
+        record[name] = pulls(found, true)
+        record[f"{name}_inside"] = [
+            None if np.isnan(v) else bool(low <= t <= high)
+            for v, low, high, t in zip(found.value, found.lower, found.upper, true, strict=True)
+        ]
+        record[f"{name}_ratio"] = (found.value / true).tolist()
+    return record
+
+
+def pulls(found: Measured, true: np.ndarray) -> list[float]:
+    """Return what is found less the truth, over the length of the interval towards it."""
+    away = found.value - true
+    length = np.where(away > 0, found.value - found.lower, found.upper - found.value)
+    return [float(v) for v in away / length]
+
+
+def density_of(
+    events: EventList, own: Case, found: Brightness, light: np.ndarray, products: RegionProducts,
+    profile: SpectralProfile, seed: int,
+) -> DensityPosterior:  # fmt: skip
+    """Deproject the brightness, as the stage does."""
+    sky, bins = found.measured.sky, found.profile
+    assert sky is not None
+    mixing = profile_mixing(
+        bins, found.measured.geometry, found.images.exposure, get_mission(MISSION).psf(True),
+        brightness=light,
+    )  # fmt: skip
+    posterior = deproject(bins, mixing, SkyPrior.of_level(sky, bins.area), None, SAMPLING, seed)
+    kt, abundance = np.full((2, len(own.layout.regions)), np.nan)
+    number = len(profile.regions)
+    kt[:number], abundance[:number] = known(profile.kt.value), known(profile.abundance.value)
+    factors = brightness_per_norm(
+        products, BAND, region_exposures(own.layout, own.exposure), kt, abundance,
+        CLUSTER["redshift"], CLUSTER["nh"],
+    )  # fmt: skip
+    rows = profile.to_record()
+    rows["brightness_per_norm"] = {"value": factors[:number].tolist()}
+    factor = EmissionFactor.read(rows, CLUSTER["redshift"], gas_of(profile))
+    return posterior.density(factor(posterior.density_radii()), model_of("cluster").kpc_per_arcmin)
+
+
+def known(values: np.ndarray) -> np.ndarray:
+    """Return values with those that were not measured taken from the nearest that was."""
+    good, every = np.flatnonzero(np.isfinite(values)), np.arange(len(values))
+    return np.asarray(values[good[np.abs(every[:, None] - good).argmin(axis=1)]])
+
+
+def gas_of(profile: SpectralProfile) -> Composition:
+    """Return the composition of the gas, as the stage has it."""
+    value = profile.abundance.value
+    return composition("angr", float(np.median(value[np.isfinite(value)])))
+
+
+def density_record(density: DensityPosterior, truth: Truths) -> dict[str, Any]:
+    """Return the probabilities of the true densities, and ratios of medians to them."""
+    radius = DENSITY_RADII * model_of("cluster").radius_in(200)
+    logs = np.array([
+        np.interp(np.log(radius), np.log(density.radii), row) for row in np.log(density.samples)
+    ])  # fmt: skip
+    away = logs - np.log(truth.density)
+    return {
+        "probability": (away < 0).mean(axis=0).tolist(),
+        "ratio": np.exp(np.median(away, axis=0)).tolist(), "sigma": away.std(axis=0).tolist(),
+    }  # fmt: skip
+
+
+def mass_record(
+    profile: SpectralProfile, density: DensityPosterior, truth: Truths, seed: int
+) -> dict[str, Any]:
+    """Return whether the intervals of the halo hold the truth."""
+    model = model_of("cluster")
+    points, _ = temperature_points(profile, model.kpc_per_arcmin)
+    fit = fit_mass(
+        points, density.radii, density.samples, model.redshift, model.cosmology, gas_of(profile),
+        HALO, CHAINS, seed,
+    )  # fmt: skip
+    record: dict[str, Any] = {"p_value": fit.p_value, "converged": fit.chains.converged}
+    for name, true in truth.masses.items():
+        q = fit.quantities[name]
+        record[name] = {
+            "inside": bool(q.lower <= true <= q.upper), "ratio": q.value / true,
+            "pull": float(np.log(q.value / true) / (np.log(q.upper / q.lower) / 2)),
+        }  # fmt: skip
+    return record
+
+
+class Clock:
+    """Seconds of the parts of a realisation."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def stop(self, name: str) -> None:
+        """Note the seconds since the last note."""
+        now = time.perf_counter()
+        self.seconds[name] = self.seconds.get(name, 0.0) + now - self._last
+        self._last = now
