@@ -221,9 +221,9 @@ def _isothermal() -> str:
         f"apec.Redshift={CLUSTER['redshift']}"
     )
     for i in range(len(shells)):
-        inner, outer = shells.shapes.inner[i], shells.shapes.outer[i]
+        inner, outer = float(shells.shapes.inner[i]), float(shells.shapes.outer[i])
         rows.append(
-            f"{CENTRE.ra},{CENTRE.dec},{shells.amount[i]!r},tbabs*apec,{text},shell,"
+            f"{CENTRE.ra},{CENTRE.dec},{float(shells.amount[i])!r},tbabs*apec,{text},shell,"
             f"{inner!r},{outer!r}"
         )
     return "\n".join(rows) + "\n"

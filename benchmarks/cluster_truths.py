@@ -33,6 +33,7 @@ from xsurvey.profiles.annuli_parameters import SkyParameters
 from xsurvey.profiles.extraction import extract_profile
 from xsurvey.profiles.geometry import RadialGeometry, pixel_solid_angles
 from xsurvey.profiles.profile_mixing import profile_mixing
+from xsurvey.profiles.region_layout import RegionLayout
 from xsurvey.profiles.region_products import (
     RegionProduct,
     RegionProducts,
@@ -125,7 +126,13 @@ def _bins(own: Case, brightness: Callable[[np.ndarray], np.ndarray]) -> np.ndarr
     mixing = profile_mixing(
         profile, geometry, own.exposure, get_mission("erosita").psf(True), brightness=light
     )
-    return np.asarray(mixing.matrix @ brightness(mixing.edges))
+    rings = brightness(mixing.edges)
+    # pixels that belong to a bin fill it only roughly
+    place = np.searchsorted(mixing.edges, radius, side="right") - 1
+    inside = (place >= 0) & (place < len(bin_edges()) - 1)
+    total = np.bincount(place[inside], light[inside])
+    rings[: len(total)] = total / np.bincount(place[inside])
+    return np.asarray(mixing.matrix @ rings)
 
 
 def _annuli(
@@ -133,6 +140,7 @@ def _annuli(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what fits of one temperature find in the expected counts of annuli."""
     counts, area = {}, np.zeros(len(products.layout.regions))
+    shares = _columns(products.layout, arcmin)
     sky = np.array([[
         SKY["lhb"][0], 1.0, 0.0, SKY["lhb"][1], CLUSTER["nh"], SKY["halo"][0], 1.0, 0.0,
         SKY["halo"][1], SKY["index"], UNRESOLVED,
@@ -142,8 +150,7 @@ def _annuli(
         area[one.region] = float(one.spectrum.backscal[0]) * _ARCMIN2
         expected = one.particle + area[one.region] * _folded(one, products, _SKY, sky)[0]
         if region.kind == "annulus":
-            ring = np.array([region.inner, region.outer])
-            share = projected_volumes(ring, arcmin)[0] / (np.pi * np.diff(ring**2))
+            share = shares[one.region]
             expected = expected + area[one.region] * (
                 (share * emission) @ _folded(one, products, _GAS, rows)
             )
@@ -161,6 +168,21 @@ def _annuli(
         np.array([found[f"{n}.{w}"] for n in names]) for w in ("kT", "Z", "norm")
     )
     return kt, abundance, norm
+
+
+def _columns(layout: RegionLayout, arcmin: np.ndarray) -> np.ndarray:
+    """Return the mean lengths of sight through shells, over the pixels of regions, (r, k) arcmin.
+
+    Pixels that belong to an annulus fill it only roughly.
+    """
+    fine = np.concatenate(([0.0], np.geomspace(0.02, 3 * r200(), 600)))
+    lengths = projected_volumes(fine, arcmin) / (np.pi * np.diff(fine**2))[:, None]
+    place = np.searchsorted(fine, RadialGeometry(CENTRE).radius(layout.grid), side="right") - 1
+    result = np.zeros((len(layout.regions), len(arcmin) - 1))
+    for number in range(len(layout.regions)):
+        number_in = np.bincount(place[layout.emitted == number], minlength=len(fine))[:-1]
+        result[number] = number_in @ lengths / number_in.sum()
+    return result
 
 
 def _folded(
