@@ -115,7 +115,11 @@ def brightness_data(context: TaskContext) -> BrightnessData:
     profile, sky = measured.profiles[0], None
     if measured.sky is not None and parameters.sky_ring is not None:
         profile = _within(profile, parameters.sky_ring[0])
-        sky = SkyPrior.of_level(measured.sky, profile.area)
+        of_sky = json.loads(context.path("brightness").read_text())["sky"]
+        level = measured.sky
+        if of_sky.get("outskirts") is not None:
+            level = level.less(of_sky["outskirts"], of_sky["outskirts_error"])
+        sky = SkyPrior.of_level(level, profile.area)
     psf, off_axis = read_psf(parameters), None
     if psf is None:
         own = field_psf(folder, index)
@@ -281,7 +285,7 @@ def _write_table(
 
 DEPROJECTION = Stage(
     "deprojection", "1", run_deprojection, outputs=(JSON, TABLE, SAMPLES),
-    inputs=("mosaic", "spectral", "light"), optional_inputs=("psf",),
+    inputs=("mosaic", "brightness", "spectral", "light"), optional_inputs=("psf",),
     parameters={
         "target": TargetParameters, "surface_brightness": SurfaceBrightnessParameters,
         "deprojection": DeprojectionParameters, "deprojection_sampling": HamiltonianParameters,

@@ -10,7 +10,8 @@
                                 |                      |
                         spectral_profile -> deprojection -> mass -> catalog -> report
 
-The first model that is fitted to the brightness tells how light is distributed within annuli.
+The first model that is fitted to the brightness tells how light is distributed within annuli, and
+how much of the cluster there is in the sky around them.
 """
 
 from __future__ import annotations
@@ -130,12 +131,17 @@ def plan_cluster(config: Config) -> Plan:
     )  # fmt: skip
     profile = Task(
         SPECTRAL_PROFILE, name,
-        {"regions": spectra.output("regions"), "index": spectra.output("regions.json")}, sections,
+        {
+            "regions": spectra.output("regions"), "index": spectra.output("regions.json"),
+            "light": brightness.output("light.fits"),
+        },
+        sections,
     )  # fmt: skip
     density = Task(
         DEPROJECTION, name,
         {
             "mosaic": mosaic.output("mosaic"), "light": brightness.output("light.fits"),
+            "brightness": brightness.output(RESULTS["brightness"]),
             "spectral": profile.output("spectral_profile.json"), **files_beside(files, "psf"),
         },
         sections,

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from xsurvey.engine import Stage, TaskContext
+from xsurvey.imaging.sky_image import read_sky_image
 from xsurvey.io.json_values import write_json_values
 from xsurvey.pipelines.cluster.fitted_spectra import fitted_spectra
 from xsurvey.pipelines.cluster.parameters import RegionSpectraParameters, TargetParameters
@@ -15,6 +16,7 @@ from xsurvey.pipelines.cluster.reading import redshift_of
 from xsurvey.profiles.annuli_likelihood import make_problem
 from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
 from xsurvey.profiles.brightness_factors import brightness_per_norm
+from xsurvey.profiles.outskirts import region_light
 from xsurvey.profiles.particles.parameters import ParticleParameters
 from xsurvey.profiles.region_product_files import read_products
 from xsurvey.profiles.region_products import RegionProducts, region_spectra
@@ -37,6 +39,7 @@ def run_spectral_profile(context: TaskContext) -> dict[str, Any]:
     problem = make_problem(
         spectra, redshift_of(target), target.nh, context.section(SkyParameters), parameters,
         particles.template_error if particles.enabled else 0.0, context.section(ModelSettings),
+        _light(context, products),
     )  # fmt: skip
     profile, fit = measure_spectral_profile(problem)
     record = profile.to_record()
@@ -56,6 +59,15 @@ def run_spectral_profile(context: TaskContext) -> dict[str, Any]:
         "annuli": len(profile.regions), "statistic": float(fit.statistic),
         "converged": bool(fit.minimum.converged),
     }  # fmt: skip
+
+
+def _light(context: TaskContext, products: RegionProducts) -> np.ndarray | None:
+    """Return the light of the brightness' model in each region; None without that model."""
+    path = context.optional_path("light")
+    if path is None:
+        return None
+    light = np.asarray(read_sky_image(path).data, float)
+    return region_light(products.layout, light)
 
 
 def _factors(
@@ -96,19 +108,21 @@ def _known(values: np.ndarray) -> np.ndarray:
 
 SPECTRAL_PROFILE = Stage(
     "spectral_profile", "1", run_spectral_profile, outputs=(JSON, TABLE),
-    inputs=("regions", "index"),
+    inputs=("regions", "index"), optional_inputs=("light",),
     parameters={
         "target": TargetParameters, "spectra": RegionSpectraParameters,
         "particles": ParticleParameters, "sky": SkyParameters,
         "spectral_profile": SpectralProfileParameters, "spectral_models": ModelSettings,
     },
     helpers=(
-        "xsurvey.galaxy_clusters.shells", "xsurvey.inference.minimum", "xsurvey.inference.profile",
-        "xsurvey.io.json_values", "xsurvey.pipelines.cluster.fitted_spectra",
+        "xsurvey.galaxy_clusters.shells", "xsurvey.imaging.sky_image",
+        "xsurvey.inference.minimum", "xsurvey.inference.profile", "xsurvey.io.json_values",
+        "xsurvey.pipelines.cluster.fitted_spectra",
         "xsurvey.pipelines.cluster.reading", "xsurvey.profiles.annuli_fit",
         "xsurvey.profiles.annuli_likelihood", "xsurvey.profiles.annuli_model",
         "xsurvey.profiles.annuli_starts", "xsurvey.profiles.brightness_factors",
         "xsurvey.profiles.cell_search", "xsurvey.profiles.folded_plasma",
+        "xsurvey.profiles.geometry", "xsurvey.profiles.outskirts",
         "xsurvey.profiles.projection", "xsurvey.profiles.region_product_files",
         "xsurvey.profiles.region_products", "xsurvey.profiles.sky_model",
         "xsurvey.profiles.spectral_profile", "xsurvey.profiles.spectral_profile_table",

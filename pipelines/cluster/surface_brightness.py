@@ -19,12 +19,14 @@ from xsurvey.pipelines.cluster.parameters import TargetParameters
 from xsurvey.pipelines.cluster.reading import OFF_AXIS, centre_of, read_map, read_mask
 from xsurvey.pipelines.profile_file import profile_summary
 from xsurvey.pipelines.profile_fits import FieldPsf, fit_all, write_residuals
+from xsurvey.profiles.annuli_parameters import SkyParameters
 from xsurvey.profiles.extraction import extract_profile
 from xsurvey.profiles.measure import MeasuredProfiles, ProfileImages, measure_profiles
 from xsurvey.profiles.profile_fit_result import ProfileFit
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
 from xsurvey.profiles.profile_tables import write_profiles
 from xsurvey.profiles.significance import profile_significance
+from xsurvey.profiles.sky_wings import Wings, ring_wings, without_wings
 from xsurvey.units import EnergyBand
 
 JSON, TABLE = "surface_brightness.json", "surface_brightness.fits"
@@ -47,8 +49,17 @@ def run_surface_brightness(context: TaskContext) -> dict[str, Any]:
     measured = measure_profiles(images, centre_of(target), parameters, context.seed)
     psf = field_psf(folder, index)
     fits, failed = fit_all(images, measured, parameters, None, context.seed, psf)
+    measured, wings, said = sky_without_cluster(
+        images,
+        measured,
+        next(iter(fits[0].values()), None),
+        parameters,
+        context.section(SkyParameters),
+    )
     record = profile_summary(target.name, images, measured, fits, parameters)
-    record["notes"] += [*failed, *index["notes"]]
+    record["notes"] += [*said, *failed, *index["notes"]]
+    if wings is not None:
+        record["sky"] |= wings.record()
     record["notes"] += _coarse_pixels(images, parameters)
     record["psf"] = parameters.psf or ("mission" if parameters.fit else None)
     record["target"] = target.normalised()
@@ -76,6 +87,19 @@ def run_surface_brightness(context: TaskContext) -> dict[str, Any]:
         context.folder / LIGHT
     )
     return {"bins": len(measured.profiles[0].counts), "profiles": len(measured.profiles)}
+
+
+def sky_without_cluster(
+    images: ProfileImages, measured: MeasuredProfiles, fit: ProfileFit | None,
+    parameters: SurfaceBrightnessParameters, sky: SkyParameters,
+) -> tuple[MeasuredProfiles, Wings | None, list[str]]:  # fmt: skip
+    """Return profiles whose sky is without what a model has in the ring, that, and notes."""
+    if parameters.sky_ring is None or sky.outskirts == "none":
+        return measured, None, []
+    wings = None
+    if fit is not None:
+        wings = ring_wings(images, measured.geometry, fit, parameters.sky_ring, sky.outskirts_error)
+    return without_wings(measured, wings)
 
 
 def _coarse_pixels(images: ProfileImages, parameters: SurfaceBrightnessParameters) -> list[str]:
@@ -186,7 +210,10 @@ def _significances(
 SURFACE_BRIGHTNESS = Stage(
     "surface_brightness", "1", run_surface_brightness, outputs=(JSON, TABLE, RESIDUALS, LIGHT),
     inputs=("mosaic",), optional_inputs=("psf",),
-    parameters={"target": TargetParameters, "surface_brightness": SurfaceBrightnessParameters},
+    parameters={
+        "target": TargetParameters, "surface_brightness": SurfaceBrightnessParameters,
+        "sky": SkyParameters,
+    },
     helpers=(
         "xsurvey.imaging.sky_image", "xsurvey.io.json_values", "xsurvey.missions",
         "xsurvey.pipelines.cluster.reading", "xsurvey.pipelines.profile_file",
@@ -198,6 +225,6 @@ SURFACE_BRIGHTNESS = Stage(
         "xsurvey.profiles.profile_mixing", "xsurvey.profiles.profile_tables",
         "xsurvey.profiles.psf_mixing", "xsurvey.profiles.psf_sampling",
         "xsurvey.profiles.residuals", "xsurvey.profiles.significance",
-        "xsurvey.profiles.sky_level", "xsurvey.units",
+        "xsurvey.profiles.sky_level", "xsurvey.profiles.sky_wings", "xsurvey.units",
     ),
 )  # fmt: skip

@@ -13,6 +13,7 @@ from xsurvey.inference.profile import profile_delta, profile_interval
 from xsurvey.profiles.annuli_likelihood import AnnuliLikelihood, AnnuliProblem
 from xsurvey.profiles.annuli_starts import start_of
 from xsurvey.profiles.cell_search import Bent, minimise_in_cells, with_covariance
+from xsurvey.profiles.outskirts import OUTSKIRTS
 from xsurvey.profiles.sky_model import estimated_scatter
 from xsurvey.spectra.fit import Fit, Interval, typical_changes
 from xsurvey.spectra.profile import Held
@@ -23,7 +24,7 @@ _TOLERANCE, _ROUGH, _PROFILE_TOLERANCE, _END = 1e-4, 1e-2, 1e-3, 1e-2
 """Of the statistic of best fits, rough ones and profiles, and of the ends of intervals, in their
 lengths."""
 _RESTARTS = 5
-NUISANCE = ("sky_scatter", "particles")
+NUISANCE = ("sky_scatter", "particles", OUTSKIRTS)
 """Components whose parameters get no intervals."""
 
 

@@ -21,6 +21,7 @@ from xsurvey.profiles.annuli_model import (
     region_areas,
 )
 from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
+from xsurvey.profiles.outskirts import Outskirts, outskirts_of
 from xsurvey.profiles.projection import shell_mixing
 from xsurvey.profiles.region_spectrum import RegionSpectra
 from xsurvey.profiles.sky_model import SkyColumns, sky_parameters
@@ -125,6 +126,8 @@ class AnnuliProblem:
     parameters : SpectralProfileParameters
     template_error : float
         Relative one-sigma error of the particles' level.
+    outskirts : Outskirts or None
+        Of annuli, or of shells: the cluster in regions of the sky.
     """
 
     folded: FoldedSpectra
@@ -134,6 +137,7 @@ class AnnuliProblem:
     sky: SkyParameters
     parameters: SpectralProfileParameters
     template_error: float
+    outskirts: Outskirts | None = None
 
     @property
     def spectra(self) -> RegionSpectra:
@@ -164,9 +168,10 @@ class AnnuliProblem:
         area = region_areas(self.spectra)
         more, sky = sky_parameters(regions, self.names, area, self.sky)
         particles, of_spectrum = self._particles()
-        parameters = ParameterSet([*rows, *more, *particles])
+        beyond = [] if self.outskirts is None else [self.outskirts.parameter()]
+        parameters = ParameterSet([*rows, *more, *particles, *beyond])
         background = self._background(parameters, sky, of_spectrum)
-        model = AnnuliModel(self.folded, self.mixing, gas, background)
+        model = AnnuliModel(self.folded, self.mixing, gas, background, self.outskirts)
         return AnnuliLikelihood(model, self._settled(parameters), self._kinks(parameters))
 
     def component(self, annulus: int, cool: bool = False) -> str:
@@ -235,15 +240,22 @@ class AnnuliProblem:
             columns(sky.lhb_kt), columns(sky.lhb_norm), columns(sky.halo_kt),
             columns(sky.halo_norm), columns(sky.cxb_norm), columns(sky.scatter),
             columns(particles),
+            None if self.outskirts is None else parameters.index(self.outskirts.parameter().name),
         )  # fmt: skip
 
     def _kinks(self, parameters: ParameterSet) -> dict[str, np.ndarray]:
         nodes = {"lhb": self.folded.lhb.kt, "halo": self.folded.halo.kt}
-        return {
+        found = {
             p.name: nodes.get(p.component.partition("_")[0], self.folded.gas.kt)
             for p in parameters.parameters
             if p.name.endswith(".kT")
         }
+        for annulus in range(len(self.annuli)) if self.outskirts is not None else ():
+            for cool in (False, True):
+                name = f"{self.component(annulus, cool)}.kT"
+                if name in found and self.outskirts is not None:
+                    found[name] = self.outskirts.kinks(annulus, self.folded.gas.kt)
+        return found
 
     def _settled(self, parameters: ParameterSet) -> ParameterSet:
         own = self.parameters
@@ -269,6 +281,7 @@ def make_problem(
     spectra: RegionSpectra, redshift: float, nh: float | np.ndarray,
     sky: SkyParameters | None = None, parameters: SpectralProfileParameters | None = None,
     template_error: float = 0.05, settings: ModelSettings | None = None,
+    light: np.ndarray | None = None,
 ) -> AnnuliProblem:  # fmt: skip
     """Fold all that a joint fit of annuli needs.
 
@@ -283,6 +296,9 @@ def make_problem(
     template_error : float
         Relative one-sigma error of the particles' level.
     settings : ModelSettings, optional
+    light : ndarray, shape (r,), optional
+        Mean light of a model of the brightness in each region, which ties the cluster in regions
+        of the sky to its last annulus: see `xsurvey.profiles.outskirts`.
 
     Raises
     ------
@@ -309,14 +325,18 @@ def make_problem(
     if len(set(names)) < len(names):
         raise ParameterError("layout", "two regions have one name", "name them apart")
     mixing = spectra.mixing[:, annuli]
+    outskirts = outskirts_of(spectra, annuli, light, sky)
     if parameters.deproject:
-        mixing = shell_mixing(mixing, [regions[i] for i in annuli], parameters.outer_slope)
+        of_annuli, slope = [regions[i] for i in annuli], parameters.outer_slope
+        mixing = shell_mixing(mixing, of_annuli, slope)
+        if outskirts is not None:
+            outskirts = replace(outskirts, mixing=shell_mixing(outskirts.mixing, of_annuli, slope))
     folded = FoldedSpectra(
         spectra, redshift, columns, (parameters.kt_min, parameters.kt_max),
         (sky.lhb_kt_min, sky.lhb_kt_max), (sky.halo_kt_min, sky.halo_kt_max), sky.cxb_index,
         settings,
     )  # fmt: skip
-    return AnnuliProblem(folded, mixing, annuli, names, sky, parameters, template_error)
+    return AnnuliProblem(folded, mixing, annuli, names, sky, parameters, template_error, outskirts)
 
 
 def _plain(name: str) -> str:

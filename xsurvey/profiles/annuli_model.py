@@ -20,6 +20,7 @@ import numpy as np
 
 from xsurvey.errors import InputError
 from xsurvey.profiles.folded_plasma import Absorbed, folded_plasma, nodes_between
+from xsurvey.profiles.outskirts import Outskirts
 from xsurvey.profiles.region_spectrum import RegionSpectra, RegionSpectrum
 from xsurvey.spectra.models.settings import ModelSettings
 
@@ -43,7 +44,10 @@ class GasColumns:
 
 @dataclass(frozen=True)
 class BackgroundColumns:
-    """Columns of the sky's parameters (r,), and of the particles' scale (s,) of each spectrum."""
+    """Columns of the sky's parameters (r,), and of the particles' scale (s,) of each spectrum.
+
+    ``outskirts`` is that of the logarithm by which brightness beyond the last annulus is off.
+    """
 
     lhb_kt: np.ndarray
     lhb_norm: np.ndarray
@@ -52,6 +56,7 @@ class BackgroundColumns:
     cxb_norm: np.ndarray
     scatter: np.ndarray
     particles: np.ndarray
+    outskirts: int | None = None
 
 
 class FoldedSpectra:
@@ -119,14 +124,18 @@ class AnnuliModel:
         arcmin2 of each of n annuli (or, for shells, the part of each) that is counted in a region.
     gas : GasColumns
     background : BackgroundColumns
+    outskirts : Outskirts, optional
+        What lies beyond the last annuli; its parameter is one of the background's.
     """
 
     def __init__(
         self, folded: FoldedSpectra, mixing: np.ndarray, gas: GasColumns,
-        background: BackgroundColumns,
+        background: BackgroundColumns, outskirts: Outskirts | None = None,
     ) -> None:  # fmt: skip
         self.folded, self.gas, self.background = folded, gas, background
         self._mixing = mixing[:, gas.place]
+        self._beyond = None if outskirts is None else outskirts.mixing[:, gas.place]
+        self._kt_factor = None if outskirts is None else outskirts.kt_factor[gas.place]
 
     def expected(self, full: np.ndarray, only: int | None = None) -> list[np.ndarray]:
         """Return the expected counts of the spectra, (b, m) each, or those of one of them.
@@ -139,21 +148,35 @@ class AnnuliModel:
             Place of a spectrum.
         """
         weights = self._plasma_weights(full)
+        beyond = self._weights_beyond(full, weights)
         sky = self._sky_weights(full)
         result = []
         for place, spectrum in enumerate(self.folded.spectra.spectra):
             if only is not None and place != only:
                 continue
-            share = self.folded.shares[place] * self._mixing[spectrum.region]
+            gas = self._mixing[spectrum.region] @ weights
+            if self._beyond is not None:
+                gas += self._beyond[spectrum.region] @ beyond
+            gas *= self.folded.shares[place]
             scale = full[:, self.background.particles[place], None]
-            row = np.concatenate((share @ weights, sky[spectrum.region], scale), axis=1)
+            row = np.concatenate((gas, sky[spectrum.region], scale), axis=1)
             result.append(row @ self.folded.templates[place])
         return result
 
-    def _plasma_weights(self, full: np.ndarray) -> np.ndarray:
+    def _weights_beyond(self, full: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return the weights of what lies beyond each plasma, (b, a, 2 n): none without it."""
+        if self._kt_factor is None or self.background.outskirts is None:
+            return weights
+        if np.any(self._kt_factor != 1):
+            weights = self._plasma_weights(full, self._kt_factor)
+        return weights * np.exp(full[:, self.background.outskirts, None, None])
+
+    def _plasma_weights(self, full: np.ndarray, factor: np.ndarray | float = 1.0) -> np.ndarray:
         """Return the weights of the nodes without and with metals, (b, a, 2 n)."""
         norm = full[:, self.gas.norm, None]
-        weights = self.folded.gas.weights(full[:, self.gas.kt]) * norm
+        nodes = self.folded.gas
+        kt = np.clip(full[:, self.gas.kt] * factor, nodes.kt[0], nodes.kt[-1])
+        weights = nodes.weights(kt) * norm
         return np.concatenate((weights, weights * full[:, self.gas.abundance, None]), axis=2)
 
     def _sky_weights(self, full: np.ndarray) -> list[np.ndarray]:

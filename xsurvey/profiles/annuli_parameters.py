@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -50,6 +50,21 @@ class SkyParameters(StepParameters):
         default=0.0, ge=0, le=2,
         description="Variance of the scatter goes with the solid angle to minus this power: 0 for "
         "patches larger than regions, 1 for unresolved sources.",
+    )  # fmt: skip
+    outskirts: Literal["tied", "none"] = Field(
+        default="tied",
+        description="The cluster in the sky's own regions: tied to its last annulus by the ratio "
+        "of brightness that the first fitted model of the surface brightness gives, and taken "
+        "from the ring of the sky of profiles; or none.",
+    )
+    outskirts_error: float = Field(
+        default=0.5, ge=0, le=1,
+        description="Standard deviation of the logarithm of that ratio: models are extrapolated, "
+        "and the gas of clusters falls more steeply far out than models of all of it.",
+    )  # fmt: skip
+    outskirts_kt_slope: float = Field(
+        default=0.0, ge=-1, le=3,
+        description="From the last annulus to the sky, kT falls as radius to minus this power.",
     )  # fmt: skip
 
     @model_validator(mode="after")

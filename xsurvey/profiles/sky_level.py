@@ -19,7 +19,7 @@ Student's t with one degree of freedom less than sectors, and flat where it cann
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -85,6 +85,20 @@ class SkyLevel:
     def scatter_of(self, area: np.ndarray) -> np.ndarray:
         """Return the scatter of regions of ``area`` (n,) arcmin2, shape (n, q)."""
         return self.scatter * _relative_scatter(area, self.reference_area, self.scaling)[:, None]
+
+    def less(self, brightness: float, error: float) -> SkyLevel:
+        """Return the level without light that is not the sky's, and with its error.
+
+        Parameters
+        ----------
+        brightness, error : float
+            Mean of that light, the same in all sectors, and its standard deviation,
+            count/s/arcmin2.
+        """
+        mean, covariance = self.mean.copy(), self.covariance.copy()
+        mean[:, 0] -= brightness
+        covariance[:, 0, 0] += error**2
+        return replace(self, mean=mean, covariance=covariance)
 
     def record(self) -> dict[str, Any]:
         """Return level and scatter as JSON values; the interval of the scatter is of 68.3 %."""

@@ -232,13 +232,38 @@ def profile_of(
             "name": "cstat", "value": fit.statistic, "dof": fit.likelihood.degrees_of_freedom,
         },
         goodness=goodness_record(fit), scatter=problem.sky.scatter,
-        deprojected=problem.parameters.deproject, confidence=fit.confidence, notes=fit.notes,
+        deprojected=problem.parameters.deproject, confidence=fit.confidence,
+        notes=(*fit.notes, *_outskirts_note(problem)),
         stamps={
             "redshift": problem.folded.redshift, "abundances": problem.folded.settings.abund,
             "atomdb": problem.folded.settings.atomdb, "template_error": problem.template_error,
-            "nuisance": list(NUISANCE),
+            "nuisance": list(NUISANCE), "outskirts": _outskirts_record(problem),
         },
     )  # fmt: skip
+
+
+def _outskirts_note(problem: AnnuliProblem) -> tuple[str, ...]:
+    """Return what is said of the cluster in regions of the sky."""
+    if problem.outskirts is None:
+        return ("regions of the sky are taken for free of the cluster",)
+    ratio = problem.outskirts.ratio[problem.outskirts.ratio > 0]
+    return (
+        f"regions of the sky have {ratio.min():.3g} to {ratio.max():.3g} of the brightness of the "
+        "last annulus, by the model of the brightness",
+    )
+
+
+def _outskirts_record(problem: AnnuliProblem) -> dict[str, Any] | None:
+    own = problem.outskirts
+    if own is None:
+        return None
+    regions = problem.spectra.layout.regions
+    return {
+        "ratio": {
+            r.name: float(v) for r, v in zip(regions, own.ratio, strict=True) if r.kind == "sky"
+        },
+        "error": own.error, "kt_slope": problem.sky.outskirts_kt_slope,
+    }  # fmt: skip
 
 
 def _measured(problem: AnnuliProblem, fit: Fit, suffix: str, what: str) -> Measured:
