@@ -17,6 +17,7 @@ from xsurvey.pipelines.cluster.deprojection import composition_of, read_density
 from xsurvey.pipelines.cluster.parameters import TargetParameters
 from xsurvey.pipelines.cluster.reading import redshift_of
 from xsurvey.pipelines.cluster.temperatures import abundance_at, temperature_points
+from xsurvey.profiles.annuli_gram import read_gram
 from xsurvey.profiles.comparison import ComparisonParameters
 from xsurvey.profiles.mass import MassFit, Measured, fit_mass
 from xsurvey.profiles.mass_model import TemperaturePoints
@@ -39,7 +40,8 @@ def run_mass(context: TaskContext) -> dict[str, Any]:
     scale = cosmology.kpc_per_arcmin(redshift)
     spectral = json.loads(context.path("spectral").read_text())
     profile = read_spectral_profile(context.path("temperatures"))
-    points, notes = temperature_points(profile, scale)
+    gram = read_gram(context.path("responses"))
+    points, notes = temperature_points(profile, scale, gram)
     density = read_density(context.path("density"))
     gas = composition_of(context, spectral)
     fit = fit_mass(
@@ -105,7 +107,8 @@ def _profiles(
 
 
 MASS = Stage(
-    "mass", "1", run_mass, outputs=(JSON, TABLE), inputs=("spectral", "temperatures", "density"),
+    "mass", "1", run_mass, outputs=(JSON, TABLE),
+    inputs=("spectral", "temperatures", "responses", "density"),
     optional_inputs=("references",),
     parameters={
         "target": TargetParameters, "mass": MassParameters, "mass_sampling": MCMCParameters,
@@ -115,9 +118,10 @@ MASS = Stage(
         "xsurvey.galaxy_clusters", "xsurvey.inference.ensemble", "xsurvey.io.json_values",
         "xsurvey.pipelines.cluster.comparisons", "xsurvey.pipelines.cluster.deprojection",
         "xsurvey.pipelines.cluster.reading", "xsurvey.pipelines.cluster.temperatures",
-        "xsurvey.profiles.comparison", "xsurvey.profiles.mass", "xsurvey.profiles.mass_model",
-        "xsurvey.profiles.mass_tables", "xsurvey.profiles.reference_profiles",
-        "xsurvey.profiles.spectral_profile_table", "xsurvey.profiles.thermodynamics",
+        "xsurvey.profiles.annuli_gram", "xsurvey.profiles.comparison", "xsurvey.profiles.mass",
+        "xsurvey.profiles.mass_model", "xsurvey.profiles.mass_tables",
+        "xsurvey.profiles.reference_profiles", "xsurvey.profiles.spectral_profile_table",
+        "xsurvey.profiles.spectral_temperature", "xsurvey.profiles.thermodynamics",
         "xsurvey.profiles.universal_profiles", "xsurvey.spectra.models.settings", "xsurvey.units",
     ),
 )  # fmt: skip

@@ -151,6 +151,7 @@ def plan_cluster(config: Config) -> Plan:
         {
             "spectral": profile.output("spectral_profile.json"),
             "temperatures": profile.output("spectral_profile.fits"),
+            "responses": profile.output("plasma_products.fits"),
             "density": density.output("density.npz"), **files_beside(files, "references"),
         },
         sections,

@@ -13,6 +13,7 @@ from xsurvey.io.json_values import write_json_values
 from xsurvey.pipelines.cluster.fitted_spectra import fitted_spectra
 from xsurvey.pipelines.cluster.parameters import RegionSpectraParameters, TargetParameters
 from xsurvey.pipelines.cluster.reading import redshift_of
+from xsurvey.profiles.annuli_gram import annuli_gram, write_gram
 from xsurvey.profiles.annuli_likelihood import make_problem
 from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
 from xsurvey.profiles.brightness_factors import brightness_per_norm
@@ -26,6 +27,8 @@ from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.units import EnergyBand
 
 JSON, TABLE = "spectral_profile.json", "spectral_profile.fits"
+PRODUCTS = "plasma_products.fits"
+"""What tells which temperature a fit finds in gas of many."""
 
 
 def run_spectral_profile(context: TaskContext) -> dict[str, Any]:
@@ -55,6 +58,7 @@ def run_spectral_profile(context: TaskContext) -> dict[str, Any]:
     write_spectral_profile(
         context.folder / TABLE, profile, {"OBJECT": target.name, **target.cosmology.stamps()}
     )
+    write_gram(context.folder / PRODUCTS, annuli_gram(problem, fit))
     return {
         "annuli": len(profile.regions), "statistic": float(fit.statistic),
         "converged": bool(fit.minimum.converged),
@@ -107,7 +111,7 @@ def _known(values: np.ndarray) -> np.ndarray:
 
 
 SPECTRAL_PROFILE = Stage(
-    "spectral_profile", "1", run_spectral_profile, outputs=(JSON, TABLE),
+    "spectral_profile", "1", run_spectral_profile, outputs=(JSON, TABLE, PRODUCTS),
     inputs=("regions", "index"), optional_inputs=("light",),
     parameters={
         "target": TargetParameters, "spectra": RegionSpectraParameters,
@@ -119,14 +123,16 @@ SPECTRAL_PROFILE = Stage(
         "xsurvey.inference.minimum", "xsurvey.inference.profile", "xsurvey.io.json_values",
         "xsurvey.pipelines.cluster.fitted_spectra",
         "xsurvey.pipelines.cluster.reading", "xsurvey.profiles.annuli_fit",
-        "xsurvey.profiles.annuli_likelihood", "xsurvey.profiles.annuli_model",
+        "xsurvey.profiles.annuli_gram", "xsurvey.profiles.annuli_likelihood",
+        "xsurvey.profiles.annuli_model",
         "xsurvey.profiles.annuli_starts", "xsurvey.profiles.brightness_factors",
         "xsurvey.profiles.cell_search", "xsurvey.profiles.folded_plasma",
         "xsurvey.profiles.geometry", "xsurvey.profiles.outskirts",
         "xsurvey.profiles.projection", "xsurvey.profiles.region_product_files",
         "xsurvey.profiles.region_products", "xsurvey.profiles.sky_model",
         "xsurvey.profiles.spectral_profile", "xsurvey.profiles.spectral_profile_table",
-        "xsurvey.profiles.two_temperatures", "xsurvey.spectra.dataset", "xsurvey.spectra.grouping",
-        "xsurvey.spectra.models.settings", "xsurvey.units",
+        "xsurvey.profiles.spectral_temperature", "xsurvey.profiles.two_temperatures",
+        "xsurvey.spectra.dataset", "xsurvey.spectra.grouping", "xsurvey.spectra.models.settings",
+        "xsurvey.units",
     ),
 )  # fmt: skip

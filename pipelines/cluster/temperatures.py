@@ -7,13 +7,14 @@ import numpy as np
 from xsurvey.profiles.bin_flags import BinFlag
 from xsurvey.profiles.mass_model import TemperaturePoints
 from xsurvey.profiles.spectral_profile import SpectralProfile
+from xsurvey.profiles.spectral_temperature import PlasmaGram
 
 _FEWEST = 3
 """Annuli that a halo needs."""
 
 
 def temperature_points(
-    profile: SpectralProfile, kpc_per_arcmin: float
+    profile: SpectralProfile, kpc_per_arcmin: float, gram: PlasmaGram | None = None
 ) -> tuple[TemperaturePoints, list[str]]:
     """Return the temperatures of the annuli of a spectral profile.
 
@@ -25,6 +26,8 @@ def temperature_points(
     ----------
     profile : SpectralProfile
     kpc_per_arcmin : float
+    gram : PlasmaGram, optional
+        Of the same annuli.
 
     Returns
     -------
@@ -60,7 +63,21 @@ def temperature_points(
         temperature[used] = found @ (design.T @ inverse @ kt[good])
         result[np.ix_(used, used)] = (found + found.T) / 2
     inner, outer = (np.array([r[i] for r in rings]) * kpc_per_arcmin for i in (0, 1))
-    return TemperaturePoints(inner, outer, temperature, result, profile.deprojected), notes
+    rung = None if gram is None else _of_rings(gram, good, place, number)
+    return TemperaturePoints(
+        inner, outer, temperature, result, profile.deprojected, gram=rung
+    ), notes
+
+
+def _of_rings(gram: PlasmaGram, good: np.ndarray, place: np.ndarray, number: int) -> PlasmaGram:
+    """Return the products of plasmas of rings: sums over the annuli that are of each."""
+    member = (place == np.arange(number)[:, None]) & good
+    count = member.sum(axis=1)
+    return PlasmaGram(
+        gram.kt, np.einsum("ra,aij->rij", member.astype(float), gram.products),
+        (member @ gram.abundance) / np.maximum(count, 1),
+        (member & gram.free_abundance).any(axis=1),
+    )  # fmt: skip
 
 
 def abundance_at(profile: SpectralProfile, kpc_per_arcmin: float, radius: np.ndarray) -> np.ndarray:

@@ -32,7 +32,7 @@ def test_a_good_config_is_good_and_nothing_is_written(check: Run, tmp_path: Path
 @pytest.mark.parametrize(
     ("more", "cause"),
     [
-        ("detection: {band: 20-30}\n", "no events are left after filtering"),
+        ("detection: {band: 20-30}\n", "lies in 20-30 keV"),
         ("selection: {detectors: TM1}\n", "no 'TM1'"),
     ],
 )

@@ -14,6 +14,7 @@ from xsurvey.pipelines.good_times_file import in_good_times, write_good_times
 from xsurvey.profiles.bin_flags import BinFlag
 from xsurvey.profiles.region_layout import SpectralRegion
 from xsurvey.profiles.spectral_profile import Measured, SpectralProfile
+from xsurvey.profiles.spectral_temperature import PlasmaGram
 from xsurvey.units import SkyPosition
 
 RINGS = ((0.0, 2.0), (2.0, 4.0), (4.0, 8.0))
@@ -60,6 +61,19 @@ def test_covariance_of_sectors_is_carried() -> None:
     covariance[:2, :2] += 0.04
     points, _ = temperature_points(replace(one, kt_covariance=covariance), 1.0)
     assert points.covariance[0, 0] == pytest.approx(0.1**2 / 2 + 0.04)
+
+
+def test_products_of_plasmas_are_of_rings() -> None:
+    one = profile([2.0, 3.0, np.nan, 4.0, 5.0, 1.0], [0.1] * 6, sectors=2)
+    products = np.arange(1.0, 7.0)[:, None, None] * np.eye(4)
+    free = np.array([True, False, True, False, False, False])
+    gram = PlasmaGram(np.array([1.0, 2.0]), products, np.arange(6) / 10, free)
+    found = temperature_points(one, 10.0, gram)[0].gram
+    assert found is not None
+    # the second ring has one sector with a temperature
+    assert found.products[:, 0, 0].tolist() == [3.0, 4.0, 11.0]
+    assert found.abundance == pytest.approx([0.05, 0.3, 0.45])
+    assert found.free_abundance.tolist() == [True, False, False]
 
 
 def test_what_was_not_measured_is_left_out_and_told() -> None:

@@ -115,7 +115,7 @@ def test_products_are_there_and_agree(finished: Path, event_file: Path) -> None:
     assert table["name"][0] in page
     run = json.loads((out / "run.json").read_text())
     assert run["status"] == "done"
-    unwanted = {"products", "maps", "spectra", "spectral_fits"}
+    unwanted = {"products", "maps", "spectra", "spectral_fits", "profiles"}
     wanted = {stage.name for stage in SOURCES.stages} - unwanted
     assert {t["stage"] for t in run["tasks"]} == wanted
     assert header_creator(out).startswith("xsurvey ")

@@ -264,7 +264,7 @@ def test_without_the_sections_there_are_no_spectra(copy: Path, inputs: dict[str,
     write_config(copy, {"events": inputs["events"]}, "image: {pixel_size: 2arcsec}")
     assert run(copy) == 0
     every = {stage.name for stage in SOURCES.stages}
-    assert every - set(statuses(copy)) == {"spectra", "spectral_fits"}
+    assert every - set(statuses(copy)) == {"spectra", "spectral_fits", "profiles"}
     table = open_catalog(copy / "out").query()
     assert not [n for n in table.colnames if n.startswith(("spectral", "photon_index"))]
     assert not (copy / "out" / "spectra").exists()  # an earlier run's

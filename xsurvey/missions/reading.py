@@ -37,7 +37,7 @@ def find_event_table(file: FitsFile, mission: str) -> Table:
     what = "holds no EVENTS table"
     if not file.tables:
         what += " (it is an image)" if len(file.headers) > 1 or file.primary.get("NAXIS") else ""
-    raise InputError(file.path, what, f"give a {mission} event file")
+    raise InputError(file.path, what, f"give an event file of {mission}")
 
 
 def require_columns(table: Table, wanted: Mapping[str, Sequence[str]]) -> None:

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import logsumexp
 
-from xsurvey.errors import InputError
+from xsurvey.errors import InputError, ParameterError
 from xsurvey.galaxy_clusters import nfw
 from xsurvey.galaxy_clusters.constants import GRAVITY
 from xsurvey.galaxy_clusters.hydrostatic import inward_weights
 from xsurvey.galaxy_clusters.shells import projected_volumes
 from xsurvey.profiles.mass_parameters import MassParameters
+from xsurvey.profiles.spectral_temperature import OneTemperature, PlasmaGram
 
 MAZZOTTA = 0.75
 """Exponent of the spectroscopic-like temperature (Mazzotta et al. 2004, MNRAS 354, 10)."""
@@ -45,6 +46,8 @@ class TemperaturePoints:
     mixing : ndarray, shape (m, m), optional
         Of annuli that were fitted each by itself: arcmin2 of annulus j whose light is counted in
         i. Fits of all annuli together have taken the PSF out.
+    gram : PlasmaGram, optional
+        Of m annuli: what tells which temperature a fit finds in gas of many.
     """
 
     inner: np.ndarray
@@ -53,6 +56,7 @@ class TemperaturePoints:
     covariance: np.ndarray
     deprojected: bool = False
     mixing: np.ndarray | None = None
+    gram: PlasmaGram | None = None
 
     def usable(self) -> TemperaturePoints:
         """Return the points with a temperature and an error.
@@ -81,8 +85,9 @@ class TemperaturePoints:
             )
         mixing = None if self.mixing is None else np.asarray(self.mixing)[np.ix_(good, good)]
         return TemperaturePoints(
-            inner, outer, np.asarray(self.temperature)[good], covariance, self.deprojected, mixing
-        )
+            inner, outer, np.asarray(self.temperature)[good], covariance, self.deprojected, mixing,
+            None if self.gram is None else self.gram.of(good),
+        )  # fmt: skip
 
 
 class HydrostaticModel:
@@ -111,6 +116,8 @@ class HydrostaticModel:
     ------
     InputError
         Densities that are not positive, or points that cannot be used.
+    ParameterError
+        The weighting needs responses, and the points have none.
     """
 
     def __init__(
@@ -129,7 +136,8 @@ class HydrostaticModel:
         weight = self._seen(edges)
         self._measure = weight * self.density[:, None, :] ** 2  # (d, m, n)
         self._inward = inward_weights(self.radius)
-        self._exponent = MAZZOTTA if parameters.weighting == "spectroscopic_like" else 0.0
+        self._exponent = 0.0 if parameters.weighting == "emission" else MAZZOTTA
+        self._fit = _one_temperature(self.points, parameters)
         temperature, covariance = self.points.temperature, self.points.covariance
         if parameters.logarithmic:
             temperature, covariance = (
@@ -176,9 +184,18 @@ class HydrostaticModel:
     def predicted(self, theta: np.ndarray, draws: Sequence[int] | slice) -> np.ndarray:
         """Return what would be measured, (d, m, b)."""
         kt = self.temperature(theta, draws)
+        if self._fit is not None:
+            return self._fitted(self._fit, kt, self._measure[draws])
         weight = np.maximum(kt, _COLDEST) ** -self._exponent
         measure = self._measure[draws]
         return np.asarray((measure @ (weight * kt)) / (measure @ weight))
+
+    def _fitted(self, fit: OneTemperature, kt: np.ndarray, measure: np.ndarray) -> np.ndarray:
+        """Return what fits with one temperature find, (d, m, b), in gas of kt (d, n, b)."""
+        draws, radii, halos = kt.shape
+        gas = measure @ fit.shares(kt).reshape(draws, radii, -1)
+        gas = gas.reshape(draws, measure.shape[1], halos, -1)
+        return fit.fitted(gas.swapaxes(1, 2)).swapaxes(1, 2)
 
     def chi2(self, theta: np.ndarray, draws: Sequence[int] | slice = slice(None)) -> np.ndarray:
         """Return chi2 of all pairs of halos and densities, (d, b)."""
@@ -202,11 +219,26 @@ class HydrostaticModel:
         theta = np.atleast_2d(theta)
         value = self.log_prior(theta)
         good = np.flatnonzero(np.isfinite(value))
-        block = max(1, _PER_BLOCK // self.density.size)
+        size = self.density.size * (1 if self._fit is None else len(self._fit.kt))
+        block = max(1, _PER_BLOCK // size)
         for begin in range(0, len(good), block):
             rows = good[begin : begin + block]
             value[rows] += logsumexp(-self.chi2(theta[rows]) / 2, axis=0)
         return value
+
+
+def _one_temperature(
+    points: TemperaturePoints, parameters: MassParameters
+) -> OneTemperature | None:
+    """Return what finds temperatures as fits do; None for weights that stand for it."""
+    if parameters.weighting != "spectral":
+        return None
+    if points.gram is None:
+        raise ParameterError(
+            "weighting", "is spectral, and the temperatures come without responses",
+            "use spectroscopic_like",
+        )  # fmt: skip
+    return OneTemperature(points.gram)
 
 
 def on_radii(radius: np.ndarray, known: np.ndarray, density: np.ndarray) -> np.ndarray:

@@ -12,10 +12,12 @@ from xsurvey.parameters import StepParameters
 class MassParameters(StepParameters):
     """Hydrostatic mass: an NFW halo from densities and temperatures of the gas."""
 
-    weighting: Literal["spectroscopic_like", "emission"] = Field(
+    weighting: Literal["spectroscopic_like", "spectral", "emission"] = Field(
         default="spectroscopic_like",
         description="How temperatures along the line of sight are averaged: as one-temperature "
-        "fits see gas above about 3 keV (Mazzotta et al. 2004), or by emission.",
+        "fits see gas above about 3 keV (Mazzotta et al. 2004); as such fits find them through the "
+        "responses of the spectra, which holds for cooler gas too and takes some seven times as "
+        "long; or by emission.",
     )  # fmt: skip
     logarithmic: bool = Field(
         default=True,
