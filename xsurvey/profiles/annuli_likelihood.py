@@ -218,7 +218,9 @@ class AnnuliProblem:
             total = sum(float(s.particle.sum()) for s in own)
             # regions share one template, so that its counting errors add up linearly
             counting = sum(float(np.sqrt(s.particle_variance.sum())) for s in own)
-            sigma = float(np.hypot(self.template_error, counting / total)) if total > 0 else 0.0
+            scaling = max(s.scale_error for s in own)
+            errors = (self.template_error, scaling, counting / total) if total > 0 else (0.0,)
+            sigma = float(np.linalg.norm(errors))
             rows.append(FitParameter(
                 name=name, value=1.0, minimum=0.0, maximum=10.0, step=max(sigma, 1e-3),
                 frozen=sigma == 0, prior=Normal(1.0, sigma, 0.0, 10.0) if sigma else None,

@@ -144,7 +144,9 @@ def significance_figure(record: Mapping[str, Any], marks: Mapping[str, float]) -
     if max(float(np.nanmax(numbers(part["significance"]))) for _, part, _ in parts) > 40:
         axes.set_yscale("symlog", linthresh=10)
     axes.set_ylabel("Sigma")
-    legend(axes, 2, "lower left")
+    legend(axes, 2, "center")
+    if (box := axes.get_legend()) is not None:
+        box.set_bbox_to_anchor((0.34, 0.66))  # between the whole cluster's curve and its sectors'
     _finish([axes], inner, outer, marks)
     return figure
 
