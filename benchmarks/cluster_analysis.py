@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +26,7 @@ from benchmarks.cluster_observation import (
     with_template_off,
 )
 from benchmarks.cluster_truths import BIN, DENSITY_RADII, FITTED, Truths
+from xsurvey.errors import InputError
 from xsurvey.events import EventList
 from xsurvey.galaxy_clusters.composition import Composition, composition
 from xsurvey.inference.hamiltonian_parameters import HamiltonianParameters
@@ -32,7 +34,11 @@ from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.missions import get_mission
 from xsurvey.pipelines.cluster.annulus_spectra import region_exposures
 from xsurvey.pipelines.cluster.deprojection import EmissionFactor
-from xsurvey.pipelines.cluster.surface_brightness import cluster_light, with_particle_error
+from xsurvey.pipelines.cluster.surface_brightness import (
+    cluster_light,
+    sky_without_cluster,
+    with_particle_error,
+)
 from xsurvey.pipelines.cluster.temperatures import temperature_points
 from xsurvey.pipelines.profile_fits import FieldPsf, fit_models
 from xsurvey.profiles.annuli_likelihood import make_problem
@@ -43,6 +49,8 @@ from xsurvey.profiles.mass import fit_mass
 from xsurvey.profiles.mass_parameters import MassParameters
 from xsurvey.profiles.measure import MeasuredProfiles, ProfileImages, measure_profiles
 from xsurvey.profiles.multiscale import deproject
+from xsurvey.profiles.outskirts import region_light
+from xsurvey.profiles.profile_fit_result import ProfileFit
 from xsurvey.profiles.profile_mixing import profile_mixing
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
 from xsurvey.profiles.radial_profile import RadialProfile
@@ -62,11 +70,13 @@ SKY_FIT = SkyParameters(flux_limit=FLUX_LIMIT, scatter_area_index=1.0)
 
 @dataclass(frozen=True)
 class Brightness:
-    """Maps and profiles of a realisation."""
+    """Maps and profiles of a realisation, their model, and whether its wings are off the sky."""
 
     images: ProfileImages
     measured: MeasuredProfiles
     parameters: SurfaceBrightnessParameters
+    fit: ProfileFit | None
+    without_wings: bool
 
     @property
     def profile(self) -> RadialProfile:
@@ -74,8 +84,8 @@ class Brightness:
         return self.measured.profiles[0]
 
 
-def brightness_of(events: EventList, own: Case, off: float) -> Brightness:
-    """Measure the surface brightness, in all angles and in sectors."""
+def brightness_of(events: EventList, own: Case, off: float, seed: int = 0) -> Brightness:
+    """Measure the surface brightness, in all angles and in sectors, above the sky alone."""
     images, error = profile_images(events, own, off)
     inner, outer = sky_ring()
     wanted = SurfaceBrightnessParameters.read({
@@ -84,16 +94,19 @@ def brightness_of(events: EventList, own: Case, off: float) -> Brightness:
         "sky": f"{inner:.6f}arcmin,{outer:.6f}arcmin", "fit": ["double_beta"],
     }, "surface_brightness")  # fmt: skip
     parameters = with_particle_error(wanted, error)
-    return Brightness(images, measure_profiles(images, CENTRE, parameters), parameters)
+    measured = measure_profiles(images, CENTRE, parameters)
+    psf, fit = FieldPsf(get_mission(MISSION).psf(True), None), None
+    with suppress(InputError):  # as in the stage: a field may hold nothing to fit
+        fit = fit_models(
+            images, measured.geometry, measured.profiles[0], parameters, None, seed, psf
+        )["double_beta"]  # fmt: skip
+    measured, wings, _ = sky_without_cluster(images, measured, fit, parameters, SKY_FIT)
+    return Brightness(images, measured, parameters, fit, wings is not None)
 
 
-def light_of(found: Brightness, seed: int) -> np.ndarray:
+def light_of(found: Brightness) -> np.ndarray:
     """Return how the light of the cluster is distributed, as the stage has it."""
-    fits = fit_models(
-        found.images, found.measured.geometry, found.profile, found.parameters, None, seed,
-        FieldPsf(get_mission(MISSION).psf(True), None),
-    )  # fmt: skip
-    return cluster_light(found.images, found.measured, fits["double_beta"])
+    return cluster_light(found.images, found.measured, found.fit)
 
 
 def excess(found: Brightness) -> tuple[float, float, float]:
@@ -116,12 +129,13 @@ def brightness_record(found: Brightness, truth: Truths) -> dict[str, Any]:
     """Return pulls of the bins and of the excess at R200: deviations in sigma from the truth.
 
     They are the significance of what is left above the true cluster, in which sky, its variation
-    and particles have their share. What is measured is the brightness above the ring of the sky,
-    in which some gas shines, too.
+    and particles have their share. Where a model's wings could not be taken off the sky's ring,
+    the brightness is measured above the gas that shines there, too.
     """
     sky, profile = found.measured.sky, found.profile
     assert sky is not None
-    expected = truth.counts - truth.ring * profile.exposure_area
+    ring = 0.0 if found.without_wings else truth.ring
+    expected = truth.counts - ring * profile.exposure_area
     left = replace(profile, background=profile.background + expected)
     limits = (1 - AROUND) * r200(), (1 + AROUND) * r200()
     net, net_error, sigma = excess(found)
@@ -158,6 +172,7 @@ def spectra_of(
     problem = make_problem(
         region_spectra(products, [FITTED], "opt"), CLUSTER["redshift"], CLUSTER["nh"], SKY_FIT,
         SpectralProfileParameters(two_temperatures=two, intervals=intervals), TEMPLATE_ERROR,
+        light=region_light(own.layout, light),
     )  # fmt: skip
     return products, measure_spectral_profile(problem)[0]
 

@@ -68,9 +68,9 @@ def realisation(seed: int, index: int) -> dict[str, Any]:
 def _cluster(seed: int, own_seed: int, off: float) -> dict[str, Any]:
     own, truth = case(seed), truths(seed)
     events = simulated("cluster", own_seed)
-    found = brightness_of(events, own, off)
+    found = brightness_of(events, own, off, own_seed)
     record = brightness_record(found, truth)
-    light = light_of(found, own_seed)
+    light = light_of(found)
     products, profile = spectra_of(events, own, off, light, two=True)
     record["spectra"] = spectral_record(profile, truth)
     density = density_of(events, own, found, light, products, profile, own_seed)
@@ -97,7 +97,7 @@ def _sector(seed: int, own_seed: int, off: float) -> dict[str, float]:
 def _isothermal(seed: int, own_seed: int, off: float) -> dict[str, Any]:
     own = case(seed)
     events = simulated("isothermal", own_seed)
-    light = light_of(brightness_of(events, own, off), own_seed)
+    light = light_of(brightness_of(events, own, off, own_seed))
     profile = spectra_of(events, own, off, light, two=True, intervals=False)[1]
     forget(events)
     return {"gain": profile.two_temperature_gain.tolist(), "flags": profile.flags.tolist()}

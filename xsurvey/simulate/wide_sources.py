@@ -28,7 +28,7 @@ _SAMPLES, _ENOUGH, _MOST_SAMPLES = 16384, 12000, 2**16
 enough of them are seen, or so many have been tried."""
 _REMEMBERED: dict[bytes, np.ndarray] = {}
 """What was integrated last: realisations that differ by their seed share it."""
-_KEPT = 4
+_KEPT = 8
 _STRETCH = 1.1  # of radii in the plane, where the sphere is seen at an angle
 _AT_ONCE = 50_000  # photons: each has a window in every scan
 _MOST = 2e9  # photons before they are thinned
