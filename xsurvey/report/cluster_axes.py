@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from xsurvey.report.plate import FAINT_INK, GRID, INK, STAMP_COLOUR, TEXT_SIZE, dress, new_figure
 
-Place = Literal["best", "lower left", "upper right"]
+Place = Literal["best", "lower left", "upper right", "center"]
 WIDTH = 9.0
 _LEFT, _RIGHT, _TOP, _BOTTOM, _SPACE = 1.1, 0.3, 0.5, 0.75, 0.12
 
