@@ -17,7 +17,6 @@ from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.plan import OutputOf, TaskId
 from xsurvey.engine.products import record_products
-from xsurvey.engine.provenance import versions
 from xsurvey.io.atomic import atomic_output, remove_leftovers
 from xsurvey.pipelines.columns import said_of
 from xsurvey.pipelines.products.publishing import (
@@ -28,6 +27,7 @@ from xsurvey.pipelines.products.publishing import (
 )
 from xsurvey.pipelines.products.report_data import brightest_of, profiles_of, sensitivity_of
 from xsurvey.pipelines.publishing import PublishedFolder, are_published, publish_folders
+from xsurvey.pipelines.run_facts import provenance_text, run_facts
 from xsurvey.pipelines.spectra.products import spectra_folders, spectra_of_target
 from xsurvey.report import ReportData, TargetReport, write_report
 
@@ -95,38 +95,16 @@ def _publish_catalog(config: Config, plan: Plan, result: RunResult, folder: Path
     return open_catalog(folder / "sources.fits").query()
 
 
-def provenance_text(result: RunResult) -> str:
-    """Return the manifests of all tasks behind a catalog, as JSON.
-
-    They hold the hashes of the input files, the parameters, seeds and versions; a task refers
-    to those before it by their keys.
-    """
-    manifests = [result.store.manifest(key) for key in result.good_keys()]
-    content = {"seed": result.seed, "tasks": manifests}
-    return json.dumps(content, indent=1, allow_nan=False) + "\n"
-
-
 def _report_data(config: Config, plan: Plan, result: RunResult, table: Table | None) -> ReportData:
     targets = [
         _target_report(task, plan, result, table)
         for task in plan.tasks
         if task.stage.name == "photometry" and result.outcomes[task.id].good
     ]
-    outcomes = list(result.outcomes.values())
-    logs = {(t["stage"], t["target"]): t.get("log") or "" for t in result.as_json()["tasks"]}
     return ReportData(
-        title=f"{config.output.name}: sources", pipeline=config.pipeline,
+        **run_facts(config, result),
         targets=[target for target in targets if target is not None],
-        table=table, config_text=config.path.read_text(encoding="utf-8", errors="replace"),
-        versions=dict(versions()),
-        timings=[
-            {"stage": o.id.stage, "target": o.id.target, "status": o.status, "seconds": o.seconds}
-            for o in outcomes
-        ],
-        failures=[
-            {"target": o.id.target, "stage": o.id.stage, "cause": o.cause or "", "log": logs[o.id]}
-            for o in outcomes if o.status == "failed"
-        ],
+        table=table,
         catalog_paths=[
             ("Sources (FITS)", "catalog/sources.fits"),
             ("Detections (FITS)", "catalog/detections.fits"),
@@ -134,10 +112,6 @@ def _report_data(config: Config, plan: Plan, result: RunResult, table: Table | N
             ("HATS catalog", "catalog/hats"), ("DS9 regions", "catalog/sources.reg"),
             *_lists(config),
         ] if table is not None else [],
-        summary={
-            "started": result.started, "took": f"{result.seconds:.1f} s",
-            "cluster": result.cluster, "seed": result.seed,
-        },
     )  # fmt: skip
 
 

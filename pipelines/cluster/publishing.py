@@ -17,10 +17,10 @@ from xsurvey.catalogs import open_catalog
 from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.products import read_products, record_products
-from xsurvey.engine.provenance import versions
 from xsurvey.io.atomic import atomic_output, remove_leftovers
 from xsurvey.pipelines.cluster.parameters import TargetParameters
 from xsurvey.pipelines.cluster.report import cluster_results, figures_of, file_links
+from xsurvey.pipelines.run_facts import provenance_text, run_facts
 from xsurvey.report import ReportData
 from xsurvey.report.cluster import ClusterReport, write_cluster_report
 from xsurvey.report.cluster_figures import figure_files
@@ -166,34 +166,15 @@ def _publish_catalog(config: Config, plan: Plan, result: RunResult) -> Table | N
             source = result.path(task, name)
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
             copy(source, temporary / name)
-        manifests = [result.store.manifest(key) for key in result.good_keys()]
-        content = {"seed": result.seed, "tasks": manifests}
-        text = json.dumps(content, indent=1, allow_nan=False) + "\n"
-        (temporary / "provenance.json").write_text(text)
+        (temporary / "provenance.json").write_text(provenance_text(result))
     record_products(result.store, {folder: [result.outcomes[task.id].key or ""]})
     return open_catalog(folder / "sources.fits").query()
 
 
 def _report_data(config: Config, result: RunResult, table: Table | None) -> ReportData:
-    outcomes = list(result.outcomes.values())
-    logs = {(t["stage"], t["target"]): t.get("log") or "" for t in result.as_json()["tasks"]}
     return ReportData(
-        title=f"{config.output.name}: cluster", pipeline=config.pipeline, targets=[], table=table,
-        config_text=config.path.read_text(encoding="utf-8", errors="replace"),
-        versions=dict(versions()),
-        timings=[
-            {"stage": o.id.stage, "target": o.id.target, "status": o.status, "seconds": o.seconds}
-            for o in outcomes
-        ],
-        failures=[
-            {"target": o.id.target, "stage": o.id.stage, "cause": o.cause or "", "log": logs[o.id]}
-            for o in outcomes if o.status == "failed"
-        ],
+        **run_facts(config, result), targets=[], table=table,
         catalog_paths=[
             ("Catalog (FITS)", "catalog/sources.fits"), ("HATS catalog", "catalog/hats"),
         ] if table is not None else [],
-        summary={
-            "started": result.started, "took": f"{result.seconds:.1f} s",
-            "cluster": result.cluster, "seed": result.seed,
-        },
     )  # fmt: skip

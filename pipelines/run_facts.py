@@ -1,0 +1,44 @@
+"""What a report and a catalog say of the run that they are of."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from xsurvey.config import Config
+from xsurvey.engine import RunResult
+from xsurvey.engine.provenance import versions
+
+
+def provenance_text(result: RunResult) -> str:
+    """Return the manifests of all tasks behind a catalog, as JSON.
+
+    They hold the hashes of the input files, the parameters, seeds and versions; a task refers
+    to those before it by their keys.
+    """
+    manifests = [result.store.manifest(key) for key in result.good_keys()]
+    content = {"seed": result.seed, "tasks": manifests}
+    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+
+
+def run_facts(config: Config, result: RunResult) -> dict[str, Any]:
+    """Return those fields of `xsurvey.report.ReportData` that are the run's, of any pipeline."""
+    outcomes = list(result.outcomes.values())
+    logs = {(t["stage"], t["target"]): t.get("log") or "" for t in result.as_json()["tasks"]}
+    return {
+        "title": f"{config.output.name}: {config.pipeline}", "pipeline": config.pipeline,
+        "config_text": config.path.read_text(encoding="utf-8", errors="replace"),
+        "versions": dict(versions()),
+        "timings": [
+            {"stage": o.id.stage, "target": o.id.target, "status": o.status, "seconds": o.seconds}
+            for o in outcomes
+        ],
+        "failures": [
+            {"target": o.id.target, "stage": o.id.stage, "cause": o.cause or "", "log": logs[o.id]}
+            for o in outcomes if o.status == "failed"
+        ],
+        "summary": {
+            "started": result.started, "took": f"{result.seconds:.1f} s",
+            "cluster": result.cluster, "seed": result.seed,
+        },
+    }  # fmt: skip
