@@ -239,6 +239,24 @@ def test_an_annulus_without_gas_has_a_limit_and_no_temperature() -> None:
     assert np.isnan(profile.kt_covariance[2]).all()
 
 
+def test_errors_of_temperatures_on_a_bend_are_those_of_their_intervals() -> None:
+    # AtomDB tabulates 10**0.4 * 0.8617 keV: the statistic bends there, and has no curvature
+    bend = 0.861733 * 10**0.4
+    own = problem(
+        region_spectra(replace(SMALL, kt=(1.7, bend, 2.4))), intervals=True, confidence=0.9
+    )
+    fit = fit_annuli(own)
+    profile = profile_of(own, fit, (), np.zeros(3))
+    assert profile.kt.value[1] == pytest.approx(bend, rel=1e-3)
+    half = (profile.kt.upper - profile.kt.lower) / 2 / 1.6449
+    np.testing.assert_allclose(np.sqrt(np.diag(profile.kt_covariance)), half, rtol=1e-3)
+    column = fit.likelihood.parameters.free_names.index("annulus_02.kT")
+    curved = np.sqrt(fit.minimum.covariance[column, column])
+    assert abs(curved / half[1] - 1) > 0.05
+    eigenvalues = np.linalg.eigvalsh(profile.kt_covariance)
+    assert np.all(eigenvalues > 0)
+
+
 def test_counts_where_the_model_has_none_are_refused() -> None:
     spectra = region_spectra(SMALL, 1)
     dark = make_problem(spectra, REDSHIFT, 99.0, SKY, PLAIN)

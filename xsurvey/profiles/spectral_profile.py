@@ -71,7 +71,9 @@ class SpectralProfile:
     flags : ndarray of int, shape (n,)
         Bits of `xsurvey.profiles.bin_flags.BinFlag`.
     kt_covariance : ndarray, shape (n, n)
-        keV2; NaN where there is no kt.
+        keV2, of 68.3 %; NaN where there is no kt. Correlations are those of the curvature of the
+        statistic, standard deviations half the intervals: where the temperature is one that the
+        plasma code tabulates the statistic has a kink, and its curvature means nothing.
     background : dict
         Records of the sky's components, its deviations and the particles' scales.
     statistic : dict
@@ -309,8 +311,20 @@ def _kt_covariance(problem: AnnuliProblem, fit: Fit) -> np.ndarray:
     free = [i for i in range(count) if f"{problem.component(i)}.kT" in names]
     columns = [names.index(f"{problem.component(i)}.kT") for i in free]
     if free:
-        result[np.ix_(free, free)] = fit.minimum.covariance[np.ix_(columns, columns)]
+        of_kt = fit.minimum.covariance[np.ix_(columns, columns)]
+        sigma = np.sqrt(np.diag(of_kt))
+        known = np.array([_half_interval(fit, c) for c in columns])
+        wider = np.where(np.isfinite(known), known, sigma) / sigma
+        result[np.ix_(free, free)] = of_kt * np.outer(wider, wider)
     return result
+
+
+def _half_interval(fit: Fit, column: int) -> float:
+    """Return half the 68.3 % interval of a free parameter; NaN where it has none, or is cut."""
+    interval = fit.intervals.get(column)
+    if interval is None or interval.lower_at_limit or interval.upper_at_limit:
+        return math.nan
+    return (interval.upper - interval.lower) / 2 / math.sqrt(profile_delta(fit.confidence))
 
 
 def _flux(problem: AnnuliProblem, fit: Fit) -> Measured:
