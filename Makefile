@@ -48,6 +48,8 @@ three-missions: $(STAMP)
 	$(BIN)/xsurvey run configs/three_missions.yaml
 
 CLUSTER := cluster_input
+# another one gives another sky and other counts of the same cluster
+SEED := 0
 PARTICLES := --particle powerlaw+gaussian --particle-set powerlaw.PhoIndex=0 \
   --particle-set powerlaw.norm=0.18 --particle-set gaussian.LineE=1.486 \
   --particle-set gaussian.Sigma=0 --particle-set gaussian.norm=0.05 --particle-group \
@@ -56,8 +58,9 @@ PARTICLES := --particle powerlaw+gaussian --particle-set powerlaw.PhoIndex=0 \
 SKY := --diffuse "apec+tbabs*(apec+powerlaw)" --diffuse-set apec.kT=0.1 \
   --diffuse-set apec.norm=1.5e-6 --diffuse-set tbabs.nH=0.08 --diffuse-set apec_2.kT=0.22 \
   --diffuse-set apec_2.norm=1.2e-6 --diffuse-set powerlaw.PhoIndex=1.45 \
-  --diffuse-set powerlaw.norm=6.34e-7 --log-n-log-s 3e-14 --sky-seed 7
-TILES := 1:194.2796,-42.8350 2:190.1204,-42.8350 3:194.1845,-39.7850 4:190.2155,-39.7850
+  --diffuse-set powerlaw.norm=6.34e-7 --log-n-log-s 3e-14 --sky-seed $$(($(SEED) + 7))
+# they overlap a little, as those of surveys do
+TILES := 1:194.2300,-42.8350 2:190.1700,-42.8350 3:194.1845,-39.7850 4:190.2155,-39.7850
 
 cluster-input: $(STAMP)
 	$(BIN)/xsurvey data install atomdb
@@ -66,9 +69,9 @@ cluster-input: $(STAMP)
 	  -o $(CLUSTER)/tile_$${tile%%:*}.fits --mission erosita --pointing $${tile#*:} \
 	  --scans 98 --scan-distance 2.5arcmin --field-size 3.06deg --energy 0.2-9 \
 	  --start $${tile%%:*}e8 --cluster configs/centaurus_like.yaml $(SKY) $(PARTICLES) \
-	  --seed $${tile%%:*} || exit 1; done
+	  --seed $$(($(SEED) + $${tile%%:*})) || exit 1; done
 	$(BIN)/xsurvey simulate -o $(CLUSTER)/closed.fits --mission erosita --closed \
-	  --exposure 200ks --energy 0.2-9 $(PARTICLES) --seed 101
+	  --exposure 200ks --energy 0.2-9 $(PARTICLES) --seed $$(($(SEED) + 101))
 
 cluster: cluster-input
 	$(BIN)/xsurvey run configs/cluster.yaml
