@@ -29,11 +29,28 @@ def test_logarithmic_bins_grow_by_one_factor() -> None:
     edges = logarithmic_edges(0.5, 30.0, 12)
     assert len(edges) == 13
     assert edges[[0, 1, -1]].tolist() == [0, 0.5, 30.0]
-    assert np.ptp(edges[2:] / edges[1:-1]) < 1e-12
+    growth = edges[2:] / edges[1:-1]
+    wide = np.diff(edges)[1:] > 0.5 + 1e-9
+    assert np.ptp(growth[wide]) < 1e-6 and wide.sum() == 9
     free = logarithmic_edges(0.5, 30.0)
-    assert 1.2 < (free[2:] / free[1:-1]).max() <= 1.25 + 1e-12
+    assert 1.2 < (free[2:] / free[1:-1])[-8:].max() <= 1.25 + 1e-9
     assert logarithmic_edges(5.0, 3.0).tolist() == [0, 3.0]
     assert logarithmic_edges(0.5, 3.0, 1).tolist() == [0, 3.0]
+    assert logarithmic_edges(0.5, 3.2, 50) == pytest.approx(np.linspace(0, 3.2, 7))
+
+
+@given(
+    st.floats(0.01, 10), st.floats(0.01, 200), st.one_of(st.none(), st.integers(1, 80))
+)  # fmt: skip
+def test_logarithmic_bins_are_nowhere_narrower_than_asked_for(
+    size: float, maximum: float, number: int | None
+) -> None:
+    edges = logarithmic_edges(size, maximum, number)
+    widths = np.diff(edges)
+    assert edges[0] == 0 and edges[-1] == pytest.approx(maximum)
+    assert len(widths) == 1 or widths.min() >= size * (1 - 1e-6)
+    assert np.all(np.diff(widths) > -1e-6 * maximum)  # each as wide as the one before, or wider
+    assert number is None or len(widths) <= number
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=60), st.integers(1, 50))

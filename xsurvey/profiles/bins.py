@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from scipy import optimize
 
 BinKind = Literal["equal", "log", "snr", "counts"]
 _GROWTH = 1.25
@@ -73,26 +74,43 @@ def equal_edges(size: float, maximum: float) -> np.ndarray:
 
 
 def logarithmic_edges(size: float, maximum: float, number: int | None = None) -> np.ndarray:
-    """Return edges of bins that grow by one factor: the first one from 0 to ``size``.
+    """Return edges of bins that grow outward by one factor, nowhere narrower than a size.
+
+    From the centre on bins are of one width, until a growth by the factor is more than that.
 
     Parameters
     ----------
     size, maximum : float
-        Outer edges of the first and of the last bin, arcmin.
+        Smallest width, and outer edge of the last bin, arcmin.
     number : int, optional
-        Of bins; without it each outer edge is at most 1.25 times the inner one.
+        Of bins, fewer where so many are not that wide; without it the factor is at most 1.25.
 
     Returns
     -------
     ndarray, shape (n + 1,)
     """
-    if size >= maximum:
+    if number is None:
+        number = 1
+        while _growing(size, _GROWTH, number)[-1] < maximum * (1 - _TINY):
+            number += 1
+    if number * size * (1 - _TINY) >= maximum:
+        whole = max(int(maximum / size * (1 + _TINY)), 1)
+        return np.linspace(0.0, maximum, whole + 1)
+    if number == 1:
         return np.array([0.0, maximum])
-    steps = number - 1 if number else int(np.ceil(np.log(maximum / size) / np.log(_GROWTH) - _TINY))
-    if steps == 0:
-        return np.array([0.0, maximum])
-    edges = np.r_[0.0, np.geomspace(size, maximum, steps + 1)]
+    largest = (maximum / size) ** (1 / (number - 1)) * (1 + _TINY)
+    factor = optimize.brentq(
+        lambda f: _growing(size, f, number)[-1] - maximum, 1.0, largest, xtol=_TINY
+    )
+    edges = _growing(size, factor, number)
     edges[-1] = maximum
+    return edges
+
+
+def _growing(size: float, factor: float, number: int) -> np.ndarray:
+    edges = np.zeros(number + 1)
+    for i in range(number):
+        edges[i + 1] = max(edges[i] + size, edges[i] * factor)
     return edges
 
 

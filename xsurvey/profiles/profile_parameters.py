@@ -41,15 +41,16 @@ class SurfaceBrightnessParameters(StepParameters):
 
     bin_size: Angle | None = Field(
         default=None, gt=0,
-        description="Width of equal bins, of the first logarithmic one, and by which bins grow "
-        "that follow the counts. Needed.",
+        description="Width of equal bins, of the narrowest logarithmic ones, and by which bins "
+        "grow that follow the counts. Needed.",
     )  # fmt: skip
     max_radius: Angle | None = Field(
         default=None, gt=0, description="Outer edge of the last bin. Needed."
     )
     bins: str = Field(
         default="equal",
-        description="equal; log or log:N, growing by one factor, N in all; snr:N or counts:N, "
+        description="equal; log or log:N, growing by one factor where that is more than the "
+        "bin's size, N in all; snr:N or counts:N, "
         "each with that signal-to-noise ratio or so many counts, background included.",
     )
     band: Band | None = Field(
