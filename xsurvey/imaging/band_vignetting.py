@@ -20,7 +20,7 @@ from xsurvey.imaging.field import Field
 from xsurvey.imaging.sky_image import SkyImage
 from xsurvey.missions import Mission
 
-_NODES = 400  # off-axis angles, between which vignetting is straight to 1e-5
+_NODES = 1000  # off-axis angles, between which vignetting is straight to 1e-5
 _REACH = 15.0  # arcmin, of fields that are not round: as far as missions' tables are measured
 _ENERGIES = 200
 
