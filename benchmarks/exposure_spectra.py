@@ -121,9 +121,7 @@ def _ratios(events: EventList, truth: np.ndarray, kind: str) -> dict[str, Any]:
         one = {}
         for name, spectrum in (("one energy", None), ("spectrum", parse_spectrum(DEFAULT))):
             exposure, _ = weighted_exposure(field, label, spectrum)
-            profile = extract_profile(
-                field.counts[label], exposure, RadialGeometry(CENTRE), edges
-            )
+            profile = extract_profile(field.counts[label], exposure, RadialGeometry(CENTRE), edges)
             counts, area = profile.counts, profile.exposure_area
             ratio = np.append(counts.sum() / area.sum(), counts / area) / true
             error = ratio / np.sqrt(np.maximum(np.append(counts.sum(), counts), 1))

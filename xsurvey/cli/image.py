@@ -65,6 +65,8 @@ def image_command(
     label = next(iter(field.counts))
     image = field.counts[label]
     exposure_map, told = weighted_exposure(field, label, exposing.spectrum)
+    if exposing.spectrum is not None and exposure_map is field.exposure[label] and not told:
+        told = "the exposure map is not for a spectrum: it was given, or has no vignetting"
     image.write(output)
     if exposure_output is not None:
         exposure_map.write(exposure_output)
