@@ -20,7 +20,7 @@ from xsurvey.imaging.field import band_label, field_from_events
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.missions import get_mission
 from xsurvey.missions.selection import SelectionParameters, open_selected
-from xsurvey.profiles.exposure_spectrum import DEFAULT, parse_spectrum
+from xsurvey.profiles.exposure_spectrum import DEFAULT, ExposureSpectrum, parse_spectrum
 from xsurvey.profiles.extraction import extract_profile
 from xsurvey.profiles.geometry import RadialGeometry
 from xsurvey.profiles.weighted_exposure import weighted_exposure
@@ -77,7 +77,10 @@ def measure(seed: int, fraction: float, kind: str, sky: str) -> dict[str, Any]:
         write_simulation(path, _simulated(kind, model, values, norm, own))
         events = open_selected([path], SelectionParameters())
         truth = norm * _on_axis(events, model, values)
-        return {"observation": kind, "sky": sky, "bands": _ratios(events, truth, kind)}
+        maps = {"one energy": None, "spectrum": parse_spectrum(DEFAULT)}
+        if "powerlaw.PhoIndex" in values:
+            maps["own spectrum"] = ExposureSpectrum(values["powerlaw.PhoIndex"], _NH)
+        return {"observation": kind, "sky": sky, "bands": _ratios(events, truth, kind, maps)}
 
 
 def _simulated(kind: str, model: str, values: Mapping[str, float], norm: float, seed: int) -> Any:
@@ -111,7 +114,9 @@ def _on_axis(events: EventList, model: str, values: Mapping[str, float]) -> np.n
     ])  # fmt: skip
 
 
-def _ratios(events: EventList, truth: np.ndarray, kind: str) -> dict[str, Any]:
+def _ratios(
+    events: EventList, truth: np.ndarray, kind: str, maps: Mapping[str, ExposureSpectrum | None]
+) -> dict[str, Any]:  # fmt: skip
     parameters = ImageParameters(pixel_size="16arcsec")
     field = field_from_events(events, list(BANDS), parameters)
     edges = np.array(RINGS if kind == "pointing" else (RINGS[0], RINGS[-1]))
@@ -119,7 +124,7 @@ def _ratios(events: EventList, truth: np.ndarray, kind: str) -> dict[str, Any]:
     for band, true in zip(BANDS, truth, strict=True):
         label = band_label(band, field.mission)
         one = {}
-        for name, spectrum in (("one energy", None), ("spectrum", parse_spectrum(DEFAULT))):
+        for name, spectrum in maps.items():
             exposure, _ = weighted_exposure(field, label, spectrum)
             profile = extract_profile(field.counts[label], exposure, RadialGeometry(CENTRE), edges)
             counts, area = profile.counts, profile.exposure_area
