@@ -112,7 +112,7 @@ PROFILES = Stage(
         "xsurvey.profiles.profile_tables", "xsurvey.profiles.psf_mixing",
         "xsurvey.profiles.psf_sampling", "xsurvey.profiles.significance",
         "xsurvey.profiles.sky_level", "xsurvey.profiles.vikhlinin_model",
-        "xsurvey.profiles.weighted_exposure", "xsurvey.psf",
+        "xsurvey.profiles.exposure_spectrum", "xsurvey.profiles.weighted_exposure", "xsurvey.psf",
         "xsurvey.regions", "xsurvey.report.profile_axes", "xsurvey.report.region_axes",
         "xsurvey.units",
     ),

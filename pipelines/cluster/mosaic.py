@@ -241,7 +241,8 @@ MOSAIC = Stage(
         "xsurvey.profiles.particle_images", "xsurvey.profiles.particles",
         "xsurvey.profiles.region_layout", "xsurvey.profiles.region_products",
         "xsurvey.profiles.seen_pixels",
-        "xsurvey.profiles.weighted_exposure", "xsurvey.psf", "xsurvey.regions", "xsurvey.units",
+        "xsurvey.profiles.exposure_spectrum", "xsurvey.profiles.weighted_exposure", "xsurvey.psf",
+        "xsurvey.regions", "xsurvey.units",
     ),
     needs_all=False,
 )  # fmt: skip
