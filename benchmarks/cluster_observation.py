@@ -26,6 +26,7 @@ from xsurvey.imaging.stack import Stack
 from xsurvey.imaging.stack_images import stack_counts, stack_exposure
 from xsurvey.missions import get_mission
 from xsurvey.missions.selection import SelectionParameters, open_selected
+from xsurvey.pipelines.cluster.parameters import MosaicParameters
 from xsurvey.pipelines.cluster.reading import cluster_grid
 from xsurvey.profiles.label_spectra import label_spectra
 from xsurvey.profiles.layout_making import make_layout
@@ -41,6 +42,7 @@ from xsurvey.profiles.particle_images import particle_images
 from xsurvey.profiles.particles.parameters import ParticleParameters
 from xsurvey.profiles.region_layout import RegionLayout
 from xsurvey.profiles.region_products import RegionProducts, make_products
+from xsurvey.profiles.weighted_exposure import weighted_fields
 from xsurvey.simulate.cluster import cluster_sources
 from xsurvey.simulate.observation import simulate_observation
 from xsurvey.simulate.parameters import SimulationParameters
@@ -168,8 +170,9 @@ def case(seed: int) -> Case:
     closed = folder() / "closed.fits"
     write_simulation(closed, simulate_observation(_read(_CLOSED), seed))
     grid = cluster_grid(CENTRE, 1.02 * 60 * sky_ring()[1], _PIXEL)
-    field = field_from_events(events, [BAND], ImageParameters())
     label = band_label(BAND, get_mission(MISSION))
+    made = field_from_events(events, [BAND], ImageParameters())
+    (field,), _ = weighted_fields([made], label, MosaicParameters().spectrum_behind(CLUSTER["nh"]))
     stack = Stack("clusters", ("clusters",), (field,), grid)
     ring = sky_ring()[0]
     half = AnnuliParameters.read(

@@ -13,7 +13,7 @@ import numpy as np
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.imaging.exposure import APPROXIMATE
 from xsurvey.imaging.field import field_from_image
-from xsurvey.imaging.sky_image import read_map_of
+from xsurvey.imaging.sky_image import SkyImage, read_map_of
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.io.atomic import atomic_output
 from xsurvey.io.fits_file import is_event_file
@@ -198,6 +198,20 @@ def profile_of_files(
     return summary
 
 
+def vignetting_stamps(exposure: SkyImage) -> dict[str, Any]:
+    """Return for headers of profiles what vignetting their exposure map has, if it says so."""
+    comments = {"VIGNSPEC": "vignetting is the mean for it", "VIGNKEV": "[keV] next to vignetting"}
+    return {k: (exposure.stamps[k], c) for k, c in comments.items() if k in exposure.stamps}
+
+
+def _vignetting(exposure: SkyImage) -> dict[str, Any] | None:
+    if "VIGNKEV" not in exposure.stamps:
+        return None
+    return {
+        "spectrum": exposure.stamps.get("VIGNSPEC"), "energy_kev": exposure.stamps["VIGNKEV"]
+    }  # fmt: skip
+
+
 def _in_bins(fit: ProfileFit, profile: RadialProfile) -> dict[str, Any]:
     """Return the brightness that a model has in the bins, blurred by the PSF it is folded with."""
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -213,6 +227,7 @@ def _provenance(
     }  # fmt: skip
     header["INFILE"] = ", ".join(p.name for p in inputs)[:200]
     header["SEED"] = (seed, "of bootstraps and chains")
+    header |= vignetting_stamps(images.exposure)
     if images.band is not None:
         header["E_MIN"], header["E_MAX"] = (
             (value, "[keV]") for value in images.band
@@ -274,7 +289,7 @@ def profile_summary(
         else {"axis_ratio": measured.geometry.axis_ratio, "angle_deg": ellipse[1]},
         "sector": measured.profiles[0].sector, "psf": parameters.psf,
         "exposure_map": str(images.exposure.stamps.get("EXPMAP", "SUPPLIED")),
-        **records[0], "notes": notes,
+        "vignetting": _vignetting(images.exposure), **records[0], "notes": notes,
     }  # fmt: skip
     if len(records) > 1:
         summary["sectors"] = [

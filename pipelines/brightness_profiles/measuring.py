@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,12 @@ from xsurvey.imaging.stack import Stack
 from xsurvey.imaging.stack_images import fields_with_band, stack_counts, stack_exposure
 from xsurvey.io.json_values import write_json_values
 from xsurvey.pipelines.brightness_profiles.parameters import PlaceProfile
-from xsurvey.pipelines.profile_file import model_curve, profile_summary
+from xsurvey.pipelines.profile_file import model_curve, profile_summary, vignetting_stamps
 from xsurvey.pipelines.profile_fits import FieldPsf, fit_all
+from xsurvey.profiles.exposure_spectrum import ExposureSpectrum
 from xsurvey.profiles.measure import ProfileImages, measure_profiles
 from xsurvey.profiles.profile_tables import write_profiles
+from xsurvey.profiles.weighted_exposure import weighted_fields
 from xsurvey.psf import PointSpreadFunction
 from xsurvey.report.numbers import en_dashes
 from xsurvey.report.plate import png_bytes
@@ -49,6 +51,8 @@ class BandImages:
     counts, exposure : SkyImage
     timed : bool
         False where the exposure is relative.
+    notes : list of str
+        Of the exposure.
     """
 
     label: str
@@ -56,9 +60,12 @@ class BandImages:
     counts: SkyImage
     exposure: SkyImage
     timed: bool
+    notes: list[str] = field(default_factory=list)
 
 
-def band_images(stack: Stack, wanted: EnergyBand | None) -> BandImages:
+def band_images(
+    stack: Stack, wanted: EnergyBand | None, spectrum: ExposureSpectrum | None = None
+) -> BandImages:  # fmt: skip
     """Return the maps of a band on the grid of a stack.
 
     Parameters
@@ -66,6 +73,9 @@ def band_images(stack: Stack, wanted: EnergyBand | None) -> BandImages:
     stack : Stack
     wanted : EnergyBand, optional
         The first band of the stack if not given.
+    spectrum : ExposureSpectrum, optional
+        For which exposure maps that were made here average the vignetting over the band; maps as
+        they are if not given.
 
     Raises
     ------
@@ -83,9 +93,9 @@ def band_images(stack: Stack, wanted: EnergyBand | None) -> BandImages:
             )
         label = same[0]
     timed = all(stack.fields[i].timed for i in fields_with_band(stack, label))
-    return BandImages(
-        label, known[label], stack_counts(stack, label), stack_exposure(stack, label), timed
-    )
+    weighted, notes = weighted_fields(stack.fields, label, spectrum)
+    exposure = stack_exposure(replace(stack, fields=tuple(weighted)), label)
+    return BandImages(label, known[label], stack_counts(stack, label), exposure, timed, notes)
 
 
 def stack_mask(
@@ -210,11 +220,12 @@ def measure_place(
     parts = record.get("sectors", [])
     for sector, title in zip(parts, place.named_sectors, strict=False):
         sector["name"] = title
-    record["notes"] = [*record["notes"], *failed, *_sector_notes(parts)]
+    record["notes"] = [*record["notes"], *images.notes, *failed, *_sector_notes(parts)]
     cut = mask.radius > 0
     record["masked"] = {"sources": int(cut.sum()), "radius_arcsec": mask.radius[cut]}
     header = {
         "OBJECT": name, "SEED": (seed, "of bootstraps"), "NMASKED": int(cut.sum()),
+        **vignetting_stamps(images.exposure),
         **({"E_MIN": images.band.minimum, "E_MAX": images.band.maximum} if images.band else {}),
     }  # fmt: skip
     names = [f"sector {i}: {title}" for i, title in enumerate(place.named_sectors, start=1)]

@@ -7,6 +7,7 @@ import re
 from pydantic import Field, field_validator, model_validator
 
 from xsurvey.parameters import StepParameters
+from xsurvey.profiles.exposure_spectrum import DEFAULT, SPECTRUM_FIELD, ExposureMapParameters
 from xsurvey.profiles.geometry import equal_sectors
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
 from xsurvey.units import Position
@@ -15,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 _SECTOR_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 _-]{0,39}")
 
 
-class PlaceProfile(SurfaceBrightnessParameters):
+class PlaceProfile(SurfaceBrightnessParameters, ExposureMapParameters):
     """Profiles about one centre."""
 
     center: Position = Field(description="Centre, RA,DEC in degrees or sexagesimal.")
@@ -24,6 +25,8 @@ class PlaceProfile(SurfaceBrightnessParameters):
         description="Sectors by name, A0,A1: position angles in degrees north through east, from "
         "A0 to A1 in the sense of increasing angle, also through 360.",
     )
+
+    exposure_spectrum: str | None = Field(default=DEFAULT, description=SPECTRUM_FIELD)
 
     @field_validator("named_sectors")
     @classmethod

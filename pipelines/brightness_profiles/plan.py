@@ -16,6 +16,7 @@ from xsurvey.pipelines.brightness_profiles.parameters import ProfileParameters
 from xsurvey.pipelines.brightness_profiles.stage import PROFILES
 from xsurvey.pipelines.cluster.files import find_file
 from xsurvey.pipelines.stacks import StackInput
+from xsurvey.profiles.weighted_exposure import calibration_versions
 from xsurvey.units import EnergyBand
 
 
@@ -58,7 +59,10 @@ def profiles_task(
     if mask.regions is not None:
         files["mask_regions"] = find_file(config, "mask.regions", mask.regions)
     own = {**sections, "profiles": wanted.model_copy(update={"places": places}), "mask": mask}
-    return [Task(PROFILES, stack.name, {**inputs, "found": detect.output("found"), **files}, own)]
+    missions = [o.mission for o in stack.observations if o.mission is not None]
+    uses = calibration_versions(missions[0]) if missions else {}
+    inputs = {**inputs, "found": detect.output("found"), **files}
+    return [Task(PROFILES, stack.name, inputs, own, uses)]
 
 
 def _places(config: Config) -> ProfileParameters:

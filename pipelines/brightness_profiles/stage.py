@@ -64,7 +64,9 @@ def _write_place(
 ) -> list[ProductEntry]:
     """Measure one place, and return the entries of its files."""
     folder = context.folder / FOLDER
-    images = band_images(stack, EnergyBand(*place.band) if place.band else None)
+    images = band_images(
+        stack, EnergyBand(*place.band) if place.band else None, place.spectrum
+    )  # fmt: skip
     mask = stack_mask(
         stack, images, read_found(context.path("found")).sources, context.section(MaskParameters),
         context.optional_path("mask_regions"), SkyPosition(*place.center),
@@ -93,11 +95,12 @@ def _entries(folder: Path, name: str, stack: Stack, images: BandImages) -> list[
 
 
 PROFILES = Stage(
-    "profiles", "1", run_profiles, outputs=(FOLDER, INDEX), inputs=(*STACK_INPUTS, "found"),
+    "profiles", "2", run_profiles, outputs=(FOLDER, INDEX), inputs=(*STACK_INPUTS, "found"),
     optional_inputs=("mask_regions",),
     parameters={**STACK_SECTIONS, "profiles": ProfileParameters, "mask": MaskParameters},
     helpers=(
-        *READING, "xsurvey.detection.found_store", "xsurvey.imaging.source_mask",
+        *READING, "xsurvey.detection.found_store", "xsurvey.imaging.band_vignetting",
+        "xsurvey.imaging.source_mask",
         "xsurvey.imaging.stack_images", "xsurvey.inference.poisson_rate",
         "xsurvey.pipelines.brightness_profiles", "xsurvey.pipelines.products.entries",
         "xsurvey.pipelines.products.maps", "xsurvey.pipelines.profile_file",
@@ -108,7 +111,8 @@ PROFILES = Stage(
         "xsurvey.profiles.profile_likelihood", "xsurvey.profiles.profile_mixing",
         "xsurvey.profiles.profile_tables", "xsurvey.profiles.psf_mixing",
         "xsurvey.profiles.psf_sampling", "xsurvey.profiles.significance",
-        "xsurvey.profiles.sky_level", "xsurvey.profiles.vikhlinin_model", "xsurvey.psf",
+        "xsurvey.profiles.sky_level", "xsurvey.profiles.vikhlinin_model",
+        "xsurvey.profiles.exposure_spectrum", "xsurvey.profiles.weighted_exposure", "xsurvey.psf",
         "xsurvey.regions", "xsurvey.report.profile_axes", "xsurvey.report.region_axes",
         "xsurvey.units",
     ),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +51,7 @@ from xsurvey.profiles.particles.parameters import ParticleParameters
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
 from xsurvey.profiles.region_layout import RegionLayout
 from xsurvey.profiles.region_products import make_products
+from xsurvey.profiles.weighted_exposure import weighted_fields
 from xsurvey.units import EnergyBand, written
 
 INDEX = "mosaic.json"
@@ -69,10 +71,14 @@ def run_mosaic(context: TaskContext) -> dict[str, Any]:
     bands = mosaic_bands(brightness, mosaic, mission)
     names, own = tuple(f.name for f in fields), tuple(f.field for f in fields)
     stack = Stack(context.target, names, own, grid)
+    spectrum = mosaic.spectrum_behind(target.nh)
+    told: dict[str, list[str]] = {}
     for band in bands:
         label = band_label(band, mission)
         stack_counts(stack, label).write(folder / f"counts_{label}.fits")
-        stack_exposure(stack, label).write(folder / f"exposure_{label}.fits")
+        weighted, told[label] = weighted_fields(own, label, spectrum)
+        exposure = stack_exposure(replace(stack, fields=tuple(weighted)), label)
+        exposure.write(folder / f"exposure_{label}.fits")
     first = band_label(bands[0], mission)
     masked = _write_mask(context, folder, first, fields)
     observed = _observed(context, fields, grid)
@@ -85,7 +91,7 @@ def run_mosaic(context: TaskContext) -> dict[str, Any]:
     errors, notes = _write_particles(context, folder, observed, grid, bands, mission)
     index = {
         "bands": {band_label(b, mission): list(b) for b in bands}, "particle_errors": errors,
-        "notes": notes, "observations": [f.name for f in fields],
+        "notes": [*told[first], *notes], "observations": [f.name for f in fields],
         "missing": dict(context.missing), "masked_sources": masked,
         "timed": all(f.field.timed for f in fields), "mission": mission.name,
         "scanning": scanning,
@@ -215,7 +221,7 @@ def _write_particles(
 
 
 MOSAIC = Stage(
-    "mosaic", "1", run_mosaic, outputs=(FOLDER,), inputs=CLUSTER_INPUTS,
+    "mosaic", "2", run_mosaic, outputs=(FOLDER,), inputs=CLUSTER_INPUTS,
     optional_inputs=("found", "regions", "closed"),
     parameters={
         **CLUSTER_SECTIONS, "mosaic": MosaicParameters, "mask": ClusterMaskParameters,
@@ -224,7 +230,8 @@ MOSAIC = Stage(
         "annuli": AnnuliParameters, "spectra": RegionSpectraParameters,
     },
     helpers=(
-        *READING, "xsurvey.imaging.adaptive_smoothing", "xsurvey.imaging.display_images",
+        *READING, "xsurvey.imaging.adaptive_smoothing", "xsurvey.imaging.band_vignetting",
+        "xsurvey.imaging.display_images",
         "xsurvey.imaging.hole_filling", "xsurvey.imaging.source_mask",
         "xsurvey.imaging.stack_images", "xsurvey.imaging.starlet",
         "xsurvey.imaging.wavelet_display", "xsurvey.pipelines.cluster.reading",
@@ -233,7 +240,9 @@ MOSAIC = Stage(
         "xsurvey.profiles.layout_mixing", "xsurvey.profiles.observed_regions",
         "xsurvey.profiles.particle_images", "xsurvey.profiles.particles",
         "xsurvey.profiles.region_layout", "xsurvey.profiles.region_products",
-        "xsurvey.profiles.seen_pixels", "xsurvey.psf", "xsurvey.regions", "xsurvey.units",
+        "xsurvey.profiles.seen_pixels",
+        "xsurvey.profiles.exposure_spectrum", "xsurvey.profiles.weighted_exposure", "xsurvey.psf",
+        "xsurvey.regions", "xsurvey.units",
     ),
     needs_all=False,
 )  # fmt: skip

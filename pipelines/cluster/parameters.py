@@ -7,6 +7,12 @@ from pydantic import Field, field_validator
 from xsurvey.galaxy_clusters.cosmology import Cosmology
 from xsurvey.imaging.source_mask import MaskParameters
 from xsurvey.parameters import StepParameters
+from xsurvey.profiles.exposure_spectrum import (
+    PHOTON_INDEX,
+    SPECTRUM_FIELD,
+    ExposureMapParameters,
+    ExposureSpectrum,
+)
 from xsurvey.psf import parse_psf
 from xsurvey.units import Angle, Band, Position, written
 
@@ -54,7 +60,7 @@ class TargetParameters(StepParameters):
         return Cosmology(h0=self.h0, omega_m=self.omega_m)
 
 
-class MosaicParameters(StepParameters):
+class MosaicParameters(ExposureMapParameters):
     """The images of all observations on one grid about the cluster."""
 
     pixel: Angle = Field(default=written("8arcsec"), gt=0, description="Side of their pixels.")
@@ -67,6 +73,17 @@ class MosaicParameters(StepParameters):
         default=(),
         description="Energy range, in keV, of further images, beside that of the brightness.",
     )
+    exposure_spectrum: str | None = Field(
+        default=None,
+        description=f"{SPECTRUM_FIELD} A power law of photon index {PHOTON_INDEX:g} behind the "
+        "target's nh if not given.",
+    )
+
+    def spectrum_behind(self, nh: float) -> ExposureSpectrum | None:
+        """Return the spectrum of the exposure maps of a target with a column density, 1e22."""
+        if self.exposure_spectrum is None:
+            return ExposureSpectrum(PHOTON_INDEX, nh)
+        return self.spectrum
 
 
 class ClusterMaskParameters(MaskParameters):

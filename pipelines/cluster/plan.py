@@ -61,6 +61,7 @@ from xsurvey.profiles.layout_parameters import AnnuliParameters
 from xsurvey.profiles.mass_parameters import MassParameters
 from xsurvey.profiles.particles.parameters import ParticleParameters
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
+from xsurvey.profiles.weighted_exposure import calibration_versions
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.timing.flares import FlareParameters
 from xsurvey.units import EnergyBand
@@ -112,7 +113,7 @@ def plan_cluster(config: Config) -> Plan:
             **every, **_some("found", [t.output("found") for t in detected]),
             **files_beside(files, "regions", "closed"),
         },
-        sections,
+        sections, calibration_versions(mission),
     )  # fmt: skip
     brightness = Task(
         SURFACE_BRIGHTNESS, name,

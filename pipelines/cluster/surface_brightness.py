@@ -17,7 +17,7 @@ from xsurvey.missions import get_mission
 from xsurvey.pipelines.cluster.mosaic import INDEX
 from xsurvey.pipelines.cluster.parameters import TargetParameters
 from xsurvey.pipelines.cluster.reading import OFF_AXIS, centre_of, read_map, read_mask
-from xsurvey.pipelines.profile_file import profile_summary
+from xsurvey.pipelines.profile_file import profile_summary, vignetting_stamps
 from xsurvey.pipelines.profile_fits import FieldPsf, fit_all, write_residuals
 from xsurvey.profiles.annuli_parameters import SkyParameters
 from xsurvey.profiles.extraction import extract_profile
@@ -68,7 +68,8 @@ def run_surface_brightness(context: TaskContext) -> dict[str, Any]:
     header = {
         "OBJECT": target.name, "E_MIN": (images.band.minimum if images.band else None, "[keV]"),
         "E_MAX": (images.band.maximum if images.band else None, "[keV]"),
-        "SEED": (context.seed, "of bootstraps"), **target.cosmology.stamps(),
+        "SEED": (context.seed, "of bootstraps"), **vignetting_stamps(images.exposure),
+        **target.cosmology.stamps(),
     }  # fmt: skip
     write_json_values(context.folder / JSON, record)
     settings = json.dumps(parameters.normalised(), sort_keys=True)
@@ -208,7 +209,7 @@ def _significances(
 
 
 SURFACE_BRIGHTNESS = Stage(
-    "surface_brightness", "1", run_surface_brightness, outputs=(JSON, TABLE, RESIDUALS, LIGHT),
+    "surface_brightness", "2", run_surface_brightness, outputs=(JSON, TABLE, RESIDUALS, LIGHT),
     inputs=("mosaic",), optional_inputs=("psf",),
     parameters={
         "target": TargetParameters, "surface_brightness": SurfaceBrightnessParameters,

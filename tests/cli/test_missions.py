@@ -84,6 +84,32 @@ def test_images_of_a_scan_without_attitude_say_what_they_lack(
     assert "the exposure is not known in seconds" in error
 
 
+def test_an_exposure_map_for_a_spectrum_says_so(
+    survey_pointing: Path, survey_tile: Path, tmp_path: Path, call: Call
+) -> None:
+    image, plain, weighted = (tmp_path / f"{n}.fits" for n in ("i", "plain", "weighted"))
+    result_of(call, tmp_path, "image", survey_pointing, "-o", image, "--band", "2.3-5",
+              "--exposure-output", plain)  # fmt: skip
+    _, _, error = result_of(
+        call, tmp_path, "image", survey_pointing, "-o", image, "--band", "2.3-5",
+        "--exposure-output", weighted, "--exposure-spectrum", "powerlaw:2,0.03",
+    )  # fmt: skip
+    assert error == ""
+    before, after = fits.getheader(plain), fits.getheader(weighted)
+    assert "VIGNSPEC" not in before and before["VIGNKEV"] == pytest.approx(3.3912)
+    assert after["VIGNSPEC"] == "powerlaw:2,0.03" and after["VIGNKEV"] < 3.3
+    ratio = fits.getdata(weighted).sum() / fits.getdata(plain).sum()
+    assert ratio == pytest.approx(1.023, abs=0.003)
+    # a map that is given stays as it is, and that is told
+    _, _, error = result_of(
+        call, tmp_path, "image", survey_pointing, "-o", image, "--exposure", weighted,
+        "--exposure-spectrum", "powerlaw:1",
+    )  # fmt: skip
+    assert "not for a spectrum: it was given" in error
+    status, _, error = call("image", survey_pointing, "-o", image, "--exposure-spectrum", "apec:3")
+    assert status == 2 and "'apec:3' is not powerlaw:INDEX,NH" in error
+
+
 def test_simulated_units_go_beside_each_other(ixpe_units: list[Path]) -> None:
     events = open_events(ixpe_units)
     assert [p.name for p in ixpe_units] == [f"pulsar_du{n}.fits" for n in (1, 2, 3)]

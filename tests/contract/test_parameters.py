@@ -30,6 +30,7 @@ from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
 from xsurvey.pipelines.spectra.parameters import SpectralRegion
+from xsurvey.profiles.exposure_spectrum import ExposureMapParameters
 from xsurvey.profiles.profile_parameters import ProfileCentre, SurfaceBrightnessParameters
 from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.spectra.extraction.parameters import ExtractionParameters
@@ -48,6 +49,7 @@ STEPS = {
         SelectionParameters, FetchParameters, ExtractionParameters, MCMCParameters,
         NestedParameters, SpectrumFitParameters, FluxParameters, ModelSettings,
         UpperLimitParameters, ProfileCentre, SurfaceBrightnessParameters,
+        ExposureMapParameters,
     )
 }  # fmt: skip
 
@@ -56,7 +58,7 @@ COMMANDS = [
         detect_command,
         (DetectionParameters, PhotometryParameters, ImageParameters, SelectionParameters),
     ),
-    (image_command, (ImageParameters, SelectionParameters)),
+    (image_command, (ImageParameters, SelectionParameters, ExposureMapParameters)),
     (simulate_command, (SimulationParameters,)),
     (
         lightcurve_command,

@@ -9,11 +9,12 @@ from astropy.wcs import WCS
 
 from xsurvey.detection.found_store import nothing_found
 from xsurvey.errors import ParameterError
-from xsurvey.imaging.field import Field
+from xsurvey.imaging.field import Field, field_from_events
+from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.sky_image import SkyImage, grid_from_wcs
 from xsurvey.imaging.source_mask import MaskParameters
 from xsurvey.imaging.stack import single_stack
-from xsurvey.missions import get_mission
+from xsurvey.missions import get_mission, open_events, select_detectors
 from xsurvey.pipelines.brightness_profiles.measuring import (
     band_images,
     is_on,
@@ -184,3 +185,31 @@ profiles:
     again = run_command("run", "config.yaml", "--workers", 0, cwd=tmp_path)
     assert again.returncode == 0, again.stderr
     assert not (tmp_path / "out" / "profiles").exists()
+
+
+def test_exposure_maps_that_are_made_are_for_the_place_s_spectrum(survey_pointing, tmp_path):
+    events = select_detectors(open_events(survey_pointing), "TM1")
+    field = field_from_events(events, [BAND], ImageParameters(pixel_size="16arcsec"))
+    stack = single_stack("field", field)
+    place = PlaceProfile(**{**PLACE, "center": "150.0,2.2", "bin_size": "2arcmin"})
+    records = []
+    for spectrum in (place.spectrum, None):
+        images = band_images(stack, BAND, spectrum)
+        mask = stack_mask(stack, images, nothing_found().sources, MaskParameters())
+        records.append(measure_place("n", place, stack, images, mask, tmp_path, 1))
+    assert records[0]["vignetting"]["spectrum"] == "powerlaw:2,0.03"
+    assert records[1]["vignetting"] == {"spectrum": None, "energy_kev": 1.0}
+    ratio = np.array(records[1]["exposure_s"], float) / np.array(records[0]["exposure_s"], float)
+    assert 1 < ratio[0] < ratio[-1] < 1.01  # at 6 arcmin
+    assert np.array_equal(records[0]["counts"], records[1]["counts"])
+
+
+def test_maps_that_were_given_stay_as_they_are(scene):
+    images = band_images(_stack(scene), None, PlaceProfile(**PLACE).spectrum)
+    assert "VIGNSPEC" not in images.exposure.stamps and images.notes == []
+    assert (images.exposure.data == 1e4).all()
+
+
+def test_a_spectrum_that_is_none_is_refused():
+    with pytest.raises(ParameterError, match="powerlaw:INDEX,NH"):
+        ProfileParameters.read({"places": {"n": {**PLACE, "exposure_spectrum": "x"}}}, "profiles")

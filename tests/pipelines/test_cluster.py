@@ -165,6 +165,13 @@ def test_brightness_has_a_level_and_a_significance(finished: Path) -> None:
     assert sky["level"] + sky["outskirts"] > 6.5e-4
     assert "taken for the cluster" in " ".join(brightness["notes"])
     assert 0.05 <= brightness["background_error"] < 0.06
+    # exposures are for a power law behind the target's column density
+    assert brightness["vignetting"]["spectrum"] == "powerlaw:2,0.05"
+    assert brightness["vignetting"]["energy_kev"] == pytest.approx(1.33, abs=0.01)
+    header = fits.getheader(finished / "images" / "exposure_500_2000.fits")
+    assert header["VIGNSPEC"] == "powerlaw:2,0.05"
+    header = fits.getheader(finished / "profiles" / "surface_brightness.fits", "PROFILE")
+    assert header["VIGNSPEC"] == "powerlaw:2,0.05"
 
 
 def test_files_are_standard_ones(finished: Path) -> None:

@@ -9,6 +9,7 @@ from xsurvey.cli.inputs import events_argument, exposure_option, region_option
 from xsurvey.cli.options import check_fits, json_option, step_options, write_json
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.missions.selection import SelectionParameters
+from xsurvey.profiles.exposure_spectrum import ExposureMapParameters
 
 
 @click.command()
@@ -24,7 +25,7 @@ from xsurvey.missions.selection import SelectionParameters
 @exposure_option
 @region_option
 @click.option("--band", multiple=True, metavar="KEV", help="Energy range, as an image band.")
-@step_options(ImageParameters, SelectionParameters)
+@step_options(ImageParameters, SelectionParameters, ExposureMapParameters)
 @json_option
 def image_command(
     events: tuple[Path, ...], output: Path, exposure_output: Path | None, exposure: Path | None,
@@ -42,9 +43,10 @@ def image_command(
     from xsurvey.io.atomic import check_outputs
     from xsurvey.missions import get_mission
     from xsurvey.missions.selection import open_selected
+    from xsurvey.profiles.weighted_exposure import weighted_exposure
     from xsurvey.regions import read_region_file
 
-    imaging, selection = parameters
+    imaging, selection, exposing = parameters
     try:
         wanted = [*imaging.image_band, *ImageParameters.read({"image_band": band}, "").image_band]
     except ParameterError as error:
@@ -61,14 +63,17 @@ def image_command(
     chosen = wanted[0] if wanted else mission.bands[mission.detection_bands[0]]
     field = field_from_events(event_list, [chosen], imaging, exposure)
     label = next(iter(field.counts))
-    image, exposure_map = field.counts[label], field.exposure[label]
+    image = field.counts[label]
+    exposure_map, told = weighted_exposure(field, label, exposing.spectrum)
+    if exposing.spectrum is not None and exposure_map is field.exposure[label] and not told:
+        told = "the exposure map is not for a spectrum: it was given, or has no vignetting"
     image.write(output)
     if exposure_output is not None:
         exposure_map.write(exposure_output)
     counts = int(image.data.sum())
     click.echo(f"{output}: {counts} counts in {chosen} keV, {image.data.shape[1]} x "
                f"{image.data.shape[0]} pixels of {image.grid.pixel_size:.4g} arcsec")  # fmt: skip
-    for note in event_list.observation.warnings:
+    for note in [*event_list.observation.warnings, *([told] if told else [])]:
         click.echo(f"xsurvey: note: {printable(note)}", err=True)
     write_json(json_path, {
         "file": str(output), "counts": counts, "band": list(chosen),

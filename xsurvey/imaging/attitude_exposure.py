@@ -7,7 +7,8 @@ so the convolution is one Fourier transform, for a pointing as for a survey scan
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 from astropy.coordinates import SkyCoord
@@ -20,6 +21,9 @@ from xsurvey.missions import Mission
 
 _PIXEL = 16.0  # arcsec; a sixtieth of the smallest field, and less than a second of a scan
 _STEP = 0.1  # s: a tenth of the usual distance of attitude samples
+
+Vignetting = Callable[[np.ndarray], np.ndarray]
+"""From off-axis angles, arcmin, to effective areas relative to the optical axis."""
 
 
 def exposure_from_attitude(
@@ -42,6 +46,27 @@ def exposure_from_attitude(
     list of ndarray, shape of the grid
         Livetime times relative effective area, s; the mean over coaligned detectors.
     """
+    curves = [None if e is None else partial(mission.vignetting, energy=e) for e in energies]
+    return exposure_by_vignetting(events, grid, curves, mission)
+
+
+def exposure_by_vignetting(
+    events: EventList, grid: ImageGrid, curves: Sequence[Vignetting | None], mission: Mission
+) -> list[np.ndarray]:
+    """Return the exposure of every pixel, one map a curve of vignetting.
+
+    Parameters
+    ----------
+    events, grid, mission
+        As of `exposure_from_attitude`.
+    curves : sequence of callable or None
+        None for the livetime in the field alone.
+
+    Returns
+    -------
+    list of ndarray, shape of the grid
+        As of `exposure_from_attitude`.
+    """
     assert mission.field_radius is not None
     side = max(_PIXEL, grid.pixel_size)
     reach = int(np.ceil(mission.field_radius * 60 / side)) + 1
@@ -59,10 +84,7 @@ def exposure_from_attitude(
     offsets = np.arange(-reach, reach + 1) * side / 60
     off_axis = np.hypot(offsets[:, None], offsets[None, :])
     seen = np.clip((mission.field_radius - off_axis) * 60 / side + 0.5, 0, 1)
-    fields = [
-        seen if energy is None else seen * mission.vignetting(off_axis, energy)
-        for energy in energies
-    ]
+    fields = [seen if curve is None else seen * curve(off_axis) for curve in curves]
     return [
         _on_grid(signal.fftconvolve(axis, field, "same"), grid, side, reach) for field in fields
     ]

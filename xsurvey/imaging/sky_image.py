@@ -254,7 +254,7 @@ def read_sky_image(path: str | os.PathLike[str]) -> SkyImage:
         key: header[key]
         for key in ("TELESCOP", "INSTRUME", "OBS_ID", "OBJECT", "EXPOSURE", "EXPMAP", "RA_PNT",
                     "DEC_PNT", "ROLL_PNT", "TIMEDEL", "BAND_LO", "BAND_HI", "DATE-OBS", "MISSION",
-                    "OBS_MODE", "VIGNKEV")
+                    "OBS_MODE", "VIGNKEV", "VIGNSPEC")
         if key in header
     }  # fmt: skip
     return SkyImage(data, grid, str(header.get("BUNIT", "")).strip(), keep, os.fspath(path))
