@@ -48,11 +48,11 @@ def test_with_many_patches_of_sky_they_are_gaussian() -> None:
     excess = 5 * 0.08 * np.sqrt(1 + 1 / 5)
     profiles = [sector(1e8 * r, 1e8) for r in (*rate, rate.mean() + excess)]
     alone = sector_significance(profiles, 6, 10).sigma[-1]
-    known = sector_significance(profiles, 6, 10, sky(0.08, 1000)).sigma[-1]
+    known = sector_significance(profiles, 6, 10, sky(0.08, 250)).sigma[-1]
     assert known == pytest.approx(5.0, abs=0.15)
     assert alone < 3.2
     # patches of a fourth of the area scatter twice as much
-    smaller = sector_significance(profiles, 6, 10, sky(0.16, 1000, 0.25)).sigma[-1]
+    smaller = sector_significance(profiles, 6, 10, sky(0.16, 250, 0.25)).sigma[-1]
     assert smaller == pytest.approx(known, abs=0.05)
 
 
@@ -69,14 +69,14 @@ def test_sectors_and_patches_are_taken_together() -> None:
 def test_false_ones_are_as_many_as_promised() -> None:
     generator = np.random.default_rng(4)
     scatter, found = 40.0, []
-    for _ in range(60):
+    for _ in range(20):
         mean = 800 + scatter * generator.standard_normal(18)
         counts = generator.poisson(mean).astype(float)
         patches = sky_level(counts[6:], np.full(12, SECONDS), np.ones(12))
         found.append(sigma(counts[:6].tolist(), patches))
     values = np.array(found)
-    assert values.std() == pytest.approx(1.0, abs=0.12)
-    assert abs(values.mean()) < 0.1
+    assert values.std() == pytest.approx(1.0, abs=0.15)
+    assert abs(values.mean()) < 0.15
     assert (np.abs(values) > 2).mean() < 0.08
 
 
