@@ -45,6 +45,8 @@ from xsurvey.profiles.annuli_likelihood import make_problem
 from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
 from xsurvey.profiles.brightness_factors import brightness_per_norm
 from xsurvey.profiles.density_posterior import DensityPosterior
+from xsurvey.profiles.extraction import extract_sectors
+from xsurvey.profiles.geometry import equal_sectors
 from xsurvey.profiles.mass import fit_mass
 from xsurvey.profiles.mass_parameters import MassParameters
 from xsurvey.profiles.measure import MeasuredProfiles, ProfileImages, measure_profiles
@@ -55,6 +57,7 @@ from xsurvey.profiles.profile_mixing import profile_mixing
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
 from xsurvey.profiles.radial_profile import RadialProfile
 from xsurvey.profiles.region_products import RegionProducts, make_products, region_spectra
+from xsurvey.profiles.sector_excess import sector_significance
 from xsurvey.profiles.significance import profile_significance, range_significance
 from xsurvey.profiles.sky_level import sky_level_of
 from xsurvey.profiles.sky_prior import SkyPrior
@@ -62,6 +65,7 @@ from xsurvey.profiles.spectral_profile import Measured, SpectralProfile, measure
 
 FLUX_LIMIT = 3e-14
 AROUND = 0.1  # of R200, on both sides of it
+PATCHES = 24  # of the ring of the sky, by which sectors are judged
 SAMPLING = HamiltonianParameters(chains=8, warmup=160, min_steps=200, max_steps=1600)
 CHAINS = MCMCParameters(min_steps=200, r_hat_limit=1.05, min_ess=200, autocorrelation_factor=20)
 HALO = MassParameters(density_draws=24)
@@ -148,13 +152,19 @@ def brightness_record(found: Brightness, truth: Truths) -> dict[str, Any]:
 
 
 def sector_record(found: Brightness) -> dict[str, float]:
-    """Return the significance of each sector above the others, between the radii of the excess."""
+    """Return the significance of sectors above the others, between the radii of the excess.
+
+    Of the sector in which one is injected, and the largest of the others. How much the sky varies
+    is known from patches of its ring that are smaller than sectors.
+    """
     limits = [f * r200() for f in SECTOR_RADII]
-    sectors = found.measured.profiles[1:]
-    sigma = []
-    for i, one in enumerate(sectors):
-        others = sky_level_of([p for j, p in enumerate(sectors) if j != i], *limits)
-        sigma.append(float(range_significance(one, others, *limits).sigma[0]))
+    sectors, images = found.measured.profiles[1:], found.images
+    ring = sky_ring()
+    patches = extract_sectors(
+        images.counts, images.exposure, found.measured.geometry, np.array(ring),
+        equal_sectors(PATCHES), images.background, images.mask, found.parameters.background_error,
+    )  # fmt: skip
+    sigma = sector_significance(sectors, *limits, sky_level_of(patches, *ring)).sigma.tolist()
     place = next(i for i, p in enumerate(sectors) if p.sector is not None and p.sector == SECTOR)
     return {
         "sigma": sigma[place],

@@ -60,7 +60,10 @@ _PIXEL = 8.0  # arcsec
 _EDGES = (0.0, 0.07, 0.14, 0.25, 0.42, 0.65, 1.0)  # of annuli, in R200
 _SKY = (1.5, 2.0)
 _SKY_SECTORS = 6
-SECTOR, SECTOR_RADII, SECTOR_FACTOR = (60.0, 120.0), (0.5, 1.0), 1.5
+SECTOR, SECTOR_RADII = (60.0, 120.0), (0.5, 1.0)
+SECTOR_FACTOR = 2.7
+"""So that an excess of 1.7 times the 191 counts of the cluster in a sector, among 460 of the sky,
+161 particles and the scatter of 31 that sources below the flux limit make, should have 5 sigma."""
 CLUSTER: dict[str, Any] = {
     "name": "reduced case", "redshift": 0.05, "center": "150.0,2.2", "nh": 0.04, "m200": 2.5e14,
     "concentration": 4.0,

@@ -10,8 +10,10 @@ import numpy as np
 CONFIDENCE = 0.683
 GOALS = {
     "pooled": (0.64, 0.72), "templates off": (0.60, None), "empty above 3 sigma": (None, 0.01),
-    "two temperatures": (None, 0.05),
+    "two temperatures": (None, 0.05), "sector found": (0.90, None), "sector false": (None, 0.03),
 }  # fmt: skip
+FOUND = 3.0
+"""Sigma above which a sector has an excess."""
 MARGIN = 10.0
 """Gain that a second temperature is asked for: the default of the fit."""
 
@@ -26,8 +28,9 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
     }
     if cluster:
         result |= _of_cluster(cluster)
-    if any("sector" in r for r in rows):
-        result["sector"] = _sector([r["sector"] for r in rows if "sector" in r])
+    sectors = [r["sector"] for r in rows if "sector" in r]
+    if sectors:
+        result["sector"] = _sector(sectors, [c["sectors"] for c in cluster if "sectors" in c])
     empty = np.array([s for r in rows for s in r.get("empty", [])])
     if len(empty):
         result["empty fields"] = {
@@ -135,13 +138,39 @@ def _excess(pulls: list[float]) -> dict[str, float]:
     return share(np.abs(values) < 1) | moments(values)
 
 
-def _sector(rows: list[dict[str, float]]) -> dict[str, Any]:
-    sigma = np.array([r["sigma"] for r in rows])
-    return {
+def _sector(
+    injected: list[dict[str, float]], without: list[dict[str, float]]
+) -> dict[str, Any]:  # fmt: skip
+    """Return how often an excess is found where it was put, and one where none was.
+
+    It is found where that sector is the brightest of all, by more than three sigma.
+    """
+    sigma, other = _sigma_and_other(injected)
+    result = {
         "sigma": np.percentile(sigma, [16, 50, 84]).tolist(),
-        "above 2 sigma": float((sigma > 2).mean()), "above 3 sigma": float((sigma > 3).mean()),
-        "is the brightest": float(np.mean([r["sigma"] > r["largest_other"] for r in rows])),
+        "found": part((sigma > FOUND) & (sigma > other)),
+        "above 3 sigma": part(sigma > FOUND), "is the brightest": part(sigma > other),
+        "another above 3 sigma": part(other > FOUND),
     }  # fmt: skip
+    if without:
+        own, others = _sigma_and_other(without)
+        largest = np.maximum(own, others)
+        result["without excess"] = {
+            "above 3 sigma": part(largest > FOUND), "above 2 sigma": part(largest > 2),
+            "largest": np.percentile(largest, [16, 50, 84, 100]).tolist(),
+            "of the sector": moments(own),
+        }  # fmt: skip
+    return result
+
+
+def _sigma_and_other(rows: list[dict[str, float]]) -> tuple[np.ndarray, np.ndarray]:
+    return np.array([r["sigma"] for r in rows]), np.array([r["largest_other"] for r in rows])
+
+
+def part(true: np.ndarray) -> dict[str, float]:
+    """Return the part that is true, and its binomial error."""
+    found = share(true)
+    return {"part": found["inside"], "error": found["error"], "number": found["number"]}
 
 
 def _two(spectra: list[dict[str, Any]]) -> dict[str, Any]:

@@ -70,6 +70,7 @@ def _cluster(seed: int, own_seed: int, off: float) -> dict[str, Any]:
     events = simulated("cluster", own_seed)
     found = brightness_of(events, own, off, own_seed)
     record = brightness_record(found, truth)
+    record["sectors"] = sector_record(found)
     light = light_of(found)
     products, profile = spectra_of(events, own, off, light, two=True)
     record["spectra"] = spectral_record(profile, truth)

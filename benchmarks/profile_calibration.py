@@ -57,7 +57,7 @@ def covered(case: str, seed: int) -> list[bool]:
     return [p.lower <= t <= p.upper for p, t in zip(fit.parameters, theta, strict=True)]
 
 
-def empty_field(sectors: int, off: float, seed: int) -> float:
+def empty_field(sectors: int, off: float, seed: int | tuple[int, ...]) -> float:
     """Return the significance of a region of an empty field, its templates wrong by ``off``."""
     generator = np.random.default_rng(seed)
 
@@ -80,19 +80,31 @@ def run(seed: int, fraction: float) -> dict[str, Any]:
     for case in CASES:
         inside = np.array(in_parallel(covered, [(case, seed + i) for i in range(profiles)]))
         names = [p.name for p in parse_model(case.partition(",")[0]).parameters]
+        # parameters of one profile err together
+        error = float(inside.mean(axis=1).std() / np.sqrt(profiles))
         result["coverage"][case] = {
-            "profiles": profiles, "pooled": float(inside.mean()),
-            **dict(zip(names, inside.mean(axis=0).tolist(), strict=True)),
+            "profiles": profiles, "pooled": float(inside.mean()), "pooled_error": error,
+            **{name: float(inside[:, i].mean()) for i, name in enumerate(names)},
+            "errors": {name: binomial_error(inside[:, i]) for i, name in enumerate(names)},
         }  # fmt: skip
     for sectors in (4, 8):
-        for off in (0.0, 0.05, -0.05):
-            tasks = [(sectors, off, seed + i) for i in range(fields)]
+        for place, off in enumerate((0.0, 0.05, -0.05)):
+            tasks = [(sectors, off, (seed + i, sectors, place)) for i in range(fields)]
             sigma = np.array(in_parallel(empty_field, tasks))
             result["empty_fields"][f"{sectors} sectors, templates off by {off:+.0%}"] = {
                 "fields": fields, "above_3_sigma": float((sigma > 3).mean()),
-                "above_2_sigma": float((sigma > 2).mean()), "deviation": float(sigma.std()),
+                "above_3_sigma_error": binomial_error(sigma > 3),
+                "above_2_sigma": float((sigma > 2).mean()),
+                "above_2_sigma_error": binomial_error(sigma > 2),
+                "mean": float(sigma.mean()), "deviation": float(sigma.std()),
             }  # fmt: skip
     return result
+
+
+def binomial_error(true: np.ndarray) -> float:
+    """Return the standard error of the part that is true."""
+    part = float(np.mean(true))
+    return float(np.sqrt(part * (1 - part) / len(true)))
 
 
 if __name__ == "__main__":

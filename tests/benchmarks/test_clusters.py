@@ -32,11 +32,13 @@ def row(index: int, generator: np.random.Generator) -> dict[str, Any]:
         "density": {"probability": generator.random(RADII).tolist(), "ratio": [1.0] * RADII},
         "excess": float(generator.standard_normal()), "excess_sigma": 2.0,
         "mass": dict.fromkeys(("m500", "r500", "m200", "c200"), halo),
+        "sectors": {"sigma": -0.5, "largest_other": 3.2 if index < 4 else 1.0},
         "high": {"excess": 0.5, "spectra": spectra}, "low": {"excess": 1.5, "spectra": spectra},
     }  # fmt: skip
     return {
         "index": index, "failed": {}, "cluster": cluster, "seconds": {"cluster": 2.0},
-        "sector": {"sigma": 4.0, "largest_other": 1.0}, "empty": [3.5 if index == 0 else 0.0] * 2,
+        "sector": {"sigma": 4.0, "largest_other": 5.0 if index < 20 else 1.0},
+        "empty": [3.5 if index == 0 else 0.0] * 2,
         "isothermal": {"gain": [0.0] * ANNULI},
     }  # fmt: skip
 
@@ -55,7 +57,12 @@ def test_summary() -> None:
     assert found["two temperatures"]["clusters"] == 0.01
     assert found["two temperatures"]["by_annulus"][-1] == 0.01
     assert found["isothermal"]["annuli"] == 0
-    assert found["sector"]["above 3 sigma"] == 1
+    sector = found["sector"]
+    assert sector["above 3 sigma"]["part"] == 1
+    assert sector["found"] == {"part": 0.8, "error": 0.04, "number": 100}
+    assert sector["another above 3 sigma"]["part"] == 0.2
+    assert sector["without excess"]["above 3 sigma"]["part"] == 0.04
+    assert sector["without excess"]["of the sector"]["pull_mean"] == -0.5
     json.dumps(found, allow_nan=False)
 
 

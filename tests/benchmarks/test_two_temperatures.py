@@ -33,8 +33,22 @@ def test_an_isothermal_cluster_is_recovered(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_summaries_count_annuli_and_clusters() -> None:
-    found = [benchmark.Trial((5.0, 0.0), 1.0), benchmark.Trial((0.0, 0.0), 1.0)]
+    found = [benchmark.Trial((12.0, 5.0), (1,), 1.0), benchmark.Trial((0.0, 0.0), (), 1.0)]
     summary = benchmark._summary(found, slice(None))
-    assert summary["annuli"]["4"] == 0.25
-    assert summary["clusters"]["4"] == 0.5
-    assert summary["clusters"]["6"] == 0
+    assert summary["number"] == {"annuli": 4, "clusters": 2}
+    assert summary["annuli"]["4"] == [0.5, 0.25]
+    assert summary["clusters"]["4"] == pytest.approx([0.5, np.sqrt(1 / 8)])
+    assert summary["clusters"]["15"] == [0.0, 0.0]
+    assert summary["preferred"]["annuli"][0] == 0.25
+    # of the innermost annulus alone
+    inner = benchmark._summary(found, slice(0, 1))
+    assert inner["annuli"]["10"][0] == 0.5
+    assert inner["preferred"]["clusters"][0] == 0.0
+
+
+@pytest.mark.usefixtures("atomdb")
+def test_a_second_temperature_is_chosen_by_the_default_margin() -> None:
+    hot = benchmark.trial(benchmark.Cell(gradient=True, cool=True, exposure="long"), 987654)
+    assert not hot.failure
+    assert hot.gain[0] > 50
+    assert 0 in hot.chosen

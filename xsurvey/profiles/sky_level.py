@@ -113,7 +113,7 @@ class SkyLevel:
 def sky_level(
     counts: np.ndarray, exposure_area: np.ndarray, area: np.ndarray,
     background: np.ndarray | float = 0.0, background_error: np.ndarray | float = 0.0, *,
-    scatter: float | None = None, scaling: Scaling = "area",
+    scatter: float | SkyLevel | None = None, scaling: Scaling = "area",
 ) -> SkyLevel:  # fmt: skip
     """Return the level of the sky, and its scatter, from regions without the source.
 
@@ -127,9 +127,9 @@ def sky_level(
         arcmin2.
     background, background_error : ndarray, shape (s,), or float
         Counts of the given background, and their systematic error, fully correlated.
-    scatter : float, optional
+    scatter : float or SkyLevel, optional
         The sky's variation between regions of the mean area of the sectors, count/s/arcmin2, if
-        it is known.
+        it is known; or what other regions say of it, which then is the prior here.
     scaling : {'area', 'none'}
         ``area`` for unresolved sources; ``none`` if foregrounds vary on scales above the sectors'.
 
@@ -138,7 +138,7 @@ def sky_level(
     InputError
         No exposed sector, negative or no numbers, or a single sector and no given scatter.
     ParameterError
-        A negative scatter.
+        A negative scatter, or that of other regions goes with the solid angle in another way.
     """
     c, a, omega, b, e = (
         np.broadcast_to(np.asarray(v, float), np.shape(counts))
@@ -157,18 +157,14 @@ def sky_level(
             "sky sectors", "are one: it says nothing of how the sky varies",
             "cut the sky into sectors, or give the scatter",
         )  # fmt: skip
-    if scatter is not None and not (np.isfinite(scatter) and scatter >= 0):
-        raise ParameterError("scatter", f"is {scatter}", "give count/s/arcmin2")
+    _check_scatter(scatter, scaling)
     reference = float(omega.mean())
     relative = _relative_scatter(omega, reference, scaling)
     # a sector without counts is known to about one
     error = np.sqrt(np.maximum(c, 1.0)) / a
-    tau = _scatters((c - b) / a, error) if scatter is None else np.array([float(scatter)])
+    tau, prior = _scatter_grid(scatter, (c - b) / a, error, reference)
     log_evidence, mean, covariance, third = _given_scatter(c, a, b, e, error, tau, relative)
-    # the grid is even where the prior is flat
-    weight = np.exp(log_evidence - log_evidence.max())
-    if len(weight) > 1:
-        weight[[0, -1]] /= 2
+    weight = prior * np.exp(log_evidence - log_evidence[prior > 0].max())
     return SkyLevel(
         tau, weight / weight.sum(), mean, covariance, third, reference, scaling, len(c)
     )  # fmt: skip
@@ -176,7 +172,7 @@ def sky_level(
 
 def sky_level_of(
     profiles: Sequence[RadialProfile], inner: float, outer: float, *,
-    scatter: float | None = None, scaling: Scaling = "area",
+    scatter: float | SkyLevel | None = None, scaling: Scaling = "area",
 ) -> SkyLevel:  # fmt: skip
     """Return the level of the sky from the bins of several sectors' profiles.
 
@@ -190,7 +186,7 @@ def sky_level_of(
 
     Raises
     ------
-    InputError
+    InputError, ParameterError
         As `sky_level`.
     """
     rows = []
@@ -209,6 +205,32 @@ def _relative_scatter(area: np.ndarray, reference: float, scaling: Scaling) -> n
     if scaling == "none":
         return np.ones_like(area)
     return np.sqrt(reference / np.where(area > 0, area, np.inf))
+
+
+def _check_scatter(scatter: float | SkyLevel | None, scaling: Scaling) -> None:
+    if isinstance(scatter, SkyLevel):
+        if scatter.scaling != scaling:
+            raise ParameterError(
+                "scatter", f"is of regions with scaling '{scatter.scaling}', not '{scaling}'",
+                "give both the same",
+            )  # fmt: skip
+    elif scatter is not None and not (np.isfinite(scatter) and scatter >= 0):
+        raise ParameterError("scatter", f"is {scatter}", "give count/s/arcmin2")
+
+
+def _scatter_grid(
+    scatter: float | SkyLevel | None, rate: np.ndarray, error: np.ndarray, reference: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return scatters of regions of ``reference`` arcmin2, and their prior, shapes (q,)."""
+    if isinstance(scatter, SkyLevel):
+        return scatter.scatter_of(np.array([reference]))[0], scatter.weight
+    if scatter is not None:
+        return np.array([float(scatter)]), np.ones(1)
+    tau = _scatters(rate, error)
+    # the grid is even where the prior is flat
+    prior = np.ones(len(tau))
+    prior[[0, -1]] = 0.5
+    return tau, prior
 
 
 def _scatters(rate: np.ndarray, error: np.ndarray) -> np.ndarray:
