@@ -69,7 +69,7 @@ PATCHES = 24  # of the ring of the sky, by which sectors are judged
 SAMPLING = HamiltonianParameters(chains=8, warmup=160, min_steps=200, max_steps=1600)
 CHAINS = MCMCParameters(min_steps=200, r_hat_limit=1.05, min_ess=200, autocorrelation_factor=20)
 HALO = MassParameters(density_draws=24)
-SKY_FIT = SkyParameters(flux_limit=FLUX_LIMIT, scatter_area_index=1.0)
+SKY_FIT = SkyParameters(flux_limit=FLUX_LIMIT)
 
 
 @dataclass(frozen=True)

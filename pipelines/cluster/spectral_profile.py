@@ -111,7 +111,7 @@ def _known(values: np.ndarray) -> np.ndarray:
 
 
 SPECTRAL_PROFILE = Stage(
-    "spectral_profile", "1", run_spectral_profile, outputs=(JSON, TABLE, PRODUCTS),
+    "spectral_profile", "2", run_spectral_profile, outputs=(JSON, TABLE, PRODUCTS),
     inputs=("regions", "index"), optional_inputs=("light",),
     parameters={
         "target": TargetParameters, "spectra": RegionSpectraParameters,

@@ -42,6 +42,8 @@ class Truth:
     sky_sectors: tuple[int, ...] = (0, 0, 0, 0)
     sky_area: float = 400.0
     deviation: tuple[float, ...] = field(default=())
+    deviation_of: str = "sources"
+    """Of the sky's parts, that which differs by `deviation`: sources, or sky for all of it."""
 
     @property
     def annuli(self) -> int:
@@ -110,15 +112,18 @@ def expected_counts(truth: Truth, factor: float = 1.0) -> list[np.ndarray]:
         norm * model_flux("tbabs*apec", NH, kt, z, REDSHIFT, 1.0)
         for kt, z, norm in zip(truth.kt, truth.abundance, truth.norm, strict=True)
     ])  # fmt: skip
-    sky = (
+    foreground = (
         truth.lhb[1] * model_flux("apec", truth.lhb[0], 1.0, 0.0, 1.0)
         + truth.halo[1] * model_flux("tbabs*apec", NH, truth.halo[0], 1.0, 0.0, 1.0)
-        + truth.cxb * model_flux("tbabs*powerlaw", NH, 1.45, 1.0)
-    )
+    )  # fmt: skip
+    sources = truth.cxb * model_flux("tbabs*powerlaw", NH, 1.45, 1.0)
+    differs = sources if truth.deviation_of == "sources" else foreground + sources
     deviation = truth.deviation or (0.0,) * len(truth.area)
     found = []
     for i, area in enumerate(truth.area):
-        flux = truth.mixing[i, : truth.annuli] @ gas + area * (1 + deviation[i]) * sky
+        flux = truth.mixing[i, : truth.annuli] @ gas + area * (
+            foreground + sources + deviation[i] * differs
+        )
         found.append(EXPOSURE * (response(factor).matrix.T @ flux) + particle_counts(truth, area))
     return found
 

@@ -86,7 +86,7 @@ def test_templates_that_are_off_are_scaled() -> None:
 
 def test_a_sky_that_varies_is_followed() -> None:
     uneven = replace(SMALL, deviation=(0, 0, 0.06, 0.1, -0.1, 0.05, -0.05))
-    fit = fit_annuli(problem(region_spectra(uneven), SkyParameters(scatter=0.1)))
+    fit = fit_annuli(problem(region_spectra(uneven), SkyParameters(scatter=0.5)))
     names = fit.likelihood.parameters.free_names
     found = [fit.theta[names.index(f"sky_scatter.sky_{i}")] for i in (1, 2, 3, 4)]
     # all of them together are the sky's brightness itself
@@ -95,13 +95,14 @@ def test_a_sky_that_varies_is_followed() -> None:
 
 
 def test_the_scatter_is_estimated_from_the_regions_of_the_sky() -> None:
-    uneven = replace(SMALL, deviation=(0, 0, 0, 0.1, -0.1, 0.05, -0.05))
+    even = replace(SMALL, sky_area=1600.0)
+    uneven = replace(even, deviation=(0, 0, 0, 0.1, -0.1, 0.05, -0.05))
     spectra = region_spectra(uneven, 4)
     settled, first = settle_scatter(problem(spectra, SkyParameters()))
     assert first is not None
     assert 0.06 < settled.sky.scatter < 0.2  # type: ignore[operator]
-    even, _ = settle_scatter(problem(region_spectra(SMALL, 4), SkyParameters()))
-    assert even.sky.scatter < 0.5 * settled.sky.scatter  # type: ignore[operator]
+    none, _ = settle_scatter(problem(region_spectra(even, 4), SkyParameters()))
+    assert none.sky.scatter < 0.5 * settled.sky.scatter  # type: ignore[operator]
     given, nothing = settle_scatter(problem(spectra))
     assert given.sky.scatter == 0.05 and nothing is None
 

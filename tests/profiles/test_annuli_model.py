@@ -50,11 +50,14 @@ def true_values(truth: Truth, likelihood: AnnuliLikelihood) -> np.ndarray:
 
 
 @pytest.mark.usefixtures("plasma_models")
-def test_counts_are_those_of_models_folded_one_by_one() -> None:
-    likelihood = make_problem(region_spectra(SMALL), REDSHIFT, NH, SKY).likelihood()
-    theta = true_values(SMALL, likelihood)[likelihood.parameters.free]
+@pytest.mark.parametrize("of", ["sources", "sky"])
+def test_counts_are_those_of_models_folded_one_by_one(of: str) -> None:
+    truth = replace(SMALL, deviation_of=of)
+    sky = SkyParameters(scatter=0.05, scatter_of=of)  # type: ignore[arg-type]
+    likelihood = make_problem(region_spectra(truth), REDSHIFT, NH, sky).likelihood()
+    theta = true_values(truth, likelihood)[likelihood.parameters.free]
     np.testing.assert_allclose(
-        likelihood.evaluate(theta)[0], np.concatenate(expected_counts(SMALL)), rtol=1e-9
+        likelihood.evaluate(theta)[0], np.concatenate(expected_counts(truth)), rtol=1e-9
     )
     full = likelihood.parameters.expand(theta[None])
     alone = [m.expected(full)[0] for m in likelihood.members]

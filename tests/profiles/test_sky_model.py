@@ -89,9 +89,9 @@ def test_the_mask_gives_the_background_a_prior() -> None:
 
 
 def test_scatter_follows_the_solid_angle_as_told() -> None:
-    same = scatter_of_regions(AREA, REGIONS, SkyParameters(scatter=0.1))
+    same = scatter_of_regions(AREA, REGIONS, SkyParameters(scatter=0.1, scatter_area_index=0))
     np.testing.assert_allclose(same, 0.1)
-    poisson = scatter_of_regions(AREA, REGIONS, SkyParameters(scatter=0.1, scatter_area_index=1))
+    poisson = scatter_of_regions(AREA, REGIONS, SkyParameters(scatter=0.1))
     np.testing.assert_allclose(poisson, 0.1 * np.sqrt(400 / AREA))
 
 

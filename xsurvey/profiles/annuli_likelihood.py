@@ -243,6 +243,7 @@ class AnnuliProblem:
             columns(sky.halo_norm), columns(sky.cxb_norm), columns(sky.scatter),
             columns(particles),
             None if self.outskirts is None else parameters.index(self.outskirts.parameter().name),
+            self.sky.scatter_of == "sources",
         )  # fmt: skip
 
     def _kinks(self, parameters: ParameterSet) -> dict[str, np.ndarray]:

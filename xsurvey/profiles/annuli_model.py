@@ -3,12 +3,13 @@ r"""Expected counts of all regions of a layout, as a function of the gas in annu
 Of region i and detector group g they are
 
 .. math:: A_{ig}\Big[e^{-N_H\sigma} \sum_j \mu_{ij} n_j f(kT_j, Z_j)
-   + \Omega_{ig} (1 + \delta_i) s_i\Big] + p_g P_{ig}
+   + \Omega_{ig} (b_i + (1 + \delta_i) c)\Big] + p_g P_{ig}
 
 with the folding A, the solid angle :math:`\mu_{ij}` of annulus j whose light is counted in i, norms
-n per arcmin2, plasmas f, the sky s per arcmin2 on the counted solid angle :math:`\Omega`, its
-deviation :math:`\delta`, and the template P of particles with its scale p. What is folded is folded
-once (`folded_plasma`): a batch of parameters costs a product a spectrum.
+n per arcmin2, plasmas f, the sky's foreground b and unresolved sources c per arcmin2 on the
+counted solid angle :math:`\Omega`, the deviation :math:`\delta` of the sources (or of all of the
+sky), and the template P of particles with its scale p. What is folded is folded once
+(`folded_plasma`): a batch of parameters costs a product a spectrum.
 """
 
 from __future__ import annotations
@@ -47,6 +48,7 @@ class BackgroundColumns:
     """Columns of the sky's parameters (r,), and of the particles' scale (s,) of each spectrum.
 
     ``outskirts`` is that of the logarithm by which brightness beyond the last annulus is off.
+    ``sources_scatter`` tells that deviations are of the unresolved sources, not of all of the sky.
     """
 
     lhb_kt: np.ndarray
@@ -57,6 +59,7 @@ class BackgroundColumns:
     scatter: np.ndarray
     particles: np.ndarray
     outskirts: int | None = None
+    sources_scatter: bool = True
 
 
 class FoldedSpectra:
@@ -189,12 +192,14 @@ class AnnuliModel:
                 column = int(columns[region])
                 if column not in kept:
                     kept[column] = nodes.weights(full[:, column])
+            brighter = 1 + full[:, own.scatter[region], None]
+            foreground = 1.0 if own.sources_scatter else brighter
             parts = (
-                kept[int(own.lhb_kt[region])] * full[:, own.lhb_norm[region], None],
-                kept[int(own.halo_kt[region])] * full[:, own.halo_norm[region], None],
-                full[:, own.cxb_norm[region], None],
+                kept[int(own.lhb_kt[region])] * full[:, own.lhb_norm[region], None] * foreground,
+                kept[int(own.halo_kt[region])] * full[:, own.halo_norm[region], None] * foreground,
+                full[:, own.cxb_norm[region], None] * brighter,
             )
-            result.append(np.concatenate(parts, axis=1) * (1 + full[:, own.scatter[region], None]))
+            result.append(np.concatenate(parts, axis=1))
         return result
 
 

@@ -43,13 +43,19 @@ class SkyParameters(StepParameters):
     )
     scatter: float | None = Field(
         default=None, ge=0, le=1,
-        description="Standard deviation of the sky's brightness from region to region, as a part "
-        "of it. Estimated from the regions of the sky, three or more, if not given.",
+        description="Standard deviation from region to region of that part of the sky which "
+        "scatter_of names, as a part of it. Estimated from the regions of the sky, three or more, "
+        "if not given.",
     )  # fmt: skip
+    scatter_of: Literal["sources", "sky"] = Field(
+        default="sources",
+        description="What differs from region to region: the unresolved sources alone, with their "
+        "hard spectrum, or all of the sky alike.",
+    )
     scatter_area_index: float = Field(
-        default=0.0, ge=0, le=2,
-        description="Variance of the scatter goes with the solid angle to minus this power: 0 for "
-        "patches larger than regions, 1 for unresolved sources.",
+        default=1.0, ge=0, le=2,
+        description="Variance of the scatter goes with the solid angle to minus this power: 1 for "
+        "unresolved sources, 0 for patches larger than regions.",
     )  # fmt: skip
     outskirts: Literal["tied", "none"] = Field(
         default="tied",

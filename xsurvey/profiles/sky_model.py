@@ -4,7 +4,10 @@ Three components: the Local Hot Bubble, a plasma in front of all absorption; the
 an absorbed plasma; and unresolved sources, an absorbed power law. Their photon index of 1.45 and
 their norm, all sources together, of 10.91 photon / keV / s / cm2 / sr at 1 keV are those of
 Cappelluti et al. (2017, ApJ 837, 19). Sources that are masked are not among the unresolved ones:
-their light follows from Moretti et al.'s (2003) numbers of sources.
+their light follows from Moretti et al.'s (2003) numbers of sources. A region has few of those that
+make most of the light, so that it differs from region to region. It is harder than foregrounds
+are: if all of the sky were let differ alike, hard photons, which tell temperatures, would differ
+too little.
 """
 
 from __future__ import annotations
@@ -147,7 +150,7 @@ def sky_parameters(
 def scatter_of_regions(
     area: np.ndarray, regions: list[SpectralRegion], parameters: SkyParameters
 ) -> np.ndarray:
-    """Return the standard deviation of the sky's brightness of each region, shape (r,)."""
+    """Return the standard deviation of what scatters in each region, as a part of it, (r,)."""
     sigma = _WIDEST if parameters.scatter is None else parameters.scatter
     of_sky = float(np.mean([a for a, r in zip(area, regions, strict=True) if r.kind == "sky"]))
     return np.asarray(sigma * (area / of_sky) ** (-parameters.scatter_area_index / 2))
@@ -164,7 +167,7 @@ def estimated_scatter(deviation: np.ndarray, error: np.ndarray) -> float:
     Parameters
     ----------
     deviation, error : ndarray, shape (n,)
-        Relative to the mean sky, n of three or more.
+        Relative to the mean of what scatters, n of three or more.
 
     Raises
     ------

@@ -137,7 +137,7 @@ def _keywords(profile: SpectralProfile) -> dict[str, Any]:
         "CONFLEV": (profile.confidence, "probability of the intervals"),
         "FLUX_MIN": (profile.flux_band.minimum, "keV, of the flux (unabsorbed)"),
         "FLUX_MAX": (profile.flux_band.maximum, "keV"),
-        "SKYSCAT": (profile.scatter, "relative scatter of the sky's brightness"),
+        "SKYSCAT": (profile.scatter, "relative, of sky.scatter_of from place to place"),
         "STAT": (profile.statistic["value"], "cstat of all spectra"),
         "DOF": profile.statistic["dof"],
         "REDSHIFT": profile.stamps.get("redshift"),
