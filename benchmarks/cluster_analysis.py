@@ -33,7 +33,6 @@ from xsurvey.inference.hamiltonian_parameters import HamiltonianParameters
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.missions import get_mission
 from xsurvey.pipelines.cluster.annulus_spectra import region_exposures
-from xsurvey.pipelines.cluster.deprojection import EmissionFactor
 from xsurvey.pipelines.cluster.surface_brightness import (
     cluster_light,
     sky_without_cluster,
@@ -41,10 +40,12 @@ from xsurvey.pipelines.cluster.surface_brightness import (
 )
 from xsurvey.pipelines.cluster.temperatures import temperature_points
 from xsurvey.pipelines.profile_fits import FieldPsf, fit_models
-from xsurvey.profiles.annuli_likelihood import make_problem
+from xsurvey.profiles.annuli_factors import annuli_factors
+from xsurvey.profiles.annuli_likelihood import AnnuliProblem, make_problem
 from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
 from xsurvey.profiles.brightness_factors import brightness_per_norm
 from xsurvey.profiles.density_posterior import DensityPosterior
+from xsurvey.profiles.emission_factor import EmissionFactor
 from xsurvey.profiles.extraction import extract_sectors
 from xsurvey.profiles.geometry import equal_sectors
 from xsurvey.profiles.mass import fit_mass
@@ -62,6 +63,7 @@ from xsurvey.profiles.significance import profile_significance, range_significan
 from xsurvey.profiles.sky_level import sky_level_of
 from xsurvey.profiles.sky_prior import SkyPrior
 from xsurvey.profiles.spectral_profile import Measured, SpectralProfile, measure_spectral_profile
+from xsurvey.spectra.fit import Fit
 
 FLUX_LIMIT = 3e-14
 AROUND = 0.1  # of R200, on both sides of it
@@ -172,9 +174,19 @@ def sector_record(found: Brightness) -> dict[str, float]:
     }
 
 
+@dataclass(frozen=True)
+class Spectra:
+    """Spectra of annuli and sky, and what their joint fit found."""
+
+    products: RegionProducts
+    problem: AnnuliProblem
+    profile: SpectralProfile
+    fit: Fit
+
+
 def spectra_of(
     events: EventList, own: Case, off: float, light: np.ndarray, two: bool, intervals: bool = True
-) -> tuple[RegionProducts, SpectralProfile]:  # fmt: skip
+) -> Spectra:  # fmt: skip
     """Extract and fit the spectra of annuli and sky."""
     observed = [observed_by(events, own, "layout")]
     products = make_products(own.layout, observed, own.particles, "mission", light)
@@ -184,7 +196,8 @@ def spectra_of(
         SpectralProfileParameters(two_temperatures=two, intervals=intervals), TEMPLATE_ERROR,
         light=region_light(own.layout, light),
     )  # fmt: skip
-    return products, measure_spectral_profile(problem)[0]
+    profile, fit = measure_spectral_profile(problem)
+    return Spectra(products, problem, profile, fit)
 
 
 def spectral_record(profile: SpectralProfile, truth: Truths) -> dict[str, Any]:
@@ -214,10 +227,9 @@ def pulls(found: Measured, true: np.ndarray) -> list[float]:
 
 
 def density_of(
-    events: EventList, own: Case, found: Brightness, light: np.ndarray, products: RegionProducts,
-    profile: SpectralProfile, seed: int,
-) -> DensityPosterior:  # fmt: skip
-    """Deproject the brightness, as the stage does."""
+    own: Case, found: Brightness, light: np.ndarray, spectra: Spectra, seed: int
+) -> DensityPosterior:
+    """Deproject the brightness, as the stages do."""
     sky, bins = found.measured.sky, found.profile
     assert sky is not None
     mixing = profile_mixing(
@@ -225,23 +237,26 @@ def density_of(
         brightness=light,
     )  # fmt: skip
     posterior = deproject(bins, mixing, SkyPrior.of_level(sky, bins.area), None, SAMPLING, seed)
-    kt, abundance = np.full((2, len(own.layout.regions)), np.nan)
-    number = len(profile.regions)
-    kt[:number], abundance[:number] = known(profile.kt.value), known(profile.abundance.value)
-    factors = brightness_per_norm(
-        products, BAND, region_exposures(own.layout, own.exposure), kt, abundance,
-        CLUSTER["redshift"], CLUSTER["nh"],
+    factor = EmissionFactor.read(
+        spectra.profile.to_record() | {"brightness_per_norm": factors_of(own, spectra)},
+        CLUSTER["redshift"], gas_of(spectra.profile),
     )  # fmt: skip
-    rows = profile.to_record()
-    rows["brightness_per_norm"] = {"value": factors[:number].tolist()}
-    factor = EmissionFactor.read(rows, CLUSTER["redshift"], gas_of(profile))
-    return posterior.density(factor(posterior.density_radii()), model_of("cluster").kpc_per_arcmin)
+    _, drawn = factor.samples(
+        posterior.density_radii(), *posterior.shells(), len(posterior.level), seed
+    )
+    return posterior.density(drawn, model_of("cluster").kpc_per_arcmin)
 
 
-def known(values: np.ndarray) -> np.ndarray:
-    """Return values with those that were not measured taken from the nearest that was."""
-    good, every = np.flatnonzero(np.isfinite(values)), np.arange(len(values))
-    return np.asarray(values[good[np.abs(every[:, None] - good).argmin(axis=1)]])
+def factors_of(own: Case, spectra: Spectra) -> dict[str, Any]:
+    """Return the brightness of a norm of one in annuli, with its errors."""
+    exposed = region_exposures(own.layout, own.exposure)
+
+    def rates(kt: np.ndarray, abundance: np.ndarray) -> np.ndarray:
+        return brightness_per_norm(
+            spectra.products, BAND, exposed, kt, abundance, CLUSTER["redshift"], CLUSTER["nh"]
+        )
+
+    return annuli_factors(spectra.problem, spectra.fit, spectra.profile, rates).record(BAND)
 
 
 def gas_of(profile: SpectralProfile) -> Composition:

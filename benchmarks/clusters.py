@@ -72,14 +72,14 @@ def _cluster(seed: int, own_seed: int, off: float) -> dict[str, Any]:
     record = brightness_record(found, truth)
     record["sectors"] = sector_record(found)
     light = light_of(found)
-    products, profile = spectra_of(events, own, off, light, two=True)
-    record["spectra"] = spectral_record(profile, truth)
-    density = density_of(events, own, found, light, products, profile, own_seed)
+    spectra = spectra_of(events, own, off, light, two=True)
+    record["spectra"] = spectral_record(spectra.profile, truth)
+    density = density_of(own, found, light, spectra, own_seed)
     record["density"] = density_record(density, truth)
-    record["mass"] = mass_record(profile, density, truth, own_seed)
+    record["mass"] = mass_record(spectra.profile, density, truth, own_seed)
     for name, wrong in (("high", TEMPLATE_ERROR), ("low", -TEMPLATE_ERROR)):
         other = brightness_of(events, own, wrong)
-        fitted = spectra_of(events, own, wrong, light, two=False)[1]
+        fitted = spectra_of(events, own, wrong, light, two=False).profile
         record[name] = {
             "excess": brightness_record(other, truth)["excess"],
             "spectra": spectral_record(fitted, truth),
@@ -99,7 +99,7 @@ def _isothermal(seed: int, own_seed: int, off: float) -> dict[str, Any]:
     own = case(seed)
     events = simulated("isothermal", own_seed)
     light = light_of(brightness_of(events, own, off, own_seed))
-    profile = spectra_of(events, own, off, light, two=True, intervals=False)[1]
+    profile = spectra_of(events, own, off, light, two=True, intervals=False).profile
     forget(events)
     return {"gain": profile.two_temperature_gain.tolist(), "flags": profile.flags.tolist()}
 

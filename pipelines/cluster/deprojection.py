@@ -14,7 +14,6 @@ from xsurvey import __version__
 from xsurvey.engine import Stage, TaskContext
 from xsurvey.errors import InputError, plain_ascii
 from xsurvey.galaxy_clusters.composition import ABUNDANCE_TABLES, Composition, composition
-from xsurvey.galaxy_clusters.emission import emission_measure_factor
 from xsurvey.imaging.sky_image import read_sky_image
 from xsurvey.inference.hamiltonian_parameters import HamiltonianParameters
 from xsurvey.io.fits_writer import write_hdus
@@ -30,6 +29,7 @@ from xsurvey.pipelines.cluster.surface_brightness import (
 from xsurvey.pipelines.profile_fits import read_psf
 from xsurvey.profiles.density_posterior import DensityPosterior
 from xsurvey.profiles.deprojection_parameters import DeprojectionParameters
+from xsurvey.profiles.emission_factor import EmissionFactor, FactorPrior
 from xsurvey.profiles.measure import measure_profiles
 from xsurvey.profiles.multiscale import deproject
 from xsurvey.profiles.onion import peel
@@ -69,7 +69,11 @@ def run_deprojection(context: TaskContext) -> dict[str, Any]:
             data.profile, data.mixing, data.sky, parameters,
             context.section(HamiltonianParameters), context.seed,
         )  # fmt: skip
-        density = found.density(factor(found.density_radii()), scale)
+        _, drawn = factor.samples(
+            found.density_radii(), *found.shells(), len(found.level), context.seed,
+            _factor_prior(parameters),
+        )  # fmt: skip
+        density = found.density(drawn, scale)
         record = found.record()
         notes += record.pop("warnings")
         record["sky_given"] = data.sky is not None
@@ -167,48 +171,8 @@ def composition_of(context: TaskContext, spectral: dict[str, Any]) -> Compositio
     return composition(table, float(np.median(known)) if known else 0.3)
 
 
-@dataclass(frozen=True)
-class EmissionFactor:
-    """Brightness along a line of sight of a squared density, at any radius.
-
-    Attributes
-    ----------
-    radius, value : ndarray, shape (n,)
-        arcmin, and count/s/arcmin2/kpc of 1 cm-6; between them it goes with ln r, and beyond them
-        it is the nearest.
-    """
-
-    radius: np.ndarray
-    value: np.ndarray
-
-    @classmethod
-    def read(cls, spectral: dict[str, Any], redshift: float, gas: Composition) -> EmissionFactor:
-        """Return the factor of a spectral profile.
-
-        Raises
-        ------
-        InputError
-            No annulus has a temperature.
-        """
-        rows = spectral["annuli"]
-        radius = np.array([0.5 * (r["inner_arcmin"] + r["outer_arcmin"]) for r in rows])
-        rate = np.array(
-            [np.nan if v is None else v for v in spectral["brightness_per_norm"]["value"]], float
-        )
-        good = np.isfinite(rate) & (rate > 0)
-        if not good.any():
-            raise InputError(
-                "spectral profile", "has no temperature: densities cannot be had",
-                "choose wider annuli",
-            )  # fmt: skip
-        # sectors of one annulus: their mean
-        rings = np.unique(radius[good])
-        mean = np.array([rate[good & (radius == ring)].mean() for ring in rings])
-        return cls(rings, emission_measure_factor(mean, redshift, gas.electrons_per_hydrogen))
-
-    def __call__(self, radius: np.ndarray) -> np.ndarray:
-        """Return the factor at radii in arcmin."""
-        return np.interp(np.log(radius), np.log(self.radius), self.value)
+def _factor_prior(parameters: DeprojectionParameters) -> FactorPrior:
+    return FactorPrior(parameters.factor_spread, parameters.factor_smoothness)
 
 
 def _peeled(
@@ -223,7 +187,10 @@ def _peeled(
     found = peel(data.profile, data.sky, data.mixing, parameters, seed)
     inner, outer = found.edges[:-1], found.edges[1:]
     middle = np.sqrt(np.maximum(inner, 0.25 * outer) * outer)
-    best, drawn = found.density(factor(middle), scale)
+    likely, uncertain = factor.samples(
+        middle, found.edges, found.emissivity, len(found.samples), seed, _factor_prior(parameters)
+    )
+    best, drawn = found.density(likely, scale, uncertain)
     good = best > 0
     if (~good).any():
         notes.append(f"{int((~good).sum())} shells have no positive emissivity: left out")
@@ -284,7 +251,7 @@ def _write_table(
 
 
 DEPROJECTION = Stage(
-    "deprojection", "1", run_deprojection, outputs=(JSON, TABLE, SAMPLES),
+    "deprojection", "2", run_deprojection, outputs=(JSON, TABLE, SAMPLES),
     inputs=("mosaic", "brightness", "spectral", "light"), optional_inputs=("psf",),
     parameters={
         "target": TargetParameters, "surface_brightness": SurfaceBrightnessParameters,
@@ -297,7 +264,8 @@ DEPROJECTION = Stage(
         "xsurvey.inference.hamiltonian", "xsurvey.io.fits_writer", "xsurvey.io.json_values",
         "xsurvey.pipelines.cluster.reading", "xsurvey.pipelines.cluster.surface_brightness",
         "xsurvey.pipelines.profile_fits", "xsurvey.profiles.density_posterior",
-        "xsurvey.profiles.deprojection_data", "xsurvey.profiles.extraction",
+        "xsurvey.profiles.deprojection_data", "xsurvey.profiles.emission_factor",
+        "xsurvey.profiles.extraction",
         "xsurvey.profiles.measure", "xsurvey.profiles.multiscale",
         "xsurvey.profiles.multiscale_emissivity", "xsurvey.profiles.multiscale_posterior",
         "xsurvey.profiles.onion", "xsurvey.profiles.profile_mixing", "xsurvey.profiles.psf_mixing",

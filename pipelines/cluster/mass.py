@@ -107,7 +107,7 @@ def _profiles(
 
 
 MASS = Stage(
-    "mass", "1", run_mass, outputs=(JSON, TABLE),
+    "mass", "2", run_mass, outputs=(JSON, TABLE),
     inputs=("spectral", "temperatures", "responses", "density"),
     optional_inputs=("references",),
     parameters={

@@ -13,6 +13,7 @@ from xsurvey.io.json_values import write_json_values
 from xsurvey.pipelines.cluster.fitted_spectra import fitted_spectra
 from xsurvey.pipelines.cluster.parameters import RegionSpectraParameters, TargetParameters
 from xsurvey.pipelines.cluster.reading import redshift_of
+from xsurvey.profiles.annuli_factors import annuli_factors
 from xsurvey.profiles.annuli_gram import annuli_gram, write_gram
 from xsurvey.profiles.annuli_likelihood import make_problem
 from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
@@ -21,7 +22,7 @@ from xsurvey.profiles.outskirts import region_light
 from xsurvey.profiles.particles.parameters import ParticleParameters
 from xsurvey.profiles.region_product_files import read_products
 from xsurvey.profiles.region_products import RegionProducts, region_spectra
-from xsurvey.profiles.spectral_profile import SpectralProfile, measure_spectral_profile
+from xsurvey.profiles.spectral_profile import measure_spectral_profile
 from xsurvey.profiles.spectral_profile_table import write_spectral_profile
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.units import EnergyBand
@@ -48,10 +49,15 @@ def run_spectral_profile(context: TaskContext) -> dict[str, Any]:
     record = profile.to_record()
     index = json.loads(context.path("index").read_text())
     record["notes"] = [*record["notes"], *index["notes"]]
-    record["brightness_per_norm"] = {
-        "band": index["band"], "unit": "count / s of an absorbed plasma of norm 1",
-        "value": _factors(context, products, profile, index),
-    }  # fmt: skip
+    band = EnergyBand(*index["band"])
+
+    def rates(kt: np.ndarray, abundance: np.ndarray) -> np.ndarray:
+        return brightness_per_norm(
+            products, band, np.array(index["exposure_area"], float), kt, abundance,
+            problem.folded.redshift, target.nh, problem.folded.settings,
+        )  # fmt: skip
+
+    record["brightness_per_norm"] = annuli_factors(problem, fit, profile, rates).record(band)
     record["target"] = target.normalised()
     record["spectra"] = fitted_spectra(problem, fit)
     write_json_values(context.folder / JSON, record)
@@ -74,42 +80,6 @@ def _light(context: TaskContext, products: RegionProducts) -> np.ndarray | None:
     return region_light(products.layout, light)
 
 
-def _factors(
-    context: TaskContext, products: RegionProducts, profile: SpectralProfile, index: dict[str, Any]
-) -> np.ndarray:
-    """Return the brightness, in the band of the profiles, of a norm of one in each annulus.
-
-    Of two temperatures it is the mean by their norms.
-    """
-    target = context.section(TargetParameters)
-    names = {region.name: i for i, region in enumerate(products.layout.regions)}
-    places = [names[region.name] for region in profile.regions]
-
-    def brightness(temperatures: np.ndarray) -> np.ndarray:
-        kt, abundance = np.full((2, len(names)), np.nan)
-        kt[places], abundance[places] = temperatures, _known(profile.abundance.value)
-        return brightness_per_norm(
-            products, EnergyBand(*index["band"]), np.array(index["exposure_area"], float), kt,
-            abundance, redshift_of(target), target.nh, context.section(ModelSettings),
-        )[places]  # fmt: skip
-
-    found, cool = brightness(_known(profile.kt.value)), profile.kt_cool.value
-    two = np.isfinite(cool) & np.isfinite(profile.norm_cool.value)
-    if two.any():
-        share = profile.norm_cool.value / (profile.norm.value + profile.norm_cool.value)
-        found[two] = (found * (1 - share) + brightness(cool) * share)[two]
-    return found
-
-
-def _known(values: np.ndarray) -> np.ndarray:
-    """Return values with those that were not measured taken from the nearest that was."""
-    good = np.flatnonzero(np.isfinite(values))
-    if not len(good):
-        return values
-    every = np.arange(len(values))
-    return np.asarray(values[good[np.abs(every[:, None] - good).argmin(axis=1)]])
-
-
 SPECTRAL_PROFILE = Stage(
     "spectral_profile", "2", run_spectral_profile, outputs=(JSON, TABLE, PRODUCTS),
     inputs=("regions", "index"), optional_inputs=("light",),
@@ -122,7 +92,8 @@ SPECTRAL_PROFILE = Stage(
         "xsurvey.galaxy_clusters.shells", "xsurvey.imaging.sky_image",
         "xsurvey.inference.minimum", "xsurvey.inference.profile", "xsurvey.io.json_values",
         "xsurvey.pipelines.cluster.fitted_spectra",
-        "xsurvey.pipelines.cluster.reading", "xsurvey.profiles.annuli_fit",
+        "xsurvey.pipelines.cluster.reading", "xsurvey.profiles.annuli_factors",
+        "xsurvey.profiles.annuli_fit",
         "xsurvey.profiles.annuli_gram", "xsurvey.profiles.annuli_likelihood",
         "xsurvey.profiles.annuli_model",
         "xsurvey.profiles.annuli_starts", "xsurvey.profiles.brightness_factors",

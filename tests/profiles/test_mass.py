@@ -73,6 +73,17 @@ def test_power_laws_between_radii_and_beyond() -> None:
     np.testing.assert_allclose(on_radii(at, known, density), [at**-1.5, 2 * at**-2.0], rtol=1e-12)
 
 
+def test_noise_of_the_last_radius_is_not_continued() -> None:
+    known = np.geomspace(1, 100, 61)
+    density = known**-2.0
+    density[-1] *= 0.9
+    beyond = on_radii(np.array([300.0]), known, density[None])[0, 0]
+    # the mean slope over the last factor of two, from the last density on
+    slope = -2 + np.log(0.9) / np.log(2)
+    assert beyond == pytest.approx(density[-1] * 3**slope, rel=1e-6)
+    assert on_radii(known, known, density[None])[0] == pytest.approx(density, rel=1e-12)
+
+
 def test_deprojected_points_are_the_temperatures_of_shells(cluster: ClusterModel) -> None:
     got = predictions(cluster, blank(deprojected=True), radii=400, reach=5.0)
     for i in range(6):

@@ -6,6 +6,7 @@ import pytest
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.galaxy_clusters.composition import composition
 from xsurvey.galaxy_clusters.constants import KPC, PROTON_MASS
+from xsurvey.galaxy_clusters.shells import projected_volumes
 from xsurvey.inference.hamiltonian_parameters import HamiltonianParameters
 from xsurvey.profiles.density_posterior import DensityPosterior
 from xsurvey.profiles.deprojection_data import profile_data
@@ -61,9 +62,8 @@ def test_gradients(sky: SkyPrior) -> None:
 def test_the_functions_are_those_of_the_covariance() -> None:
     emissivity = MultiscaleEmissivity(np.geomspace(0.1, 10, 17), 1.0, SlopePrior(length=1.0))
     x = np.log(emissivity.knots)
-    d = np.sqrt(3) * np.abs(x[:, None] - x)
     found = emissivity.functions @ emissivity.functions.T
-    assert np.allclose(found, 1.25**2 * (1 + d) * np.exp(-d), atol=1e-6)
+    assert np.allclose(found, 1.25**2 * np.exp(-((x[:, None] - x) ** 2) / 2), atol=3e-6)
     # the last function but the ends' and the middle's is zero at all knots placed before it
     assert np.allclose(emissivity.functions[[0, 16, 8], 3:], 0, atol=1e-9)
 
@@ -154,6 +154,27 @@ def test_density_of_a_factor_that_changes() -> None:
         found.density(factor[:3], 10.0, radius)
     with pytest.raises(InputError, match="positive"):
         found.density(0.0, 10.0)
+
+
+def test_density_of_a_factor_of_each_sample() -> None:
+    profile = profile_of(EDGES, expected(), EXPOSURE, PARTICLES, 0.0, seed=3)
+    found = deproject(profile, None, SkyPrior(SKY, 1e-5), None, FEW, 1)
+    radius = found.density_radii()
+    drawn = 1e-3 * np.random.default_rng(4).uniform(0.5, 2, (len(found.level), 1)) * radius**0.2
+    density = found.density(drawn, 10.0)
+    assert np.allclose(density.samples**2 * drawn * 10, np.exp(found.log_emissivity(radius)))
+    assert np.allclose(density.log_slopes, (found.log_slopes(radius) - 0.2) / 2)
+    with pytest.raises(InputError, match="shape"):
+        found.density(drawn[1:], 10.0)
+
+
+def test_shells_have_the_light_of_the_profile() -> None:
+    profile = profile_of(EDGES, expected(), EXPOSURE, PARTICLES, 0.0)
+    edges, emissivity = deproject(profile, None, SkyPrior(SKY, 1e-5), None, FEW, 1).shells()
+    light = projected_volumes(EDGES, edges) @ emissivity
+    exact = beta_counts(EDGES)
+    assert light[:20].sum() == pytest.approx(exact[:20].sum(), rel=0.03)
+    assert light[2] == pytest.approx(exact[2], rel=0.05)
 
 
 def test_gas_mass_and_luminosity_of_a_power_law() -> None:

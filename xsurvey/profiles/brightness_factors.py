@@ -35,7 +35,7 @@ def brightness_per_norm(
         keV, of the exposure map.
     exposure_area : ndarray, shape (r,)
         Integral of that map over the counted pixels of each region, s arcmin2.
-    kt, abundance : ndarray, shape (r,)
+    kt, abundance : ndarray, shape (..., r)
         keV and solar; NaN where they are not known.
     redshift, nh : float
         The latter 1e22 cm-2.
@@ -43,15 +43,19 @@ def brightness_per_norm(
 
     Returns
     -------
-    ndarray, shape (r,)
+    ndarray, shape (..., r)
         Count / s of an absorbed apec of norm 1; NaN where it is not known.
     """
     expression = parse_expression(_MODEL)
-    counts = np.zeros(len(exposure_area))
+    shape = np.broadcast_shapes(np.shape(kt), np.shape(abundance))
+    plasmas = [np.broadcast_to(v, shape).reshape(-1, shape[-1]) for v in (kt, abundance)]
+    known = np.isfinite(plasmas[0]) & np.isfinite(plasmas[1]) & (exposure_area > 0)
+    counts = np.zeros(known.shape)
     evaluators: dict[bytes, ModelEvaluator] = {}
     for one in products.products:
         i = one.region
-        if not (np.isfinite(kt[i]) and np.isfinite(abundance[i])):
+        good = known[:, i]
+        if not good.any():
             continue
         response = build_response(products.matrices[one.group], one.arf)
         data = make_dataset(one.spectrum, response, rule="none", bands=[band])
@@ -60,12 +64,13 @@ def brightness_per_norm(
             evaluators[key] = ModelEvaluator(
                 expression, data.folding.edges, settings or ModelSettings()
             )
-        row = np.array([[nh, kt[i], abundance[i], redshift, 1.0]])
-        expected = data.folding.fold(evaluators[key](row))[0]
+        rows = np.tile([nh, 0.0, 0.0, redshift, 1.0], (int(good.sum()), 1))
+        rows[:, 1], rows[:, 2] = (v[good, i] for v in plasmas)
+        expected = data.folding.fold(evaluators[key](rows))
         low, high = data.energy_low, data.energy_high
         # of a channel that a limit of the band divides, a part
         shared = np.minimum(high, band.maximum) - np.maximum(low, band.minimum)
         inside = np.clip(shared / (high - low), 0, 1)
-        counts[i] += float(expected @ inside) * float(one.spectrum.backscal[0]) * _ARCMIN2
-    known = np.isfinite(kt) & np.isfinite(abundance) & (exposure_area > 0)
-    return np.divide(counts, exposure_area, out=np.full(len(counts), np.nan), where=known)
+        counts[good, i] += expected @ inside * float(one.spectrum.backscal[0]) * _ARCMIN2
+    found = np.divide(counts, exposure_area, out=np.full(counts.shape, np.nan), where=known)
+    return found.reshape(shape)

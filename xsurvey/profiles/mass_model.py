@@ -26,6 +26,8 @@ NAMES = ("ln_m200", "ln_c200", "outer_kt")
 _INNERMOST = 0.2  # of the smallest outer radius of a point
 _FEWEST = 3
 _PER_BLOCK = 2_000_000
+_OUTER = float(np.log(2))
+"""e-folds of radius, whose mean slope densities beyond their last radius go on with."""
 _COLDEST = 0.5  # keV; the weight of colder gas does not grow on: it hardly shines in X-rays
 
 
@@ -244,6 +246,9 @@ def _one_temperature(
 def on_radii(radius: np.ndarray, known: np.ndarray, density: np.ndarray) -> np.ndarray:
     """Return densities at other radii: power laws between those known, and beyond them.
 
+    Beyond the last radius the slope is the mean one over the last factor of two in radius: that of
+    the last two radii alone is hardly known, and would be continued far out.
+
     Parameters
     ----------
     radius : ndarray, shape (n,)
@@ -269,4 +274,11 @@ def on_radii(radius: np.ndarray, known: np.ndarray, density: np.ndarray) -> np.n
     at = np.log(radius)
     place = np.clip(np.searchsorted(x, at) - 1, 0, len(x) - 2)
     slope = np.diff(y, axis=1) / np.diff(x)
-    return np.asarray(np.exp(y[:, place] + slope[:, place] * (at - x[place])))
+    found = y[:, place] + slope[:, place] * (at - x[place])
+    beyond = at > x[-1]
+    begin = max(x[-1] - _OUTER, x[0])
+    place = min(int(np.searchsorted(x, begin, side="right")) - 1, len(x) - 2)
+    begun = y[:, place] + slope[:, place] * (begin - x[place])
+    mean = (y[:, -1] - begun) / (x[-1] - begin)
+    found[:, beyond] = y[:, -1:] + mean[:, None] * (at[beyond] - x[-1])
+    return np.asarray(np.exp(found))

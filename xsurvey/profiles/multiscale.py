@@ -94,10 +94,11 @@ class EmissivityPosterior:
 
         Parameters
         ----------
-        factor : ndarray, shape (m,), or float
+        factor : ndarray, shape (s, m) or (m,), or float
             Count/s/arcmin2/kpc of a squared density of 1 cm-6
             (`xsurvey.galaxy_clusters.emission.emission_measure_factor`), at the radii where
-            temperature or abundance change it.
+            temperature or abundance change it, and of each sample where these are uncertain
+            (`xsurvey.profiles.emission_factor`).
         kpc_per_arcmin : float
         radius : ndarray, shape (m,), optional
             Arcmin; 30 a decade within the profile if not given (`density_radii`).
@@ -109,22 +110,30 @@ class EmissivityPosterior:
         """
         radius = self.density_radii() if radius is None else np.asarray(radius, float)
         factor = np.asarray(factor, float)
-        if factor.shape not in ((), radius.shape):
+        every = (len(self.level), len(radius))
+        if factor.shape not in ((), radius.shape, every):
             raise InputError(
                 "emission factor", f"has shape {factor.shape} for {len(radius)} radii",
-                "give one number, or one a radius",
+                "give one number, or one a radius, or one a radius of each sample",
             )  # fmt: skip
         if not (np.all(np.isfinite(factor) & (factor > 0)) and kpc_per_arcmin > 0):
             raise InputError(
                 "emission factor", "is not a positive number", "give count/s of the gas in the band"
             )
-        factor = np.broadcast_to(factor, radius.shape)
+        factor = np.broadcast_to(factor, factor.shape if factor.ndim else radius.shape)
         log_squared = self.log_emissivity(radius) - np.log(kpc_per_arcmin * factor)
-        change = np.gradient(np.log(factor), np.log(radius)) if len(radius) > 1 else 0.0
+        change: np.ndarray | float = 0.0
+        if len(radius) > 1:
+            change = np.gradient(np.log(factor), np.log(radius), axis=-1)
         return DensityPosterior(
             radius * kpc_per_arcmin, np.exp(log_squared / 2),
             (self.log_slopes(radius) - change) / 2,
         )  # fmt: skip
+
+    def shells(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return edges of thin shells (j + 1,), arcmin, and medians of their emissivities (j,)."""
+        edges = _shells(2 * self.inner, self.outer)
+        return edges, np.exp(np.median(self.log_emissivity(_middles(edges)), axis=0))
 
     def density_radii(self) -> np.ndarray:
         """Return the radii of `density`, arcmin."""

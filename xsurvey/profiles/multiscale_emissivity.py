@@ -5,13 +5,16 @@ two limits,
 
 .. math:: p(x) = p_0 + (p_1 - p_0)\,/\,(1 + e^{-g(x)}), \qquad g(x) = \bar g + \sum_k z_k L_k(x),
 
-and g a Gaussian process with the covariance
-:math:`\sigma^2 (1 + \sqrt3 |x - x'|/\ell) e^{-\sqrt3 |x - x'|/\ell}` (Matern, 3/2). The functions
-L are its midpoint construction (that of Levy for Brownian motion): those of the ends of the range,
-of its middle, of the middles of its halves, and so on, each narrower and of smaller amplitude than
-those before. With z of a standard normal distribution profiles are as smooth as the covariance says
-unless the data want otherwise; where the data say nothing their uncertainty grows with the distance
-in ln r.
+and g a Gaussian process with the covariance :math:`\sigma^2 e^{-(x - x')^2 / 2 \ell^2}`. The
+functions L are its midpoint construction (that of Levy for Brownian motion): those of the ends of
+the range, of its middle, of the middles of its halves, and so on, each narrower and of smaller
+amplitude than those before. With z of a standard normal distribution profiles are as smooth as the
+covariance says unless the data want otherwise; where the data say nothing their uncertainty grows
+with the distance in ln r.
+
+The process is a smooth one: rough ones (Matern of 3/2) have slopes that tremble within an e-fold,
+as those of the gas of clusters do not, and intervals of densities that are wider than their errors
+(docs/deprojection.md).
 
 Sums of King functions with positive coefficients (Eckert et al. 2020, Open Journal of Astrophysics
 3, 12) span about the same profiles. Of many counts, however, they know the sum of neighbouring
@@ -26,7 +29,7 @@ from functools import cached_property
 
 import numpy as np
 
-_JITTER = 1e-8
+_JITTER = 1e-6
 
 
 @dataclass(frozen=True)
@@ -42,14 +45,14 @@ class SlopePrior:
     spread : float
         Sigma of the process g: 1.25 is nearly flat between the limits.
     length : float
-        Of the process, e-folds of radius.
+        Correlation length of the process, e-folds of radius.
     """
 
     shallowest: float = -1.0
     steepest: float = 10.0
     middle: float = 4.0
     spread: float = 1.25
-    length: float = 1.5
+    length: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,8 @@ class MultiscaleEmissivity:
     def functions(self) -> np.ndarray:
         """The functions L at the knots, shape (K knots, K functions)."""
         x = np.log(self.knots)
-        distance = np.sqrt(3) * np.abs(x[:, None] - x) / self.prior.length
-        covariance = self.prior.spread**2 * (1 + distance) * np.exp(-distance)
+        distance = (x[:, None] - x) / self.prior.length
+        covariance = self.prior.spread**2 * np.exp(-(distance**2) / 2)
         order = _dyadic(len(x))
         # the triangular root in this order is the midpoint construction
         root = np.linalg.cholesky(covariance[np.ix_(order, order)] + _JITTER * np.eye(len(x)))

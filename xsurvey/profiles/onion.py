@@ -50,7 +50,7 @@ class OnionPeeling:
     regularisation: float
 
     def density(
-        self, factor: np.ndarray | float, kpc_per_arcmin: float
+        self, factor: np.ndarray | float, kpc_per_arcmin: float, drawn: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return densities of electrons (n,), and those of the samples (s, n), cm-3.
 
@@ -61,12 +61,16 @@ class OnionPeeling:
         factor : ndarray, shape (n,), or float
             Count/s/arcmin2/kpc of a squared density of 1 cm-6.
         kpc_per_arcmin : float
+        drawn : ndarray, shape (s, n), optional
+            The factor of each sample, where it is uncertain.
         """
-        scale = np.asarray(factor, float) * kpc_per_arcmin
-        found, drawn = (
-            np.sqrt(np.maximum(v, 0.0) / scale) for v in (self.emissivity, self.samples)
+        scales = (np.asarray(f, float) * kpc_per_arcmin
+                  for f in (factor, factor if drawn is None else drawn))  # fmt: skip
+        values = (self.emissivity, self.samples)
+        found, samples = (
+            np.sqrt(np.maximum(v, 0.0) / scale) for v, scale in zip(values, scales, strict=True)
         )
-        return found, drawn
+        return found, samples
 
 
 def peel(
