@@ -6,7 +6,7 @@
                                 |
                      surface_brightness ---------------+
                                 |                      |
-                        annulus_spectra                |
+                        annulus_spectra -> absorption  |
                                 |                      |
                         spectral_profile -> deprojection -> mass -> catalog -> report
 
@@ -33,6 +33,7 @@ from xsurvey.missions import Mission
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.base import Pipeline
+from xsurvey.pipelines.cluster.absorption import ABSORPTION
 from xsurvey.pipelines.cluster.annulus_spectra import ANNULUS_SPECTRA
 from xsurvey.pipelines.cluster.catalog import CATALOG, RESULTS, ClusterCatalogParameters
 from xsurvey.pipelines.cluster.deprojection import DEPROJECTION
@@ -41,6 +42,7 @@ from xsurvey.pipelines.cluster.flares import FLARES
 from xsurvey.pipelines.cluster.mass import MASS
 from xsurvey.pipelines.cluster.mosaic import MOSAIC, mosaic_bands
 from xsurvey.pipelines.cluster.parameters import (
+    AbsorptionParameters,
     ClusterMaskParameters,
     MosaicParameters,
     RegionSpectraParameters,
@@ -160,7 +162,15 @@ def plan_cluster(config: Config) -> Plan:
         profile.output(RESULTS["spectral"]), density.output(RESULTS["density"]),
         mass.output(RESULTS["mass"]),
     ]  # fmt: skip
-    return Plan([_catalog(name, results, sections)], config.seed)
+    corrected = Task(
+        ABSORPTION, name,
+        {
+            "mosaic": mosaic.output("mosaic"), "regions": spectra.output("regions"),
+            **files_beside(files, "nh_map"),
+        },
+        sections,
+    )  # fmt: skip
+    return Plan([_catalog(name, results, sections), corrected], config.seed)
 
 
 def _catalog(name: str, results: list[OutputOf], sections: Mapping[str, StepParameters]) -> Task:
@@ -215,6 +225,13 @@ def _check_target(config: Config) -> None:
         raise ParameterError(
             f"{config.path}: annuli.sky_inner", "is required", "give radii of the sky background"
         )
+    absorption = config.sections["absorption"]
+    assert isinstance(absorption, AbsorptionParameters)
+    if absorption.nh_map is not None and not wants_spectra(config):
+        raise ParameterError(
+            f"{config.path}: absorption.nh_map", "needs the responses of spectra of annuli",
+            "give annuli.edges",
+        )  # fmt: skip
 
 
 def _one_mission(found: Sequence[ObservationInput]) -> Mission:
@@ -272,7 +289,8 @@ CLUSTER = Pipeline(
         "mosaic": MosaicParameters, "mask": ClusterMaskParameters,
         "display": DisplayParameters, "particles": ParticleParameters,
         "surface_brightness": SurfaceBrightnessParameters, "annuli": AnnuliParameters,
-        "spectra": RegionSpectraParameters, "sky": SkyParameters,
+        "spectra": RegionSpectraParameters, "absorption": AbsorptionParameters,
+        "sky": SkyParameters,
         "spectral_profile": SpectralProfileParameters, "spectral_models": ModelSettings,
         "deprojection": DeprojectionParameters, "deprojection_sampling": HamiltonianParameters,
         "mass": MassParameters, "mass_sampling": MCMCParameters,
@@ -280,8 +298,8 @@ CLUSTER = Pipeline(
         "catalog": ClusterCatalogParameters,
     },
     stages=(
-        FLARES, IMAGE, DETECT, MOSAIC, SURFACE_BRIGHTNESS, ANNULUS_SPECTRA, SPECTRAL_PROFILE,
-        DEPROJECTION, MASS, CATALOG,
+        FLARES, IMAGE, DETECT, MOSAIC, SURFACE_BRIGHTNESS, ANNULUS_SPECTRA, ABSORPTION,
+        SPECTRAL_PROFILE, DEPROJECTION, MASS, CATALOG,
     ),
     kinds=("exposure",),
     plan=plan_cluster,

@@ -10,12 +10,16 @@ import numpy as np
 import pytest
 from astropy.io import fits
 from astropy.table import Table
+from astropy.wcs import WCS
 
 from xsurvey.catalogs import open_catalog
-from xsurvey.errors import MissingDataError
+from xsurvey.engine import TaskContext
+from xsurvey.errors import InputError, MissingDataError
 from xsurvey.galaxy_clusters.model import ClusterModel, read_cluster_model
 from xsurvey.galaxy_clusters.shells import projected_volumes
 from xsurvey.io.ogip.pha import read_single_pha
+from xsurvey.pipelines.cluster.absorption import run_absorption
+from xsurvey.pipelines.cluster.parameters import AbsorptionParameters, TargetParameters
 from xsurvey.profiles.region_product_files import read_products
 from xsurvey.spectra.models.atomdb import find_atomdb
 from xsurvey.spectra.models.settings import ModelSettings
@@ -63,6 +67,7 @@ surface_brightness:
 annuli:
   {edges: [0arcmin, 2arcmin, 4arcmin, 8arcmin], sky_inner: 20arcmin, sky_outer: 29arcmin,
    sky_sectors: ["4"]}
+absorption: {nh_map: nh.fits}
 spectral_profile: {two_temperatures: false}
 mass: {density_draws: 12, radii: 40}
 mass_sampling: {min_steps: 200, min_ess: 100}
@@ -85,7 +90,18 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cluster=str(folder / "model.yaml"), **SKY, **common,
     )  # fmt: skip
     simulate(folder / "closed.fits", 2, closed=True, exposure="30ks", **common)
+    column_densities(folder / "nh.fits")
     return folder
+
+
+def column_densities(path: Path) -> Path:
+    """Write a map of column densities that rise from west to east, in cm-2."""
+    wcs = WCS(naxis=2)
+    wcs.wcs.ctype, wcs.wcs.crval = ["RA---TAN", "DEC--TAN"], [192.20, -41.31]
+    wcs.wcs.crpix, wcs.wcs.cdelt = [10.5, 10.5], [-0.08, 0.08]
+    rising = np.linspace(8e20, 2e20, 20)[None, :] * np.ones((20, 1))
+    fits.PrimaryHDU(rising, wcs.to_header()).writeto(path)
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -212,3 +228,65 @@ def test_second_run_does_nothing_and_products_are_explained(
     for stage in ("mass", "deprojection", "spectral_profile", "mosaic", "flares"):
         assert stage in explained.stdout
     assert "closed.fits" in explained.stdout
+
+
+def test_images_are_corrected_for_a_map_of_absorption(finished: Path) -> None:
+    images = finished / "images"
+    corrected = fits.open(images / "corrected_500_2000.fits")[0]
+    header, seen = corrected.header, np.isfinite(corrected.data)
+    counts, exposure, particles, column, smoothed, shown = (
+        fits.getdata(images / f"{name}.fits").astype(float)
+        for name in ("counts_500_2000", "exposure_500_2000", "particles_500_2000", "nh",
+                     "display_smoothed", "display_corrected")
+    )  # fmt: skip
+    assert (seen == (exposure > 0)).all()
+    gained = np.nansum(corrected.data * exposure) * (8 / 60) ** 2 / (counts - particles).sum()
+    assert header["NH_MIN"] < 0.05 < header["NH_MAX"]
+    # 3 keV behind 5e20 / cm2, where the cluster is
+    assert gained == pytest.approx(1.175, abs=0.01)
+    factor = shown / smoothed
+    order = np.argsort(column[seen])
+    assert (np.diff(factor[seen][order]) > -1e-4).all()
+    about = json.loads(json.dumps(dict(header)))
+    assert about["NH_FROM"] == "nh.fits" and about["ABSMODEL"] == "tbabs*apec"
+    assert (about["ABS_KT"], about["ABS_Z"], about["NH_TO"]) == (3.0, 0.3, 0.0)
+    assert about["BUNIT"] == "count / (s arcmin2)"
+    assert 0.02 < about["NH_MIN"] < about["NH_MAX"] < 0.08
+    page = (finished / "report.html").read_text()
+    assert "corrected for it, 0.5 to 2 keV" in page and "spectra have 0.05 everywhere" in page
+    assert (finished / "figures" / "corrected.png").is_file()
+
+
+def absorption(finished: Path, folder: Path, **chosen: Any) -> dict[str, Any]:
+    """Run the stage on what a run has kept; return its record."""
+    kept = finished / ".xsurvey"
+    inputs: dict[str, Any] = {
+        "mosaic": next(kept.rglob("mosaic.json")).parent,
+        "regions": next(kept.rglob("layout.fits")).parent,
+    }
+    if "nh_map" in chosen:
+        inputs["nh_map"] = Path(chosen["nh_map"])
+    sections = {
+        "target": TargetParameters(redshift=0.06, nh=0.05),
+        "absorption": AbsorptionParameters(**chosen), "spectral_models": ModelSettings(),
+    }  # fmt: skip
+    folder.mkdir(exist_ok=True)
+    run_absorption(TaskContext("cluster", inputs, sections, folder, 1))
+    return dict(json.loads((folder / "absorption.json").read_text()))
+
+
+def test_one_column_density_is_one_factor(finished: Path, tmp_path: Path) -> None:
+    one = absorption(finished, tmp_path / "one")
+    band = one["bands"]["500_2000"]
+    assert band["factor_min"] == band["factor_max"] > 1.1
+    assert one["map"] is None and not (tmp_path / "one" / "corrected" / "nh.fits").exists()
+    same = absorption(finished, tmp_path / "same", nh_to=0.05)
+    assert same["bands"]["500_2000"]["factor_max"] == pytest.approx(1.0)
+
+
+def test_maps_that_end_within_the_field_are_refused(finished: Path, tmp_path: Path) -> None:
+    with fits.open(finished.parent / "nh.fits") as hdus:
+        part = hdus[0]
+        fits.PrimaryHDU(part.data[:8], part.header).writeto(tmp_path / "part.fits")
+    with pytest.raises(InputError, match="does not cover"):
+        absorption(finished, tmp_path / "out", nh_map=str(tmp_path / "part.fits"))

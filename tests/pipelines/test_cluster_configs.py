@@ -45,7 +45,7 @@ def test_brightness_alone_needs_no_spectra(survey_tile: Path, tmp_path: Path) ->
 def test_without_sources_there_is_no_search(survey_tile: Path, tmp_path: Path) -> None:
     _, made = plan(tmp_path, survey_tile, mask={"sources": False}, annuli=ANNULI)
     assert "detect" not in stages(made)
-    assert stages(made)[-3:] == ["deprojection", "mass", "cluster_catalog"]
+    assert stages(made)[-4:] == ["deprojection", "mass", "cluster_catalog", "absorption"]
 
 
 def test_files_that_sections_name_are_inputs(survey_tile: Path, tmp_path: Path) -> None:
@@ -76,6 +76,9 @@ def test_files_that_sections_name_are_inputs(survey_tile: Path, tmp_path: Path) 
         ({"target": {**TARGET, "redshift": -1}}, "target.redshift"),
         ({"target": {**TARGET, "name": "ein Haufen \u00e4"}}, "printable ASCII"),
         ({"spectra": {"psf": "wide"}}, "spectra.psf"),
+        ({"absorption": {"nh_map": "none.fits"}, "annuli": ANNULI}, "none.fits does not exist"),
+        ({"absorption": {"nh_map": __file__}}, "needs the responses of spectra"),
+        ({"absorption": {"kt": 0}}, "absorption.kt"),
         ({"annulus": {}}, "unknown key"),
     ],
 )

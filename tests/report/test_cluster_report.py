@@ -67,6 +67,22 @@ def test_every_stage_has_its_figures(images):
     assert list(files) == ["sky.png"] and files["sky.png"][:4] == b"\x89PNG"
 
 
+def test_images_without_absorption_are_shown_where_a_map_made_them(images):
+    write_image(images / "display_corrected.fits", np.full((60, 60), 0.3), "count s-1 arcmin-2")
+    bands = {"500_2000": {"band": [0.5, 2.0], "factor_min": 1.1, "factor_max": 1.25}}
+    record = {"bands": bands, "kt": 3.0, "map": "nh.fits", "notes": ["a map was taken"]}
+    results = _results(images=images, absorption=record)
+    assert list(cluster_figures(results))[:3] == ["image", "smoothed", "corrected"]
+    page = render_cluster_report(ClusterReport("x", _run(), results))
+    assert "corrected for it, 0.5 to 2 keV" in page and "1.100 to 1.250" in page
+    assert "a map was taken" in page
+    bands["500_2000"]["factor_min"] = 1.25
+    results = _results(images=images, absorption={**record, "map": None})
+    assert "corrected" not in cluster_figures(results)
+    page = render_cluster_report(ClusterReport("x", _run(), results))
+    assert "1.250 times, as of 3 keV" in page
+
+
 def test_radii_are_those_that_were_fitted_else_those_given():
     assert _results().marks == {"R500": 740 / 58.6, "R200": 1100 / 58.6}
     assert _results(mass={}, density={}).marks == {"R200": 20.0}

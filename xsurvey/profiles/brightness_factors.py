@@ -11,14 +11,15 @@ from __future__ import annotations
 import numpy as np
 
 from xsurvey.profiles.region_products import RegionProducts
-from xsurvey.spectra.dataset import make_dataset
+from xsurvey.spectra.dataset import Dataset, make_dataset
 from xsurvey.spectra.models.evaluator import ModelEvaluator
 from xsurvey.spectra.models.expression import parse_expression
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.spectra.response import build_response
 from xsurvey.units import EnergyBand
 
-_ARCMIN2 = 3600.0  # in a square degree
+ARCMIN2 = 3600.0
+"""In a square degree."""
 _MODEL = "tbabs*apec"
 
 
@@ -62,10 +63,14 @@ def brightness_per_norm(
             )
         row = np.array([[nh, kt[i], abundance[i], redshift, 1.0]])
         expected = data.folding.fold(evaluators[key](row))[0]
-        low, high = data.energy_low, data.energy_high
-        # of a channel that a limit of the band divides, a part
-        shared = np.minimum(high, band.maximum) - np.maximum(low, band.minimum)
-        inside = np.clip(shared / (high - low), 0, 1)
-        counts[i] += float(expected @ inside) * float(one.spectrum.backscal[0]) * _ARCMIN2
+        inside = float(expected @ shares_of_band(data, band))
+        counts[i] += inside * float(one.spectrum.backscal[0]) * ARCMIN2
     known = np.isfinite(kt) & np.isfinite(abundance) & (exposure_area > 0)
     return np.divide(counts, exposure_area, out=np.full(len(counts), np.nan), where=known)
+
+
+def shares_of_band(data: Dataset, band: EnergyBand) -> np.ndarray:
+    """Return which part of each channel lies in a band, shape (m,)."""
+    low, high = data.energy_low, data.energy_high
+    shared = np.minimum(high, band.maximum) - np.maximum(low, band.minimum)
+    return np.asarray(np.clip(shared / (high - low), 0, 1))
