@@ -59,7 +59,7 @@ from xsurvey.pipelines.stacks import stacks_of
 from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
 from xsurvey.profiles.comparison import ComparisonParameters
 from xsurvey.profiles.deprojection_parameters import DeprojectionParameters
-from xsurvey.profiles.layout_parameters import AnnuliParameters
+from xsurvey.profiles.layout_parameters import AnnuliParameters, parse_ellipse
 from xsurvey.profiles.mass_parameters import MassParameters
 from xsurvey.profiles.particles.parameters import ParticleParameters
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
@@ -225,6 +225,11 @@ def _check_target(config: Config) -> None:
         raise ParameterError(
             f"{config.path}: annuli.sky_inner", "is required", "give radii of the sky background"
         )
+    if wants_spectra(config) and _shape(annuli.ellipse) != _shape(brightness.ellipse):
+        raise ParameterError(
+            f"{config.path}: annuli.ellipse", "is not that of surface_brightness: radii of spectra "
+            "and of brightness would be different ones", "give both the same ellipse, or none",
+        )  # fmt: skip
     absorption = config.sections["absorption"]
     assert isinstance(absorption, AbsorptionParameters)
     if absorption.nh_map is not None and not wants_spectra(config):
@@ -232,6 +237,14 @@ def _check_target(config: Config) -> None:
             f"{config.path}: absorption.nh_map", "needs the responses of spectra of annuli",
             "give annuli.edges",
         )  # fmt: skip
+
+
+def _shape(ellipse: str | None) -> tuple[float, float] | None:
+    """Return ratio and position angle, the latter below 180 degrees; None of a circle."""
+    if ellipse is None:
+        return None
+    ratio, angle = parse_ellipse(ellipse)
+    return None if ratio == 1 else (ratio, angle % 180)
 
 
 def _one_mission(found: Sequence[ObservationInput]) -> Mission:

@@ -13,13 +13,19 @@ from astropy.table import Table
 from astropy.wcs import WCS
 
 from xsurvey.catalogs import open_catalog
+from xsurvey.config import load_config
 from xsurvey.engine import TaskContext
 from xsurvey.errors import InputError, MissingDataError
 from xsurvey.galaxy_clusters.model import ClusterModel, read_cluster_model
 from xsurvey.galaxy_clusters.shells import projected_volumes
+from xsurvey.imaging.stack_parameters import SharedSky, StackGeometry
 from xsurvey.io.ogip.pha import read_single_pha
 from xsurvey.pipelines.cluster.absorption import run_absorption
-from xsurvey.pipelines.cluster.parameters import AbsorptionParameters, TargetParameters
+from xsurvey.pipelines.cluster.annulus_spectra import run_annulus_spectra
+from xsurvey.pipelines.cluster.deprojection import run_deprojection
+from xsurvey.pipelines.cluster.plan import CLUSTER
+from xsurvey.pipelines.cluster.spectral_profile import run_spectral_profile
+from xsurvey.pipelines.cluster.surface_brightness import run_surface_brightness
 from xsurvey.profiles.region_product_files import read_products
 from xsurvey.spectra.models.atomdb import find_atomdb
 from xsurvey.spectra.models.settings import ModelSettings
@@ -73,6 +79,7 @@ mass: {density_draws: 12, radii: 40}
 mass_sampling: {min_steps: 200, min_ess: 100}
 deprojection_sampling: {warmup: 100, min_ess: 100}
 """
+GEOMETRY = StackGeometry(observations=("tile",), files=(1,), shared=(SharedSky(),))
 
 
 @pytest.fixture(scope="module")
@@ -257,22 +264,38 @@ def test_images_are_corrected_for_a_map_of_absorption(finished: Path) -> None:
     assert (finished / "figures" / "corrected.png").is_file()
 
 
-def absorption(finished: Path, folder: Path, **chosen: Any) -> dict[str, Any]:
-    """Run the stage on what a run has kept; return its record."""
-    kept = finished / ".xsurvey"
+def one_stage(
+    finished: Path, folder: Path, run: Callable[[TaskContext], Any],
+    of: dict[str, Path] | None = None, **sections: Any,
+) -> Path:  # fmt: skip
+    """Run a stage on what a run has kept, or on other files; return the folder of its results."""
+    store = finished / ".xsurvey" / "tasks"
+
+    def place(name: str) -> Path:
+        return next(store.rglob(name))
+
     inputs: dict[str, Any] = {
-        "mosaic": next(kept.rglob("mosaic.json")).parent,
-        "regions": next(kept.rglob("layout.fits")).parent,
-    }
-    if "nh_map" in chosen:
-        inputs["nh_map"] = Path(chosen["nh_map"])
-    sections = {
-        "target": TargetParameters(redshift=0.06, nh=0.05),
-        "absorption": AbsorptionParameters(**chosen), "spectral_models": ModelSettings(),
+        "mosaic": place("mosaic.json").parent, "regions": place("layout.fits").parent,
+        "index": place("regions.json"), "light": place("light.fits"),
+        "brightness": place("surface_brightness.json"), "spectral": place("spectral_profile.json"),
+        "events": [finished.parent / "tile.fits"], "fields": [place("field")],
+        "good_times": [place("good_times.json")], "closed": [finished.parent / "closed.fits"],
+        **(of or {}),
     }  # fmt: skip
+    config = load_config(finished.parent / "config.yaml", lambda _: CLUSTER.sections)
+    known = {**config.sections, "observations": GEOMETRY}
+    for name, chosen in sections.items():
+        known[name] = type(known[name])(**{**known[name].normalised(), **chosen})
     folder.mkdir(exist_ok=True)
-    run_absorption(TaskContext("cluster", inputs, sections, folder, 1))
-    return dict(json.loads((folder / "absorption.json").read_text()))
+    run(TaskContext("small cluster", inputs, known, folder, 1))
+    return folder
+
+
+def absorption(finished: Path, folder: Path, nh_map: Path | None = None, **chosen: Any) -> Any:
+    """Run the stage; return its record."""
+    of = {} if nh_map is None else {"nh_map": nh_map}
+    one_stage(finished, folder, run_absorption, of=of, absorption=chosen)
+    return json.loads((folder / "absorption.json").read_text())
 
 
 def test_one_column_density_is_one_factor(finished: Path, tmp_path: Path) -> None:
@@ -289,4 +312,59 @@ def test_maps_that_end_within_the_field_are_refused(finished: Path, tmp_path: Pa
         part = hdus[0]
         fits.PrimaryHDU(part.data[:8], part.header).writeto(tmp_path / "part.fits")
     with pytest.raises(InputError, match="does not cover"):
-        absorption(finished, tmp_path / "out", nh_map=str(tmp_path / "part.fits"))
+        absorption(finished, tmp_path / "out", tmp_path / "part.fits")
+
+
+def test_onion_peeling_finds_the_density(
+    finished: Path, model: ClusterModel, tmp_path: Path
+) -> None:
+    made = one_stage(finished, tmp_path, run_deprojection, deprojection={"method": "onion"})
+    found = json.loads((made / "density.json").read_text())
+    assert found["method"] == "onion" and found["shells"] == 10
+    radius = np.array(found["radius_kpc"])
+    used = (radius > 60) & (radius < 8 * model.kpc_per_arcmin)
+    assert used.sum() >= 3
+    assert np.array(found["density"])[used] == pytest.approx(model.density(radius[used]), rel=0.1)
+
+
+def test_ellipses_and_bins_by_signal_to_noise(finished: Path, tmp_path: Path) -> None:
+    shape = {"ellipse": "1.2,30", "bins": "snr:40", "sectors": 3, "median": True, "fit": ()}
+    made = one_stage(finished, tmp_path, run_surface_brightness, surface_brightness=shape)
+    found = json.loads((made / "surface_brightness.json").read_text())
+    assert found["ellipse"] == {"axis_ratio": 1.2, "angle_deg": 30.0}
+    ratio = np.array(found["brightness"]) / np.array(found["brightness_err"])
+    assert 5 < len(ratio) < 18 and (ratio[:-1] > 35).all()
+    assert len(found["sectors"]) == 3 and len(found["median"]) == len(ratio)
+    of = {"brightness": made / "surface_brightness.json", "light": made / "light.fits"}
+    onion = {"method": "onion"}
+    one_stage(finished, tmp_path / "density", run_deprojection, of=of, deprojection=onion,
+              surface_brightness=shape)  # fmt: skip
+    notes = json.loads((tmp_path / "density" / "density.json").read_text())["notes"]
+    assert any("bins are elliptical" in note and "1.2 times" in note for note in notes)
+
+
+def test_sectors_in_shells_before_two_foregrounds(
+    finished: Path, model: ClusterModel, tmp_path: Path
+) -> None:
+    annuli = {
+        "edges": ("0arcmin", "3arcmin", "8arcmin"), "sectors": ("east=45,225",),
+        "separate_foregrounds": ("sector_2",),
+    }  # fmt: skip
+    made = one_stage(finished, tmp_path, run_annulus_spectra, annuli=annuli)
+    fit = {"deproject": True, "two_temperatures": False, "intervals": False}
+    of = {"regions": made / "regions", "index": made / "regions.json"}
+    one_stage(finished, tmp_path / "fit", run_spectral_profile, of=of, spectral_profile=fit)
+    found = json.loads((tmp_path / "fit" / "spectral_profile.json").read_text())
+    assert [row["name"] for row in found["annuli"]] == [
+        f"annulus_{n:02d}_{sector}" for n in (1, 2) for sector in ("east", "rest_1")
+    ]
+    assert {"lhb_0.norm", "lhb_1.norm"} <= set(found["background"])
+    assert found["deprojected"] and found["norm_unit"] == "10**14 cm-5"
+    for row in found["annuli"]:
+        edges = np.linspace(row["inner_arcmin"], row["outer_arcmin"], 60) * model.kpc_per_arcmin
+        shells = model.shells(edges)
+        weight = shells.norm * shells.temperature**-0.75
+        # shells are uniform: of steep gas the inner of two wide ones gets a tenth too much
+        assert row["norm"]["value"] == pytest.approx(shells.norm.sum(), rel=0.15), row["name"]
+        kt = weight @ shells.temperature / weight.sum()
+        assert row["kt"]["value"] == pytest.approx(kt, rel=0.1), row["name"]

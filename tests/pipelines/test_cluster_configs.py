@@ -48,6 +48,14 @@ def test_without_sources_there_is_no_search(survey_tile: Path, tmp_path: Path) -
     assert stages(made)[-4:] == ["deprojection", "mass", "cluster_catalog", "absorption"]
 
 
+def test_ellipses_are_compared_as_shapes(survey_tile: Path, tmp_path: Path) -> None:
+    _, made = plan(
+        tmp_path, survey_tile, annuli={**ANNULI, "ellipse": "1.25,40"},
+        surface_brightness={**BRIGHTNESS, "ellipse": "0.8,220"},
+    )  # fmt: skip
+    assert "mass" in stages(made)
+
+
 def test_files_that_sections_name_are_inputs(survey_tile: Path, tmp_path: Path) -> None:
     (tmp_path / "closed.fits").write_bytes(b"particles")
     (tmp_path / "mask.reg").write_text("icrs\ncircle(150.0,2.3,10)\n")
@@ -78,6 +86,7 @@ def test_files_that_sections_name_are_inputs(survey_tile: Path, tmp_path: Path) 
         ({"spectra": {"psf": "wide"}}, "spectra.psf"),
         ({"absorption": {"nh_map": "none.fits"}, "annuli": ANNULI}, "none.fits does not exist"),
         ({"absorption": {"nh_map": __file__}}, "needs the responses of spectra"),
+        ({"annuli": {**ANNULI, "ellipse": "1.3,40"}}, "annuli.ellipse: is not that of surface"),
         ({"absorption": {"kt": 0}}, "absorption.kt"),
         ({"annulus": {}}, "unknown key"),
     ],

@@ -77,10 +77,12 @@ def annuli_table(record: Mapping[str, Any]) -> TableText:
     if not rows:
         return TableText()
     cool = any((r.get("kt_cool") or {}).get("value") is not None for r in rows)
+    # shells have norms and fluxes of their own, annuli those of an arcmin2
+    area = "" if record.get("deprojected") else " arcmin⁻²"
     columns = [
         ("Region", ""), ("Radius", "arcmin"), ("Counts", ""), ("kT", "keV"),
         *([("kT, cooler", "keV")] if cool else []), ("Abundance", "solar"),
-        ("Norm", "10⁻⁶ arcmin⁻²"), ("Flux", "10⁻¹⁵ erg s⁻¹ cm⁻² arcmin⁻²"),
+        ("Norm", f"10⁻⁶{area}"), ("Flux", f"10⁻¹⁵ erg s⁻¹ cm⁻²{area}"),
         ("2T gain", ""), ("Flags", ""),
     ]  # fmt: skip
     body: list[list[str | Value]] = []
