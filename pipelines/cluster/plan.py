@@ -29,6 +29,7 @@ from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.stack_parameters import SharedSky, StackGeometry, StackParameters
 from xsurvey.inference.hamiltonian_parameters import HamiltonianParameters
 from xsurvey.inference.mcmc_parameters import MCMCParameters
+from xsurvey.io.fits_file import is_event_file
 from xsurvey.missions import Mission
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
@@ -256,11 +257,12 @@ def _one_mission(found: Sequence[ObservationInput]) -> Mission:
         One is no event file of a known mission, or they are of several missions.
     """
     for observation in found:
+        remedy = "give event files; images have profiles by `xsurvey profile`"
         if observation.mission is None:
-            raise InputError(
-                observation.events[0], "is no event file of a known mission",
-                "give event files; images have profiles by `xsurvey profile`",
-            )  # fmt: skip
+            raise InputError(observation.events[0], "is no event file of a known mission", remedy)
+        for path in observation.events:
+            if _is_image(path):
+                raise InputError(path, "is an image: it has neither spectra nor times", remedy)
     missions = {o.mission.name: o.mission for o in found if o.mission is not None}
     if len(missions) > 1:
         raise InputError(
@@ -268,6 +270,13 @@ def _one_mission(found: Sequence[ObservationInput]) -> Mission:
             "make one config for each mission: their counts cannot be added",
         )  # fmt: skip
     return next(iter(missions.values()))
+
+
+def _is_image(path: Path) -> bool:
+    try:
+        return not is_event_file(path)
+    except InputError:
+        return False  # whoever reads it says what it is
 
 
 def _bands(config: Config, mission: Mission) -> list[EnergyBand]:

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from astropy.io import fits
 
 from xsurvey.config import Config, load_config
 from xsurvey.engine import Plan
@@ -107,6 +109,13 @@ def test_images_and_several_missions_are_refused(
     image.write_text("no events")
     with pytest.raises(XSurveyError, match="no event file of a known mission"):
         plan(tmp_path, image)
+    # that of a mission is one all the same
+    path = tmp_path / "counts.fits"
+    hdu = fits.PrimaryHDU(np.ones((8, 8)))
+    hdu.header["TELESCOP"] = "eROSITA"
+    hdu.writeto(path)
+    with pytest.raises(XSurveyError, match="is an image.* `xsurvey profile`"):
+        plan(tmp_path, path)
     with pytest.raises(XSurveyError, match="their counts cannot be added"):
         plan(tmp_path, survey_tile, inputs=[str(survey_tile), str(event_file)])
 
