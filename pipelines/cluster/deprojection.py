@@ -30,6 +30,7 @@ from xsurvey.pipelines.profile_fits import read_psf
 from xsurvey.profiles.density_posterior import DensityPosterior
 from xsurvey.profiles.deprojection_parameters import DeprojectionParameters
 from xsurvey.profiles.emission_factor import EmissionFactor, FactorPrior
+from xsurvey.profiles.layout_parameters import parse_ellipse
 from xsurvey.profiles.measure import measure_profiles
 from xsurvey.profiles.multiscale import deproject
 from xsurvey.profiles.onion import peel
@@ -63,7 +64,7 @@ def run_deprojection(context: TaskContext) -> dict[str, Any]:
     gas = composition_of(context, spectral)
     factor = EmissionFactor.read(spectral, redshift_of(target), gas)
     scale = target.cosmology.kpc_per_arcmin(redshift_of(target))
-    notes: list[str] = []
+    notes = _ellipse_note(context.section(SurfaceBrightnessParameters))
     if parameters.method == "multiscale":
         found = deproject(
             data.profile, data.mixing, data.sky, parameters,
@@ -93,6 +94,17 @@ def run_deprojection(context: TaskContext) -> dict[str, Any]:
         log_slope=density.log_slopes,
     )  # fmt: skip
     return {"radii": len(density.radii), "samples": len(density.samples)}
+
+
+def _ellipse_note(brightness: SurfaceBrightnessParameters) -> list[str]:
+    """Return what is to be known of densities in ellipses."""
+    if brightness.ellipse is None:
+        return []
+    ratio, _ = parse_ellipse(brightness.ellipse)
+    return [
+        "bins are elliptical: densities are of gas as deep as their major axes, and gas masses of "
+        f"spheres of these radii, {ratio:g} times those of such ellipsoids"
+    ]
 
 
 def read_density(path: Path) -> DensityPosterior:

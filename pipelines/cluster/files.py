@@ -8,7 +8,7 @@ from pathlib import Path
 
 from xsurvey.config import Config
 from xsurvey.errors import InputError
-from xsurvey.pipelines.cluster.parameters import ClusterMaskParameters
+from xsurvey.pipelines.cluster.parameters import AbsorptionParameters, ClusterMaskParameters
 from xsurvey.profiles.comparison import ComparisonParameters
 from xsurvey.profiles.particles.parameters import ParticleParameters, by_group
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
@@ -34,7 +34,8 @@ def given_files(config: Config) -> dict[str, list[Path]]:
     """Return the files that sections name, by the inputs of stages that read them.
 
     ``closed`` are those of the particle background, in the order of its templates, ``regions`` of
-    the mask, ``psf`` an image of a PSF, ``references`` profiles to compare with.
+    the mask, ``psf`` an image of a PSF, ``references`` profiles to compare with, ``nh_map`` column
+    densities.
 
     Raises
     ------
@@ -47,7 +48,11 @@ def given_files(config: Config) -> dict[str, list[Path]]:
     assert isinstance(mask, ClusterMaskParameters)
     assert isinstance(brightness, SurfaceBrightnessParameters)
     assert isinstance(comparison, ComparisonParameters)
-    found: dict[str, list[Path]] = {"closed": [], "regions": [], "psf": [], "references": []}
+    absorption = config.sections["absorption"]
+    assert isinstance(absorption, AbsorptionParameters)
+    found: dict[str, list[Path]] = {
+        "closed": [], "regions": [], "psf": [], "references": [], "nh_map": [],
+    }  # fmt: skip
     if particles.enabled:
         texts = dict.fromkeys(t for ts in by_group(particles.templates).values() for t in ts)
         found["closed"] = [find_file(config, "particles.templates", text) for text in texts]
@@ -55,6 +60,8 @@ def given_files(config: Config) -> dict[str, list[Path]]:
         found["regions"] = [find_file(config, "mask.regions", mask.regions)]
     if brightness.psf_file is not None:
         found["psf"] = [find_file(config, "surface_brightness.psf", str(brightness.psf_file))]
+    if absorption.nh_map is not None:
+        found["nh_map"] = [find_file(config, "absorption.nh_map", absorption.nh_map)]
     found["references"] = [
         find_file(config, "comparison.references", text) for text in comparison.references
     ]

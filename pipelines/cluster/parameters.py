@@ -99,6 +99,25 @@ class ClusterMaskParameters(MaskParameters):
     )  # fmt: skip
 
 
+class AbsorptionParameters(StepParameters):
+    """Images that are corrected for absorption; made where there are spectra of annuli."""
+
+    nh_map: str | None = Field(
+        default=None,
+        description="FITS image of the column density of hydrogen, cm-2, such as a part of HI4PI, "
+        "on any pixels that cover the field; target.nh everywhere if not given.",
+    )  # fmt: skip
+    nh_to: float = Field(
+        default=0.0, ge=0, lt=100,
+        description="Column density to which images are brought, 1e22 / cm2; 0 for none.",
+    )  # fmt: skip
+    kt: float = Field(
+        default=3.0, gt=0.05, lt=50,
+        description="Temperature of the plasma whose absorption is taken, keV.",
+    )  # fmt: skip
+    abundance: float = Field(default=0.3, ge=0, le=5, description="Its abundance, solar.")
+
+
 class RegionSpectraParameters(StepParameters):
     """The spectra of annuli and sky, and what of them is fitted."""
 

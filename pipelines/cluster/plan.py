@@ -6,7 +6,7 @@
                                 |
                      surface_brightness ---------------+
                                 |                      |
-                        annulus_spectra                |
+                        annulus_spectra -> absorption  |
                                 |                      |
                         spectral_profile -> deprojection -> mass -> catalog -> report
 
@@ -29,10 +29,12 @@ from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.stack_parameters import SharedSky, StackGeometry, StackParameters
 from xsurvey.inference.hamiltonian_parameters import HamiltonianParameters
 from xsurvey.inference.mcmc_parameters import MCMCParameters
+from xsurvey.io.fits_file import is_event_file
 from xsurvey.missions import Mission
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.base import Pipeline
+from xsurvey.pipelines.cluster.absorption import ABSORPTION
 from xsurvey.pipelines.cluster.annulus_spectra import ANNULUS_SPECTRA
 from xsurvey.pipelines.cluster.catalog import CATALOG, RESULTS, ClusterCatalogParameters
 from xsurvey.pipelines.cluster.deprojection import DEPROJECTION
@@ -41,6 +43,7 @@ from xsurvey.pipelines.cluster.flares import FLARES
 from xsurvey.pipelines.cluster.mass import MASS
 from xsurvey.pipelines.cluster.mosaic import MOSAIC, mosaic_bands
 from xsurvey.pipelines.cluster.parameters import (
+    AbsorptionParameters,
     ClusterMaskParameters,
     MosaicParameters,
     RegionSpectraParameters,
@@ -57,7 +60,7 @@ from xsurvey.pipelines.stacks import stacks_of
 from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
 from xsurvey.profiles.comparison import ComparisonParameters
 from xsurvey.profiles.deprojection_parameters import DeprojectionParameters
-from xsurvey.profiles.layout_parameters import AnnuliParameters
+from xsurvey.profiles.layout_parameters import AnnuliParameters, parse_ellipse
 from xsurvey.profiles.mass_parameters import MassParameters
 from xsurvey.profiles.particles.parameters import ParticleParameters
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
@@ -161,7 +164,15 @@ def plan_cluster(config: Config) -> Plan:
         profile.output(RESULTS["spectral"]), density.output(RESULTS["density"]),
         mass.output(RESULTS["mass"]),
     ]  # fmt: skip
-    return Plan([_catalog(name, results, sections)], config.seed)
+    corrected = Task(
+        ABSORPTION, name,
+        {
+            "mosaic": mosaic.output("mosaic"), "regions": spectra.output("regions"),
+            **files_beside(files, "nh_map"),
+        },
+        sections,
+    )  # fmt: skip
+    return Plan([_catalog(name, results, sections), corrected], config.seed)
 
 
 def _catalog(name: str, results: list[OutputOf], sections: Mapping[str, StepParameters]) -> Task:
@@ -216,6 +227,26 @@ def _check_target(config: Config) -> None:
         raise ParameterError(
             f"{config.path}: annuli.sky_inner", "is required", "give radii of the sky background"
         )
+    if wants_spectra(config) and _shape(annuli.ellipse) != _shape(brightness.ellipse):
+        raise ParameterError(
+            f"{config.path}: annuli.ellipse", "is not that of surface_brightness: radii of spectra "
+            "and of brightness would be different ones", "give both the same ellipse, or none",
+        )  # fmt: skip
+    absorption = config.sections["absorption"]
+    assert isinstance(absorption, AbsorptionParameters)
+    if absorption.nh_map is not None and not wants_spectra(config):
+        raise ParameterError(
+            f"{config.path}: absorption.nh_map", "needs the responses of spectra of annuli",
+            "give annuli.edges",
+        )  # fmt: skip
+
+
+def _shape(ellipse: str | None) -> tuple[float, float] | None:
+    """Return ratio and position angle, the latter below 180 degrees; None of a circle."""
+    if ellipse is None:
+        return None
+    ratio, angle = parse_ellipse(ellipse)
+    return None if ratio == 1 else (ratio, angle % 180)
 
 
 def _one_mission(found: Sequence[ObservationInput]) -> Mission:
@@ -227,11 +258,12 @@ def _one_mission(found: Sequence[ObservationInput]) -> Mission:
         One is no event file of a known mission, or they are of several missions.
     """
     for observation in found:
+        remedy = "give event files; images have profiles by `xsurvey profile`"
         if observation.mission is None:
-            raise InputError(
-                observation.events[0], "is no event file of a known mission",
-                "give event files; images have profiles by `xsurvey profile`",
-            )  # fmt: skip
+            raise InputError(observation.events[0], "is no event file of a known mission", remedy)
+        for path in observation.events:
+            if _is_image(path):
+                raise InputError(path, "is an image: it has neither spectra nor times", remedy)
     missions = {o.mission.name: o.mission for o in found if o.mission is not None}
     if len(missions) > 1:
         raise InputError(
@@ -239,6 +271,13 @@ def _one_mission(found: Sequence[ObservationInput]) -> Mission:
             "make one config for each mission: their counts cannot be added",
         )  # fmt: skip
     return next(iter(missions.values()))
+
+
+def _is_image(path: Path) -> bool:
+    try:
+        return not is_event_file(path)
+    except InputError:
+        return False  # whoever reads it says what it is
 
 
 def _bands(config: Config, mission: Mission) -> list[EnergyBand]:
@@ -273,7 +312,8 @@ CLUSTER = Pipeline(
         "mosaic": MosaicParameters, "mask": ClusterMaskParameters,
         "display": DisplayParameters, "particles": ParticleParameters,
         "surface_brightness": SurfaceBrightnessParameters, "annuli": AnnuliParameters,
-        "spectra": RegionSpectraParameters, "sky": SkyParameters,
+        "spectra": RegionSpectraParameters, "absorption": AbsorptionParameters,
+        "sky": SkyParameters,
         "spectral_profile": SpectralProfileParameters, "spectral_models": ModelSettings,
         "deprojection": DeprojectionParameters, "deprojection_sampling": HamiltonianParameters,
         "mass": MassParameters, "mass_sampling": MCMCParameters,
@@ -281,8 +321,8 @@ CLUSTER = Pipeline(
         "catalog": ClusterCatalogParameters,
     },
     stages=(
-        FLARES, IMAGE, DETECT, MOSAIC, SURFACE_BRIGHTNESS, ANNULUS_SPECTRA, SPECTRAL_PROFILE,
-        DEPROJECTION, MASS, CATALOG,
+        FLARES, IMAGE, DETECT, MOSAIC, SURFACE_BRIGHTNESS, ANNULUS_SPECTRA, ABSORPTION,
+        SPECTRAL_PROFILE, DEPROJECTION, MASS, CATALOG,
     ),
     kinds=("exposure",),
     plan=plan_cluster,

@@ -108,6 +108,9 @@ def _images(plan: Plan, result: RunResult) -> Iterator[Published]:
     for task in _good(plan, result, "mosaic"):
         folder = result.path(task, "mosaic")
         yield from ((task, path, path.name) for path in sorted(folder.glob("*.fits")))
+    for task in _good(plan, result, "absorption"):
+        folder = result.path(task, "corrected")
+        yield from ((task, path, path.name) for path in sorted(folder.glob("*.fits")))
     for task in _good(plan, result, "surface_brightness"):
         folder = result.path(task, "residuals")
         yield from (

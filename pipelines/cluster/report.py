@@ -11,13 +11,20 @@ from matplotlib.figure import Figure
 
 from xsurvey.engine import Plan, RunResult
 from xsurvey.errors import XSurveyError
-from xsurvey.pipelines.cluster import deprojection, mass, spectral_profile, surface_brightness
+from xsurvey.pipelines.cluster import (
+    absorption,
+    deprojection,
+    mass,
+    spectral_profile,
+    surface_brightness,
+)
 from xsurvey.report.cluster_figures import ClusterResults, cluster_figures
 
 _RECORDS = {
     "brightness": ("surface_brightness", surface_brightness.JSON),
     "spectral": ("spectral_profile", spectral_profile.JSON),
     "density": ("deprojection", deprojection.JSON), "mass": ("mass", mass.JSON),
+    "absorption": ("absorption", absorption.JSON),
 }  # fmt: skip
 _LABELS = {".fits": "table", ".json": "numbers", ".npz": "samples", ".png": "figure"}
 

@@ -21,6 +21,17 @@ COARSEST = ("--pixel-size", "3.936arcsec")
 """Pixels that make these tests quick, the latter where positions are no matter."""
 
 
+def test_package_is_the_command_as_well() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "xsurvey", "--version"], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.split()[0]) == (0, "xsurvey"), done.stderr
+    done = subprocess.run(
+        [sys.executable, "-m", "xsurvey", "nonsense"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2 and done.stderr.startswith("xsurvey: error:")
+
+
 def test_help_needs_no_heavy_library() -> None:
     code = (
         "import sys\n"

@@ -5,11 +5,7 @@ import pytest
 
 from xsurvey.errors import InputError
 from xsurvey.imaging.adaptive_smoothing import adaptive_smoothing
-from xsurvey.imaging.display_images import (
-    DisplayParameters,
-    absorption_corrected,
-    display_images,
-)
+from xsurvey.imaging.display_images import DisplayParameters, display_images
 from xsurvey.imaging.hole_filling import fill_holes
 from xsurvey.imaging.wavelet_display import wavelet_images
 
@@ -140,16 +136,3 @@ def test_all_display_images_lie_on_the_pixels_of_the_counts():
     assert all(i.data.shape == (SIDE, SIDE) for i in images.values())
     none = display_images(_flat(0.5), _exposure(), None, None, DisplayParameters(wavelet_scales=0))
     assert set(none) == {"filled", "smoothed", "smoothing_scale"}
-
-
-def test_absorption_is_brought_to_one_column_density():
-    columns = np.array([0.0, 0.1, 0.2])
-    transmission = np.exp(-3 * columns)
-    nh = fields.image(np.where(np.arange(SIDE) < 48, 0.05, 0.15)[None] * np.ones((SIDE, 1)))
-    image = fields.image(np.exp(-3 * nh.data))
-    flat = absorption_corrected(image, nh, columns, transmission, 0.0)
-    assert flat.data == pytest.approx(np.ones((SIDE, SIDE)))
-    same = absorption_corrected(image, 0.1, columns, transmission, 0.1)
-    assert same.data == pytest.approx(image.data)
-    with pytest.raises(InputError, match="column density"):
-        absorption_corrected(image, 5.0, columns, transmission, 0.1)

@@ -3,8 +3,10 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
+from astropy.io import fits
 
 from xsurvey.config import Config, load_config
 from xsurvey.engine import Plan
@@ -45,7 +47,15 @@ def test_brightness_alone_needs_no_spectra(survey_tile: Path, tmp_path: Path) ->
 def test_without_sources_there_is_no_search(survey_tile: Path, tmp_path: Path) -> None:
     _, made = plan(tmp_path, survey_tile, mask={"sources": False}, annuli=ANNULI)
     assert "detect" not in stages(made)
-    assert stages(made)[-3:] == ["deprojection", "mass", "cluster_catalog"]
+    assert stages(made)[-4:] == ["deprojection", "mass", "cluster_catalog", "absorption"]
+
+
+def test_ellipses_are_compared_as_shapes(survey_tile: Path, tmp_path: Path) -> None:
+    _, made = plan(
+        tmp_path, survey_tile, annuli={**ANNULI, "ellipse": "1.25,40"},
+        surface_brightness={**BRIGHTNESS, "ellipse": "0.8,220"},
+    )  # fmt: skip
+    assert "mass" in stages(made)
 
 
 def test_files_that_sections_name_are_inputs(survey_tile: Path, tmp_path: Path) -> None:
@@ -76,6 +86,10 @@ def test_files_that_sections_name_are_inputs(survey_tile: Path, tmp_path: Path) 
         ({"target": {**TARGET, "redshift": -1}}, "target.redshift"),
         ({"target": {**TARGET, "name": "ein Haufen \u00e4"}}, "printable ASCII"),
         ({"spectra": {"psf": "wide"}}, "spectra.psf"),
+        ({"absorption": {"nh_map": "none.fits"}, "annuli": ANNULI}, "none.fits does not exist"),
+        ({"absorption": {"nh_map": __file__}}, "needs the responses of spectra"),
+        ({"annuli": {**ANNULI, "ellipse": "1.3,40"}}, "annuli.ellipse: is not that of surface"),
+        ({"absorption": {"kt": 0}}, "absorption.kt"),
         ({"annulus": {}}, "unknown key"),
     ],
 )
@@ -95,6 +109,13 @@ def test_images_and_several_missions_are_refused(
     image.write_text("no events")
     with pytest.raises(XSurveyError, match="no event file of a known mission"):
         plan(tmp_path, image)
+    # that of a mission is one all the same
+    path = tmp_path / "counts.fits"
+    hdu = fits.PrimaryHDU(np.ones((8, 8)))
+    hdu.header["TELESCOP"] = "eROSITA"
+    hdu.writeto(path)
+    with pytest.raises(XSurveyError, match=r"is an image.* `xsurvey profile`"):
+        plan(tmp_path, path)
     with pytest.raises(XSurveyError, match="their counts cannot be added"):
         plan(tmp_path, survey_tile, inputs=[str(survey_tile), str(event_file)])
 

@@ -10,7 +10,10 @@ from astropy.io import fits
 
 from xsurvey.errors import InputError, OutputError, ParameterError
 from xsurvey.events import EventList
+from xsurvey.imaging.absorption import absorption_factor, transmission_columns
 from xsurvey.io.ogip.pha import read_single_pha
+from xsurvey.profiles.band_transmission import band_transmission
+from xsurvey.profiles.brightness_factors import brightness_per_norm
 from xsurvey.profiles.layout_making import make_layout
 from xsurvey.profiles.layout_mixing import layout_mixing
 from xsurvey.profiles.layout_parameters import AnnuliParameters
@@ -107,6 +110,32 @@ def test_spectra_of_a_joint_fit(products: RegionProducts) -> None:
         assert spectrum.dataset.counts.min() >= 1
         assert spectrum.scale_error == products.scale_errors[spectrum.group] > 0
         assert spectrum.dataset.energy_low[0] >= 0.4
+
+
+@pytest.mark.parametrize("band", [EnergyBand(0.2, 2.3), EnergyBand(0.5, 2.0)])
+def test_transmission_of_a_band(
+    products: RegionProducts, band: EnergyBand, plasma_models: None
+) -> None:
+    direct = np.array([0.013, 0.08, 0.31, 0.97])
+
+    def counts(nh: float) -> float:
+        every = [np.full(4, v) for v in (1.0, 3.0, 0.3)]
+        return float(brightness_per_norm(products, band, *every, 0.02, nh).sum())
+
+    expected = np.array([counts(nh) for nh in direct]) / counts(0.0)
+    assert band_transmission(products, band, direct, 3.0, 0.3, 0.02) == pytest.approx(expected)
+    columns = transmission_columns(1.0)
+    table = band_transmission(products, band, columns, 3.0, 0.3, 0.02)
+    assert table[0] == 1 and (np.diff(table) < 0).all()
+    assert absorption_factor(direct, columns, table) == pytest.approx(1 / expected, rel=1e-3)
+
+
+def test_plasma_that_does_not_shine_has_no_transmission(
+    products: RegionProducts, plasma_models: None
+) -> None:
+    empty = replace(products, products=())
+    with pytest.raises(InputError, match="no counts"):
+        band_transmission(empty, BAND, np.array([0.1]), 3.0, 0.3, 0.02)
 
 
 def test_masked_light_is_not_counted_but_emitted(

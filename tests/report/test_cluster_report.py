@@ -16,6 +16,7 @@ from xsurvey.report.cluster_brightness import (
     significance_figure,
 )
 from xsurvey.report.cluster_figures import ClusterResults, cluster_figures, figure_files
+from xsurvey.report.cluster_images import cluster_image
 from xsurvey.report.cluster_spectral import (
     annulus_spectra_figure,
     sky_figure,
@@ -65,6 +66,44 @@ def test_every_stage_has_its_figures(images):
     ]  # fmt: skip
     files = figure_files({"sky": figures["sky"]})
     assert list(files) == ["sky.png"] and files["sky.png"][:4] == b"\x89PNG"
+
+
+def test_images_without_absorption_are_shown_where_a_map_made_them(images):
+    write_image(images / "display_corrected.fits", np.full((60, 60), 0.3), "count s-1 arcmin-2")
+    bands = {"500_2000": {"band": [0.5, 2.0], "factor_min": 1.1, "factor_max": 1.25}}
+    record = {"bands": bands, "kt": 3.0, "map": "nh.fits", "notes": ["a map was taken"]}
+    results = _results(images=images, absorption=record)
+    assert list(cluster_figures(results))[:3] == ["image", "smoothed", "corrected"]
+    page = render_cluster_report(ClusterReport("x", _run(), results))
+    assert "corrected for it, 0.5 to 2 keV" in page and "1.100 to 1.250" in page
+    assert "a map was taken" in page
+    bands["500_2000"]["factor_min"] = 1.25
+    results = _results(images=images, absorption={**record, "map": None})
+    assert "corrected" not in cluster_figures(results)
+    page = render_cluster_report(ClusterReport("x", _run(), results))
+    assert "1.250 times, as of 3 keV" in page
+
+
+def test_picture_has_the_sectors_of_the_spectra_where_there_are_any(images):
+    def named(annuli):
+        figure = cluster_image(images, records.brightness(), annuli, {})
+        return {text.get_text() for text in figure.axes[0].texts if "°" in text.get_text()}
+
+    assert named(records.spectral()) == {"0° to 180°", "180° to 0°"}
+    annuli = records.spectral()
+    annuli["annuli"] = [
+        {**row, "sector": sector} for row in annuli["annuli"] for sector in ([45, 135], [135, 45])
+    ]
+    assert named(annuli) == {"45° to 135°", "135° to 45°"}
+
+
+def test_norms_of_shells_are_not_told_per_arcmin2(images):
+    record = {**records.spectral(), "deprojected": True}
+    labels = [axes.get_ylabel() for axes in spectral_profile_figure(record, {}).axes]
+    assert "Norm of a shell" in labels
+    units = dict(annuli_table(record).columns)
+    assert (units["Norm"], units["Flux"]) == ("10⁻⁶", "10⁻¹⁵ erg s⁻¹ cm⁻²")
+    assert dict(annuli_table(records.spectral()).columns)["Norm"] == "10⁻⁶ arcmin⁻²"
 
 
 def test_radii_are_those_that_were_fitted_else_those_given():

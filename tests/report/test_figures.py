@@ -6,6 +6,7 @@ import pytest
 from astropy.table import Table
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from matplotlib.colors import AsinhNorm
 
 from xsurvey.errors import InputError
 from xsurvey.imaging.sky_image import ImageGrid, SkyImage, read_sky_image
@@ -131,6 +132,17 @@ def test_powers_of_ten_of_colour_bars_stand_with_the_unit():
         figure.canvas.draw()
         assert bar.ax.get_ylabel() == expected
         assert ticks in [label.get_text() for label in bar.ax.get_yticklabels()]
+
+
+def test_numbers_of_colour_bars_are_narrow():
+    figure = new_figure(4, 3)
+    picture = figure.add_subplot(121).imshow(
+        np.array([[1e-4, 0.3]]), norm=AsinhNorm(1e-4, vmin=0.0, vmax=0.3)
+    )
+    bar = colour_bar(figure.add_subplot(122), picture, "B (count)")
+    figure.canvas.draw()
+    texts = {label.get_text() for label in bar.ax.get_yticklabels()}
+    assert {"0", "10⁻⁴", "10⁻³", "0.01", "0.1"} <= texts
 
 
 def test_labels_keep_clear_of_each_other_and_stay_inside():

@@ -1,4 +1,4 @@
-"""Images for looking at: holes filled, adaptively smoothed, taken apart by size, dereddened."""
+"""Images for looking at: holes filled, adaptively smoothed, taken apart by size."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from dataclasses import replace
 import numpy as np
 from pydantic import Field
 
-from xsurvey.errors import InputError
 from xsurvey.imaging.adaptive_smoothing import adaptive_smoothing
 from xsurvey.imaging.hole_filling import fill_holes
-from xsurvey.imaging.sky_image import SkyImage, same_grid
+from xsurvey.imaging.sky_image import SkyImage
 from xsurvey.imaging.wavelet_display import wavelet_images
 from xsurvey.parameters import StepParameters
 from xsurvey.units import Angle, written
@@ -75,45 +74,3 @@ def display_images(
             filled, exposure, scales, parameters.wavelet_threshold, background
         )  # fmt: skip
     return images
-
-
-def absorption_corrected(
-    image: SkyImage, column: SkyImage | float, columns: np.ndarray, transmission: np.ndarray,
-    mean_column: float,
-) -> SkyImage:  # fmt: skip
-    """Return an image as it were if all of it were absorbed as much as at one column density.
-
-    Parameters
-    ----------
-    image : SkyImage
-        Brightness of the sky, without other background.
-    column : SkyImage or float
-        Column density of hydrogen, 1e22 / cm2: a map on the image's pixels, or one for all.
-    columns, transmission : ndarray, shape (k,)
-        Share of the band's counts that is left behind such columns, ascending.
-    mean_column : float
-        To which all is brought; 0 takes the absorption off.
-
-    Raises
-    ------
-    InputError
-        A map on other pixels, or column densities outside of the table.
-    """
-    if isinstance(column, SkyImage):
-        same_grid(image, column, column.source or "map of column densities")
-        here = np.asarray(column.data, float)
-    else:
-        here = np.full(image.data.shape, float(column))
-    seen = np.isfinite(image.data)
-    known = (here >= columns[0]) & (here <= columns[-1])
-    if not known[seen].all() or not columns[0] <= mean_column <= columns[-1]:
-        raise InputError(
-            "column density", f"is not from {columns[0]:g} to {columns[-1]:g} 1e22 / cm2",
-            "give column densities of hydrogen in 1e22 / cm2",
-        )  # fmt: skip
-    logarithm = np.log(transmission)
-    factor = np.exp(
-        np.interp(mean_column, columns, logarithm) - np.interp(here, columns, logarithm)
-    )
-    stamps = {**image.stamps, "NH_TO": mean_column}
-    return replace(image, data=image.data * factor, stamps=stamps)

@@ -11,14 +11,15 @@ from __future__ import annotations
 import numpy as np
 
 from xsurvey.profiles.region_products import RegionProducts
-from xsurvey.spectra.dataset import make_dataset
+from xsurvey.spectra.dataset import Dataset, make_dataset
 from xsurvey.spectra.models.evaluator import ModelEvaluator
 from xsurvey.spectra.models.expression import parse_expression
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.spectra.response import build_response
 from xsurvey.units import EnergyBand
 
-_ARCMIN2 = 3600.0  # in a square degree
+ARCMIN2 = 3600.0
+"""In a square degree."""
 _MODEL = "tbabs*apec"
 
 
@@ -67,10 +68,14 @@ def brightness_per_norm(
         rows = np.tile([nh, 0.0, 0.0, redshift, 1.0], (int(good.sum()), 1))
         rows[:, 1], rows[:, 2] = (v[good, i] for v in plasmas)
         expected = data.folding.fold(evaluators[key](rows))
-        low, high = data.energy_low, data.energy_high
-        # of a channel that a limit of the band divides, a part
-        shared = np.minimum(high, band.maximum) - np.maximum(low, band.minimum)
-        inside = np.clip(shared / (high - low), 0, 1)
-        counts[good, i] += expected @ inside * float(one.spectrum.backscal[0]) * _ARCMIN2
+        inside = expected @ shares_of_band(data, band)
+        counts[good, i] += inside * float(one.spectrum.backscal[0]) * ARCMIN2
     found = np.divide(counts, exposure_area, out=np.full(counts.shape, np.nan), where=known)
     return found.reshape(shape)
+
+
+def shares_of_band(data: Dataset, band: EnergyBand) -> np.ndarray:
+    """Return which part of each channel lies in a band, shape (m,)."""
+    low, high = data.energy_low, data.energy_high
+    shared = np.minimum(high, band.maximum) - np.maximum(low, band.minimum)
+    return np.asarray(np.clip(shared / (high - low), 0, 1))

@@ -32,6 +32,8 @@ _CAPTIONS = {
     "image": "Counts, smoothed lightly, with the annuli and sectors of the spectra. Shaded: masked "
     "sources. Dashed: R500 and R200.",
     "smoothed": "Adaptively smoothed, exposure-corrected, background subtracted; for the eye only.",
+    "corrected": "The same without the absorption of the map of column densities; for the eye "
+    "only.",
     "wavelets": "Significant wavelet coefficients of all sizes; for the eye only.",
     "brightness": "Brightness of all angles. Models are not blurred by the PSF where they are "
     "drawn; they are where they are fitted. Band: the sky background and its scatter.",

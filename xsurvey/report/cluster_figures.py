@@ -33,9 +33,9 @@ class ClusterResults:
 
     Attributes
     ----------
-    brightness, spectral, density, mass : mapping
-        JSON records of the stages ``surface_brightness``, ``spectral_profile``, ``deprojection``
-        and ``mass``.
+    brightness, spectral, density, mass, absorption : mapping
+        JSON records of the stages ``surface_brightness``, ``spectral_profile``, ``deprojection``,
+        ``mass`` and ``absorption``.
     images : path or None
         Folder with ``counts_BAND.fits``, ``mask.fits``, ``display_*.fits``, ``residuals_*.fits``.
     """
@@ -44,6 +44,7 @@ class ClusterResults:
     spectral: Mapping[str, Any] = field(default_factory=dict)
     density: Mapping[str, Any] = field(default_factory=dict)
     mass: Mapping[str, Any] = field(default_factory=dict)
+    absorption: Mapping[str, Any] = field(default_factory=dict)
     images: Path | None = None
 
     @property
@@ -79,9 +80,9 @@ class ClusterResults:
 def cluster_figures(results: ClusterResults) -> dict[str, Figure]:
     """Return the figures of a cluster by name, those for which there are results.
 
-    Names, in their order on the page: ``image``, ``smoothed``, ``wavelets``, ``residuals_MODEL``,
-    ``brightness``, ``sectors``, ``significance``, ``spectral_profile``, ``spectra``, ``sky``,
-    ``density``, ``thermodynamics``, ``mass``.
+    Names, in their order on the page: ``image``, ``smoothed``, ``corrected``, ``wavelets``,
+    ``residuals_MODEL``, ``brightness``, ``sectors``, ``significance``, ``spectral_profile``,
+    ``spectra``, ``sky``, ``density``, ``thermodynamics``, ``mass``.
 
     Raises
     ------
@@ -126,6 +127,8 @@ def _images(
     yield "image", cluster_image(folder, results.brightness, results.spectral or None, marks)
     drawn: list[tuple[str, Path, Callable[..., Figure]]] = [
         ("smoothed", folder / "display_smoothed.fits", brightness_image),
+        *((("corrected", folder / "display_corrected.fits", brightness_image),)
+          if results.absorption.get("map") else ()),
         ("wavelets", folder / "display_wavelet_sum.fits", brightness_image),
         *(
             (path.stem, path, residual_image)

@@ -143,7 +143,9 @@ def _edges(
 ) -> tuple[np.ndarray, dict[str, tuple[float, float]]]:
     rows = (annuli or {}).get("annuli") or []
     sectors: dict[str, tuple[float, float]] = {}
-    for part in [*rows, *(record.get("sectors") or [])]:
+    cut = [row for row in rows if row.get("sector")]
+    # sectors of spectra and of the brightness are different ones: one set can be told on a picture
+    for part in cut or (record.get("sectors") or []):
         if part.get("sector"):
             first, last = (float(v) for v in part["sector"])
             sectors[str(part.get("label") or f"{first % 360:g}° to {last % 360:g}°")] = first, last

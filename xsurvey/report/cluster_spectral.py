@@ -88,7 +88,8 @@ def spectral_profile_figure(
                     limits[quantity].append(_ends(rows, cool)[0])
     _draw_references(dict(zip(_QUANTITIES, axes, strict=True)), comparisons)
     for axis, (quantity, label) in zip(axes, _QUANTITIES.items(), strict=True):
-        axis.set_ylabel(label)
+        of_shells = quantity == "norm" and record["deprojected"]
+        axis.set_ylabel("Norm of a shell" if of_shells else label)
         if quantity == "norm":
             log_axis(axis, limits[quantity])
         else:

@@ -77,10 +77,12 @@ def annuli_table(record: Mapping[str, Any]) -> TableText:
     if not rows:
         return TableText()
     cool = any((r.get("kt_cool") or {}).get("value") is not None for r in rows)
+    # shells have norms and fluxes of their own, annuli those of an arcmin2
+    area = "" if record.get("deprojected") else " arcmin⁻²"
     columns = [
         ("Region", ""), ("Radius", "arcmin"), ("Counts", ""), ("kT", "keV"),
         *([("kT, cooler", "keV")] if cool else []), ("Abundance", "solar"),
-        ("Norm", "10⁻⁶ arcmin⁻²"), ("Flux", "10⁻¹⁵ erg s⁻¹ cm⁻² arcmin⁻²"),
+        ("Norm", f"10⁻⁶{area}"), ("Flux", f"10⁻¹⁵ erg s⁻¹ cm⁻²{area}"),
         ("2T gain", ""), ("Flags", ""),
     ]  # fmt: skip
     body: list[list[str | Value]] = []
@@ -171,6 +173,7 @@ def facts_of(results: ClusterResults) -> list[tuple[str, str]]:
         facts.append(("redshift", f"{target['redshift']:g}"))
     if target.get("nh") is not None:
         facts.append(("absorption", f"{target['nh']:g} 10²² cm⁻²"))
+    facts += [(f"corrected for it, {band}", text) for band, text in _corrections(results)]
     if target.get("h0") is not None:
         text = f"H0 = {target['h0']:g} km/s/Mpc, Ωm = {target['omega_m']:g}, flat"
         facts.append(("cosmology", text))
@@ -194,9 +197,25 @@ def facts_of(results: ClusterResults) -> list[tuple[str, str]]:
     return facts
 
 
+def _corrections(results: ClusterResults) -> Iterator[tuple[str, str]]:
+    """Yield bands of images that are corrected for absorption, and by how much."""
+    record = results.absorption
+    for one in (record.get("bands") or {}).values():
+        least, most = float(one["factor_min"]), float(one["factor_max"])
+        factor = f"{least:.3f}" if most - least < 5e-4 else f"{least:.3f} to {most:.3f}"
+        low, high = one["band"]
+        yield f"{low:g} to {high:g} keV", f"{factor} times, as of {record['kt']:g} keV"
+
+
 def notes_of(results: ClusterResults) -> list[str]:
     """Return the notes of all stages, each once."""
-    records = (results.brightness, results.spectral, results.density, results.mass)
+    records = (
+        results.brightness,
+        results.spectral,
+        results.density,
+        results.mass,
+        results.absorption,
+    )
     notes = [str(note) for one in records for note in one.get("notes") or []]
     if results.density and results.density.get("converged") is False:
         notes.append("the chains of the deprojection have not converged")

@@ -31,6 +31,7 @@ from xsurvey.report.plate import (
 _SCALES = np.array([
     1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200, 18000, 36000, 108000,
 ])  # fmt: skip
+_SMALL = 0.01
 _LARGE = 5  # powers of ten from which numbers are too long for the margin
 
 
@@ -92,13 +93,23 @@ def colour_bar(axes: Axes, picture: AxesImage, label: str) -> Colorbar:
         label = label.replace("(", f"(10{raised} ") if "(" in label else f"{label} (10{raised})"
     factor = 10.0**-power
     bar = figure_of(axes).colorbar(
-        picture, cax=axes, format=FuncFormatter(lambda value, _: f"{value * factor:.6g}")
+        picture, cax=axes, format=FuncFormatter(lambda value, _: _tick_text(value * factor))
     )
     bar.set_label(label, color=INK, size=TEXT_SIZE)
     bar.outline.set_visible(False)
     dress(axes)
     axes.tick_params(length=3)
     return bar
+
+
+def _tick_text(value: float) -> str:
+    """Return a number of a colour bar, none wider than ``0.01``."""
+    if value == 0 or abs(value) >= _SMALL:
+        return f"{value:.6g}"
+    mantissa, power = f"{value:.3e}".split("e")
+    raised = f"10{str(int(power)).translate(RAISED)}"
+    leading = f"{float(mantissa):g}"
+    return raised if leading == "1" else f"{leading}·{raised}"
 
 
 def screen_scale(axes: Axes) -> float:
