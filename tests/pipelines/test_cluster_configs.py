@@ -114,7 +114,7 @@ def test_images_and_several_missions_are_refused(
     hdu = fits.PrimaryHDU(np.ones((8, 8)))
     hdu.header["TELESCOP"] = "eROSITA"
     hdu.writeto(path)
-    with pytest.raises(XSurveyError, match=r"is an image.* `xsurvey profile`"):
+    with pytest.raises(XSurveyError, match=r"is an image.*`xsurvey profile`"):
         plan(tmp_path, path)
     with pytest.raises(XSurveyError, match="their counts cannot be added"):
         plan(tmp_path, survey_tile, inputs=[str(survey_tile), str(event_file)])

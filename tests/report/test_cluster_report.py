@@ -1,10 +1,13 @@
 """The page of a cluster: all that the stages found is on it, and what is missing is not."""
 
+import io
 import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from matplotlib.patches import Rectangle
+from PIL import Image
 
 from xsurvey.pipelines.cluster.catalog_row import cluster_columns
 from xsurvey.pipelines.cluster.parameters import TargetParameters
@@ -23,7 +26,9 @@ from xsurvey.report.cluster_spectral import (
     spectral_profile_figure,
 )
 from xsurvey.report.cluster_tables import annuli_table, flag_names, key_numbers
+from xsurvey.report.light import light_png
 from xsurvey.report.numbers import DASH
+from xsurvey.report.plate import new_figure, png_bytes
 
 from . import cluster_records as records
 from .conftest import write_image
@@ -65,7 +70,9 @@ def test_every_stage_has_its_figures(images):
         "spectral_profile", "spectra", "sky", "density", "thermodynamics", "mass",
     ]  # fmt: skip
     files = figure_files({"sky": figures["sky"]})
-    assert list(files) == ["sky.png"] and files["sky.png"][:4] == b"\x89PNG"
+    assert list(files) == ["sky.png", "sky_light.png"] and files["sky.png"][:4] == b"\x89PNG"
+    # a picture of the sky would not be what its colour bar says
+    assert list(figure_files({"image": figures["image"]})) == ["image.png"]
 
 
 def test_images_without_absorption_are_shown_where_a_map_made_them(images):
@@ -104,6 +111,19 @@ def test_norms_of_shells_are_not_told_per_arcmin2(images):
     units = dict(annuli_table(record).columns)
     assert (units["Norm"], units["Flux"]) == ("10⁻⁶", "10⁻¹⁵ erg s⁻¹ cm⁻²")
     assert dict(annuli_table(records.spectral()).columns)["Norm"] == "10⁻⁶ arcmin⁻²"
+
+
+def test_diagrams_on_white_keep_their_hues():
+    figure = new_figure(1, 1)
+    figure.add_artist(Rectangle((0, 0), 1, 0.5, color="#ffc080"))
+    dark = png_bytes(figure, 50)
+    with Image.open(io.BytesIO(dark)) as before, Image.open(io.BytesIO(light_png(dark))) as after:
+        assert after.size == before.size and after.info["dpi"] == before.info["dpi"]
+        assert before.getpixel((25, 5))[:3] == (0x0B, 0x0D, 0x12)
+        assert after.getpixel((25, 5)) == (255, 255, 255)
+        assert before.getpixel((25, 45))[:3] == (0xFF, 0xC0, 0x80)
+        # of lightness 0.75, now 0.25, and a bit lighter as the ground is
+        assert after.getpixel((25, 45)) == pytest.approx((137, 69, 0), abs=1)
 
 
 def test_radii_are_those_that_were_fitted_else_those_given():

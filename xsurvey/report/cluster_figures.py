@@ -22,9 +22,11 @@ from xsurvey.report.cluster_spectral import (
     sky_figure,
     spectral_profile_figure,
 )
+from xsurvey.report.light import light_png
 from xsurvey.report.plate import png_bytes
 
 PAPER_DPI = 200
+_SKY, _RESIDUALS = ("image", "smoothed", "corrected", "wavelets"), "residuals_"
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,16 @@ def cluster_figures(results: ClusterResults) -> dict[str, Figure]:
 
 
 def figure_files(figures: Mapping[str, Figure]) -> dict[str, bytes]:
-    """Return figures as PNG for papers, by file name."""
-    return {f"{name}.png": png_bytes(figure, PAPER_DPI) for name, figure in figures.items()}
+    """Return figures as PNG for papers, by file name: ``NAME.png``, as they are on the page.
+
+    Those that are no images of the sky are there on white as well, as ``NAME_light.png``.
+    """
+    files = {}
+    for name, figure in figures.items():
+        files[f"{name}.png"] = png = png_bytes(figure, PAPER_DPI)
+        if name not in _SKY and not name.startswith(_RESIDUALS):
+            files[f"{name}_light.png"] = light_png(png)
+    return files
 
 
 def _figures(results: ClusterResults) -> Iterator[tuple[str, Figure | None]]:

@@ -1,0 +1,36 @@
+"""Figures on white, for paper: the same pictures with their lightness turned round."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+from matplotlib.colors import to_rgb
+from PIL import Image
+
+from xsurvey.report.plate import PLATE
+
+
+def light_png(png: bytes) -> bytes:
+    """Return a figure on a white ground: hue and saturation (HSL) stay, lightness is inverted.
+
+    What is as dark as the plate becomes white. For lines and text; images of the sky are no longer
+    what their colour bars say.
+
+    Parameters
+    ----------
+    png : bytes
+        As `xsurvey.report.plate.png_bytes` makes it, on the plate.
+    """
+    with Image.open(io.BytesIO(png)) as image:
+        colours = np.asarray(image.convert("RGB"), float)
+        dots = image.info.get("dpi")
+    # lightness is the mean of the largest and smallest part: all parts move by twice its distance
+    # from the middle
+    turned = colours + 255 - colours.max(axis=2, keepdims=True) - colours.min(axis=2, keepdims=True)
+    plate = np.array(to_rgb(PLATE)) * 255
+    white = 255 - plate.max()  # the least of the plate's parts once it is turned
+    result = np.clip(np.rint(turned * (255 / white)), 0, 255).astype(np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(result).save(buffer, "PNG", compress_level=9, **({"dpi": dots} if dots else {}))
+    return buffer.getvalue()
