@@ -19,6 +19,9 @@ SMALL = Truth(
 PLAIN = SpectralProfileParameters(intervals=False, two_temperatures=False)
 
 
+pytestmark = pytest.mark.usefixtures("plasma_models")
+
+
 def problem_of(truth: Truth = SMALL, **settings: object) -> AnnuliProblem:
     return make_problem(
         region_spectra(truth), REDSHIFT, NH, SkyParameters(scatter=0.05),
