@@ -100,8 +100,8 @@ def brightness_of(events: EventList, own: Case, off: float, seed: int = 0) -> Br
         "sky": f"{inner:.6f}arcmin,{outer:.6f}arcmin", "fit": ["double_beta"],
     }, "surface_brightness")  # fmt: skip
     parameters = with_particle_error(wanted, error)
-    measured = measure_profiles(images, CENTRE, parameters)
     psf, fit = FieldPsf(get_mission(MISSION).psf(True), None), None
+    measured = measure_profiles(images, CENTRE, parameters, psf=psf.psf)
     with suppress(InputError):  # as in the stage: a field may hold nothing to fit
         fit = fit_models(
             images, measured.geometry, measured.profiles[0], parameters, None, seed, psf

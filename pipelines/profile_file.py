@@ -160,12 +160,12 @@ def profile_of_files(
         raise ParameterError("center", "is required", "give RA,DEC")
     if residuals is not None and not parameters.fit:
         raise ParameterError("residuals", "needs a model", "give --fit")
-    read_psf(parameters)  # what is wrong with it is told before anything is measured
+    psf = read_psf(parameters)  # what is wrong with it is told before anything is measured
     images = read_images(
         image, band=parameters.band, exposure=exposure, background=background, exclude=exclude,
         mask=mask,
     )  # fmt: skip
-    measured = measure_profiles(images, centre.center, parameters, seed)
+    measured = measure_profiles(images, centre.center, parameters, seed, psf)
     if parameters.fit and not images.timed:
         raise ParameterError("fit", "needs exposure in seconds", "give --exposure")
     try:

@@ -27,7 +27,7 @@ from xsurvey.imaging.stack_images import fields_with_band, stack_counts, stack_e
 from xsurvey.io.json_values import write_json_values
 from xsurvey.pipelines.brightness_profiles.parameters import PlaceProfile
 from xsurvey.pipelines.profile_file import model_curve, profile_summary, vignetting_stamps
-from xsurvey.pipelines.profile_fits import FieldPsf, fit_all
+from xsurvey.pipelines.profile_fits import FieldPsf, fit_all, read_psf
 from xsurvey.profiles.exposure_spectrum import ExposureSpectrum
 from xsurvey.profiles.measure import ProfileImages, measure_profiles
 from xsurvey.profiles.profile_tables import write_profiles
@@ -208,12 +208,12 @@ def measure_place(
         images.counts, images.exposure, None, mask.counted, images.timed, images.band
     )
     centre = SkyPosition(*place.center)
-    measured = measure_profiles(maps, centre, place, seed)
+    psf = field_psf(stack, images)
+    measured = measure_profiles(maps, centre, place, seed, read_psf(place) or psf.psf)
     if place.named_sectors:
         # the scatter is that of equal sectors, which these need not be
         measured = replace(measured, scatter=None)
     fitted = place if images.timed else place.model_copy(update={"fit": ()})
-    psf = field_psf(stack, images)
     fits, failed = fit_all(maps, measured, fitted, None, seed, psf)
     record = profile_summary(stack.name, maps, measured, fits, fitted)
     record["name"], record["psf"] = name, place.psf or ("mission" if fitted.fit else None)

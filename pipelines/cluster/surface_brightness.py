@@ -18,7 +18,7 @@ from xsurvey.pipelines.cluster.mosaic import INDEX
 from xsurvey.pipelines.cluster.parameters import TargetParameters
 from xsurvey.pipelines.cluster.reading import OFF_AXIS, centre_of, read_map, read_mask
 from xsurvey.pipelines.profile_file import profile_summary, vignetting_stamps
-from xsurvey.pipelines.profile_fits import FieldPsf, fit_all, write_residuals
+from xsurvey.pipelines.profile_fits import FieldPsf, fit_all, read_psf, write_residuals
 from xsurvey.profiles.annuli_parameters import SkyParameters
 from xsurvey.profiles.extraction import extract_profile
 from xsurvey.profiles.measure import MeasuredProfiles, ProfileImages, measure_profiles
@@ -46,8 +46,10 @@ def run_surface_brightness(context: TaskContext) -> dict[str, Any]:
     parameters = with_particle_error(
         context.section(SurfaceBrightnessParameters), index["particle_errors"].get(label, 0.0)
     )
-    measured = measure_profiles(images, centre_of(target), parameters, context.seed)
     psf = field_psf(folder, index)
+    measured = measure_profiles(
+        images, centre_of(target), parameters, context.seed, read_psf(parameters) or psf.psf
+    )
     fits, failed = fit_all(images, measured, parameters, None, context.seed, psf)
     measured, wings, said = sky_without_cluster(
         images,

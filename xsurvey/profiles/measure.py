@@ -24,6 +24,7 @@ from xsurvey.profiles.bins import (
 from xsurvey.profiles.extraction import extract_profile, extract_sectors
 from xsurvey.profiles.geometry import RadialGeometry
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
+from xsurvey.profiles.psf_mixing import Psf
 from xsurvey.profiles.radial_profile import RadialProfile
 from xsurvey.profiles.significance import profile_significance
 from xsurvey.profiles.sky_level import SkyLevel, sky_level_of
@@ -84,7 +85,7 @@ class MeasuredProfiles:
 
 def measure_profiles(
     images: ProfileImages, centre: SkyPosition, parameters: SurfaceBrightnessParameters,
-    seed: int = 0,
+    seed: int = 0, psf: Psf | None = None,
 ) -> MeasuredProfiles:  # fmt: skip
     """Extract the profiles that parameters ask for.
 
@@ -96,6 +97,8 @@ def measure_profiles(
     parameters : SurfaceBrightnessParameters
     seed : int
         Of the bootstrap of medians.
+    psf : PointSpreadFunction or ImagePsf, optional
+        What the light of unresolved sources is spread with, for significances above the sky.
 
     Raises
     ------
@@ -126,7 +129,7 @@ def measure_profiles(
         ]  # fmt: skip
     sky, sigma = None, []
     if parameters.sky_ring is not None and images.timed:
-        sky = _sky_level(images, geometry, parameters)
+        sky = replace(_sky_level(images, geometry, parameters), psf=psf)
         inside = edges[1:] <= parameters.sky_ring[0]
         sigma = [np.where(inside, profile_significance(p, sky).sigma, np.nan) for p in profiles]
     if not images.timed:

@@ -83,7 +83,7 @@ def mixing_matrix(
     # a row more takes what is counted nowhere
     target = np.where((detected >= 0) & (detected < rows) & (seen > 0), detected, rows)
     image = _Image(target.ravel(), seen.ravel(), emitted.shape, rows)
-    displacement = _displacement(psf, off_axis)
+    displacement = None if psf is None else displacement_of(psf, off_axis)
     matrix = np.zeros((rows, columns))
     sky, regions = _sky(emitted, columns, off_axis, pixel_arcmin)
     for j, pixels in enumerate(regions):
@@ -173,8 +173,9 @@ def _sampled(
     return moved, still[: image.rows] / len(chosen)
 
 
-def _displacement(psf: Psf | None, off_axis: np.ndarray | None) -> Displacement | None:
-    if psf is None or isinstance(psf, ImagePsf):
+def displacement_of(psf: Psf, off_axis: np.ndarray | None = None) -> Displacement:
+    """Return how a PSF displaces photons, at off-axis angles of an image (arcmin) or on axis."""
+    if isinstance(psf, ImagePsf):
         return psf
     return RoundPsf(psf, 0.0 if off_axis is None else float(np.nanmax(off_axis, initial=0.0)))
 

@@ -2,7 +2,8 @@ r"""How significant emission is above the sky and the given background.
 
 The counts that a region without a source would have follow from the posterior of the sky
 (`xsurvey.profiles.sky_level`): a Poisson distribution whose mean is uncertain by the level's
-error, by the sky's own variation in a region of this size and by the systematic error of the
+error, by the sky's own variation in a region of this size (of narrow ones less, where the PSF that
+spreads its sources is known: `xsurvey.profiles.source_blur`) and by the systematic error of the
 given background, which the sky's level follows. The probability of counts as high as were
 observed, half of that of the very counts taken (mid-P; Lancaster 1961, J. Am. Stat. Assoc. 56,
 223), is given as that many Gaussian deviations, one-sided.
@@ -52,6 +53,7 @@ class Significance:
 def significance(
     counts: np.ndarray, exposure_area: np.ndarray, area: np.ndarray,
     background: np.ndarray | float, background_error: np.ndarray | float, sky: SkyLevel,
+    width: np.ndarray | None = None,
 ) -> Significance:  # fmt: skip
     """Return the significance of regions, each of them for itself.
 
@@ -63,6 +65,8 @@ def significance(
         Counts of the given background and their systematic error.
     sky : SkyLevel
         Of other regions, with the same kind of given background.
+    width : ndarray, shape (n,), optional
+        Of the regions, arcmin: what a PSF of the sky leaves of the sources' variation.
 
     Raises
     ------
@@ -79,7 +83,7 @@ def significance(
     mean = a[:, None] * sky.mean[:, 0] + b[:, None] + e[:, None] * sky.mean[:, 1]
     cov = sky.covariance
     variance = (
-        a[:, None] ** 2 * (cov[:, 0, 0] + sky.scatter_of(omega) ** 2)
+        a[:, None] ** 2 * (cov[:, 0, 0] + sky.scatter_of(omega, width) ** 2)
         + e[:, None] ** 2 * cov[:, 1, 1]
         + 2 * (a * e)[:, None] * cov[:, 0, 1]
     )
@@ -104,7 +108,7 @@ def profile_significance(profile: RadialProfile, sky: SkyLevel) -> Significance:
     """Return the significance of every bin of a profile."""
     return significance(
         profile.counts, profile.exposure_area, profile.area, profile.background,
-        profile.background_error, sky,
+        profile.background_error, sky, profile.width,
     )  # fmt: skip
 
 
@@ -138,6 +142,7 @@ def range_significance(
     return significance(
         summed(profile.counts), summed(profile.exposure_area), summed(profile.area),
         summed(profile.background), summed(profile.background_error), sky,
+        summed(profile.width),
     )  # fmt: skip
 
 

@@ -26,7 +26,9 @@ import numpy as np
 from scipy import special
 
 from xsurvey.errors import InputError, ParameterError
+from xsurvey.profiles.psf_mixing import Psf
 from xsurvey.profiles.radial_profile import RadialProfile
+from xsurvey.profiles.source_blur import kept_variance
 
 Scaling = Literal["area", "none"]
 _LEVELS, _SHIFTS, _SCATTERS, _NODES = 21, 17, 40, 7
@@ -55,6 +57,8 @@ class SkyLevel:
     scaling : {'area', 'none'}
         Whether the scatter of a region goes with 1 / sqrt(solid angle).
     sectors : int
+    psf : PointSpreadFunction or ImagePsf, optional
+        What spreads the light of sources: narrow regions vary less.
     """
 
     scatter: np.ndarray
@@ -65,6 +69,7 @@ class SkyLevel:
     reference_area: float
     scaling: Scaling
     sectors: int
+    psf: Psf | None = None
 
     @property
     def level(self) -> float:
@@ -82,9 +87,15 @@ class SkyLevel:
         middle = np.cumsum(self.weight) - 0.5 * self.weight
         return float(np.interp(probability, middle, self.scatter))
 
-    def scatter_of(self, area: np.ndarray) -> np.ndarray:
-        """Return the scatter of regions of ``area`` (n,) arcmin2, shape (n, q)."""
-        return self.scatter * _relative_scatter(area, self.reference_area, self.scaling)[:, None]
+    def scatter_of(self, area: np.ndarray, width: np.ndarray | None = None) -> np.ndarray:
+        """Return the scatter of regions of ``area`` (n,) arcmin2, shape (n, q).
+
+        Those of ``width`` (n,) arcmin keep of it what the PSF leaves; without it, or a PSF, all.
+        """
+        relative = _relative_scatter(area, self.reference_area, self.scaling)
+        if width is not None and self.psf is not None and self.scaling == "area":
+            relative = relative * np.sqrt(kept_variance(width, self.psf))
+        return self.scatter * relative[:, None]
 
     def less(self, brightness: float, error: float) -> SkyLevel:
         """Return the level without light that is not the sky's, and with its error.
