@@ -139,4 +139,4 @@ def summary(rows: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    benchmark(run, seed=20261126)
+    benchmark(run, seed=20261208)
