@@ -127,3 +127,18 @@ def test_solid_angles_of_bins_are_their_pixels(
 def test_a_cap_of_the_sphere() -> None:
     half = RadialGeometry(CENTRE).solid_angle(np.array([0.0, 90 * 60.0]))
     assert half[0] == pytest.approx((2 * np.pi * u.sr).to_value(u.arcmin**2), rel=1e-12)
+
+
+def test_radii_are_kept_for_all_sectors_of_a_grid_and_for_no_other() -> None:
+    centre = SkyPosition(150.0, 2.2)
+    grid, other = (
+        grid_from_wcs(wcs_of(21, pixel, "TAN", centre, "RA"), (21, 21)) for pixel in (20.0, 30.0)
+    )
+    radius = RadialGeometry(centre).radius(grid)
+    assert RadialGeometry(centre, sector=(0.0, 60.0)).radius(grid) is radius
+    assert not radius.flags.writeable
+    assert not np.allclose(RadialGeometry(centre).radius(other), radius)
+    assert not np.allclose(RadialGeometry(SkyPosition(150.1, 2.2)).radius(grid), radius)
+    assert not np.allclose(RadialGeometry(centre, (1.5, 20.0)).radius(grid), radius)
+    again = RadialGeometry(centre).radius(grid_from_wcs(grid.wcs.deepcopy(), grid.shape))
+    np.testing.assert_array_equal(again, radius)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from astropy import units as u
@@ -14,6 +15,7 @@ from scipy import ndimage
 from xsurvey.imaging.sky_image import ImageGrid, separation_arcmin
 from xsurvey.units import SkyPosition
 
+_KEPT = 2  # grids, of which one may be padded
 _NODES = 33
 _ROWS = 256
 _ROUND = 1 - 1e-9
@@ -53,15 +55,10 @@ class RadialGeometry:
         """Return the distance of every pixel's centre, arcmin, shape of the grid.
 
         Great-circle distances; of an ellipse the major axis of the one through the pixel, on the
-        plane of the distances and position angles. NaN where a pixel is not on the sky.
+        plane of the distances and position angles. NaN where a pixel is not on the sky. Those of
+        the last grids are kept, since all sectors ask for them: the array is read-only.
         """
-        if self.ellipse is None:
-            return grid.off_axis(self.centre)
-        distance, azimuth = polar_coordinates(grid, self.centre)
-        angle = np.radians(azimuth - self.ellipse[1])
-        return np.hypot(
-            distance * np.cos(angle), distance * np.sin(angle) * self.axis_ratio
-        )  # fmt: skip
+        return _radius(_Pixels(grid), replace(self, sector=None))
 
     def azimuth(self, grid: ImageGrid) -> np.ndarray:
         """Return position angles of the pixels' centres, degrees in [0, 360), as the grid."""
@@ -112,6 +109,37 @@ def equal_sectors(number: int, first: float = 0.0) -> list[tuple[float, float]]:
     """
     angles = first + 360.0 * np.arange(number + 1) / number
     return [(float(a), float(b)) for a, b in itertools.pairwise(angles)]
+
+
+class _Pixels:
+    """The pixels of a grid, equal where they lie on the same places of the sky."""
+
+    def __init__(self, grid: ImageGrid) -> None:
+        self.grid = grid
+        # tables of distortion are in no header: such a grid equals none but itself
+        own = id(grid.wcs) if grid.wcs.has_distortion else 0
+        self.key = (grid.wcs.to_header_string(relax=True), grid.shape, own)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Pixels) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+
+@functools.lru_cache(maxsize=_KEPT)
+def _radius(pixels: _Pixels, geometry: RadialGeometry) -> np.ndarray:
+    grid = pixels.grid
+    if geometry.ellipse is None:
+        radius = grid.off_axis(geometry.centre)
+    else:
+        distance, azimuth = polar_coordinates(grid, geometry.centre)
+        angle = np.radians(azimuth - geometry.ellipse[1])
+        radius = np.hypot(
+            distance * np.cos(angle), distance * np.sin(angle) * geometry.axis_ratio
+        )  # fmt: skip
+    radius.flags.writeable = False
+    return radius
 
 
 def polar_coordinates(grid: ImageGrid, centre: SkyPosition) -> tuple[np.ndarray, np.ndarray]:
