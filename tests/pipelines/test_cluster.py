@@ -331,12 +331,8 @@ def test_onion_peeling_finds_the_density(
     radius = np.array(found["radius_kpc"])
     used = (radius > 60) & (radius < 8 * model.kpc_per_arcmin)
     assert used.sum() >= 3
-    value, low, high = (
-        np.array(found[name])[used] for name in ("density", "density_lower", "density_upper")
-    )
-    true = model.density(radius[used])
-    assert value == pytest.approx(true, rel=0.2)
-    assert np.all(np.abs(value - true) < 1.5 * (high - low))  # three half-lengths
+    # shells are uniform, and near the centre nearly as wide as they are far from it: 10 % low there
+    assert np.array(found["density"])[used] == pytest.approx(model.density(radius[used]), rel=0.12)
 
 
 def test_ellipses_and_bins_by_signal_to_noise(finished: Path, tmp_path: Path) -> None:
