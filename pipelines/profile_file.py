@@ -194,7 +194,8 @@ def profile_of_files(
     summary = profile_summary(str(image), images, measured, fits, parameters)
     summary["notes"] += failed
     if parameters.psf is not None and not parameters.fit:
-        summary["notes"].append("the PSF is for models, and none is fitted: the bins are as seen")
+        use = "models and significances" if measured.sky is not None else "models"
+        summary["notes"].append(f"the PSF is for {use}, and no model is fitted: bins are as seen")
     return summary
 
 
