@@ -156,9 +156,8 @@ def _annuli(
                 (share * emission) @ _folded(one, products, _GAS, rows)
             )
         counts[one.region] = expected
-    spectra = region_spectra(
-        replace(with_counts(products, counts), mixing=np.diag(area)), [FITTED], "min1"
-    )
+    alone = replace(with_counts(products, counts), mixing=np.diag(area), light_radii=None)
+    spectra = region_spectra(alone, [FITTED], "min1")
     problem = make_problem(
         spectra, CLUSTER["redshift"], CLUSTER["nh"], SkyParameters(scatter=0.0), None, 1e-3
     )

@@ -105,7 +105,7 @@ def _counts(products: RegionProducts) -> dict[str, dict[str, float]]:
 
 
 ANNULUS_SPECTRA = Stage(
-    "annulus_spectra", "1", run_annulus_spectra, outputs=(FOLDER, INDEX),
+    "annulus_spectra", "2", run_annulus_spectra, outputs=(FOLDER, INDEX),
     inputs=(*CLUSTER_INPUTS, "mosaic"), optional_inputs=("closed", "light"),
     parameters={
         **CLUSTER_SECTIONS, "annuli": AnnuliParameters, "particles": ParticleParameters,

@@ -263,7 +263,7 @@ def _write_table(
 
 
 DEPROJECTION = Stage(
-    "deprojection", "2", run_deprojection, outputs=(JSON, TABLE, SAMPLES),
+    "deprojection", "3", run_deprojection, outputs=(JSON, TABLE, SAMPLES),
     inputs=("mosaic", "brightness", "spectral", "light"), optional_inputs=("psf",),
     parameters={
         "target": TargetParameters, "surface_brightness": SurfaceBrightnessParameters,

@@ -148,13 +148,20 @@ def test_masked_light_is_not_counted_but_emitted(
     )
     seen = observe_regions(RegionObservation(events), layout, detector_groups(events))
     exposure = np.full(2, float(seen.groups["TM8"].exposure.livetime.max()))
-    plain = layout_mixing(layout, [seen], exposure, None)
+    plain, nowhere = layout_mixing(layout, [seen], exposure, None)
+    assert nowhere is None
     # light is of mean brightness 1 in the whole ring, of which a part is counted
     assert plain[0, 0] == pytest.approx(np.pi * (25 - 4), rel=0.03)
-    spread = layout_mixing(layout, [seen], exposure, GaussianPsf(40.0))
+    spread, radii = layout_mixing(layout, [seen], exposure, GaussianPsf(40.0))
     assert spread[1, 0] > 0.5
     assert spread[0, 0] < plain[0, 0]
-    assert layout_mixing(layout, [seen], exposure)[1, 0] > 0.2  # the mission's own
+    assert layout_mixing(layout, [seen], exposure)[0][1, 0] > 0.2  # the mission's own
+    # of even light of a disk the mean of ln r is ln R - 1/2; what is moved is of its edge
+    assert radii is not None
+    assert radii.emitted[0] == pytest.approx(np.log(5) - 0.5, abs=0.02)
+    assert np.log(4) < radii.counted[1, 0] < np.log(5)
+    assert np.log(5) < radii.counted[0, 1] < np.log(6.3)
+    assert radii.counted[0, 0] > radii.emitted[0]  # its middle is masked
 
 
 def test_images_of_particles(
@@ -203,6 +210,7 @@ def test_through_files(products: RegionProducts, tmp_path: Path) -> None:
     assert back.notes == products.notes
     first, second = (region_spectra(p, [BAND]) for p in (products, back))
     assert np.array_equal(first.mixing, second.mixing)
+    assert first.light_radii is None and second.light_radii is None
     assert first.geometric_area == pytest.approx(second.geometric_area, rel=1e-9)
     for a, b in zip(first.spectra, second.spectra, strict=True):
         assert (a.region, a.group, a.scale_error) == (b.region, b.group, b.scale_error)

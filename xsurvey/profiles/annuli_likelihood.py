@@ -21,6 +21,7 @@ from xsurvey.profiles.annuli_model import (
     region_areas,
 )
 from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
+from xsurvey.profiles.light_between_annuli import LightBetweenAnnuli, light_between
 from xsurvey.profiles.outskirts import Outskirts, outskirts_of
 from xsurvey.profiles.projection import shell_mixing
 from xsurvey.profiles.region_spectrum import RegionSpectra
@@ -128,6 +129,8 @@ class AnnuliProblem:
         Relative one-sigma error of the particles' level.
     outskirts : Outskirts or None
         Of annuli, or of shells: the cluster in regions of the sky.
+    between : LightBetweenAnnuli or None
+        What the PSF moves, of gas between annuli.
     """
 
     folded: FoldedSpectra
@@ -138,6 +141,7 @@ class AnnuliProblem:
     parameters: SpectralProfileParameters
     template_error: float
     outskirts: Outskirts | None = None
+    between: LightBetweenAnnuli | None = None
 
     @property
     def spectra(self) -> RegionSpectra:
@@ -171,7 +175,7 @@ class AnnuliProblem:
         beyond = [] if self.outskirts is None else [self.outskirts.parameter()]
         parameters = ParameterSet([*rows, *more, *particles, *beyond])
         background = self._background(parameters, sky, of_spectrum)
-        model = AnnuliModel(self.folded, self.mixing, gas, background, self.outskirts)
+        model = AnnuliModel(self.folded, self.mixing, gas, background, self.outskirts, self.between)
         return AnnuliLikelihood(model, self._settled(parameters), self._kinks(parameters))
 
     def component(self, annulus: int, cool: bool = False) -> str:
@@ -329,8 +333,11 @@ def make_problem(
         raise ParameterError("layout", "two regions have one name", "name them apart")
     mixing = spectra.mixing[:, annuli]
     outskirts = outskirts_of(spectra, annuli, light, sky)
+    projection = None
+    whole = mixing
     if parameters.deproject:
         of_annuli, slope = [regions[i] for i in annuli], parameters.outer_slope
+        projection = shell_mixing(np.eye(len(annuli)), of_annuli, slope)
         mixing = shell_mixing(mixing, of_annuli, slope)
         if outskirts is not None:
             outskirts = replace(outskirts, mixing=shell_mixing(outskirts.mixing, of_annuli, slope))
@@ -339,7 +346,12 @@ def make_problem(
         (sky.lhb_kt_min, sky.lhb_kt_max), (sky.halo_kt_min, sky.halo_kt_max), sky.cxb_index,
         settings,
     )  # fmt: skip
-    return AnnuliProblem(folded, mixing, annuli, names, sky, parameters, template_error, outskirts)
+    between = None
+    if spectra.light_radii is not None:
+        between = light_between(whole, spectra.light_radii, regions, annuli, projection)
+    return AnnuliProblem(
+        folded, mixing, annuli, names, sky, parameters, template_error, outskirts, between
+    )
 
 
 def _plain(name: str) -> str:

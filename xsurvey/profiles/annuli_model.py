@@ -5,7 +5,8 @@ Of region i and detector group g they are
 .. math:: A_{ig}\Big[e^{-N_H\sigma} \sum_j \mu_{ij} n_j f(kT_j, Z_j)
    + \Omega_{ig} (b_i + (1 + \delta_i) c)\Big] + p_g P_{ig}
 
-with the folding A, the solid angle :math:`\mu_{ij}` of annulus j whose light is counted in i, norms
+with the folding A, the solid angle :math:`\mu_{ij}` of annulus j whose light is counted in i (of
+gas between annuli, see `xsurvey.profiles.light_between_annuli`), norms
 n per arcmin2, plasmas f, the sky's foreground b and unresolved sources c per arcmin2 on the
 counted solid angle :math:`\Omega`, the deviation :math:`\delta` of the sources (or of all of the
 sky), and the template P of particles with its scale p. What is folded is folded once
@@ -21,9 +22,12 @@ import numpy as np
 
 from xsurvey.errors import InputError
 from xsurvey.profiles.folded_plasma import Absorbed, folded_plasma, nodes_between
+from xsurvey.profiles.light_between_annuli import LightBetweenAnnuli
 from xsurvey.profiles.outskirts import Outskirts
 from xsurvey.profiles.region_spectrum import RegionSpectra, RegionSpectrum
 from xsurvey.spectra.models.settings import ModelSettings
+
+_LEAST_NORM = 1e-30
 
 
 @dataclass(frozen=True)
@@ -129,13 +133,17 @@ class AnnuliModel:
     background : BackgroundColumns
     outskirts : Outskirts, optional
         What lies beyond the last annuli; its parameter is one of the background's.
+    between : LightBetweenAnnuli, optional
+        What the PSF moves is of gas between annuli; of one spectrum an annulus without it.
     """
 
     def __init__(
         self, folded: FoldedSpectra, mixing: np.ndarray, gas: GasColumns,
         background: BackgroundColumns, outskirts: Outskirts | None = None,
+        between: LightBetweenAnnuli | None = None,
     ) -> None:  # fmt: skip
         self.folded, self.gas, self.background = folded, gas, background
+        self._between = between
         self._mixing = mixing[:, gas.place]
         self._beyond = None if outskirts is None else outskirts.mixing[:, gas.place]
         self._kt_factor = None if outskirts is None else outskirts.kt_factor[gas.place]
@@ -153,11 +161,15 @@ class AnnuliModel:
         weights = self._plasma_weights(full)
         beyond = self._weights_beyond(full, weights)
         sky = self._sky_weights(full)
+        annuli = None if self._between is None else self._annuli(full, weights)
         result = []
         for place, spectrum in enumerate(self.folded.spectra.spectra):
             if only is not None and place != only:
                 continue
-            gas = self._mixing[spectrum.region] @ weights
+            if annuli is None or self._between is None:
+                gas = self._mixing[spectrum.region] @ weights
+            else:
+                gas = self._between.weights(*annuli, spectrum.region)
             if self._beyond is not None:
                 gas += self._beyond[spectrum.region] @ beyond
             gas *= self.folded.shares[place]
@@ -165,6 +177,16 @@ class AnnuliModel:
             row = np.concatenate((gas, sky[spectrum.region], scale), axis=1)
             result.append(row @ self.folded.templates[place])
         return result
+
+    def _annuli(self, full: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the brightness of annuli, (b, n), and weights for a norm of one, (b, n, 2 n)."""
+        assert self._between is not None
+        seen = self._between.projection[:, self.gas.place]
+        # of gas without a norm, too, is known what it would shine like
+        least = np.maximum(full[:, self.gas.norm], _LEAST_NORM)
+        norm = least @ seen.T
+        plasma = seen @ self._plasma_weights(full, norm=least)
+        return full[:, self.gas.norm] @ seen.T, plasma / norm[:, :, None]
 
     def _weights_beyond(self, full: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Return the weights of what lies beyond each plasma, (b, a, 2 n): none without it."""
@@ -174,9 +196,11 @@ class AnnuliModel:
             weights = self._plasma_weights(full, self._kt_factor)
         return weights * np.exp(full[:, self.background.outskirts, None, None])
 
-    def _plasma_weights(self, full: np.ndarray, factor: np.ndarray | float = 1.0) -> np.ndarray:
+    def _plasma_weights(
+        self, full: np.ndarray, factor: np.ndarray | float = 1.0, norm: np.ndarray | None = None
+    ) -> np.ndarray:
         """Return the weights of the nodes without and with metals, (b, a, 2 n)."""
-        norm = full[:, self.gas.norm, None]
+        norm = (full[:, self.gas.norm] if norm is None else norm)[..., None]
         nodes = self.folded.gas
         kt = np.clip(full[:, self.gas.kt] * factor, nodes.kt[0], nodes.kt[-1])
         weights = nodes.weights(kt) * norm

@@ -40,12 +40,12 @@ class DeprojectionParameters(StepParameters):
         description="Correlation length of slopes without data, e-folds of radius.",
     )  # fmt: skip
     factor_spread: float = Field(
-        default=0.2, gt=0, le=2,
+        default=0.3, gt=0, le=2,
         description="Standard deviation over radii of the emission measure of a count, relative to "
         "its mean, before spectra tell it: by temperature and metals.",
     )  # fmt: skip
     factor_smoothness: float = Field(
-        default=2.0, ge=0.2, le=20, description="Its correlation length, e-folds of radius."
+        default=1.0, ge=0.2, le=20, description="Its correlation length, e-folds of radius."
     )
     outer_slope: float = Field(
         default=5.0, gt=1, le=20,

@@ -48,8 +48,8 @@ class FactorPrior:
         Correlation length, e-folds of radius.
     """
 
-    spread: float = 0.2
-    length: float = 2.0
+    spread: float = 0.3
+    length: float = 1.0
 
 
 @dataclass(frozen=True)

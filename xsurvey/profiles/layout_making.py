@@ -79,7 +79,7 @@ def make_layout(
     emitted = _labels(places, regions)
     detected = np.where(counted, emitted, -1).astype(emitted.dtype)
     _check_pixels(regions, emitted, detected)
-    return RegionLayout(grid, tuple(regions), emitted, detected)
+    return RegionLayout(grid, tuple(regions), emitted, detected, places.radius)
 
 
 def _places(grid: ImageGrid, centre: SkyPosition, parameters: AnnuliParameters) -> _Places:

@@ -48,9 +48,12 @@ class RegionLayout:
         Region of each pixel by geometry alone, -1 for none: where photons come from.
     detected : ndarray of int, shape (ny, nx)
         The same without masked pixels: where photons are counted.
+    radius : ndarray, shape (ny, nx), optional
+        Arcmin, of ellipses where annuli are ellipses; not kept in files.
     """
 
     grid: ImageGrid
     regions: Sequence[SpectralRegion]
     emitted: np.ndarray
     detected: np.ndarray
+    radius: np.ndarray | None = None

@@ -34,6 +34,7 @@ from xsurvey.io.ogip.rmf import read_rmf
 from xsurvey.io.ogip.types import PhaSpectrum
 from xsurvey.io.ogip.write_pha import write_pha
 from xsurvey.io.ogip.write_responses import write_arf, write_rmf
+from xsurvey.profiles.light_between_annuli import LightRadii
 from xsurvey.profiles.region_layout import RegionLayout, SpectralRegion
 from xsurvey.profiles.region_products import RegionProduct, RegionProducts
 
@@ -101,6 +102,10 @@ def read_products(folder: str | os.PathLike[str]) -> RegionProducts:
             warnings.simplefilter("ignore", AstropyUserWarning)  # errors of ours say what matters
             layout = _read_layout(hdus)
             mixing = np.array(hdus["MIXING"].data, float)
+            radii = None
+            if "LIGHT_RADII" in hdus:
+                values = np.array(hdus["LIGHT_RADII"].data, float)
+                radii = LightRadii(values[0], values[1:])
             table = hdus["SPECTRA"].data
             rows = [(int(r["REGION"]), str(r["GROUP"]), str(r["FILE"])) for r in table]
             errors = {str(r["GROUP"]): float(r["SCALE_ERR"]) for r in table}
@@ -109,12 +114,17 @@ def read_products(folder: str | os.PathLike[str]) -> RegionProducts:
         raise InputError(path, f"is no layout of regions ({printable(error)})", _REMEDY) from None
     if mixing.shape != (len(layout.regions),) * 2 or not np.isfinite(mixing).all():
         raise InputError(path, "has a mixing matrix that is not of its regions", _REMEDY)
+    if radii is not None and not (
+        radii.counted.shape == mixing.shape and np.isfinite(radii.counted).all()
+        and np.isfinite(radii.emitted).all()
+    ):  # fmt: skip
+        raise InputError(path, "has radii of light that are not of its regions", _REMEDY)
     matrices = {g: read_rmf(Path(folder) / f"{g}.rmf") for g in dict.fromkeys(r[1] for r in rows)}
     products = [_read_product(Path(folder), *row) for row in rows]
     for one in products:
         if not 0 <= one.region < len(layout.regions):
             raise InputError(path, "names spectra of regions that it does not have", _REMEDY)
-    return RegionProducts(layout, tuple(products), matrices, mixing, errors, {}, notes)
+    return RegionProducts(layout, tuple(products), matrices, mixing, radii, errors, {}, notes)
 
 
 def _stem(layout: RegionLayout, one: RegionProduct) -> str:
@@ -179,12 +189,18 @@ def _layout_hdus(products: RegionProducts, header: Mapping[str, Any]) -> list[An
     add_keywords(spectra.header, [header])
     mixing = fits.ImageHDU(np.asarray(products.mixing, float), name="MIXING")
     mixing.header["BUNIT"] = "arcmin2"
+    radii = []
+    if products.light_radii is not None:
+        own_radii = products.light_radii
+        values = np.vstack((own_radii.emitted, own_radii.counted))
+        radii.append(fits.ImageHDU(values, name="LIGHT_RADII"))
+        radii[0].header["BUNIT"] = ("log(arcmin)", "first row: all light of the region")
     texts = [plain_ascii(printable(note)) for note in products.notes]
     width = max((len(text) for text in texts), default=1)
     notes = fits.BinTableHDU.from_columns(
         [fits.Column("NOTE", f"{width}A", array=np.array(texts, dtype=f"U{width}"))], name="NOTES"
     )
-    return [fits.PrimaryHDU(), *images, table, spectra, mixing, notes]
+    return [fits.PrimaryHDU(), *images, table, spectra, mixing, *radii, notes]
 
 
 def _read_layout(hdus: fits.HDUList) -> RegionLayout:

@@ -13,6 +13,7 @@ from xsurvey.errors import InputError, ParameterError
 from xsurvey.io.ogip.types import AncillaryResponse, PhaSpectrum, RedistributionMatrix
 from xsurvey.missions import get_mission
 from xsurvey.profiles.layout_mixing import layout_mixing, solid_angles
+from xsurvey.profiles.light_between_annuli import LightRadii
 from xsurvey.profiles.observed_regions import ObservedGroup, ObservedRegions
 from xsurvey.profiles.particles.parameters import ParticleParameters
 from xsurvey.profiles.particles.scaling import HardBandCounts, ParticleScale, scale_particles
@@ -73,6 +74,8 @@ class RegionProducts:
         By group.
     mixing : ndarray, shape (r, r)
         As of `RegionSpectra`.
+    light_radii : LightRadii or None
+        As of `RegionSpectra`.
     scale_errors : mapping of str to float
         Relative error of the particles' scale by counting, of each group.
     stamps : mapping
@@ -86,6 +89,7 @@ class RegionProducts:
     products: Sequence[RegionProduct]
     matrices: Mapping[str, RedistributionMatrix]
     mixing: np.ndarray
+    light_radii: LightRadii | None
     scale_errors: Mapping[str, float]
     stamps: Mapping[str, tuple[Any, str]] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -141,11 +145,11 @@ def make_products(
             )  # fmt: skip
             errors[name] = scales[name].relative_error(integral)
         products += _products(layout, name, own, seen, scales.get(name), integral, solid)
-    mixing = layout_mixing(layout, observed, exposure, psf, brightness)
+    mixing, light_radii = layout_mixing(layout, observed, exposure, psf, brightness)
     products.sort(key=lambda p: p.region)
     notes = [*(n for o in observed for n in o.notes), *_sky_notes(scales, particles)]
     return RegionProducts(
-        layout, tuple(products), matrices, mixing, errors,
+        layout, tuple(products), matrices, mixing, light_radii, errors,
         _stamps(observed, psf), tuple(dict.fromkeys(notes)), scales,
     )  # fmt: skip
 
@@ -347,4 +351,6 @@ def region_spectra(
             )
         )  # fmt: skip
     geometric = solid_angles(products.layout, products.layout.emitted)
-    return RegionSpectra(products.layout, tuple(spectra), products.mixing, geometric)
+    return RegionSpectra(
+        products.layout, tuple(spectra), products.mixing, geometric, products.light_radii
+    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xsurvey.profiles.light_between_annuli import LightRadii
 from xsurvey.profiles.region_layout import RegionLayout
 from xsurvey.spectra.dataset import Dataset
 
@@ -59,9 +60,12 @@ class RegionSpectra:
         ``area``.
     geometric_area : ndarray, shape (r,)
         arcmin2, masks and gaps included.
+    light_radii : LightRadii, optional
+        Where the light comes from that is counted; each region has one spectrum without it.
     """
 
     layout: RegionLayout
     spectra: Sequence[RegionSpectrum]
     mixing: np.ndarray
     geometric_area: np.ndarray
+    light_radii: LightRadii | None = None
