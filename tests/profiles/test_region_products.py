@@ -17,6 +17,7 @@ from xsurvey.profiles.brightness_factors import brightness_per_norm
 from xsurvey.profiles.layout_making import make_layout
 from xsurvey.profiles.layout_mixing import layout_mixing
 from xsurvey.profiles.layout_parameters import AnnuliParameters
+from xsurvey.profiles.light_between_annuli import LightRadii
 from xsurvey.profiles.observed_regions import (
     ObservedRegions,
     RegionObservation,
@@ -210,7 +211,6 @@ def test_through_files(products: RegionProducts, tmp_path: Path) -> None:
     assert back.notes == products.notes
     first, second = (region_spectra(p, [BAND]) for p in (products, back))
     assert np.array_equal(first.mixing, second.mixing)
-    assert first.light_radii is None and second.light_radii is None
     assert first.geometric_area == pytest.approx(second.geometric_area, rel=1e-9)
     for a, b in zip(first.spectra, second.spectra, strict=True):
         assert (a.region, a.group, a.scale_error) == (b.region, b.group, b.scale_error)
@@ -220,6 +220,14 @@ def test_through_files(products: RegionProducts, tmp_path: Path) -> None:
         assert a.particle_variance == pytest.approx(b.particle_variance)
         flux = np.full((1, len(a.dataset.folding.edges) - 1), 1e-4)
         assert a.dataset.folding.fold(flux) == pytest.approx(b.dataset.folding.fold(flux), rel=1e-5)
+    assert second.light_radii is None
+    # with the radii of light
+    radii = LightRadii(np.arange(4.0), np.arange(16.0).reshape(4, 4))
+    write_products(tmp_path / "moved", replace(products, light_radii=radii))
+    found = read_products(tmp_path / "moved").light_radii
+    assert found is not None
+    assert np.array_equal(found.emitted, radii.emitted)
+    assert np.array_equal(found.counted, radii.counted)
     # again onto itself, and not onto a file
     write_products(tmp_path / "regions", back)
     (tmp_path / "file").write_text("")
@@ -245,7 +253,11 @@ def test_damaged_folders(products: RegionProducts, tmp_path: Path) -> None:
     with fits.open(spoilt("f") / "layout.fits", mode="update") as hdus:
         hdus["SPECTRA"].data["REGION"][0] = 99
     shutil.copy(tmp_path / "good/annulus_01_TM8.pha", spoilt("g") / "annulus_01_TM8_particles.pha")
-    for name in "abcdefg":
+    nowhere = LightRadii(np.full(4, np.nan), np.ones((4, 4)))
+    write_products(tmp_path / "h", replace(products, light_radii=nowhere))
+    other = LightRadii(np.ones(3), np.ones((3, 3)))
+    write_products(tmp_path / "i", replace(products, light_radii=other))
+    for name in "abcdefghi":
         with pytest.raises(InputError):
             read_products(tmp_path / name)
 
