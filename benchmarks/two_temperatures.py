@@ -23,6 +23,7 @@ from xsurvey.io.ogip.types import PhaSpectrum
 from xsurvey.profiles.annuli_fit import fit_annuli
 from xsurvey.profiles.annuli_likelihood import AnnuliProblem, make_problem
 from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
+from xsurvey.profiles.light_between_annuli import LightRadii
 from xsurvey.profiles.region_layout import RegionLayout, SpectralRegion
 from xsurvey.profiles.region_spectrum import RegionSpectra, RegionSpectrum
 from xsurvey.profiles.two_temperatures import choose_temperatures
@@ -147,17 +148,25 @@ def simulated(cell: Cell, generator: np.random.Generator) -> AnnuliProblem:
         for i in range(count)
     ] + [SpectralRegion(f"sky_{i}", "sky", 20, 30) for i in range(SKY_REGIONS)]
     mixing = np.diag(areas)
-    light_of = norm * area
+    light_of, logs = norm * area, np.log(radius)
+    emitted = np.zeros(len(areas))
+    counted = np.zeros(mixing.shape)
     for j in range(count):
         own = slice(2 * j, 2 * j + 2)
         # of the mean brightness: what an image gives
         weight = light_of[own] / light_of[own].sum() / area[own]
-        mixing[:count, j] = (seen[:, own] @ weight).reshape(count, 2).sum(axis=1) * areas[j]
+        parts = (seen[:, own] * weight).reshape(count, 2, 2).sum(axis=1)
+        mixing[:count, j] = parts.sum(axis=1) * areas[j]
+        emitted[j] = light_of[own] @ logs[own] / light_of[own].sum()
+        total = parts.sum(axis=1)
+        counted[:count, j] = np.divide(
+            parts @ logs[own], total, out=np.full(count, emitted[j]), where=total > 0
+        )
     nowhere = np.zeros((1, 1), int)
     layout = RegionLayout(None, regions, nowhere, nowhere)  # type: ignore[arg-type]
     return make_problem(
-        RegionSpectra(layout, rows, mixing, areas), REDSHIFT, NH, SkyParameters(scatter=SCATTER),
-        DEFAULT, TEMPLATE_ERROR,
+        RegionSpectra(layout, rows, mixing, areas, LightRadii(emitted, counted)), REDSHIFT, NH,
+        SkyParameters(scatter=SCATTER), DEFAULT, TEMPLATE_ERROR,
     )  # fmt: skip
 
 
