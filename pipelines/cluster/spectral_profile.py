@@ -81,7 +81,7 @@ def _light(context: TaskContext, products: RegionProducts) -> np.ndarray | None:
 
 
 SPECTRAL_PROFILE = Stage(
-    "spectral_profile", "3", run_spectral_profile, outputs=(JSON, TABLE, PRODUCTS),
+    "spectral_profile", "4", run_spectral_profile, outputs=(JSON, TABLE, PRODUCTS),
     inputs=("regions", "index"), optional_inputs=("light",),
     parameters={
         "target": TargetParameters, "spectra": RegionSpectraParameters,

@@ -10,6 +10,7 @@ import pytest
 from xsurvey.errors import InputError
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.minimise import minimise
+from xsurvey.profiles import spectral_profile
 from xsurvey.profiles.annuli_fit import fit_annuli, settle_scatter
 from xsurvey.profiles.annuli_likelihood import AnnuliProblem, make_problem
 from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
@@ -185,6 +186,24 @@ def test_two_temperatures_are_found_where_they_are() -> None:
     assert one.annuli == () and one.gain[0] == pytest.approx(
         profile.two_temperature_gain[0], abs=0.5
     )
+
+
+def test_a_second_plasma_that_ends_at_a_limit_is_taken_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    mixed = _with_cool_core(5)
+    own = problem(mixed, intervals=True, two_temperatures=True)
+    kept, fit = measure_spectral_profile(own)
+    assert kept.flags[0] == BinFlag.TWO_TEMPERATURES
+    # as if intervals had found a better fit there, with a plasma at its limit
+    monkeypatch.setattr(spectral_profile, "both_known", lambda *_: False)
+    profile, single = measure_spectral_profile(own)
+    assert profile.flags.tolist() == [0, 0, 0]
+    assert "annulus_01 has one" in profile.notes[0]
+    assert single.statistic > fit.statistic + 10
+    alone = fit_annuli(own, intervals=False)
+    assert single.statistic == pytest.approx(alone.statistic, abs=1e-2)
+    assert np.isfinite(profile.norm.value).all() and np.isfinite(profile.kt.lower).all()
 
 
 def _with_cool_core(seed: int) -> RegionSpectra:

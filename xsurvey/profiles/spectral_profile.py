@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from xsurvey.profiles.annuli_likelihood import COOL, AnnuliProblem
 from xsurvey.profiles.annuli_model import region_areas
 from xsurvey.profiles.bin_flags import BinFlag
 from xsurvey.profiles.region_layout import SpectralRegion
-from xsurvey.profiles.two_temperatures import choose_temperatures
+from xsurvey.profiles.two_temperatures import both_known, choose_temperatures, without
 from xsurvey.spectra.fit import Fit, Interval
 from xsurvey.spectra.fit_result import fitted_parameters
 from xsurvey.spectra.flux import band_flux, gradient_of
@@ -178,13 +178,21 @@ def measure_spectral_profile(problem: AnnuliProblem) -> tuple[SpectralProfile, F
         start = first.theta
     gain = np.full(len(problem.annuli), np.nan)
     two: tuple[int, ...] = ()
-    fit = fit_annuli(problem, start=start, intervals=False)
+    notes = []
+    single = fit = fit_annuli(problem, start=start, intervals=False)
     if problem.parameters.two_temperatures:
         choice = choose_temperatures(problem, fit)
         two, gain, fit = choice.annuli, choice.gain, choice.fit
     if problem.parameters.intervals:
         fit = fit_annuli(problem, two, start=fit.theta)
-    return profile_of(problem, fit, two, gain), fit
+        # intervals may find a better fit, in which a plasma is at a limit
+        while lost := [i for i in two if not both_known(problem, fit, i)]:
+            two = tuple(i for i in two if i not in lost)
+            fit = without(problem, fit, single, two, lost)
+            names = ", ".join(problem.component(i) for i in lost)
+            notes.append(f"of two temperatures one ended at a limit: {names} has one")
+    profile = profile_of(problem, fit, two, gain)
+    return replace(profile, notes=(*notes, *profile.notes)), fit
 
 
 def profile_of(

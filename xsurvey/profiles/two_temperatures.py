@@ -8,6 +8,7 @@ asked for is from simulations, `benchmarks/two_temperatures.py`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,15 +59,18 @@ def choose_temperatures(problem: AnnuliProblem, fit: Fit) -> TemperatureChoice:
         trials = {i: two_temperature_fit(problem, fit, chosen, i) for i in open_annuli}
         for i, trial in trials.items():
             gain[i] = max(fit.minimum.statistic - trial.minimum.statistic, 0.0)
-        usable = [i for i, trial in trials.items() if _means_something(problem, trial, i)]
+        usable = [i for i, trial in trials.items() if both_known(problem, trial, i)]
         best = max(usable, key=lambda i: gain[i], default=None)
         if best is None or gain[best] < problem.parameters.two_temperature_margin:
             break
-        fit = fit_annuli(problem, [*chosen, best], start=trials[best].theta, intervals=False)
-        chosen.append(best)
+        two = [*chosen, best]
+        better = fit_annuli(problem, two, start=trials[best].theta, intervals=False)
         # what gains too little alone seldom gains enough beside another
         margin = problem.parameters.two_temperature_margin
         open_annuli = [i for i in open_annuli if i != best and gain[i] >= 0.5 * margin]
+        # a closer search may end at a limit where a rough one did not
+        if all(both_known(problem, better, i) for i in two):
+            fit, chosen = better, two
     return TemperatureChoice(tuple(sorted(chosen)), gain, fit)
 
 
@@ -127,7 +131,37 @@ def _cooler_second(problem: AnnuliProblem, fit: Fit, two: list[int], annulus: in
     return fit_annuli(problem, two, start=start, rough=True)
 
 
-def _means_something(problem: AnnuliProblem, fit: Fit, annulus: int) -> bool:
+def without(
+    problem: AnnuliProblem, fit: Fit, single: Fit, two: Sequence[int], lost: Sequence[int]
+) -> Fit:  # fmt: skip
+    """Return a fit without the second plasmas of some annuli, with intervals.
+
+    Parameters
+    ----------
+    problem : AnnuliProblem
+    fit : Fit
+        With them.
+    single : Fit
+        With one temperature everywhere, from which these annuli begin.
+    two, lost : sequence of int
+        Annuli that keep two plasmas, and that lose one, by place among the annuli.
+    """
+    gone = {problem.component(i, cool) for i in lost for cool in (False, True)}
+    values = dict(zip(single.likelihood.parameters.free_names, single.theta, strict=True))
+    values |= {
+        name: value
+        for name, value in zip(fit.likelihood.parameters.free_names, fit.theta, strict=True)
+        if name.partition(".")[0] not in gone
+    }
+    parameters = problem.likelihood(two).parameters
+    start = [
+        values.get(name, first)
+        for name, first in zip(parameters.free_names, parameters.start, strict=True)
+    ]
+    return fit_annuli(problem, two, start=np.array(start))
+
+
+def both_known(problem: AnnuliProblem, fit: Fit, annulus: int) -> bool:
     """Tell whether both plasmas of an annulus are away from their limits."""
     names = np.array(fit.likelihood.parameters.free_names)
     own = [
