@@ -41,6 +41,7 @@ from xsurvey.pipelines.cluster.surface_brightness import (
 from xsurvey.pipelines.cluster.temperatures import temperature_points
 from xsurvey.pipelines.profile_fits import FieldPsf, fit_models
 from xsurvey.profiles.annuli_factors import annuli_factors
+from xsurvey.profiles.annuli_gram import annuli_gram
 from xsurvey.profiles.annuli_likelihood import AnnuliProblem, make_problem
 from xsurvey.profiles.annuli_parameters import SkyParameters, SpectralProfileParameters
 from xsurvey.profiles.brightness_factors import brightness_per_norm
@@ -279,11 +280,12 @@ def density_record(density: DensityPosterior, truth: Truths) -> dict[str, Any]:
 
 
 def mass_record(
-    profile: SpectralProfile, density: DensityPosterior, truth: Truths, seed: int
+    spectra: Spectra, density: DensityPosterior, truth: Truths, seed: int
 ) -> dict[str, Any]:
     """Return whether the intervals of the halo hold the truth."""
-    model = model_of("cluster")
-    points, _ = temperature_points(profile, model.kpc_per_arcmin)
+    model, profile = model_of("cluster"), spectra.profile
+    gram = annuli_gram(spectra.problem, spectra.fit)
+    points, _ = temperature_points(profile, model.kpc_per_arcmin, gram)
     fit = fit_mass(
         points, density.radii, density.samples, model.redshift, model.cosmology, gas_of(profile),
         HALO, CHAINS, seed,

@@ -76,7 +76,7 @@ def _cluster(seed: int, own_seed: int, off: float) -> dict[str, Any]:
     record["spectra"] = spectral_record(spectra.profile, truth)
     density = density_of(own, found, light, spectra, own_seed)
     record["density"] = density_record(density, truth)
-    record["mass"] = mass_record(spectra.profile, density, truth, own_seed)
+    record["mass"] = mass_record(spectra, density, truth, own_seed)
     for name, wrong in (("high", TEMPLATE_ERROR), ("low", -TEMPLATE_ERROR)):
         other = brightness_of(events, own, wrong)
         fitted = spectra_of(events, own, wrong, light, two=False).profile

@@ -20,7 +20,7 @@ from xsurvey.pipelines.cluster.temperatures import abundance_at, temperature_poi
 from xsurvey.profiles.annuli_gram import read_gram
 from xsurvey.profiles.comparison import ComparisonParameters
 from xsurvey.profiles.mass import MassFit, Measured, fit_mass
-from xsurvey.profiles.mass_model import TemperaturePoints
+from xsurvey.profiles.mass_model import TemperaturePoints, weighting_of
 from xsurvey.profiles.mass_parameters import MassParameters
 from xsurvey.profiles.mass_tables import mass_record, write_thermodynamics
 from xsurvey.profiles.spectral_profile_table import read_spectral_profile
@@ -59,6 +59,7 @@ def run_mass(context: TaskContext) -> dict[str, Any]:
     )  # fmt: skip
     record = mass_record(fit, redshift, cosmology, further)
     record["notes"] = [*record["notes"], *notes]
+    record["weighting"] = weighting_of(points, context.section(MassParameters))
     record["temperatures"] = _points(fit, points, scale)
     record["profiles"] = _profiles(fit, thermodynamics, critical, scale)
     record["luminosity_band_kev"] = list(LUMINOSITY_BAND)
@@ -107,7 +108,7 @@ def _profiles(
 
 
 MASS = Stage(
-    "mass", "2", run_mass, outputs=(JSON, TABLE),
+    "mass", "3", run_mass, outputs=(JSON, TABLE),
     inputs=("spectral", "temperatures", "responses", "density"),
     optional_inputs=("references",),
     parameters={

@@ -200,6 +200,12 @@ def test_halos_predict_them() -> None:
     one = model("spectral")
     found = one.predicted(theta, slice(None))
     assert found.shape == (2, 3, 2)
+    np.testing.assert_array_equal(model("auto").predicted(theta, slice(None)), found)
+    bare = replace(points, gram=None)
+    np.testing.assert_array_equal(
+        model("auto", bare).predicted(theta, slice(None)),
+        model("spectroscopic_like", bare).predicted(theta, slice(None)),
+    )
     # the same of one halo and one density as of all
     np.testing.assert_allclose(one.predicted(theta[1:], [1])[0, :, 0], found[1, :, 1], rtol=1e-9)
     emission = model("emission").predicted(theta, slice(None))

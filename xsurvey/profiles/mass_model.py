@@ -229,11 +229,18 @@ class HydrostaticModel:
         return value
 
 
+def weighting_of(points: TemperaturePoints, parameters: MassParameters) -> str:
+    """Return how temperatures are averaged: what ``auto`` is for these points."""
+    if parameters.weighting != "auto":
+        return parameters.weighting
+    return "spectroscopic_like" if points.gram is None else "spectral"
+
+
 def _one_temperature(
     points: TemperaturePoints, parameters: MassParameters
 ) -> OneTemperature | None:
     """Return what finds temperatures as fits do; None for weights that stand for it."""
-    if parameters.weighting != "spectral":
+    if weighting_of(points, parameters) != "spectral":
         return None
     if points.gram is None:
         raise ParameterError(

@@ -12,12 +12,13 @@ from xsurvey.parameters import StepParameters
 class MassParameters(StepParameters):
     """Hydrostatic mass: an NFW halo from densities and temperatures of the gas."""
 
-    weighting: Literal["spectroscopic_like", "spectral", "emission"] = Field(
-        default="spectroscopic_like",
+    weighting: Literal["auto", "spectral", "spectroscopic_like", "emission"] = Field(
+        default="auto",
         description="How temperatures along the line of sight are averaged: as one-temperature "
-        "fits see gas above about 3 keV (Mazzotta et al. 2004); as such fits find them through the "
-        "responses of the spectra, which holds for cooler gas too and takes some seven times as "
-        "long; or by emission.",
+        "fits find them through the responses of the spectra (spectral); as such fits see gas "
+        "above about 3 keV (spectroscopic_like, Mazzotta et al. 2004), some five times as fast; "
+        "or by emission. auto is spectral where responses are known, as in the pipeline, and "
+        "spectroscopic_like of bare temperatures.",
     )  # fmt: skip
     logarithmic: bool = Field(
         default=True,

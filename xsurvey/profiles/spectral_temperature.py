@@ -23,6 +23,7 @@ from xsurvey.errors import InputError
 from xsurvey.profiles.folded_plasma import TemperatureNodes
 
 _STEPS = 16  # of the search between two tabulated temperatures
+_ROUGH = 4  # steps that a first search takes at once
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,10 @@ class OneTemperature:
         last = len(self._finest) - 1
         width = min(2 * _STEPS, last)
         first = np.clip(_STEPS * (near - 1), 0, last - width)
-        around = first[..., None] + np.arange(width + 1)
+        rough = first[..., None] + np.arange(0, width + 1, _ROUGH)
+        top = _ROUGH * self._at(bare, metals, rough).argmax(axis=-1)
+        first = first + np.clip(top - _ROUGH, 0, width - 2 * _ROUGH)
+        around = first[..., None] + np.arange(2 * _ROUGH + 1)
         found = self._top(self._at(bare, metals, around), first)
         found[~(gas.sum(axis=-1) > 0)] = np.nan
         return np.asarray(np.moveaxis(found, 0, 1).reshape(shape))
