@@ -308,9 +308,13 @@ class _InputFinder:
         if wanted.is_dir():
             return InputError(subject, f"{wanted} is a folder", f"name files: {wanted}/*.fits")
         where = "" if wanted.is_absolute() else " here, nor in the folder of the config"
+        # configs of examples say on top what makes their inputs
+        made = f"or make the files: the head of {self.file.name} may say how"
         if glob.has_magic(str(wanted)):
-            return InputError(subject, f"no file matches {wanted}{where}", "correct the pattern")
-        return InputError(subject, f"{wanted} does not exist{where}", "correct the path")
+            return InputError(
+                subject, f"no file matches {wanted}{where}", f"correct the pattern, {made}"
+            )
+        return InputError(subject, f"{wanted} does not exist{where}", f"correct the path, {made}")
 
 
 def _existing(folder: Path, wanted: Path) -> list[Path]:

@@ -17,6 +17,7 @@ from xsurvey.missions import get_mission
 from xsurvey.pipelines.cluster.mosaic import INDEX
 from xsurvey.pipelines.cluster.parameters import TargetParameters
 from xsurvey.pipelines.cluster.reading import OFF_AXIS, centre_of, read_map, read_mask
+from xsurvey.pipelines.cluster.sector_excess import sector_excesses
 from xsurvey.pipelines.profile_file import profile_summary, vignetting_stamps
 from xsurvey.pipelines.profile_fits import FieldPsf, fit_all, read_psf, write_residuals
 from xsurvey.profiles.annuli_parameters import SkyParameters
@@ -67,6 +68,8 @@ def run_surface_brightness(context: TaskContext) -> dict[str, Any]:
     record["target"] = target.normalised()
     record["background_error"] = parameters.background_error
     record["radii"] = _significances(images, measured, target, parameters)
+    record["sector_excess"], unknown = sector_excesses(images, measured, target, parameters)
+    record["notes"] += unknown
     header = {
         "OBJECT": target.name, "E_MIN": (images.band.minimum if images.band else None, "[keV]"),
         "E_MAX": (images.band.maximum if images.band else None, "[keV]"),
@@ -211,7 +214,7 @@ def _significances(
 
 
 SURFACE_BRIGHTNESS = Stage(
-    "surface_brightness", "2", run_surface_brightness, outputs=(JSON, TABLE, RESIDUALS, LIGHT),
+    "surface_brightness", "3", run_surface_brightness, outputs=(JSON, TABLE, RESIDUALS, LIGHT),
     inputs=("mosaic",), optional_inputs=("psf",),
     parameters={
         "target": TargetParameters, "surface_brightness": SurfaceBrightnessParameters,
@@ -219,7 +222,8 @@ SURFACE_BRIGHTNESS = Stage(
     },
     helpers=(
         "xsurvey.imaging.sky_image", "xsurvey.io.json_values", "xsurvey.missions",
-        "xsurvey.pipelines.cluster.reading", "xsurvey.pipelines.profile_file",
+        "xsurvey.pipelines.cluster.reading", "xsurvey.pipelines.cluster.sector_excess",
+        "xsurvey.pipelines.profile_file",
         "xsurvey.pipelines.profile_fits", "xsurvey.profiles.azimuthal", "xsurvey.profiles.bins",
         "xsurvey.profiles.brightness", "xsurvey.profiles.brightness_models",
         "xsurvey.profiles.extraction", "xsurvey.profiles.geometry", "xsurvey.profiles.jump_model",
@@ -227,7 +231,8 @@ SURFACE_BRIGHTNESS = Stage(
         "xsurvey.profiles.profile_fit_result", "xsurvey.profiles.profile_likelihood",
         "xsurvey.profiles.profile_mixing", "xsurvey.profiles.profile_tables",
         "xsurvey.profiles.psf_mixing", "xsurvey.profiles.psf_sampling",
-        "xsurvey.profiles.residuals", "xsurvey.profiles.significance",
+        "xsurvey.profiles.residuals", "xsurvey.profiles.sector_excess",
+        "xsurvey.profiles.significance",
         "xsurvey.profiles.sky_level", "xsurvey.profiles.sky_wings", "xsurvey.units",
     ),
 )  # fmt: skip

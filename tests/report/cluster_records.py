@@ -50,6 +50,14 @@ def brightness(sectors=True, models=("beta",)):
             {"sector": [0.0, 180.0], **part, "fits": fits},
             {"sector": [180.0, 360.0], "name": "south", **part, "fits": {}},
         ]
+        record["sector_excess"] = [{
+            "inner_arcmin": 0.0, "outer_arcmin": 20.0, "sectors": [
+                {"sector": [0.0, 180.0], "sigma": 4.25, "ratio": 1.31, "counts": 9e3,
+                 "expected": 7e3},
+                {"sector": [180.0, 360.0], "sigma": -3.5, "ratio": None, "counts": 7e3,
+                 "expected": 9e3},
+            ],
+        }]  # fmt: skip
         record["azimuthal_scatter"] = {
             "value": [0.1] * len(middle), "statistical": [0.05] * len(middle),
         }  # fmt: skip

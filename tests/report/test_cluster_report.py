@@ -25,7 +25,7 @@ from xsurvey.report.cluster_spectral import (
     sky_figure,
     spectral_profile_figure,
 )
-from xsurvey.report.cluster_tables import annuli_table, flag_names, key_numbers
+from xsurvey.report.cluster_tables import annuli_table, flag_names, key_numbers, sector_table
 from xsurvey.report.light import light_png
 from xsurvey.report.numbers import DASH
 from xsurvey.report.plate import new_figure, png_bytes
@@ -233,3 +233,16 @@ def test_catalog_columns_of_a_cluster():
     assert row["central_entropy"] == pytest.approx(25.0)
     nothing = {k: {} for k in ("brightness", "spectral", "density", "mass")}
     assert set(cluster_columns(TargetParameters(), nothing)) == {"cluster_confidence"}
+
+
+def test_sectors_above_the_others_are_told():
+    page = render_cluster_report(ClusterReport("c", _run(), _results()))
+    assert "Sectors above the others" in page
+    assert "0° to 180°" in page and "4.2" in page and "1.31" in page
+    table = sector_table(records.brightness())
+    assert [name for name, _ in table.columns] == ["Sector", f"0{DASH}20'", "to the others"]
+    assert str(table.rows[1][2].text) == DASH
+    without = render_cluster_report(
+        ClusterReport("c", _run(), _results(brightness=records.brightness(sectors=False)))
+    )
+    assert "Sectors above the others" not in without

@@ -22,6 +22,7 @@ from xsurvey.report.cluster_tables import (
     key_numbers,
     notes_of,
     quantity_table,
+    sector_table,
     spectral_line,
 )
 from xsurvey.report.data import ReportData
@@ -87,6 +88,7 @@ class ClusterPage:
     notes: Sequence[str] = ()
     facts: Sequence[tuple[str, str]] = ()
     annuli: TableText = field(default_factory=TableText)
+    sectors: TableText = field(default_factory=TableText)
     quantities: TableText = field(default_factory=TableText)
     comparisons: TableText = field(default_factory=TableText)
     spectral_line: str = ""
@@ -162,6 +164,7 @@ def cluster_page(report: ClusterReport) -> ClusterPage:
         report.name, results, dict(_pictures(figures, report.name)), report.files, problem,
         fits=list(fit_rows(results.brightness)) if results.brightness else [],
         notes=notes_of(results), facts=facts_of(results), annuli=annuli_table(results.spectral),
+        sectors=sector_table(results.brightness),
         quantities=quantity_table(results.mass), comparisons=comparison_table(results.comparisons),
         spectral_line=spectral_line(results.spectral),
     )  # fmt: skip

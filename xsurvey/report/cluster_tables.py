@@ -99,6 +99,27 @@ def annuli_table(record: Mapping[str, Any]) -> TableText:
     return TableText(columns, body)
 
 
+def sector_table(record: Mapping[str, Any]) -> TableText:
+    """Return by how much each sector is brighter than the others, in ranges of radii."""
+    ranges = record.get("sector_excess") or []
+    if not ranges:
+        return TableText()
+    columns = [("Sector", "")]
+    for one in ranges:
+        columns.append((f"{one['inner_arcmin']:.3g}{DASH}{one['outer_arcmin']:.3g}'", "sigma"))
+        columns.append(("to the others", ""))
+    body: list[list[str | Value]] = []
+    for rows in zip(*(one["sectors"] for one in ranges), strict=True):
+        first, last = rows[0]["sector"]
+        row: list[str | Value] = [f"{first % 360:g}° to {last % 360:g}°"]
+        for part in rows:
+            for name, digits in (("sigma", 1), ("ratio", 2)):
+                value = part[name]
+                row.append(plain(math.nan if value is None else float(value), digits))
+        body.append(row)
+    return TableText(columns, body)
+
+
 def flag_names(bits: int) -> str:
     """Return the names of flags of a bin.
 
