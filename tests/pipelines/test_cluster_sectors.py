@@ -44,16 +44,16 @@ def test_an_excess_is_found_where_it_is() -> None:
     records, notes = sector_excesses(images, found, TARGET, parameters)
     assert notes == []
     ranges = [(r["inner_arcmin"], r["outer_arcmin"]) for r in records]
-    assert ranges == [(0, 5), (5, 10), (10, 15), (15, 18)]
+    assert ranges == [(2, 2.5), (2.5, 5), (5, 10), (10, 15), (15, 18)]
     own = next(i for i, s in enumerate(records[0]["sectors"]) if s["sector"] == (60.0, 120.0))
-    at = records[1]["sectors"]
+    at = records[2]["sectors"]
     assert at[own]["sigma"] > 5
     assert at[own]["ratio"] == pytest.approx(3.0, abs=0.6)
     assert at[own]["counts"] > 1.3 * at[own]["expected"]
     others = [s["sigma"] for r in records for i, s in enumerate(r["sectors"]) if i != own]
     assert max(others) < 3.5
     # there is hardly any light that far out, to which there could be a ratio
-    assert np.isnan(records[3]["sectors"][0]["ratio"])
+    assert np.isnan(records[4]["sectors"][0]["ratio"])
 
 
 def test_round_clusters_have_none() -> None:
@@ -63,11 +63,24 @@ def test_round_clusters_have_none() -> None:
     assert records[0]["sectors"][0]["ratio"] == pytest.approx(1.0, abs=0.15)
 
 
+def test_masks_where_it_is_bright_make_no_excess() -> None:
+    images, _, parameters = measured(8, sectors=6, sky="19arcmin,23arcmin")
+    radius, angle = polar_coordinates(images.exposure.grid, CENTRE)
+    # half of the light of one sector is hidden, all near the inner end
+    hidden = (angle < 60) & (radius > 2) & (radius < 5)
+    masked = replace(images, mask=~hidden)
+    found = measure_profiles(masked, CENTRE, parameters)
+    bare = TARGET.model_copy(update={"r500": None, "r200": None})
+    records, _ = sector_excesses(masked, found, bare, parameters)
+    assert max(abs(s["sigma"]) for s in records[0]["sectors"]) < 3.5
+    assert records[0]["sectors"][0]["ratio"] == pytest.approx(1.0, abs=0.25)
+
+
 def test_without_radii_there_is_one_range() -> None:
     images, found, parameters = measured(5, sectors=4, sky="19arcmin,23arcmin")
     bare = TARGET.model_copy(update={"r500": None, "r200": None})
     records, _ = sector_excesses(images, found, bare, parameters)
-    assert [(r["inner_arcmin"], r["outer_arcmin"]) for r in records] == [(0, 18)]
+    assert [(r["inner_arcmin"], r["outer_arcmin"]) for r in records] == [(1, 18)]
 
 
 def test_without_sectors_or_sky_there_is_nothing() -> None:

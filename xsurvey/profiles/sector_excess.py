@@ -10,6 +10,7 @@ significance of 2.7. What many patches elsewhere say of the sky therefore is the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -72,6 +73,35 @@ def sector_significance(
             for name in ("sigma", "p_value", "expected", "expected_error")
         )
     )
+
+
+def of_equal_light(
+    sectors: Sequence[RadialProfile], expected: np.ndarray, inner: float, outer: float
+) -> list[RadialProfile]:
+    """Return sectors whose exposure is weighted by the light that is expected of round sources.
+
+    Where brightness falls steeply a sector of which more was exposed, or less masked, near the
+    inner end would seem brighter than the others, and one whose pixels happen to lie farther in.
+    Sectors that differ by a factor alone have rates that differ by it then.
+
+    Parameters
+    ----------
+    sectors : sequence of RadialProfile
+        s of them with the same n bins.
+    expected : ndarray, shape (s, n)
+        Exposure integrated over solid angle, weighted by the mean brightness of all angles at the
+        radius of each pixel: counts, in any unit.
+    inner, outer : float
+        arcmin; elsewhere nothing is changed.
+    """
+    exposure = np.array([np.nan_to_num(p.exposure_area) for p in sectors])
+    inside = (sectors[0].radius >= inner) & (sectors[0].radius <= outer)
+    light = float(expected[:, inside].sum())
+    scale = float(exposure[:, inside].sum()) / light if light > 0 else 0.0
+    return [
+        replace(p, exposure_area=np.where(inside & (scale > 0), scale * row, p.exposure_area))
+        for p, row in zip(sectors, expected, strict=True)
+    ]
 
 
 def _within(profile: RadialProfile, inner: float, outer: float) -> np.ndarray:
