@@ -99,6 +99,10 @@ class ChannelSums:
         """Return the sums of some detectors: their places, or a mask of shape (d,)."""
         return ChannelSums(*(getattr(self, f.name)[..., chosen, :] for f in fields(self)))
 
+    def reshaped(self, shape: tuple[int, ...]) -> ChannelSums:
+        """Return the same sums in arrays of another shape."""
+        return ChannelSums(*(getattr(self, f.name).reshape(shape) for f in fields(self)))
+
     def rotated(self, angle: float) -> ChannelSums:
         """Return the sums with all position angles larger by ``angle`` (deg)."""
         c, s = np.cos(2 * np.radians(angle)), np.sin(2 * np.radians(angle))
