@@ -9,7 +9,7 @@ from xsurvey.io.ogip.arf import read_arf
 from xsurvey.io.ogip.rmf import read_rmf
 from xsurvey.missions import get_mission
 from xsurvey.missions.ixpe_polarimetry import find_modulation
-from xsurvey.missions.ixpe_responses import package_folder, response_files
+from xsurvey.missions.ixpe_responses import response_files
 from xsurvey.polarization.channel_sums import ChannelSums
 from xsurvey.polarization.modulation import Modulation
 from xsurvey.spectra.response import build_response
@@ -77,7 +77,11 @@ def simulate(
         phase += 2 * np.radians(sky.angle_deg)
     weight = generator.uniform(*WEIGHTS, total) if weighted else None
     sums = ChannelSums.of_events(
-        place, 2 * np.cos(phase), 2 * np.sin(phase), weight, (number * shares.shape[0], shares.shape[1])
+        place,
+        2 * np.cos(phase),
+        2 * np.sin(phase),
+        weight,
+        (number * shares.shape[0], shares.shape[1]),
     )
     return sums.reshaped((number, *shares.shape))
 

@@ -5,9 +5,7 @@ import click
 from xsurvey.cli.lazy_group import CommandEntry, LazyGroup
 
 COMMANDS = {
-    "pcube": CommandEntry(
-        "xsurvey.cli.polarization_pcube", "Measure polarization in energy bins."
-    ),
+    "pcube": CommandEntry("xsurvey.cli.polarization_pcube", "Measure polarization in energy bins."),
 }
 
 

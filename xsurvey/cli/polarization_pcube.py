@@ -74,7 +74,9 @@ def _lines(summary: dict[str, Any]) -> list[str]:
         )
     background = summary["background"]
     if background is not None:
-        lines.append(f"background: {background['counts']} counts, scaled by {background['scale']:.4g}")
+        lines.append(
+            f"background: {background['counts']} counts, scaled by {background['scale']:.4g}"
+        )
     responses = summary["responses"]
     lines.append(f"responses: {responses['name']} ({responses['reason']})")
     return lines

@@ -198,7 +198,9 @@ def _first_date(events: EventList) -> str:
 
 def _simulated_with(events: EventList) -> str:
     """Return the name of the responses that files were simulated with, empty for real ones."""
-    tables = [(source.path, open_fits(source.path).find("MONTE_CARLO")) for source in events.sources]
+    tables = [
+        (source.path, open_fits(source.path).find("MONTE_CARLO")) for source in events.sources
+    ]
     named = {header_text(found[0], "IRFNAME"): path for path, found in tables if found}
     if len(named) > 1:
         first, second, *_ = named

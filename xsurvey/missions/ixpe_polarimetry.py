@@ -27,7 +27,7 @@ _FLAVOURS: dict[Weighting, tuple[str, str]] = {
 }  # fmt: skip
 """Names of weights, of areas and of modulation factors."""
 
-_PLACES = ("", "gpd/cpf", "ixpe/gpd/cpf", "data/ixpe/gpd/cpf")
+_PLACES = ("", "cpf", "gpd/cpf", "ixpe/gpd/cpf", "data/ixpe/gpd/cpf")
 _IRF = re.compile(r"ixpe:(?P<set>[a-z]*)(?P<date>\d{8})?(?P<tags>(_[a-z0-9]+)*):v?(?P<version>\d+)")
 _REMEDY = "run `pip install ixpeobssim` (GPL-3), or give a CALDB folder (--irf)"
 _PSEUDO_VERSION = 13  # whose sets begin to hold at several dates
@@ -75,7 +75,9 @@ def response_file(path: Path) -> ResponseFile | None:
     if kind not in ("arf", "mfact") or first is None:
         return None
     weights = next((t for t in tokens if t.startswith("alpha")), "")
-    return ResponseFile(path, kind, int(unit[1]), first[1], first[2] or "", weights, int(version[1]))
+    return ResponseFile(
+        path, kind, int(unit[1]), first[1], first[2] or "", weights, int(version[1])
+    )
 
 
 def files_in(folder: Path) -> list[ResponseFile]:
@@ -140,7 +142,9 @@ def find_modulation(
     choice = _choose(files, day, name, simulated if irf is None else "", irf)
     warnings = list(choice.warnings)
     if irf is not None and simulated and name != simulated:
-        warnings.append(f"responses {irf} are asked for, but the file was simulated with {simulated}")
+        warnings.append(
+            f"responses {irf} are asked for, but the file was simulated with {simulated}"
+        )
     area_weights, factor_weights = _FLAVOURS[weighting]
     areas, factors, read = [], [], []
     for unit in sorted(units):
@@ -167,7 +171,7 @@ def _source(irf: str | None) -> tuple[Path, str]:
             if caldb and any((Path(caldb) / p / "modfact").is_dir() for p in _PLACES):
                 return Path(caldb), ""
             raise
-    if Path(irf).is_dir():
+    if irf.strip() and Path(irf).is_dir():
         return Path(irf), ""
     if not _IRF.fullmatch(irf.strip()):
         raise ParameterError(
@@ -287,7 +291,9 @@ def _modulation_factor(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         low, high, values = (
             table.values(raw, n).astype(np.float64) for n in ("energ_lo", "energ_hi", column)
         )
-        sound = len(low) > 1 and np.all(np.isfinite([low, high, values])) and np.all(np.diff(low) > 0)
+        sound = (
+            len(low) > 1 and np.all(np.isfinite([low, high, values])) and np.all(np.diff(low) > 0)
+        )
         if not sound or np.any(values < 0) or np.any(values > 1):
             raise InputError(
                 path, "has modulation factors that are not between 0 and 1, or energies that do "

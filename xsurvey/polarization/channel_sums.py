@@ -91,9 +91,7 @@ class ChannelSums:
 
     def __add__(self, other: ChannelSums) -> ChannelSums:
         """Return the sums over the events of both."""
-        return ChannelSums(
-            *(getattr(self, f.name) + getattr(other, f.name) for f in fields(self))
-        )
+        return ChannelSums(*(getattr(self, f.name) + getattr(other, f.name) for f in fields(self)))
 
     def of_detectors(self, chosen: np.ndarray) -> ChannelSums:
         """Return the sums of some detectors: their places, or a mask of shape (d,)."""

@@ -252,7 +252,9 @@ def _alike(
     nearest = np.clip(np.minimum(measured, 1.0) - _REACH * largest, 0.0, None)
     with np.errstate(divide="ignore"):
         window = np.minimum(np.pi, _REACH * largest / np.sqrt(nearest * measured))
-    narrowest = smallest / np.sqrt(np.minimum(measured + _REACH * largest, 1.0) * measured + largest**2)
+    narrowest = smallest / np.sqrt(
+        np.minimum(measured + _REACH * largest, 1.0) * measured + largest**2
+    )
     number = np.clip(2 * window / (_STEP * narrowest), _FEWEST_ANGLES, _MOST_ANGLES)
     power = np.ceil(np.log2(number)).astype(int)
     for p in np.unique(power):
