@@ -138,7 +138,8 @@ def _write_unit(path: Path, unit: int, rows: int, seed: int) -> Path:
         "OBS_ID": "99000001", "RA_OBJ": 150.0, "DEC_OBJ": 2.2, "RA_PNT": 150.0, "DEC_PNT": 2.2,
         "MJDREFI": 57754, "MJDREFF": 0.00080074074074, "TIMESYS": "TT", "TSTART": _START,
         "TSTOP": _START + _SPAN, "ONTIME": _SPAN, "LIVETIME": _SPAN * 0.9,
-        "DATE-OBS": "2023-01-20T00:00:00", "DATE-END": "2023-02-01T00:00:00", "DET_ID": "DU_FM2", "DEADC": 0.9,
+        "DATE-OBS": "2023-01-20T00:00:00", "DATE-END": "2023-02-01T00:00:00",
+        "DET_ID": "DU_FM2", "DEADC": 0.9,
         "TELAPSE": _SPAN, "TIMEUNIT": "s", "TIMEREF": "LOCAL", "TIMEZERO": 0.0, "DEADAPP": False,
     }  # fmt: skip
     for key, value in keywords.items():

@@ -76,13 +76,8 @@ def simulate(
         phase += np.pi * (generator.random(total) > (1 + m * np.cos(phase)) / 2)
         phase += 2 * np.radians(sky.angle_deg)
     weight = generator.uniform(*WEIGHTS, total) if weighted else None
-    sums = ChannelSums.of_events(
-        place,
-        2 * np.cos(phase),
-        2 * np.sin(phase),
-        weight,
-        (number * shares.shape[0], shares.shape[1]),
-    )
+    shape = (number * shares.shape[0], shares.shape[1])
+    sums = ChannelSums.of_events(place, 2 * np.cos(phase), 2 * np.sin(phase), weight, shape)
     return sums.reshaped((number, *shares.shape))
 
 

@@ -165,11 +165,13 @@ class GtiFilter:
         time = chunk["time"]
         if self.shared is not None:
             return self.shared.contains(time)
+        detector = chunk["detector"]
         edges = {(g.start.tobytes(), g.stop.tobytes()) for g in self.gti.values()}
         if len(edges) == 1:
-            known = np.isin(chunk["detector"], list(self.gti))
+            known = np.zeros(len(chunk), dtype=bool)
+            for number in self.gti:  # they are few: faster than looking them all up
+                known |= detector == number
             return next(iter(self.gti.values())).contains(time) & known
-        detector = chunk["detector"]
         mask = np.zeros(len(chunk), dtype=bool)
         for number, intervals in self.gti.items():
             mask |= (detector == number) & intervals.contains(time)

@@ -88,7 +88,8 @@ def test_any_level_of_the_folder_may_be_given(caldb: Path) -> None:
 
 def test_what_names_say() -> None:
     for name, expected in (
-        ("ixpe_d1_obssim20230101_alpha075_mfact_v013.fits", ("mfact", 1, "obssim", "20230101", "alpha075", 13)),
+        ("ixpe_d1_obssim20230101_alpha075_mfact_v013.fits",
+         ("mfact", 1, "obssim", "20230101", "alpha075", 13)),
         ("ixpe_d2_20170101_mfact_alpha075_01.fits", ("mfact", 2, "", "20170101", "alpha075", 1)),
         ("ixpe_d3_20170101_alpha075simple_05.arf", ("arf", 3, "", "20170101", "alpha075simple", 5)),
         ("ixpe_d1_obssim_v012.arf.gz", ("arf", 1, "obssim", "", "", 12)),

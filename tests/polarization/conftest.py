@@ -11,7 +11,7 @@ from ..mission_files import ixpe_columns, write_ixpe
 
 needs_responses = pytest.mark.skipif(
     importlib.util.find_spec("ixpeobssim") is None,
-    reason="ixpeobssim, with the responses, is absent",
+    reason="ixpeobssim is absent",
 )
 
 

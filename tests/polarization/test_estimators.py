@@ -1,5 +1,7 @@
 """Stokes parameters of energy bins: against sums over the events, and what must not change them."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -37,7 +39,7 @@ def by_events(events, low, high, acceptance):
 def test_sums_are_those_over_the_events(weighted: bool, acceptance: bool) -> None:
     events = draw(3000, MODULATION, 0.5, 20.0, weighted=weighted)
     bins = empirical(bin_sums(sums_of(events, MODULATION), MODULATION, EDGES, acceptance))
-    for k, (low, high) in enumerate(zip(EDGES[:-1], EDGES[1:], strict=True)):
+    for k, (low, high) in enumerate(itertools.pairwise(EDGES)):
         w, q, u, mu = by_events(events, low, high, acceptance)
         i = w.sum()
         assert bins.counts[k] == len(w)

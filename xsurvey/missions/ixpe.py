@@ -16,7 +16,7 @@ from astropy.wcs import WCS
 
 from xsurvey.errors import InputError
 from xsurvey.events import EventList, GoodTimeIntervals, Observation
-from xsurvey.io.fits_file import FitsFile, Table, open_fits
+from xsurvey.io.fits_file import FitsFile, Table
 from xsurvey.io.table_wcs import wcs_from_columns
 from xsurvey.missions.base import Detector, Mission, SimulationRequest
 from xsurvey.missions.ixpe_polarimetry import find_modulation
@@ -67,9 +67,10 @@ _PSF = KingPsf(slope=3.2, on_axis_r90=30.4, approximate=True)
 
 @dataclass(frozen=True)
 class _UnitSource(TableSource):
-    """The events of one detector unit."""
+    """The events of one detector unit, and the responses that they were simulated with."""
 
     unit: int = 1
+    simulated_with: str = ""
 
     def decode(self, raw: np.ndarray, name: str) -> np.ndarray:
         if name == "energy":
@@ -133,7 +134,9 @@ class Ixpe(Mission):
         columns = {"time": "time", "x": "x", "y": "y"}
         if "w_mom" in table.names:
             columns["weight"] = "w_mom"
-        source = _UnitSource(table, columns, {}, required, unit)
+        simulated = file.find("MONTE_CARLO")
+        named = header_text(simulated[0], "IRFNAME") if simulated else ""
+        source = _UnitSource(table, columns, {}, required, unit, named)
         gti = _good_times(file, table, warnings)
         ontime = gti.total
         live = _live_fraction(table, ontime, warnings)
@@ -198,10 +201,8 @@ def _first_date(events: EventList) -> str:
 
 def _simulated_with(events: EventList) -> str:
     """Return the name of the responses that files were simulated with, empty for real ones."""
-    tables = [
-        (source.path, open_fits(source.path).find("MONTE_CARLO")) for source in events.sources
-    ]
-    named = {header_text(found[0], "IRFNAME"): path for path, found in tables if found}
+    units = [source for source in events.sources if isinstance(source, _UnitSource)]
+    named = {unit.simulated_with: unit.path for unit in units if unit.simulated_with}
     if len(named) > 1:
         first, second, *_ = named
         raise InputError(

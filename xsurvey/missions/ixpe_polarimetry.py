@@ -1,8 +1,8 @@
 """Modulation factors and effective areas of IXPE's units, by date, unit and weights.
 
 Names are those of HEASARC's CALDB (``ixpe_d1_20170101_mfact_alpha075_01.fits``) or of the
-pseudo-CALDB that ixpeobssim ships (``ixpe_d1_obssim20230101_alpha075_mfact_v013.fits``). Of weights
-there are the flavours NEFF (``alpha075``) and SIMPLE (``alpha075simple``), the latter of areas only.
+pseudo-CALDB that ixpeobssim ships (``ixpe_d1_obssim20230101_alpha075_mfact_v013.fits``). There are
+two flavours of weights, NEFF (``alpha075``) and SIMPLE (``alpha075simple``, of areas only).
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -146,7 +147,9 @@ def find_modulation(
             f"responses {irf} are asked for, but the file was simulated with {simulated}"
         )
     area_weights, factor_weights = _FLAVOURS[weighting]
-    areas, factors, read = [], [], []
+    areas: list[np.ndarray] = []
+    factors: list[np.ndarray] = []
+    read: list[str] = []
     for unit in sorted(units):
         for kind, weights, rows in (
             ("arf", area_weights, areas), ("mfact", factor_weights, factors)
@@ -212,7 +215,7 @@ def _choose(
     start, version = wanted["date"] or "", int(wanted["version"])
     if not name:
         return _Choice(wanted["set"], start, version, f"the file was simulated with {simulated}")
-    warnings = ()
+    warnings: tuple[str, ...] = ()
     if start and day and start != by_date[1]:
         warnings = (
             f"responses {irf} are asked for, but at the date of the observation "
@@ -270,15 +273,20 @@ def _name(choice: _Choice, folder: Path) -> str:
 
 def _on_channels(path: Path, kind: str, channels: ChannelGrid) -> np.ndarray:
     """Return a response at the middles of the channels, NaN outside of its energies."""
-    if kind == "arf":
-        arf = read_arf(path)
-        low, high, values = arf.energy_low, arf.energy_high, arf.effective_area
-    else:
-        low, high, values = _modulation_factor(path)
+    low, high, values = _read(path, kind, path.stat().st_mtime_ns)
     energy = (channels.low + channels.high) / 2
     # middles of channels are middles of the energies of responses, to rounding
     found = np.interp(energy, (low + high) / 2, values)
     return np.where((energy > low[0]) & (energy < high[-1]), found, np.nan)
+
+
+@lru_cache(maxsize=64)
+def _read(path: Path, kind: str, modified: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return energies, keV, and a response between them; read again where the file changed."""
+    if kind == "arf":
+        arf = read_arf(path)
+        return arf.energy_low, arf.energy_high, arf.effective_area
+    return _modulation_factor(path)
 
 
 def _modulation_factor(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -114,11 +114,15 @@ def _place(chunk: EventChunk, column: str | None, modulation: Modulation) -> np.
         number = chunk[column] - int(modulation.channels[0])
     place = number.astype(np.int64)
     detector = chunk["detector"]
-    table = np.full(int(max(detector.max(initial=0), modulation.detectors.max())) + 1, -1)
-    table[modulation.detectors] = np.arange(len(modulation.detectors))
-    row = table[np.maximum(detector, 0)]
-    known = (row >= 0) & (detector >= 0) & (place >= 0) & (place < channels)
-    return np.where(known, row * channels + place, -1)
+    inside = (place >= 0) & (place < channels)
+    known = np.zeros(len(chunk), dtype=bool)
+    for row, one in enumerate(modulation.detectors):
+        mine = detector == one
+        known |= mine
+        if row:
+            place += (row * channels) * mine
+    place[~(inside & known)] = -1
+    return place
 
 
 def _summed(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from xsurvey.errors import ParameterError
 from xsurvey.events import EventList
 from xsurvey.imaging.seen_sky import seen_sky
 from xsurvey.polarization.background import subtract_background
@@ -14,7 +16,7 @@ from xsurvey.polarization.bin_sums import BinSums, bin_sums, check_edges
 from xsurvey.polarization.channel_sums import ChannelSums
 from xsurvey.polarization.estimators import ESTIMATORS
 from xsurvey.polarization.event_sums import EventSums, sum_events
-from xsurvey.polarization.modulation import Modulation, modulation_of
+from xsurvey.polarization.modulation import Modulation, Weighting, modulation_of
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.stokes import StokesBins, StokesFlag
 from xsurvey.regions import RegionSet
@@ -75,7 +77,7 @@ def measure_polarization(
     MissingDataError
         Responses are not installed.
     """
-    weighting = "simple" if parameters.weighted else "none"
+    weighting: Weighting = "simple" if parameters.weighted else "none"
     modulation = modulation_of(events, weighting, parameters.irf)
     edges = check_edges(np.array(parameters.edges), modulation)
     regions = [region] if background is None else [region, background]
@@ -87,7 +89,7 @@ def measure_polarization(
     ]
     source = binned[0]
     if not source.counts.any():
-        bands = [EnergyBand(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        bands = [EnergyBand(a, b) for a, b in itertools.pairwise(edges)]
         _filtered(events, region).require_events(0, bands)
     scale = None
     if background is not None:
@@ -114,12 +116,10 @@ def scale_of_regions(
     Raises
     ------
     InputError
-        There is no source region, or a region was never exposed.
+        A region was never exposed.
     ParameterError
         The scale cannot be found, as there is no source region.
     """
-    from xsurvey.errors import ParameterError
-
     if region is None or not region.include:
         raise ParameterError(
             "background_scale", "is not known without a source region",
@@ -151,7 +151,8 @@ def _notes_of_events(found: EventSums) -> list[str]:
     notes = []
     if found.unusable:
         notes.append(
-            f"{found.unusable} events whose time, place, energy, Q or U is not a number are left out"
+            f"{found.unusable} events whose time, place, energy, Q or U is not a number are left "
+            "out"
         )
     if found.unweighted:
         notes.append(f"{found.unweighted} events without a weight, or a negative one, are left out")

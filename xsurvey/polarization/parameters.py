@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 
 from pydantic import Field, field_validator
@@ -48,7 +49,7 @@ class PolarizationParameters(StepParameters):
             edges = [float(part) for part in value.split(",")]
         except ValueError:
             raise ValueError(f"'{value}' is no list of energies, such as 2,4,6,8") from None
-        rising = all(a < b for a, b in zip(edges, edges[1:], strict=False))
+        rising = all(a < b for a, b in itertools.pairwise(edges))
         if len(edges) < 2 or not rising or not all(map(math.isfinite, edges)):
             raise ValueError(f"'{value}' is not two or more rising energies, such as 2,4,6,8")
         return value
