@@ -165,11 +165,13 @@ class GtiFilter:
         time = chunk["time"]
         if self.shared is not None:
             return self.shared.contains(time)
+        detector = chunk["detector"]
         edges = {(g.start.tobytes(), g.stop.tobytes()) for g in self.gti.values()}
         if len(edges) == 1:
-            known = np.isin(chunk["detector"], list(self.gti))
+            known = np.zeros(len(chunk), dtype=bool)
+            for number in self.gti:  # they are few: faster than looking them all up
+                known |= detector == number
             return next(iter(self.gti.values())).contains(time) & known
-        detector = chunk["detector"]
         mask = np.zeros(len(chunk), dtype=bool)
         for number, intervals in self.gti.items():
             mask |= (detector == number) & intervals.contains(time)
@@ -244,14 +246,18 @@ class EventList:
         """Rows of the tables, before any filter."""
         return sum(source.rows for source in self.sources)
 
-    def chunks(self, rows: int | None = None) -> Iterator[EventChunk]:
+    def chunks(
+        self, rows: int | None = None, unusable: Callable[[int], None] | None = None
+    ) -> Iterator[EventChunk]:
         """Yield the events that pass all filters, at most ``rows`` rows read at a time.
 
         Events without a time, place, energy or else what they need are left out
-        (`count_unusable`).
+        (`count_unusable`); ``unusable`` is told of each chunk how many these are.
         """
         for chunk in self._standard_chunks(rows):
             kept = chunk.select(chunk.is_usable())
+            if unusable is not None:
+                unusable(len(chunk) - len(kept))
             if self.gti:
                 kept = kept.select(self._gti_filter(kept))
             for keep in self.filters:

@@ -18,9 +18,15 @@ from xsurvey.attitude import Attitude
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.events import EventList
 from xsurvey.io.fits_file import FitsFile
+from xsurvey.missions.polarimetry import Modulation, Weighting
 from xsurvey.missions.responses import ChannelGrid, ResponseFiles
+from xsurvey.missions.simulated import ScanPattern, SimulatedFacts, SimulationRequest
 from xsurvey.psf import PointSpreadFunction
-from xsurvey.units import EnergyBand, SkyPosition
+from xsurvey.units import EnergyBand
+
+__all__ = [
+    "Detector", "DetectorColumns", "Mission", "ScanPattern", "SimulatedFacts", "SimulationRequest",
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -72,56 +78,6 @@ class DetectorColumns:
     width: int
     height: int
     radius: float | None = None
-
-
-@dataclass(frozen=True)
-class ScanPattern:
-    """How a telescope surveys the sky: great circles, one after the other.
-
-    Attributes
-    ----------
-    speed : float
-        Of the optical axis on the sky, arcsec / s.
-    period : float
-        Between two scans of the same field, in s.
-    step : float
-        By which each scan lies beside the last one, in arcmin.
-    """
-
-    speed: float
-    period: float
-    step: float
-
-
-@dataclass(frozen=True)
-class SimulatedFacts:
-    """What the header of a simulated observation needs to know; times in mission seconds."""
-
-    pointing: SkyPosition
-    roll: float
-    start: float
-    stop: float
-    ontime: float
-    scanning: bool
-    detectors: tuple[int, ...] = ()
-    """Numbers of those that observe."""
-    closed: bool = False
-    """Whether the filter wheel is closed."""
-
-
-@dataclass(frozen=True)
-class SimulationRequest:
-    """What a mission's own simulator is asked for; counts are expected ones of all units."""
-
-    pointing: SkyPosition
-    roll: float
-    exposure: float
-    energy: EnergyBand
-    photon_index: float
-    background_rate: float
-    positions: Sequence[SkyPosition]
-    counts: Sequence[float]
-    seed: int
 
 
 class Mission(ABC):
@@ -314,6 +270,32 @@ class Mission(ABC):
     def responses_version(self) -> str:
         """Return what tells versions of `response_files` apart, for the keys of results."""
         return ""
+
+    def polarimetry(
+        self, events: EventList, weighting: Weighting = "none", irf: str | None = None
+    ) -> Modulation:
+        """Return how strongly the detectors of an observation answer to polarization.
+
+        Parameters
+        ----------
+        events : EventList
+        weighting : {'none', 'neff', 'simple'}
+        irf : str, optional
+            Name of a set of responses, or a folder of them; chosen for the observation otherwise.
+
+        Raises
+        ------
+        InputError
+            The mission measures no polarization.
+        ParameterError
+            There are no responses of that name.
+        MissingDataError
+            They are not installed.
+        """
+        raise InputError(
+            events.observation.path, f"is of {events.observation.telescope}, which measures no "
+            "polarization", "give event files of a polarimeter",
+        )  # fmt: skip
 
     def area_includes(self, header: Mapping[str, Any], columns: Sequence[str]) -> frozenset[str]:
         """Tell what an effective area of the user's already includes.

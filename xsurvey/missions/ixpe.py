@@ -16,11 +16,13 @@ from astropy.wcs import WCS
 
 from xsurvey.errors import InputError
 from xsurvey.events import EventList, GoodTimeIntervals, Observation
-from xsurvey.io.fits_file import FitsFile, Table, open_fits
+from xsurvey.io.fits_file import FitsFile, Table
 from xsurvey.io.table_wcs import wcs_from_columns
 from xsurvey.missions.base import Detector, Mission, SimulationRequest
+from xsurvey.missions.ixpe_polarimetry import find_modulation
 from xsurvey.missions.ixpe_responses import package_version, response_files
 from xsurvey.missions.ixpe_simulation import UNITS, recorded_counts, simulate_units
+from xsurvey.missions.polarimetry import Modulation, Weighting
 from xsurvey.missions.reading import (
     TableSource,
     check_exposure,
@@ -65,9 +67,10 @@ _PSF = KingPsf(slope=3.2, on_axis_r90=30.4, approximate=True)
 
 @dataclass(frozen=True)
 class _UnitSource(TableSource):
-    """The events of one detector unit."""
+    """The events of one detector unit, and the responses that they were simulated with."""
 
     unit: int = 1
+    simulated_with: str = ""
 
     def decode(self, raw: np.ndarray, name: str) -> np.ndarray:
         if name == "energy":
@@ -131,7 +134,9 @@ class Ixpe(Mission):
         columns = {"time": "time", "x": "x", "y": "y"}
         if "w_mom" in table.names:
             columns["weight"] = "w_mom"
-        source = _UnitSource(table, columns, {}, required, unit)
+        simulated = file.find("MONTE_CARLO")
+        named = header_text(simulated[0], "IRFNAME") if simulated else ""
+        source = _UnitSource(table, columns, {}, required, unit, named)
         gti = _good_times(file, table, warnings)
         ontime = gti.total
         live = _live_fraction(table, ontime, warnings)
@@ -160,10 +165,17 @@ class Ixpe(Mission):
 
         A simulated file says which responses it was made with.
         """
-        start = min(float(own.start[0]) for own in events.gti.values() if len(own.start))
-        simulated = open_fits(events.observation.path).find("MONTE_CARLO")
-        named = header_text(simulated[0], "IRFNAME") if simulated else ""
-        return response_files(list(events.gti), events.observation.date(start), named)
+        named = _simulated_with(events)
+        return response_files(list(events.gti), _first_date(events), named)
+
+    def polarimetry(
+        self, events: EventList, weighting: Weighting = "none", irf: str | None = None
+    ) -> Modulation:
+        """Return modulation factors and areas: asked for, of the simulation, or by date."""
+        return find_modulation(
+            list(events.gti), _first_date(events), self.channels, weighting, irf,
+            _simulated_with(events),
+        )  # fmt: skip
 
     def responses_version(self) -> str:
         """Return the version of the package that has the pseudo-CALDB, empty without it."""
@@ -180,6 +192,24 @@ class Ixpe(Mission):
         """Run ixpeobssim."""
         files = simulate_units(request, folder)
         return files, recorded_counts(files, len(request.positions))
+
+
+def _first_date(events: EventList) -> str:
+    starts = [float(own.start[0]) for own in events.gti.values() if len(own.start)]
+    return events.observation.date(min(starts)) if starts else ""
+
+
+def _simulated_with(events: EventList) -> str:
+    """Return the name of the responses that files were simulated with, empty for real ones."""
+    units = [source for source in events.sources if isinstance(source, _UnitSource)]
+    named = {unit.simulated_with: unit.path for unit in units if unit.simulated_with}
+    if len(named) > 1:
+        first, second, *_ = named
+        raise InputError(
+            named[second], f"was simulated with {second}, but {named[first]} with {first}",
+            "give the units of one simulation",
+        )  # fmt: skip
+    return next(iter(named), "")
 
 
 def _unit(file: FitsFile, table: Table) -> int:

@@ -1,0 +1,1 @@
+"""Polarization from event files: what the commands do, and stages of pipelines."""

@@ -1,0 +1,120 @@
+"""Polarization in energy bins without an engine: what ``xsurvey polarization pcube`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from xsurvey.engine.hashes import file_sha256
+from xsurvey.errors import ParameterError
+from xsurvey.events import EventList
+from xsurvey.missions.selection import SelectionParameters, open_selected
+from xsurvey.parameters import StepParameters
+from xsurvey.polarization.cube_table import write_cube
+from xsurvey.polarization.measure import PolarizationCube, measure_polarization
+from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.records import records_of_bins
+from xsurvey.regions import read_region_file
+
+
+def polarization_of_files(
+    paths: Sequence[Path], parameters: PolarizationParameters, selection: SelectionParameters, *,
+    region: Path | None = None, background_region: Path | None = None, output: Path | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Measure the polarization of a source, and write it.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Event files of the units of one observation.
+    parameters, selection : StepParameters
+    region, background_region : path, optional
+        DS9 files.
+    output : path, optional
+        FITS table to write.
+
+    Returns
+    -------
+    dict
+        For ``--json``.
+
+    Raises
+    ------
+    InputError, ParameterError, MissingDataError
+        As `measure_polarization`, or a scale without a background.
+    """
+    if parameters.background_scale is not None and background_region is None:
+        raise ParameterError(
+            "background_scale", "is given without a background", "give --background-region too"
+        )
+    events = open_selected(paths, selection)
+    regions = [
+        None if one is None else read_region_file(one, events.wcs)
+        for one in (region, background_region)
+    ]
+    cube = measure_polarization(events, parameters, *regions)
+    if output is not None:
+        inputs = [*paths, *(p for p in (region, background_region) if p is not None)]
+        write_cube(
+            output, cube.bins, parameters.acceptance_correction,
+            _header(events, cube, parameters), _history(inputs, (parameters, selection)),
+        )  # fmt: skip
+    return polarization_summary(events, cube, parameters, region, background_region)
+
+
+def polarization_summary(
+    events: EventList, cube: PolarizationCube, parameters: PolarizationParameters,
+    region: Path | None, background_region: Path | None,
+) -> dict[str, Any]:  # fmt: skip
+    """Return the numbers of a measurement, for ``--json``."""
+    observation, modulation = events.observation, cube.modulation
+    bins = records_of_bins(cube.bins)
+    background = None
+    if cube.background_counts is not None:
+        background = {
+            "region": str(background_region), "scale": cube.background_scale,
+            "counts": int(cube.background_counts.sum()),
+        }  # fmt: skip
+        for record, counts in zip(bins, cube.background_counts, strict=True):
+            record["background_counts"] = int(counts)
+    return {
+        "files": [str(source.path) for source in events.sources],
+        "telescope": observation.telescope, "instrument": observation.instrument,
+        "target": observation.target, "obs_id": observation.obs_id,
+        "livetime_s": events.livetime, "region": None if region is None else str(region),
+        "background": background, "estimator": parameters.estimator,
+        "weighted": parameters.weighted,
+        "acceptance_correction": parameters.acceptance_correction,
+        "unit": "count / cm2" if parameters.acceptance_correction else "count",
+        "responses": {
+            "name": modulation.name, "weighting": modulation.weighting,
+            "reason": modulation.reason, "files": list(modulation.files),
+        },
+        "bins": bins, "notes": [*observation.warnings, *cube.notes],
+    }  # fmt: skip
+
+
+def _header(
+    events: EventList, cube: PolarizationCube, parameters: PolarizationParameters
+) -> dict[str, Any]:
+    observation = events.observation
+    header: dict[str, Any] = {
+        "TELESCOP": observation.telescope, "INSTRUME": observation.instrument,
+        "OBJECT": observation.target, "OBS_ID": observation.obs_id,
+        "LIVETIME": (events.livetime, "[s] mean of the units"),
+        "WEIGHTED": (parameters.weighted, "events weighted"),
+        "ACCEPTC": (parameters.acceptance_correction, "weighted by 1 / effective area"),
+        "IRFNAME": (cube.modulation.name, "responses"),
+        "IRFWHY": (cube.modulation.reason, "why these"),
+    }  # fmt: skip
+    if cube.background_scale is not None:
+        header["BKGSCALE"] = (cube.background_scale, "of the background region")
+    return header
+
+
+def _history(inputs: Sequence[Path], parameters: Sequence[StepParameters]) -> list[str]:
+    lines = [f"input {path.name} sha256 {file_sha256(path)}" for path in inputs]
+    return lines + [
+        f"{key} = {value}" for section in parameters for key, value in section.normalised().items()
+    ]

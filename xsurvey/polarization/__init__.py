@@ -1,0 +1,1 @@
+"""X-ray polarization: Stokes parameters of events, their errors, limits and tests."""
