@@ -21,6 +21,7 @@ _DECREMENT = 1e-11  # twice what ln L would still gain: 3e-6 of an error
 _FAR = 1.5  # a degree from where the way back into the disk is looked for
 _STEP = 0.5  # the longest step of a degree
 _BISECTIONS = 60
+_NEAR = 1e-4  # of a degree of 1, to which it is then brought
 _BACKGROUND_PRIOR = 1.0
 """1 sigma of Q/I and U/I of a background before it is seen: no bound on one of many events, and
 keeps one of a few from being anything."""
@@ -167,7 +168,7 @@ class _Problem:
             chosen = np.flatnonzero(outside)
             part = _Problem(self.points.of_groups(chosen), self.size)
             theta[chosen] = part.on_circle(theta[chosen])
-        return theta, outside
+        return theta, np.hypot(theta[:, 0], theta[:, 1]) > 1 - _NEAR
 
     def null(self) -> np.ndarray:
         """Return the maxima without polarization of the source."""
@@ -199,8 +200,8 @@ class _Problem:
             low, high = np.where(beyond, ridge, low), np.where(beyond, high, ridge)
             if np.all(high < low * (1 + 1e-9)):
                 break
-        degree = np.maximum(np.hypot(theta[:, 0], theta[:, 1]), 1.0)
-        theta[:, :2] /= degree[:, None]
+        degree = np.hypot(theta[:, 0], theta[:, 1])
+        theta[:, :2] /= np.where(degree > 1 - _NEAR, degree, 1.0)[:, None]
         return theta
 
     def squares(self, theta: np.ndarray) -> np.ndarray:
