@@ -312,7 +312,8 @@ def _outer(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def _product(s: np.ndarray, v: np.ndarray) -> np.ndarray:
-    return np.stack([s[:, 0] * v[:, 0] + s[:, 1] * v[:, 1], s[:, 1] * v[:, 0] + s[:, 2] * v[:, 1]], 1)
+    rows = (s[:, i] * v[:, 0] + s[:, i + 1] * v[:, 1] for i in (0, 1))
+    return np.stack(list(rows), axis=1)
 
 
 def _form(s: np.ndarray, v: np.ndarray) -> np.ndarray:
