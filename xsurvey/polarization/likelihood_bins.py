@@ -55,6 +55,15 @@ class _Bins:
     scale: float | None
 
 
+def check_options(parameters: PolarizationParameters) -> None:
+    """Raise a `ParameterError` where weights by the PSF are asked for without a likelihood."""
+    if parameters.psf_weights and parameters.estimator != "likelihood":
+        raise ParameterError(
+            "psf_weights", f"cannot be used with the estimator '{parameters.estimator}'",
+            "give --estimator likelihood, or leave it out",
+        )  # fmt: skip
+
+
 def likelihood_bins(
     events: EventList, modulation: Modulation, sums: BinSums,
     regions: Sequence[RegionSet | None], scale: float | None, parameters: PolarizationParameters,

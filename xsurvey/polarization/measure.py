@@ -16,7 +16,7 @@ from xsurvey.polarization.bin_sums import BinSums, bin_sums, check_edges
 from xsurvey.polarization.channel_sums import ChannelSums
 from xsurvey.polarization.estimators import ESTIMATORS
 from xsurvey.polarization.event_sums import EventSums, sum_events
-from xsurvey.polarization.likelihood_bins import likelihood_bins
+from xsurvey.polarization.likelihood_bins import check_options, likelihood_bins
 from xsurvey.polarization.modulation import Modulation, Weighting, modulation_of
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.stokes import StokesBins, StokesFlag
@@ -78,6 +78,7 @@ def measure_polarization(
     MissingDataError
         Responses are not installed.
     """
+    check_options(parameters)
     weighting: Weighting = "simple" if parameters.weighted else "none"
     modulation = modulation_of(events, weighting, parameters.irf)
     edges = check_edges(np.array(parameters.edges), modulation)

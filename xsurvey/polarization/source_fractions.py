@@ -70,12 +70,14 @@ def channel_groups(counts: np.ndarray, bin_of: np.ndarray, least: int = LEAST) -
     first = 0
     for number in np.unique(bin_of[bin_of >= 0]):
         members = np.flatnonzero(bin_of == number)
-        before = np.cumsum(counts[members]) - counts[members]
-        whole = max(int(counts[members].sum() // least), 1)
-        group = np.minimum((before // least).astype(int), whole - 1)
-        _, group = np.unique(group, return_inverse=True)
-        result[members] = first + group
-        first += int(group[-1]) + 1
+        group, inside, left = 0, 0.0, float(counts[members].sum())
+        for channel in members:
+            if inside >= least and left >= least:
+                group, inside = group + 1, 0.0
+            result[channel] = first + group
+            inside += counts[channel]
+            left -= counts[channel]
+        first += group + 1
     return result
 
 
