@@ -15,7 +15,7 @@ from xsurvey.polarization.bin_sums import BinSums
 from xsurvey.polarization.significance import polarization_chi2
 from xsurvey.polarization.stokes import StokesBins, StokesFlag
 
-Estimator = Literal["empirical", "pcube"]
+Estimator = Literal["empirical", "pcube", "likelihood"]
 
 _MDP99 = float(np.sqrt(-2 * np.log(0.01)))
 """3.035: what a Rayleigh distribution of sigma 1 exceeds with a probability of 1 %."""
@@ -57,9 +57,9 @@ def empirical(sums: BinSums) -> StokesBins:
         pd = np.hypot(qn, un)
         # along the measured direction, and across it; without one along any
         cos, sin = np.where(pd > 0, qn / pd, 1.0), np.where(pd > 0, un / pd, 0.0)
-        along, across = _projected(covariance, cos, sin), _projected(covariance, -sin, cos)
+        along, across = projected(covariance, cos, sin), projected(covariance, -sin, cos)
         pa_err = np.where(pd > 0, 0.5 * np.degrees(across / pd), np.nan)
-        return _bins(
+        return stokes_bins(
             sums, covariance, i * np.sqrt(covariance[..., 0, 0]),
             i * np.sqrt(covariance[..., 1, 1]), _MDP99 * sigma0, along, pa_err, (pd / sigma0) ** 2,
             "empirical",
@@ -94,7 +94,7 @@ def pcube(sums: BinSums) -> StokesBins:
         mdp99 = np.where(
             (i > 0) & (mu > 0), np.clip(_CUBE_MDP99 * np.sqrt(weight2) / (mu * i), 0, 1), np.nan
         )
-        return _bins(
+        return stokes_bins(
             sums, covariance, i * np.sqrt(covariance[..., 0, 0]),
             i * np.sqrt(covariance[..., 1, 1]), mdp99, pd_err, np.where(pd > 0, pa_err, np.nan),
             chi2, "pcube",
@@ -104,10 +104,11 @@ def pcube(sums: BinSums) -> StokesBins:
 ESTIMATORS: dict[str, Callable[[BinSums], StokesBins]] = {"empirical": empirical, "pcube": pcube}
 
 
-def _bins(
+def stokes_bins(
     sums: BinSums, covariance: np.ndarray, q_err: np.ndarray, u_err: np.ndarray,
     mdp99: np.ndarray, pd_err: np.ndarray, pa_err: np.ndarray, chi2: np.ndarray, estimator: str,
 ) -> StokesBins:  # fmt: skip
+    """Return measurements with their flags; arguments are as the attributes of `StokesBins`."""
     i = sums.i
     net = i > 0
     i_err = np.sqrt(sums.weight2)
@@ -134,7 +135,7 @@ def _matrix(qq: np.ndarray, qu: np.ndarray, uu: np.ndarray) -> np.ndarray:
     return np.stack([np.stack([qq, qu], axis=-1), np.stack([qu, uu], axis=-1)], axis=-2)
 
 
-def _projected(covariance: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def projected(covariance: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the standard deviation along directions of unit length."""
     variance = (
         covariance[..., 0, 0] * x**2 + 2 * covariance[..., 0, 1] * x * y

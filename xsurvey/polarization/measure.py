@@ -16,6 +16,7 @@ from xsurvey.polarization.bin_sums import BinSums, bin_sums, check_edges
 from xsurvey.polarization.channel_sums import ChannelSums
 from xsurvey.polarization.estimators import ESTIMATORS
 from xsurvey.polarization.event_sums import EventSums, sum_events
+from xsurvey.polarization.likelihood_bins import check_options, likelihood_bins
 from xsurvey.polarization.modulation import Modulation, Weighting, modulation_of
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.stokes import StokesBins, StokesFlag
@@ -77,6 +78,7 @@ def measure_polarization(
     MissingDataError
         Responses are not installed.
     """
+    check_options(parameters)
     weighting: Weighting = "simple" if parameters.weighted else "none"
     modulation = modulation_of(events, weighting, parameters.irf)
     edges = check_edges(np.array(parameters.edges), modulation)
@@ -97,8 +99,12 @@ def measure_polarization(
         if scale is None:
             scale = scale_of_regions(events, region, background, found)
         source = subtract_background(source, binned[1], scale)
-    bins = ESTIMATORS[parameters.estimator](source)
-    notes = (*modulation.warnings, *_notes_of_events(found), *notes_of_bins(bins))
+    more: tuple[str, ...] = ()
+    if parameters.estimator == "likelihood":
+        bins, more = likelihood_bins(events, modulation, source, regions, scale, parameters)
+    else:
+        bins = ESTIMATORS[parameters.estimator](source)
+    notes = (*modulation.warnings, *_notes_of_events(found), *more, *notes_of_bins(bins))
     return PolarizationCube(
         bins, source, found.regions[0], modulation,
         None if background is None else binned[1].counts, scale, notes,
@@ -169,6 +175,7 @@ _MEANINGS = {
     StokesFlag.FEW_EVENTS: "I is less than five times its error, and Q/I and U/I not Gaussian",
     StokesFlag.NO_ERROR: "no errors can be given",
     StokesFlag.ABOVE_ONE: "a degree above 1, which no source has",
+    StokesFlag.AT_ONE: "the likelihood is largest at a degree of 1: intervals are not right",
 }  # fmt: skip
 
 

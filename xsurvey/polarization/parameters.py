@@ -21,7 +21,13 @@ class PolarizationParameters(StepParameters):
     estimator: Estimator = Field(
         default="empirical",
         description="empirical: errors and MDP99 from the events themselves; pcube: those of "
-        "polarization cubes, whose MDP99 is exceeded by chance in .4 to 4 %.",
+        "polarization cubes, whose MDP99 is exceeded by chance in .4 to 4 %; likelihood: "
+        "unbinned, of the smallest errors where a bin has one polarization.",
+    )
+    psf_weights: bool = Field(
+        default=False,
+        description="With the likelihood: events count as the source's by their places in its PSF, "
+        "of a point source in the middle of the region.",
     )
     weighted: bool = Field(
         default=False, description="Weight the events by their weights in the file."

@@ -23,6 +23,8 @@ class StokesFlag(IntFlag):
     """Too few events for errors, or by the rules of the estimator none."""
     ABOVE_ONE = 16
     """The degree is above 1, which no source has."""
+    AT_ONE = 32
+    """The likelihood is largest where the degree is 1: intervals are not right."""
 
     @classmethod
     def names(cls, value: int) -> list[str]:
