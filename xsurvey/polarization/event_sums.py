@@ -61,14 +61,14 @@ def sum_events(
     InputError
         The events have no Stokes parameters, no channels, no weights, or no good time.
     """
-    column = _check(events, weighted)
+    column = check_columns(events, weighted)
     shape = modulation.factor.shape
     sums = [ChannelSums.zeros(*shape) for _ in regions]
     dropped: list[int] = []
     unweighted = shared = number = 0
     for chunk in events.chunks(unusable=dropped.append):
         number += len(chunk)
-        place = _place(chunk, column, modulation)
+        place = channel_places(chunk, column, modulation)
         weight = chunk["weight"] if weighted else None
         inside = np.zeros(len(chunk), dtype=np.int8)
         for i, region in enumerate(regions):
@@ -86,7 +86,7 @@ def sum_events(
     return EventSums(tuple(sums), sum(dropped), unweighted, shared, number)
 
 
-def _check(events: EventList, weighted: bool) -> str | None:
+def check_columns(events: EventList, weighted: bool) -> str | None:
     """Raise where the events cannot be summed; return the column of channel numbers, if any."""
     path = events.observation.path
     if not all(events.has_column(name) for name in ("q", "u")):
@@ -104,7 +104,7 @@ def _check(events: EventList, weighted: bool) -> str | None:
     return column if column is not None and events.has_column(column) else None
 
 
-def _place(chunk: EventChunk, column: str | None, modulation: Modulation) -> np.ndarray:
+def channel_places(chunk: EventChunk, column: str | None, modulation: Modulation) -> np.ndarray:
     """Return detector times channels plus channel of each event, negative where it has none."""
     channels = len(modulation.energy)
     if column is None:
