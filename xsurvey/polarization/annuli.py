@@ -88,7 +88,8 @@ class Annuli:
 
 def bearing(center: SkyPosition, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
     """Return the position angles of places as seen from the centre, degrees."""
-    return _bearing(*np.radians(center), np.radians(ra), np.radians(dec))
+    ra0, dec0 = np.radians(center)
+    return _bearing(ra0, dec0, np.radians(ra), np.radians(dec))
 
 
 def outward(center: SkyPosition, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
@@ -97,7 +98,8 @@ def outward(center: SkyPosition, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
     Stokes parameters of an event refer to its own north; far from the centre, and near a pole,
     that is not the north of the centre.
     """
-    back = _bearing(np.radians(ra), np.radians(dec), *np.radians(center))
+    ra0, dec0 = np.radians(center)
+    back = _bearing(np.radians(ra), np.radians(dec), ra0, dec0)
     return np.asarray(back + 180)
 
 

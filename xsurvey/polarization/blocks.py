@@ -35,8 +35,7 @@ def quadtree(sums: BinSums, image: tuple[int, int], minimum: float) -> np.ndarra
     number = 0
     alive = np.ones((1, 1), bool)
     for depth in range(len(levels)):
-        weight, weight2 = levels[depth]
-        filled = weight.sum(axis=-1) > 0
+        filled = levels[depth][0].sum(axis=-1) > 0
         split = np.zeros_like(alive)
         if depth + 1 < len(levels):
             below, below2 = levels[depth + 1]

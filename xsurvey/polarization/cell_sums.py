@@ -169,7 +169,8 @@ def sum_cells(
             q0, u0 = (v[chosen] for v in model)
             a, b = wq[chosen], wu[chosen]
             turned = (a * q0 + b * u0) / 2, (b * q0 - a * u0) / 2
-            along.add(place[chosen], weight[chosen], *(v[chosen] for v in parts[:2]), *turned)
+            along.add(place[chosen], weight[chosen], mu[chosen], table.energy[channel[chosen]],
+                      *turned)  # fmt: skip
         if keep_phases:
             kept.append((place[chosen].astype(np.int32), np.hypot(wq[chosen], wu[chosen])))
         if background is not None:
@@ -177,12 +178,14 @@ def sum_cells(
             beside.add(table.bin[channel[chosen]], weight[chosen], *(v[chosen] for v in parts))
             background_counts += np.bincount(detector[chosen], minlength=detectors)
     places = [np.concatenate(v) for v in zip(*kept, strict=True)] if kept else [None, None]
-    first = beside.sums() if background is not None else None
+    first = None
+    if background is not None:
+        arrays = {name: values[0] for name, values in vars(beside.sums()).items()
+                  if name in (*_SUMS, "gross")}  # fmt: skip
+        first = BinSums(energy_min=edges[:-1], energy_max=edges[1:], **arrays)
     return CellSums(
         total.sums(), along.sums() if aligned else None,
-        None if first is None else BinSums(
-            first.energy_min, first.energy_max, *(getattr(first, n.name)[0] for n in fields(first)[2:])
-        ),
+        first,
         places[0], places[1], counts.reshape(cells, detectors), background_counts,
         sum(dropped), unweighted, number,
     )  # fmt: skip

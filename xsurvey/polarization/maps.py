@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -17,7 +18,7 @@ from xsurvey.polarization.cell_results import null_chi2, null_error, usable_cell
 from xsurvey.polarization.cell_sums import CellSums, subtract_level, sum_cells, summed
 from xsurvey.polarization.estimators import ESTIMATORS
 from xsurvey.polarization.map_parameters import MapParameters
-from xsurvey.polarization.modulation import Modulation, modulation_of
+from xsurvey.polarization.modulation import Modulation, Weighting, modulation_of
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.smoothing import Kernel, kernel, smoothed
 from xsurvey.polarization.stokes import StokesBins
@@ -146,7 +147,7 @@ def measure_map(
     MissingDataError
         Responses are not installed.
     """
-    weighting = "simple" if parameters.weighted else "none"
+    weighting: Weighting = "simple" if parameters.weighted else "none"
     modulation = modulation_of(events, weighting, parameters.irf)
     edges = check_edges(np.array(parameters.edges), modulation)
     kept = events if region is None else events.in_region(region)
@@ -158,7 +159,7 @@ def measure_map(
         acceptance=parameters.acceptance_correction, keep_phases=mapping.simulations > 0,
     )  # fmt: skip
     if not found.sums.counts.any():
-        bands = [EnergyBand(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        bands = [EnergyBand(a, b) for a, b in itertools.pairwise(edges)]
         kept.require_events(0, bands)
         raise InputError(
             events.observation.path, "has no events in the map", "choose a centre in the field"
@@ -253,7 +254,8 @@ def notes_of_cells(found: CellSums, used: np.ndarray, sums: BinSums, what: str) 
     notes = []
     if found.unusable:
         notes.append(
-            f"{found.unusable} events whose time, place, energy, Q or U is not a number are left out"
+            f"{found.unusable} events whose time, place, energy, Q or U is not a number are left "
+            "out"
         )
     if found.unweighted:
         notes.append(f"{found.unweighted} events without a weight, or a negative one, are left out")

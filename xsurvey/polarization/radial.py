@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,12 +19,12 @@ from xsurvey.polarization.cell_sums import CellSums, subtract_level, sum_cells, 
 from xsurvey.polarization.estimators import ESTIMATORS
 from xsurvey.polarization.map_parameters import RadialParameters
 from xsurvey.polarization.maps import notes_of_cells
-from xsurvey.polarization.modulation import Modulation, modulation_of
+from xsurvey.polarization.modulation import Modulation, Weighting, modulation_of
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.stokes import StokesBins
 from xsurvey.polarization.trials import Trials, simulated_maxima, trials_of
 from xsurvey.regions import RegionSet
-from xsurvey.units import EnergyBand, SkyPosition
+from xsurvey.units import EnergyBand
 
 _FARTHEST = 10 * 3600.0  # arcsec: annuli are parts of a field
 
@@ -106,7 +107,7 @@ def measure_polarization_profile(
     MissingDataError
         Responses are not installed.
     """
-    weighting = "simple" if parameters.weighted else "none"
+    weighting: Weighting = "simple" if parameters.weighted else "none"
     modulation = modulation_of(events, weighting, parameters.irf)
     edges = check_edges(np.array(parameters.edges), modulation)
     annuli = Annuli(radial.center, radial.radii, radial.sectors, radial.sector_start / 3600)
@@ -126,7 +127,7 @@ def measure_polarization_profile(
         keep_phases=radial.simulations > 0,
     )  # fmt: skip
     if not found.sums.counts.any():
-        bands = [EnergyBand(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+        bands = [EnergyBand(a, b) for a, b in itertools.pairwise(edges)]
         (events if region is None else events.in_region(region)).require_events(0, bands)
         raise InputError(
             events.observation.path, f"has no events within {annuli.edges[-1]:g} arcsec of "
@@ -209,6 +210,10 @@ def _seen_cells(
     seen = seen_sky(events, x, y).at(x, y).livetime.reshape(ra.shape) / events.livetime
     weight = np.where(np.isfinite(angle), seen, 0.0)
     total = weight.sum(axis=1)
+    if not total.any():
+        raise InputError(
+            events.observation.path, "was never exposed in the annuli", "choose others"
+        )  # fmt: skip
     safe = np.where(total > 0, total, 1.0)
     cos, sin = (
         np.where(weight > 0, weight * wave(angle), 0.0).sum(axis=1) / safe

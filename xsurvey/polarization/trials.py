@@ -101,7 +101,7 @@ def trials_of(chi2: np.ndarray, used: np.ndarray, beam: float = 1.0) -> Trials:
         nan = float("nan")
         return Trials(0, 0.0, nan, -1, -1, nan, nan, nan)
     seen = np.where(used, chi2, -np.inf)
-    cell, energy_bin = np.unravel_index(int(np.argmax(seen)), seen.shape)
+    cell, energy_bin = divmod(int(np.argmax(seen)), seen.shape[1])
     largest = float(seen[cell, energy_bin])
     local = float(log_p_value(np.array(largest)))
     independent = max(number / beam, 1.0)
@@ -143,12 +143,13 @@ def simulated_maxima(
     for number in range(simulations):
         phase = generator.random(len(place), dtype=np.float32) * np.float32(2 * np.pi)
         chi2 = np.zeros(scale.shape)
+        sums: np.ndarray
         for wave in (np.cos, np.sin):
-            total = np.bincount(place, strength * wave(phase), size).reshape(shape)
+            sums = np.bincount(place, strength * wave(phase), size).reshape(shape)
             if combined is not None:
-                total = combined(total)
+                sums = combined(sums)
             if noise is not None:
-                total = total - noise[0] * generator.normal(0, noise[1])
-            chi2 += np.where(used, total / scale, 0.0) ** 2
+                sums = sums - noise[0] * generator.normal(0, noise[1])
+            chi2 += np.where(used, sums / scale, 0.0) ** 2
         maxima[number] = chi2.max(initial=0.0)
     return maxima
