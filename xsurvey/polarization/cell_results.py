@@ -34,6 +34,8 @@ def usable_cells(sums: BinSums, bins: StokesBins, minimum: float) -> np.ndarray:
         Of these.
     minimum : float
         Effective number of events, before a background was subtracted. What is left must also be
-        five times its error.
+        five times its error. In a smoothed map half as many must be there by their weights, as in
+        an even field under a Gaussian: its wings alone are no measurement of a place.
     """
-    return np.asarray((sums.gross >= minimum) & ((bins.flags & _UNUSABLE) == 0))
+    enough = (sums.gross >= minimum) & (sums.counts >= minimum / 2)
+    return np.asarray(enough & ((bins.flags & _UNUSABLE) == 0))

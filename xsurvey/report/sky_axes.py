@@ -139,14 +139,14 @@ def sky_plate(image: SkyImage, view: Viewport, width: float) -> tuple[WCSAxes, A
     axes.set_xlim((x0 + x1 - wide) / 2, (x0 + x1 + wide) / 2)
     axes.set_ylim((y0 + y1 - tall) / 2, (y0 + y1 + tall) / 2)
     axes.set_aspect("auto")
-    _sky_ticks(axes, wcs)
+    sky_ticks(axes, wcs)
     bar = figure.add_axes(
         ((width - right + 0.12) / width, bottom / height, 0.16 / width, high / height)
     )
     return axes, bar
 
 
-def _sky_ticks(axes: WCSAxes, wcs: WCS) -> None:
+def sky_ticks(axes: WCSAxes, wcs: WCS) -> None:
     """Label right ascension and declination (ICRS), whatever the frame of the image."""
     coordinates = axes.coords
     if wcs_to_celestial_frame(wcs).name != "icrs":
