@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from xsurvey.errors import ParameterError
+from xsurvey.io.atomic import atomic_output
 from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.pipelines.polarization.provenance import header_of, history_of, record_of
 from xsurvey.polarization.map_images import write_map
@@ -16,6 +17,8 @@ from xsurvey.polarization.map_parameters import MapParameters
 from xsurvey.polarization.maps import PolarizationMap, measure_map
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.regions import read_region_file
+from xsurvey.report.plate import png_bytes
+from xsurvey.report.polarization_maps import map_figure
 
 _CHANCE = 0.01
 
@@ -73,10 +76,6 @@ def map_of_files(
             [*history_of(inputs, (parameters, mapping, selection)), f"seed = {seed}"],
         )  # fmt: skip
     if figure is not None:
-        from xsurvey.io.atomic import atomic_output
-        from xsurvey.report.plate import png_bytes
-        from xsurvey.report.polarization_maps import map_figure
-
         with atomic_output(figure) as temporary:
             temporary.write_bytes(png_bytes(map_figure(found, vectors)))
     return record_of(events, found.modulation, parameters) | _summary(

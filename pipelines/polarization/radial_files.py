@@ -12,6 +12,7 @@ from astropy.wcs.utils import skycoord_to_pixel
 
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.imaging.sky_image import read_sky_image
+from xsurvey.io.atomic import atomic_output
 from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.pipelines.polarization.provenance import header_of, history_of, record_of
 from xsurvey.polarization.annuli import AngleMap
@@ -21,6 +22,8 @@ from xsurvey.polarization.radial import PolarizationProfile, measure_polarizatio
 from xsurvey.polarization.radial_table import flat, records_of_profile, write_profile
 from xsurvey.polarization.records import records_of_bins
 from xsurvey.regions import read_region_file
+from xsurvey.report.plate import png_bytes
+from xsurvey.report.polarization_profile_axes import polarization_profile_figure
 
 
 def profile_of_event_files(
@@ -76,10 +79,6 @@ def profile_of_event_files(
             [*history_of(inputs, (parameters, radial, selection)), f"seed = {seed}"],
         )  # fmt: skip
     if figure is not None:
-        from xsurvey.io.atomic import atomic_output
-        from xsurvey.report.plate import png_bytes
-        from xsurvey.report.polarization_profile_axes import polarization_profile_figure
-
         drawn = polarization_profile_figure(found, radial.model)
         with atomic_output(figure) as temporary:
             temporary.write_bytes(png_bytes(drawn))

@@ -62,7 +62,7 @@ def write_field(
     folder: Path, x: np.ndarray, y: np.ndarray, degree: np.ndarray | float = 0.0,
     angle: np.ndarray | float = 0.0, seed: int = 1, *, weighted: bool = False, **header: object,
 ) -> list[Path]:  # fmt: skip
-    """Write events at sky pixels, of a polarization (fraction, degrees) each, dealt to the units."""
+    """Write events at sky pixels, each of a degree and an angle (deg), dealt to the units."""
     generator = np.random.default_rng(seed)
     channel = generator.choice(CHANNELS, len(x), p=_shares())
     phase = phases(channel, degree, np.broadcast_to(angle, x.shape), generator)

@@ -97,7 +97,8 @@ def _lines(summary: dict[str, Any], output: Path) -> list[str]:
         lines.append(
             f"most significant: {best['ra']:.5f},{best['dec']:+.5f}, {best['energy_min']:g}-"
             f"{best['energy_max']:g} keV: PD {best['pd']:.3f} +- {best['pd_err']:.3f}, PA "
-            f"{best['pa_deg']:.1f} +- {best['pa_err_deg']:.1f} deg, {best['significance']:.2f} sigma"
+            f"{best['pa_deg']:.1f} +- {best['pa_err_deg']:.1f} deg, {best['significance']:.2f} "
+            "sigma"
         )  # fmt: skip
         lines.append(trials_line(trials))
     lines.append(f"responses: {summary['responses']['name']} ({summary['responses']['reason']})")

@@ -26,7 +26,7 @@ _KEPT_WITHOUT_EVENTS = ("energy_min", "energy_max", "counts", "I", "effective_co
 def flat(bins: StokesBins) -> StokesBins:
     """Return results (p, n) as (p n,), all energy bins of a cell together."""
     cells = len(bins.i)
-    changed = {
+    changed: dict[str, Any] = {
         name: values.reshape(cells * values.shape[1], *values.shape[2:])
         for name, values in vars(bins).items()
         if isinstance(values, np.ndarray) and values.ndim > 1

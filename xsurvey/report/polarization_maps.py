@@ -65,7 +65,7 @@ def map_figure(found: PolarizationMap, vectors: float = 3.0) -> Figure:
             else:
                 draw_intensity(axes, bar, found, row, counts[row])
                 draw_vectors(axes, found, row, vectors)
-            what = (f"{low:g}-{up:g} keV, vectors above {vectors:g}σ",
+            what = (f"{low:g}-{up:g} keV, vectors above {vectors:g} sigma",
                     f"{low:g}-{up:g} keV")[column]  # fmt: skip
             axes.set_title(what, loc="left", color=INK, size=TEXT_SIZE)
     return figure
@@ -120,7 +120,7 @@ def draw_significance(axes: WCSAxes, bar: Axes, found: PolarizationMap, energy_b
         np.ma.masked_invalid(sigma), origin="lower", cmap=_COLOURS, norm=Normalize(0, top),
         aspect="auto", interpolation="nearest", extent=_extent(sigma.shape),
     )  # fmt: skip
-    colour_bar(bar, picture, "Significance of a pixel (σ)")
+    colour_bar(bar, picture, "Significance of a pixel (sigma)")
     trials = found.trials
     if trials.cell < 0 or trials.bin != energy_bin:
         return

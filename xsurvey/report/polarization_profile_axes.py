@@ -15,8 +15,8 @@ _LEFT, _RIGHT, _TOP, _BOTTOM, _SPACE = 1.0, 0.3, 0.3, 0.7, 0.15
 _LINE, _COLUMNS = 0.25, 4
 _COLOURS = (TRUE_COLOUR, *SECTOR_COLOURS)
 _MEANINGS = {
-    "radial": ("radial +, tangential −", "at 45° to it"),
-    "tangential": ("tangential +, radial −", "at 45° to it"),
+    "radial": ("radial > 0 > tangential", "at 45° to it"),
+    "tangential": ("tangential > 0 > radial", "at 45° to it"),
     "constant": ("along the direction", "at 45° to it"),
     "map": ("along the map's angles", "at 45° to them"),
 }
@@ -46,7 +46,7 @@ def polarization_profile_figure(profile: PolarizationProfile, model: str = "radi
     draw_component(upper, profile, 0)
     draw_component(lower, profile, 1)
     reach = max(np.max(np.abs(axes.get_ylim())) for axes in (upper, lower))
-    for axes, label in ((upper, f"Q′/I ({along})"), (lower, f"U′/I ({across})")):
+    for axes, label in ((upper, f"Q'/I ({along})"), (lower, f"U'/I ({across})")):
         axes.set_ylim(-reach, reach)
         axes.set_ylabel(label)
         axes.grid(color=GRID, alpha=0.10, linewidth=0.8)
@@ -109,7 +109,7 @@ def _title(profile: PolarizationProfile) -> str:
     """Return what all cells together have, of each energy bin."""
     total = profile.total
     parts = [
-        f"{low:g}-{high:g} keV all: Q′/I = {q:+.3f} ± {error:.3f} ({sigma:.1f}σ)"
+        f"{low:g}-{high:g} keV all: Q'/I = {q:+.3f} ± {error:.3f} ({sigma:.1f} sigma)"
         for low, high, q, error, sigma in zip(
             total.energy_min, total.energy_max, total.q_norm[0],
             np.sqrt(total.covariance[0, :, 0, 0]), profile.alignment[-1], strict=True,
