@@ -159,12 +159,17 @@ def measure_map(
         acceptance=parameters.acceptance_correction, keep_phases=mapping.simulations > 0,
     )  # fmt: skip
     if not found.sums.counts.any():
-        bands = [EnergyBand(a, b) for a, b in itertools.pairwise(edges)]
-        kept.require_events(0, bands)
+        require_band(kept, edges)
         raise InputError(
             events.observation.path, "has no events in the map", "choose a centre in the field"
         )
     return _finish(events, found, grid, modulation, parameters, mapping, background, seed)
+
+
+def require_band(events: EventList, edges: np.ndarray) -> None:
+    """Raise where there are no events, or none of the energies: the place is not to blame."""
+    if not events.in_energy(EnergyBand(float(edges[0]), float(edges[-1]))).count():
+        events.require_events(0, [EnergyBand(a, b) for a, b in itertools.pairwise(edges)])
 
 
 def _finish(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -18,13 +17,12 @@ from xsurvey.polarization.cell_results import null_chi2, null_error, usable_cell
 from xsurvey.polarization.cell_sums import CellSums, subtract_level, sum_cells, summed
 from xsurvey.polarization.estimators import ESTIMATORS
 from xsurvey.polarization.map_parameters import RadialParameters
-from xsurvey.polarization.maps import notes_of_cells
+from xsurvey.polarization.maps import notes_of_cells, require_band
 from xsurvey.polarization.modulation import Modulation, Weighting, modulation_of
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.stokes import StokesBins
 from xsurvey.polarization.trials import Trials, simulated_maxima, trials_of
 from xsurvey.regions import RegionSet
-from xsurvey.units import EnergyBand
 
 _FARTHEST = 10 * 3600.0  # arcsec: annuli are parts of a field
 
@@ -127,8 +125,7 @@ def measure_polarization_profile(
         keep_phases=radial.simulations > 0,
     )  # fmt: skip
     if not found.sums.counts.any():
-        bands = [EnergyBand(a, b) for a, b in itertools.pairwise(edges)]
-        (events if region is None else events.in_region(region)).require_events(0, bands)
+        require_band(events if region is None else events.in_region(region), edges)
         raise InputError(
             events.observation.path, f"has no events within {annuli.edges[-1]:g} arcsec of "
             f"{annuli.center}, in the energy bins, with a direction",
