@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xsurvey.polarization.smoothing import kernel
 from xsurvey.polarization.trials import log_sidak, simulated_maxima, trials_of
 
 
@@ -29,10 +30,30 @@ def test_only_what_was_looked_at_counts() -> None:
     assert np.isnan(nothing.chi2)
 
 
-def test_beams_are_fewer_trials_than_pixels() -> None:
-    trials = trials_of(np.full((40, 1), 10.0), np.ones((40, 1), bool), beam=4.0)
-    assert trials.independent == 10
-    assert trials.log_p < trials.bound_log_p
+def test_maxima_of_smooth_fields_are_more_than_beams_and_fewer_than_pixels() -> None:
+    chi2, used = np.full((400, 1), 10.0), np.ones((400, 1), bool)
+    soft = trials_of(chi2, used, beam=40.0, smooth=True)
+    assert (soft.beams, soft.effective) == (10, 90)
+    assert soft.log_p < soft.bound_log_p
+    hard = trials_of(chi2, used, beam=40.0)
+    assert (hard.beams, hard.effective) == (10, 400)
+    assert hard.log_p == hard.bound_log_p
+
+
+def test_maxima_of_gaussian_fields_are_as_probable_as_told() -> None:
+    """Gaussian Q and U, smoothed, without edges: p of 400 maps is even where it is small."""
+    generator = np.random.default_rng(7)
+    by = kernel("gaussian", 3.0)
+    used = np.ones((64 * 64, 1), bool)
+    p = []
+    for _ in range(400):
+        wide = generator.normal(size=(2, 64 + 24, 64 + 24))
+        soft = by.apply(wide)[:, 12:-12, 12:-12] / np.sqrt((by.weight**2).sum())
+        found = trials_of((soft**2).sum(axis=0).reshape(-1, 1), used, by.beam, smooth=True)
+        p.append(np.exp(found.log_p))
+    for level in (0.05, 0.2):
+        error = np.sqrt(level * (1 - level) / 400)
+        assert np.mean(np.array(p) < level) == pytest.approx(level, abs=4 * error + 0.2 * level)
 
 
 def test_simulated_maxima_of_independent_cells_are_sidak() -> None:

@@ -108,11 +108,11 @@ def _lines(summary: dict[str, Any], output: Path) -> list[str]:
 def trials_line(trials: dict[str, Any]) -> str:
     """Return in words how improbable the most significant cell is."""
     line = (
-        f"after {trials['independent']:.4g} independent trials: p = {trials['p_global']:.3g} "
+        f"after {trials['effective_trials']:.4g} trials: p = {trials['p_global']:.3g} "
         f"({trials['sigma_global']:.2f} sigma)"
     )
-    if trials["independent"] < trials["cells"]:
-        line += f", at most {trials['p_global_bound']:.3g} among {trials['cells']} pixels"
+    if trials["beams"] < trials["cells"]:
+        line += f", of {trials['beams']:.3g} beams in {trials['cells']} pixels"
     if trials["simulations"]:
-        line += f"; {trials['p_global_simulated']:.3g} in {trials['simulations']} simulations"
+        line += f"; p = {trials['p_global_simulated']:.3g} by {trials['simulations']} simulations"
     return line

@@ -129,10 +129,11 @@ def add_trials(header: fits.Header, trials: Trials) -> None:
     record = trials.record()
     for key, name, comment in (
         ("NTRIALS", "cells", "cells and energy bins looked at"),
-        ("NINDEP", "independent", "independent ones they are worth"),
+        ("NBEAMS", "beams", "independent beams"),
+        ("NEFFTRI", "effective_trials", "independent cells they are worth"),
         ("CHI2MAX", "chi2_max", "of the most significant, 2 dof"),
         ("PLOCAL", "p_local", "its probability without polarization"),
-        ("PGLOBAL", "p_global", "of one as significant among NINDEP"),
+        ("PGLOBAL", "p_global", "of one as significant in NEFFTRI trials"),
         ("PBOUND", "p_global_bound", "upper bound: among NTRIALS"),
         ("PSIMUL", "p_global_simulated", "by simulation"),
         ("NSIMUL", "simulations", "of random phases"),

@@ -195,7 +195,10 @@ def _finish(
         noise = (each, null_error(found.background))
     bins = ESTIMATORS[parameters.estimator](sums)
     used = usable_cells(sums, bins, mapping.minimum_events)
-    trials = trials_of(null_chi2(sums), used, 1.0 if by is None else by.beam)
+    trials = trials_of(
+        null_chi2(sums), used, 1.0 if by is None else by.beam,
+        smooth=by is not None and by.shape == "gaussian",
+    )  # fmt: skip
     if mapping.simulations and found.place is not None and found.strength is not None:
         maxima = simulated_maxima(
             found.place, found.strength, found.sums.i.shape,

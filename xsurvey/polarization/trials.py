@@ -20,14 +20,16 @@ class Trials:
     ----------
     cells : int
         Cells and bins that were looked at.
-    independent : float
-        How many independent ones they are worth: all of them, or beams of a smoothed map.
+    beams : float
+        All of them, or independent beams of a smoothed map.
+    effective : float
+        How many independent cells would have one as significant as often, see `trials_of`.
     chi2 : float
         Of the most significant one, 2 degrees of freedom; NaN if none was looked at.
     cell, bin : int
         Which; -1 if none.
     local_log_p, log_p : float
-        ln of its probability, and of that of one as significant among the independent ones.
+        ln of its probability, and of that of one as significant in so many effective trials.
     bound_log_p : float
         The same among all cells: an upper bound, also where they are not independent.
     simulations : int
@@ -36,7 +38,8 @@ class Trials:
     """
 
     cells: int
-    independent: float
+    beams: float
+    effective: float
     chi2: float
     cell: int
     bin: int
@@ -57,7 +60,10 @@ class Trials:
             ("local", self.local_log_p), ("global", self.log_p)
         )}  # fmt: skip
         return {
-            "cells": self.cells, "independent": self.independent, "chi2_max": self.chi2,
+            "cells": self.cells,
+            "beams": self.beams,
+            "effective_trials": self.effective,
+            "chi2_max": self.chi2,
             "p_local": float(np.exp(self.local_log_p)), "sigma_local": sigma["local"],
             "p_global": float(np.exp(self.log_p)), "sigma_global": sigma["global"],
             "p_global_bound": float(np.exp(self.bound_log_p)), "simulations": self.simulations,
@@ -82,11 +88,17 @@ def log_sidak(log_p: float, trials: float) -> float:
     return float(np.log(-np.expm1(trials * np.log1p(-np.exp(log_p)))))
 
 
-def trials_of(chi2: np.ndarray, used: np.ndarray, beam: float = 1.0) -> Trials:
+def trials_of(
+    chi2: np.ndarray, used: np.ndarray, beam: float = 1.0, *, smooth: bool = False
+) -> Trials:
     """Correct the most significant cell for all that were looked at.
 
-    Beams of a smoothed map overlap in more ways than they are many: with the number of beams the
-    probability comes out too small, with that of the pixels too large. Simulations tell.
+    Cells that share no event are independent trials. The number of beams of a smoothed map is not
+    their number: between beams there are maxima, too, the more the higher they are. Of a smooth
+    field of chi2 with 2 degrees of freedom the expected number of maxima above a high t is
+    exp(-t/2) (t - 1) times area / (4 pi sigma^2), the beams of a Gaussian kernel of that sigma
+    (Worsley 1994, Adv. Appl. Prob. 26, 13; edges left out). Of kernels with an edge all pixels
+    count, which is too many.
 
     Parameters
     ----------
@@ -95,19 +107,24 @@ def trials_of(chi2: np.ndarray, used: np.ndarray, beam: float = 1.0) -> Trials:
         What was looked at.
     beam : float
         Pixels of an independent beam.
+    smooth : bool
+        Whether the kernel is a Gaussian.
     """
     number = int(np.count_nonzero(used))
     if not number:
         nan = float("nan")
-        return Trials(0, 0.0, nan, -1, -1, nan, nan, nan)
+        return Trials(0, 0.0, 0.0, nan, -1, -1, nan, nan, nan)
     seen = np.where(used, chi2, -np.inf)
     cell, energy_bin = divmod(int(np.argmax(seen)), seen.shape[1])
     largest = float(seen[cell, energy_bin])
     local = float(log_p_value(np.array(largest)))
-    independent = max(number / beam, 1.0)
+    beams = max(number / beam, 1.0)
+    effective = float(number)
+    if smooth:
+        effective = min(beams * max(largest - 1, 1.0), effective)
     return Trials(
-        number, independent, largest, int(cell), int(energy_bin), local,
-        log_sidak(local, independent), log_sidak(local, number),
+        number, beams, effective, largest, cell, energy_bin, local,
+        log_sidak(local, effective), log_sidak(local, number),
     )  # fmt: skip
 
 

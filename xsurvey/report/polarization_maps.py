@@ -133,7 +133,7 @@ def draw_significance(axes: WCSAxes, bar: Axes, found: PolarizationMap, energy_b
     ))  # fmt: skip
     p = trials.simulated_p if trials.simulations else float(np.exp(trials.log_p))
     limit = "≤ " if trials.simulations and not trials.exceeding else ""
-    how = "simulated" if trials.simulations else f"{trials.independent:.0f} trials"
+    how = "simulated" if trials.simulations else f"{trials.effective:.0f} trials"
     axes.text(
         0.975, 0.965, f"largest: p {limit or '= '}{p:.2g} ({how})", transform=axes.transAxes,
         ha="right", va="top", size=TEXT_SIZE - 1.5, color=TRUE_COLOUR, path_effects=HALO,
