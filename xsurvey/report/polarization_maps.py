@@ -14,6 +14,7 @@ from xsurvey.imaging.sky_image import SkyImage
 from xsurvey.polarization.maps import PolarizationMap
 from xsurvey.report.display import Viewport, viewport
 from xsurvey.report.plate import (
+    FAINT_INK,
     HALO,
     INK,
     PLATE,
@@ -57,8 +58,7 @@ def map_figure(found: PolarizationMap, vectors: float = 3.0) -> Figure:
         for column in range(2):
             left = _LEFT + column * (across + _BAR + _GAP)
             box = (left / _WIDTH, bottom / height, across / _WIDTH, high / height)
-            axes = _sky_axes(figure, box, found, view)
-            axes.coords[1].set_axislabel("" if column else "Declination (ICRS)")
+            axes = _sky_axes(figure, box, found, view, first=column == 0)
             bar = figure.add_axes(((left + across + 0.1) / _WIDTH, box[1], 0.13 / _WIDTH, box[3]))
             if column:
                 draw_significance(axes, bar, found, row)
@@ -72,8 +72,9 @@ def map_figure(found: PolarizationMap, vectors: float = 3.0) -> Figure:
 
 
 def _sky_axes(
-    figure: Figure, box: tuple[float, float, float, float], found: PolarizationMap, view: Viewport
-) -> WCSAxes:
+    figure: Figure, box: tuple[float, float, float, float], found: PolarizationMap, view: Viewport,
+    *, first: bool,
+) -> WCSAxes:  # fmt: skip
     axes = WCSAxes(figure, box, wcs=found.grid.wcs)
     figure.add_axes(axes)
     axes.set_facecolor(_MASKED)
@@ -84,9 +85,12 @@ def _sky_axes(
     axes.set_xlim((x0 + x1 - wide) / 2, (x0 + x1 + wide) / 2)
     axes.set_ylim((y0 + y1 - tall) / 2, (y0 + y1 + tall) / 2)
     axes.set_aspect("auto")
-    sky_ticks(axes, found.grid.wcs)
-    for coordinate in axes.coords:
-        coordinate.set_ticks(number=4)
+    coordinates = sky_ticks(axes, found.grid.wcs)
+    for coordinate in coordinates:
+        coordinate.set_ticks(color=FAINT_INK, size=4, number=4)
+    if not first:
+        coordinates[1].set_axislabel("")
+        coordinates[1].set_auto_axislabel(False)
     return axes
 
 
