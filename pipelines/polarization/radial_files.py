@@ -19,8 +19,7 @@ from xsurvey.polarization.annuli import AngleMap
 from xsurvey.polarization.map_parameters import RadialParameters
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.radial import PolarizationProfile, measure_polarization_profile
-from xsurvey.polarization.radial_table import flat, records_of_profile, write_profile
-from xsurvey.polarization.records import records_of_bins
+from xsurvey.polarization.radial_table import records_of_profile, records_of_total, write_profile
 from xsurvey.regions import read_region_file
 from xsurvey.report.plate import png_bytes
 from xsurvey.report.polarization_profile_axes import polarization_profile_figure
@@ -118,9 +117,6 @@ def _summary(
     found: PolarizationProfile, warnings: Sequence[str], radial: RadialParameters,
     region: Path | None, background: Path | None,
 ) -> dict[str, Any]:  # fmt: skip
-    total = records_of_bins(flat(found.total))
-    for record, sigma in zip(total, found.alignment[-1], strict=True):
-        record["alignment_sigma"] = float(sigma)
     scale, counts = found.background_scale, found.background_counts
     trials = found.trials
     bounds = {n: float(v[trials.cell]) for n, v in found.annuli.bounds().items()}
@@ -132,7 +128,8 @@ def _summary(
         },
         "center": list(found.annuli.center), "model": radial.model,
         "model_angle_deg": None if radial.model_angle is None else radial.model_angle / 3600,
-        "annuli": records_of_profile(found), "total_aligned": total, "trials": trials.record(),
+        "annuli": records_of_profile(found), "total_aligned": records_of_total(found),
+        "trials": trials.record(),
         "most_significant": None if trials.cell < 0 else bounds | {
             "energy_min": float(found.bins.energy_min[trials.bin]),
             "energy_max": float(found.bins.energy_max[trials.bin]),

@@ -7,7 +7,6 @@ and event files of the units.
 import sys
 
 import numpy as np
-from astropy.io import fits
 from ixpeobssim.binning.polarization import xBinnedPolarizationMapCube
 from ixpeobssim.core import pipeline
 
@@ -27,9 +26,7 @@ def main() -> None:
         )  # fmt: skip
         cube = xBinnedPolarizationMapCube.from_file_list(made)
         result |= {f"{weighted},{acceptance},{n}": np.array(getattr(cube, n)) for n in NAMES}
-        header = fits.getheader(made[0], "Q")
-    np.savez(output, crpix=[header["CRPIX1"], header["CRPIX2"]],
-             crval=[header["CRVAL1"], header["CRVAL2"]], cdelt=header["CDELT2"], **result)  # fmt: skip
+    np.savez(output, **result)
 
 
 if __name__ == "__main__":

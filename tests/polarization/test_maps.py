@@ -135,7 +135,7 @@ def test_gaussian_weights_events_and_squares_of_weights(polarized: EventList, ir
     # and where no event is near there is nothing, not a rounding error
     only = BinSums(
         plain.sums.energy_min, plain.sums.energy_max,
-        *(np.where(np.arange(ny * nx)[:, None] == cell, getattr(plain.sums, n), 0) for n in _ARRAYS),
+        *(np.where(r2[:, None] == 0, getattr(plain.sums, n), 0) for n in _ARRAYS),
     )  # fmt: skip
     alone = smoothed(only, plain.grid.shape, kernel("gaussian", 0.6))
     assert np.all(alone.counts[r2 > 8] == 0)

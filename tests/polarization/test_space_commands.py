@@ -115,6 +115,34 @@ def test_profile_writes_a_table_and_a_picture(
         assert table.header["NTRIALS"] == 4
 
 
+def test_too_few_events_are_no_measurement(
+    field: tuple[list[Path], Path], run_command: Call, tmp_path: Path
+) -> None:
+    paths, irf = field
+    done = run_command(
+        "polarization", "profile", *paths, "--center", "150,2.2", "--edges", "0,1,2arcsec", "--irf",
+        irf, "--json", tmp_path / "p.json", "--figure", tmp_path / "p.png",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "p.json").read_text())
+    for record in (*result["annuli"], *result["total_aligned"]):
+        assert record["pd"] is None
+        assert record["q_norm"] is None
+        assert "masked" in record["flags"]
+    assert result["total_aligned"][0]["counts"] > 0
+    assert result["most_significant"] is None
+    assert "no annuli or sectors have enough events" in done.stderr
+    done = run_command(
+        "polarization", "map", *paths, "--center", "150,2.2", "--map-radius", "20arcsec",
+        "--pixel-size", "2.6arcsec", "--irf", irf, "-o", tmp_path / "m.fits", "--figure",
+        tmp_path / "m.png", "--json", tmp_path / "m.json",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    result = json.loads((tmp_path / "m.json").read_text())
+    assert result["most_significant"] is None
+    assert result["trials"]["p_global"] is None
+
+
 def test_profile_along_a_map_of_angles(
     field: tuple[list[Path], Path], run_command: Call, tmp_path: Path
 ) -> None:

@@ -48,6 +48,8 @@ class PolarizationProfile:
         known before.
     used : ndarray of bool, shape (p, n)
         Where there are enough events.
+    total_used : ndarray of bool, shape (n,)
+        Likewise of all cells together.
     trials : Trials
         Of chi2 of all cells and bins.
     modulation : Modulation
@@ -64,6 +66,7 @@ class PolarizationProfile:
     total: StokesBins
     alignment: np.ndarray
     used: np.ndarray
+    total_used: np.ndarray
     trials: Trials
     modulation: Modulation
     background_counts: np.ndarray | None = None
@@ -189,9 +192,12 @@ def _finish(
             trials, simulations=radial.simulations,
             exceeding=int(np.count_nonzero(maxima >= trials.chi2)),
         )  # fmt: skip
+    together = estimate(total)
+    total_used = usable_cells(total, together, radial.minimum_events)[0]
     alignment = np.concatenate([aligned.q / null_error(aligned), total.q / null_error(total)])
     return PolarizationProfile(
-        annuli, sums, aligned, bins, along, estimate(total), alignment, used, trials, modulation,
+        annuli, sums, aligned, bins, along, together, alignment, used, total_used, trials,
+        modulation,
         None if found.background is None else found.background.counts, scale,
         (*modulation.warnings, *notes_of_cells(found, used, sums, "annuli or sectors")),
     )  # fmt: skip

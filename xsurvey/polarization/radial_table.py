@@ -15,7 +15,7 @@ from xsurvey.io.atomic import atomic_output
 from xsurvey.io.fits_writer import write_hdus
 from xsurvey.polarization.map_images import MASKED, add_provenance, add_trials
 from xsurvey.polarization.radial import PolarizationProfile
-from xsurvey.polarization.records import columns_of_bins
+from xsurvey.polarization.records import columns_of_bins, records_of_bins
 from xsurvey.polarization.stokes import StokesBins, StokesFlag
 
 EXTENSION = "POLARIZATION_PROFILE"
@@ -43,9 +43,9 @@ def columns_of_profile(profile: PolarizationProfile) -> dict[str, np.ndarray]:
     dict of str to ndarray, shape (p n,)
         ``radius_min``, ``radius_max`` (arcsec), ``angle_min``, ``angle_max`` (deg), what
         `columns_of_bins` has, with north as reference, and relative to the model's directions
-        ``aligned_q_norm``, ``aligned_u_norm``, their covariance, ``aligned_pd``, ``aligned_pd_err``,
-        ``aligned_pa_deg``, ``aligned_pa_err_deg``, ``aligned_chi2``, ``aligned_significance``, and
-        ``alignment_sigma``, Q' in sigma. NaN where there are too few events.
+        ``aligned_q_norm``, ``aligned_u_norm``, their covariance, ``aligned_pd``,
+        ``aligned_pd_err``, ``aligned_pa_deg``, ``aligned_pa_err_deg``, ``aligned_chi2``,
+        ``aligned_significance``, and ``alignment_sigma``, Q' in sigma. NaN where there are too few events.
     """
     bins, aligned, energies = profile.bins, profile.aligned, profile.bins.i.shape[1]
     used = profile.used.ravel()
@@ -76,6 +76,23 @@ def records_of_profile(profile: PolarizationProfile) -> list[dict[str, Any]]:
         flags = int(columns["flags"][i])
         names = StokesFlag.names(flags) + (["masked"] if flags & MASKED else [])
         records.append(record | {"flags": names})
+    return records
+
+
+def records_of_total(profile: PolarizationProfile) -> list[dict[str, Any]]:
+    """Return one record an energy bin of all cells together, aligned, as `records_of_bins`.
+
+    With ``alignment_sigma``; what was measured is NaN where there are too few events.
+    """
+    records = records_of_bins(flat(profile.total))
+    kept = (*_KEPT_WITHOUT_EVENTS, "confidence")
+    for record, sigma, used in zip(
+        records, profile.alignment[-1], profile.total_used, strict=True
+    ):  # fmt: skip
+        record["alignment_sigma"] = float(sigma)
+        if not used:
+            record.update(dict.fromkeys([n for n in record if n not in kept], float("nan")))
+            record["flags"] = [*record["flags"], "masked"]
     return records
 
 

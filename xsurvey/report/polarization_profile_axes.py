@@ -109,10 +109,12 @@ def _title(profile: PolarizationProfile) -> str:
     """Return what all cells together have, of each energy bin."""
     total = profile.total
     parts = [
-        f"{low:g}-{high:g} keV all: Q'/I = {q:+.3f} ± {error:.3f} ({sigma:.1f} sigma)"
-        for low, high, q, error, sigma in zip(
+        f"{low:g}-{high:g} keV all: "
+        + (f"Q'/I = {q:+.3f} ± {error:.3f} ({sigma:.1f} sigma)" if used else "too few events")
+        for low, high, q, error, sigma, used in zip(
             total.energy_min, total.energy_max, total.q_norm[0],
-            np.sqrt(total.covariance[0, :, 0, 0]), profile.alignment[-1], strict=True,
+            np.sqrt(total.covariance[0, :, 0, 0]), profile.alignment[-1],
+            profile.total_used, strict=True,
         )
     ]  # fmt: skip
     lines = [", ".join(parts[i : i + 2]) for i in range(0, len(parts), 2)]
