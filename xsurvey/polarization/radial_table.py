@@ -45,7 +45,8 @@ def columns_of_profile(profile: PolarizationProfile) -> dict[str, np.ndarray]:
         `columns_of_bins` has, with north as reference, and relative to the model's directions
         ``aligned_q_norm``, ``aligned_u_norm``, their covariance, ``aligned_pd``,
         ``aligned_pd_err``, ``aligned_pa_deg``, ``aligned_pa_err_deg``, ``aligned_chi2``,
-        ``aligned_significance``, and ``alignment_sigma``, Q' in sigma. NaN where there are too few events.
+        ``aligned_significance``, and ``alignment_sigma``, Q' in sigma. NaN where there are too
+        few events.
     """
     bins, aligned, energies = profile.bins, profile.aligned, profile.bins.i.shape[1]
     used = profile.used.ravel()
