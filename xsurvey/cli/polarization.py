@@ -5,7 +5,11 @@ import click
 from xsurvey.cli.lazy_group import CommandEntry, LazyGroup
 
 COMMANDS = {
+    "map": CommandEntry("xsurvey.cli.polarization_map", "Map polarization and its significance."),
     "pcube": CommandEntry("xsurvey.cli.polarization_pcube", "Measure polarization in energy bins."),
+    "profile": CommandEntry(
+        "xsurvey.cli.polarization_profile", "Measure polarization in annuli and sectors."
+    ),
 }
 
 

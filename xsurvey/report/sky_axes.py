@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from astropy.visualization.wcsaxes import WCSAxes
+from astropy.visualization.wcsaxes import CoordinatesMap, WCSAxes
 from astropy.wcs import WCS
 from astropy.wcs.utils import wcs_to_celestial_frame
 from matplotlib.axes import Axes
@@ -139,15 +139,18 @@ def sky_plate(image: SkyImage, view: Viewport, width: float) -> tuple[WCSAxes, A
     axes.set_xlim((x0 + x1 - wide) / 2, (x0 + x1 + wide) / 2)
     axes.set_ylim((y0 + y1 - tall) / 2, (y0 + y1 + tall) / 2)
     axes.set_aspect("auto")
-    _sky_ticks(axes, wcs)
+    sky_ticks(axes, wcs)
     bar = figure.add_axes(
         ((width - right + 0.12) / width, bottom / height, 0.16 / width, high / height)
     )
     return axes, bar
 
 
-def _sky_ticks(axes: WCSAxes, wcs: WCS) -> None:
-    """Label right ascension and declination (ICRS), whatever the frame of the image."""
+def sky_ticks(axes: WCSAxes, wcs: WCS) -> CoordinatesMap:
+    """Label right ascension and declination (ICRS), whatever the frame of the image.
+
+    Returns what draws them.
+    """
     coordinates = axes.coords
     if wcs_to_celestial_frame(wcs).name != "icrs":
         for native in coordinates:
@@ -169,3 +172,4 @@ def _sky_ticks(axes: WCSAxes, wcs: WCS) -> None:
         )
         coordinate.grid(color=GRID, alpha=0.14, linestyle="solid", linewidth=0.6)
     axes.coords.frame.set_color(FAINT_INK)
+    return coordinates

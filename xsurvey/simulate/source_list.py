@@ -58,7 +58,7 @@ def read_sources(path: str | os.PathLike[str], default: Spectrum) -> Sources:
         named, counted from 1.
     """
     table = _read(Path(path))
-    table.check_columns()
+    table.check_events()
     ra, dec = (table.numbers(name) for name in _POSITION)
     table.require(np.isfinite(ra) & np.isfinite(dec), "has no position")
     table.require((np.abs(dec) <= 90) & (np.abs(ra) <= 360), "is not on the sky")
@@ -77,7 +77,7 @@ class _Table:
     columns: Mapping[str, list[Any]]
     rows: int
 
-    def check_columns(self) -> None:
+    def check_events(self) -> None:
         for name in self.columns:
             if name not in _KNOWN and "." not in name:
                 raise InputError(self.path, f"column '{name}' is unknown", nearest(name, _KNOWN))
