@@ -1,0 +1,1 @@
+"""Polarization: Stokes parameters of events, their limits, and tests of their behaviour."""
