@@ -8,9 +8,11 @@ posterior of P is a Gaussian cut at zero,
           s^2(\psi) = \frac{1}{e^T C^{-1} e}, \quad e = (\cos 2\psi, \sin 2\psi),
 
 so that after the sum over psi it is a mixture of these, of which everything is known in closed
-form. As the error of the angle grows it becomes the posterior of a free angle,
-:math:`\propto e^{-(P - P_0)^2 / 2 \sigma^2}\, \mathrm{ive}(0, P P_0 / \sigma^2)` (Rice) where errors
-are equal and not correlated; as the error goes to zero, that of
+form. As the error of the angle grows it becomes the posterior of a free angle (Rice),
+
+.. math:: \propto e^{-(P - P_0)^2 / 2 \sigma^2}\, \mathrm{ive}(0, P P_0 / \sigma^2),
+
+where errors are equal and not correlated; as the error goes to zero, that of
 `xsurvey.polarization.known_angle`, or, where errors of q and u are correlated, that of the
 projection which is weighted with the covariance.
 """
