@@ -2,9 +2,9 @@ r"""Polarization after the events' angles are turned back by a rotation that is 
 
 With phi the rotation at the time of an event, q + i u becomes :math:`(q + i u)\, e^{-2 i \phi}`:
 where the polarization angle of the source is psi0 + phi(t), what is left is the polarization along
-the constant angle psi0. Sums by time bin (`xsurvey.polarization.binned_sums`) are turned as a whole,
-which loses the part :math:`1 - \sin(\Delta) / \Delta \approx \Delta^2 / 6` of the polarization, with
-Delta the rotation (of the angle on the sky, radians) within a bin: `widest_bin`.
+the constant angle psi0. Sums by time bin (`xsurvey.polarization.binned_sums`) are turned as a
+whole, which loses the part :math:`1 - \sin(\Delta) / \Delta \approx \Delta^2 / 6` of the
+polarization, Delta being the rotation (of the angle on the sky, radians) in a bin: `widest_bin`.
 """
 
 from __future__ import annotations
