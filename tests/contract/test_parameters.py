@@ -30,6 +30,13 @@ from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
 from xsurvey.pipelines.spectra.parameters import SpectralRegion
+from xsurvey.polarization.behaviour_parameters import (
+    ConstancyParameters,
+    KnownAngleParameters,
+    PulsePhaseParameters,
+    RotationParameters,
+)
+from xsurvey.polarization.optical.parameters import OpticalSeriesParameters
 from xsurvey.profiles.exposure_spectrum import ExposureMapParameters
 from xsurvey.profiles.profile_parameters import ProfileCentre, SurfaceBrightnessParameters
 from xsurvey.simulate.parameters import SimulationParameters
@@ -49,7 +56,8 @@ STEPS = {
         SelectionParameters, FetchParameters, ExtractionParameters, MCMCParameters,
         NestedParameters, SpectrumFitParameters, FluxParameters, ModelSettings,
         UpperLimitParameters, ProfileCentre, SurfaceBrightnessParameters,
-        ExposureMapParameters,
+        ExposureMapParameters, KnownAngleParameters, ConstancyParameters, RotationParameters,
+        PulsePhaseParameters, OpticalSeriesParameters,
     )
 }  # fmt: skip
 

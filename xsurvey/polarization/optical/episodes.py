@@ -1,4 +1,9 @@
-"""Rotation episodes of a series: where the angle swings far, how fast, and what that is worth."""
+"""Rotation episodes of a series: where the angle swings far, and how fast.
+
+Episodes are the swings (`xsurvey.polarization.optical.swings`), cut to where the angle leaves the
+neighbourhood, some errors wide, of where it began, and where it arrives near its extreme: rests
+before and after do not make a rotation slower.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +27,7 @@ class RotationEpisode:
     first_mjd, last_mjd : float
     amplitude, amplitude_error : float
         Last angle less first one, degrees, positive north through east, and the error that both
-        have. Ends are chosen where the angle is extreme, which makes it larger by about an error.
+        have.
     line : LinearRotation
         Through its measurements, arrays of shape (1,): rate in degrees a day.
     branch_probability : float
@@ -67,9 +72,10 @@ def rotation_episodes(
         raise ValueError("an episode has three measurements or more")
     series, angle = resolved.series, resolved.angle_deg
     found = []
-    for first, last in all_swings(angle, series.pa_error, tolerance, fewest):
+    for begin, end in all_swings(angle, series.pa_error, tolerance, fewest):
+        first, last = _cut(angle, series.pa_error, begin, end, tolerance)
         size = float(angle[last] - angle[first])
-        if abs(size) < smallest:
+        if abs(size) < smallest or last - first + 1 < fewest:
             continue
         at = slice(first, last + 1)
         found.append(
@@ -81,3 +87,15 @@ def rotation_episodes(
             )
         )  # fmt: skip
     return found
+
+
+def _cut(
+    angle: np.ndarray, error: np.ndarray, first: int, last: int, tolerance: float
+) -> tuple[int, int]:
+    """Return a swing without what is within errors of the angles at its ends."""
+    at = np.arange(first, last + 1)
+    begins = np.abs(angle[at] - angle[first]) <= tolerance * np.hypot(error[at], error[first])
+    first = int(at[np.flatnonzero(begins)[-1]])
+    at = at[at >= first]
+    ends = np.abs(angle[at] - angle[last]) <= tolerance * np.hypot(error[at], error[last])
+    return first, int(at[np.flatnonzero(ends)[0]])
