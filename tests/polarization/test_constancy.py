@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from xsurvey.polarization.binned_sums import binned_sums
+from xsurvey.polarization.binned_sums import binned_sums, equal_count_edges
 from xsurvey.polarization.constancy import constancy, weighted_mean
 from xsurvey.polarization.constancy_trials import (
     modulated_angles,
@@ -198,3 +198,17 @@ def test_trials_refuse_what_cannot_be_tested() -> None:
     ):  # fmt: skip
         with pytest.raises(ValueError, match=r"bins|usable|trials|singular"):
             permuted_constancy(**{"q": q, "u": u, "bin_index": bins, **bad})
+
+
+@given(st.integers(2, 400), st.integers(1, 20), st.integers(0, 100))
+def test_bins_of_equal_counts(number: int, bins: int, seed: int) -> None:
+    time = np.random.default_rng(seed).uniform(0, 1e5, number)
+    if number < 2 * bins:
+        bins = 1
+    counts = binned_sums(time, time, time, equal_count_edges(time, bins)).counts
+    assert counts.sum() == number
+    assert counts.max() - counts.min() <= 1
+    with pytest.raises(ValueError, match=r"too few|two events"):
+        equal_count_edges(np.zeros(number), bins)
+    with pytest.raises(ValueError, match="finite"):
+        equal_count_edges(np.array([0.0, np.nan]), bins)

@@ -158,3 +158,23 @@ def binned_sums(
         complex_total(w * z), complex_total(w**2 * z), total(w**2 * np.abs(z) ** 2),
         complex_total(w**2 * z**2),
     )  # fmt: skip
+
+
+def equal_count_edges(position: np.ndarray, bins: int) -> np.ndarray:
+    """Return edges, shape (bins + 1,), of bins with the same number of events, within one.
+
+    From the first event to the last one; edges lie halfway between two events.
+
+    Raises
+    ------
+    ValueError
+        Positions that are not finite, or fewer different ones than bins ask for.
+    """
+    value = np.sort(np.asarray(position, float))
+    if bins < 1 or not np.isfinite(value).all() or len(value) < 2:
+        raise ValueError("bins of equal counts need two events, at finite places")
+    cut = (np.arange(1, bins) * len(value)) // bins
+    edges = np.concatenate(([value[0]], (value[cut - 1] + value[cut]) / 2, [value[-1]]))
+    if not np.all(np.diff(edges) > 0):
+        raise ValueError(f"there are too few different times or phases for {bins} bins")
+    return edges
