@@ -32,6 +32,13 @@ from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
 from xsurvey.pipelines.spectra.parameters import SpectralRegion
 from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.behaviour_parameters import (
+    ConstancyParameters,
+    KnownAngleParameters,
+    PulsePhaseParameters,
+    RotationParameters,
+)
+from xsurvey.polarization.optical.parameters import OpticalSeriesParameters
 from xsurvey.profiles.exposure_spectrum import ExposureMapParameters
 from xsurvey.profiles.profile_parameters import ProfileCentre, SurfaceBrightnessParameters
 from xsurvey.simulate.parameters import SimulationParameters
@@ -51,7 +58,8 @@ STEPS = {
         SelectionParameters, FetchParameters, ExtractionParameters, MCMCParameters,
         NestedParameters, SpectrumFitParameters, FluxParameters, ModelSettings,
         UpperLimitParameters, ProfileCentre, SurfaceBrightnessParameters,
-        ExposureMapParameters, PolarizationParameters,
+        ExposureMapParameters, PolarizationParameters, KnownAngleParameters, ConstancyParameters, RotationParameters,
+        PulsePhaseParameters, OpticalSeriesParameters,
     )
 }  # fmt: skip
 

@@ -1,0 +1,1 @@
+"""Series of polarization measurements at other wavelengths: their angles and rotations."""
