@@ -19,7 +19,7 @@ from xsurvey.events import EventList, GoodTimeIntervals, Observation
 from xsurvey.io.fits_file import FitsFile, Table, open_fits
 from xsurvey.io.table_wcs import wcs_from_columns
 from xsurvey.missions.base import Detector, Mission, SimulationRequest
-from xsurvey.missions.ixpe_responses import package_version, response_files
+from xsurvey.missions.ixpe_responses import named_file, package_version, response_files
 from xsurvey.missions.ixpe_simulation import UNITS, recorded_counts, simulate_units
 from xsurvey.missions.reading import (
     TableSource,
@@ -81,7 +81,7 @@ class Ixpe(Mission):
     """IXPE: three telescopes that look the same way, with gas pixel detectors."""
 
     name = "ixpe"
-    version = "1"
+    version = "2"
     # no letters are in use for them: limits in eV, as for any band without a name
     bands: Mapping[str, EnergyBand] = {
         "2000_8000": EnergyBand(2.0, 8.0),
@@ -164,6 +164,10 @@ class Ixpe(Mission):
         simulated = open_fits(events.observation.path).find("MONTE_CARLO")
         named = header_text(simulated[0], "IRFNAME") if simulated else ""
         return response_files(list(events.gti), events.observation.date(start), named)
+
+    def calibration_file(self, name: str) -> Path | None:
+        """Return a response of the pseudo-CALDB by its name."""
+        return named_file(name)
 
     def responses_version(self) -> str:
         """Return the version of the package that has the pseudo-CALDB, empty without it."""

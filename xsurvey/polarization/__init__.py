@@ -1,0 +1,1 @@
+"""Polarization: Stokes parameters of events and of spectra, their fits and tests."""
