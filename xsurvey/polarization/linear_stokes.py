@@ -39,9 +39,7 @@ class LinearStokes:
     u_err: np.ndarray
 
 
-def solve_terms(
-    members: Sequence[StokesMember], templates: Sequence[np.ndarray]
-) -> np.ndarray:
+def solve_terms(members: Sequence[StokesMember], templates: Sequence[np.ndarray]) -> np.ndarray:
     """Return the constant q (or u) of several polarized terms.
 
     Parameters

@@ -200,7 +200,7 @@ def _with_polarization(assembly: StokesAssembly, rows: ParameterSet) -> Paramete
     full = rows.expand(rows.start[None, :])
     solved = []
     for stokes in ("Q", "U"):
-        members = members_of(assembly.likelihood, stokes)  # type: ignore[arg-type]
+        members = members_of(assembly.likelihood, stokes)
         solved.append(solve_terms(members, term_templates(members, full)))
     starts: dict[int, float] = {}
     for own in assembly.columns:

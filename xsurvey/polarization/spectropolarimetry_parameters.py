@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
+from itertools import pairwise
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -114,6 +115,6 @@ def energy_edges(text: str) -> tuple[float, ...]:
         edges = tuple(float(part) for part in text.split(","))
     except ValueError:
         edges = ()
-    if len(edges) < 2 or not all(0 <= a < b < 1e6 for a, b in zip(edges, edges[1:], strict=False)):
+    if len(edges) < 2 or not all(0 <= a < b < 1e6 for a, b in pairwise(edges)):
         raise ValueError(f"'{text}' is not two or more increasing energies in keV")
     return edges

@@ -52,7 +52,7 @@ def unit_datasets(
     i = _dataset(unit.i, unit.i.spectrum, rule, bands)
     if errors_of_file and i.statistical_error is not None:
         i = _with_errors(unit.i, unit.i.spectrum, i, bands)
-    return i, *(_signed(one, i, stokes_rule, bands) for one in (unit.q, unit.u))
+    return i, _signed(unit.q, i, stokes_rule, bands), _signed(unit.u, i, stokes_rule, bands)
 
 
 def _dataset(

@@ -216,4 +216,3 @@ def _notes(
     if plain:
         notes.append(f"not polarized: {', '.join(plain)}")
     return tuple(notes)
-

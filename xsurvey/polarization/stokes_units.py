@@ -198,11 +198,9 @@ def _check_same_observation(first: PhaSpectrum, other: PhaSpectrum) -> None:
         raise InputError(
             other.path, f"is of observation {named[1]}, {first.path.name} of {named[0]}", remedy
         )
-    times = [[s.header.get(key) for key in ("TSTART", "TSTOP")] for s in (first, other)]
-    if not all(isinstance(t, int | float) for pair in times for t in pair):
-        return
-    (start, stop), (begin, end) = times
-    if min(stop, end) <= max(start, begin):
+    times = [s.header.get(key) for s in (first, other) for key in ("TSTART", "TSTOP")]
+    known = [float(t) for t in times if isinstance(t, int | float)]
+    if len(known) == len(times) and min(known[1], known[3]) <= max(known[0], known[2]):
         raise InputError(
             other.path, f"was taken at another time (TSTART, TSTOP) than {first.path.name}", remedy
         )
