@@ -31,7 +31,7 @@ COMMANDS = {
     "upper-limit": CommandEntry("xsurvey.cli.upper_limit", "Give upper limits at any position."),
     "lightcurve": CommandEntry("xsurvey.cli.lightcurve", "Bin a light curve, test if it varies."),
     "spectrum": CommandEntry("xsurvey.cli.spectrum", "Extract and fit spectra."),
-    "polarization": CommandEntry("xsurvey.cli.polarization", "Measure the polarization of X-rays."),
+    "polarization": CommandEntry("xsurvey.cli.polarization", "Measure X-ray polarization."),
     "simulate": CommandEntry("xsurvey.cli.simulate", "Write a simulated event file."),
     "catalog": CommandEntry("xsurvey.cli.catalog", "Query, match and export catalogs."),
 }

@@ -13,7 +13,7 @@ The photons of a component with spectrum S have the Stokes parameters I = S, Q =
 U = A S sin 2 psi. A degree below zero is one above it at an angle that differs by 90 degrees; one
 above 1, which the linear and power laws can give beyond the fitted energies, is not cut.
 
-Limits are XSPEC's but for angles, which may be anything from -180 to 180 degrees here: psi and
+Limits are XSPEC's but for angles, which may be anything from -360 to 360 degrees here: psi and
 psi + 180 degrees are the same, and a limit at 90 degrees would be one of the description alone.
 """
 
@@ -26,7 +26,7 @@ import numpy as np
 
 from xsurvey.spectra.models.definitions import ModelDefinition, ParameterDefinition
 
-_HALF_TURN = 180.0
+_FULL_TURN = 360.0
 
 LawOfEnergy = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -71,7 +71,7 @@ def _degree(name: str) -> ParameterDefinition:
 
 
 def _angle(name: str) -> ParameterDefinition:
-    return _parameter(name, 45.0, -_HALF_TURN, _HALF_TURN, "deg")
+    return _parameter(name, 45.0, -_FULL_TURN, _FULL_TURN, "deg")
 
 
 def _bend(name: str, unit: str = "") -> ParameterDefinition:

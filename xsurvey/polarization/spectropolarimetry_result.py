@@ -93,12 +93,19 @@ def polarization_records(
         row: dict[str, Any] = {"component": place.name, "model": place.model.definition.name}
         if not place.model.slopes:
             degree, angle = (parameters[names[int(c)]] for c in place.columns)
-            row |= {"pd": degree, "pa_deg": angle, "contours": None}
+            row |= {"pd": degree, "pa_deg": _folded(angle), "contours": None}
             pair = free_pair(fit, place)
             if contours and pair is not None:
                 row["contours"] = [contour_record(c) for c in degree_angle_contours(fit, *pair)]
         rows.append(row)
     return rows
+
+
+def _folded(record: dict[str, Any]) -> dict[str, Any]:
+    """Return the record of an angle with its value in (-90, 90], and its interval turned along."""
+    turn = folded_angle(record["value"]) - record["value"]
+    turned = ("value", "lower", "upper", "best_fit")
+    return record | {k: record[k] + turn for k in turned if record.get(k) is not None}
 
 
 def free_pair(fit: Fit, place: PolarizationPlace) -> tuple[int, int] | None:

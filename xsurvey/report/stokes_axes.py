@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from xsurvey.polarization.stokes_likelihood import StokesMember, members_of
 from xsurvey.report.plate import (
@@ -28,6 +28,7 @@ _COLOURS = (TRUE_COLOUR, "#ff9d6f", "#a7e57a", "#d9a6ff", "#f4e36a")
 _WIDTH, _HEIGHT = 9.0, 9.6
 _POINTS = 24
 """Of Q and U a unit, at most: channels have errors far larger than their values."""
+_LABELLED = (1.0, 2.0, 3.0, 4.0, 6.0, 8.0)
 _BOTTOMS = {"I": (0.66, 0.56), "Q": (0.38, 0.31), "U": (0.13, 0.06)}
 _HEIGHTS = {"I": (0.28, 0.09), "Q": (0.165, 0.065), "U": (0.165, 0.065)}
 
@@ -115,6 +116,7 @@ def stokes_fit_figure(fit: Fit, title: str = "") -> Figure:
         lower.set_xlabel("Energy (keV)" if stokes == "U" else "", color=INK, size=TEXT_SIZE)
         upper.tick_params(labelbottom=False, which="both")
         lower.tick_params(labelbottom=stokes == "U", which="both")
+        _label_energies(lower)
     panels["I"][0].set_title(title, loc="left", color=INK, size=TEXT_SIZE)
     panels["I"][0].legend(frameon=False, labelcolor=INK, fontsize=TEXT_SIZE - 2)
     return figure
@@ -175,5 +177,10 @@ def _prepare(axes: Axes) -> None:
     axes.grid(color=GRID, alpha=0.10, linewidth=0.8)
     axes.set_axisbelow(True)
     axes.set_xscale("log")
+    _label_energies(axes)
+
+
+def _label_energies(axes: Axes) -> None:
+    axes.xaxis.set_major_locator(LogLocator(subs=_LABELLED))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
