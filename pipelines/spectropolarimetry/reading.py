@@ -135,7 +135,7 @@ class _Reader:
         assert path is not None
         background = read_single_pha(path)
         its = stokes_parameter(background)
-        if its is not None and its != stokes:
+        if None not in (its, stokes) and its != stokes:
             raise InputError(
                 background.path, f"is the background of Stokes {its}, and {spectrum.path.name} is "
                 f"Stokes {stokes}", "correct BACKFILE, or give it with --background",

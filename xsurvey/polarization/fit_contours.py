@@ -23,6 +23,9 @@ _RAYS = 48
 _CORRECTIONS = 3
 _LEAST = 1e-3
 """Of the ellipse, where a degree at a limit has no covariance."""
+_WIDEST = 45.0
+"""Standard deviation of an angle, degrees: more is none."""
+_AT_LIMIT = 1e-9
 _CLOSE = 0.01
 """Relative error of the statistic's rise that is good enough."""
 
@@ -40,7 +43,7 @@ class Contour:
     degree, angle : ndarray, shape (r,)
         Fraction; degrees in (-90, 90]. In the order of a way around.
     closed : bool
-        Whether all of it is within degrees of 0 to 1; points beyond are at 1.
+        Whether it is all below the highest degree, 1; points that would be beyond are there.
     """
 
     level: float
@@ -77,8 +80,8 @@ def degree_angle_contours(
         found = np.hypot(points[:, 0], points[:, 1])
         angles = [folded_angle(0.5 * float(np.degrees(np.arctan2(u, q)))) for q, u in points]
         contours.append(Contour(
-            float(level), float(delta), np.minimum(found, 1.0), np.array(angles),
-            bool(np.all(found < 1.0)),
+            float(level), float(delta), np.minimum(found, rises.most), np.array(angles),
+            bool(np.all(found < rises.most * (1 - _AT_LIMIT))),
         ))  # fmt: skip
     return contours
 
@@ -91,7 +94,11 @@ def _plane(degree: float, angle: float) -> tuple[float, float]:
 def _ellipse(fit: Fit, degree: int, angle: int) -> np.ndarray:
     """Return the square root of the covariance of q and u, shape (2, 2)."""
     rows = [degree, angle]
-    covariance = np.nan_to_num(fit.minimum.covariance[np.ix_(rows, rows)])
+    covariance = np.array(fit.minimum.covariance[np.ix_(rows, rows)])
+    covariance[~np.isfinite(covariance)] = 0.0
+    if covariance[1, 1] > _WIDEST**2:  # of an angle that is not determined
+        factor = np.array([1.0, _WIDEST / np.sqrt(covariance[1, 1])])
+        covariance *= np.outer(factor, factor)
     size, twice = float(fit.theta[degree]), np.radians(2 * fit.theta[angle])
     size = max(size, np.sqrt(max(covariance[0, 0], 0.0)), 1e-4)
     turned = 2 * np.radians(1.0) * size
@@ -105,11 +112,11 @@ def _ellipse(fit: Fit, degree: int, angle: int) -> np.ndarray:
 
 
 def _on_ray(rises: _Rises, centre: np.ndarray, step: np.ndarray, delta: float) -> np.ndarray:
-    """Return the point of a ray at which the statistic has risen by delta, at a degree of 1 most.
+    """Return the point of a ray at which the statistic has risen by delta, as far as degrees go.
 
     The root of the rise is nearly linear in the distance: a secant on it.
     """
-    limit = _distance_to_circle(centre, step)
+    limit = _distance_to_circle(centre, step, rises.most)
     before, below = 0.0, 0.0
     distance = min(np.sqrt(delta), limit)
     for _ in range(_CORRECTIONS):
@@ -127,10 +134,10 @@ def _on_ray(rises: _Rises, centre: np.ndarray, step: np.ndarray, delta: float) -
     return np.asarray(centre + distance * step)
 
 
-def _distance_to_circle(centre: np.ndarray, step: np.ndarray) -> float:
-    """Return how many steps it is to a degree of 1."""
+def _distance_to_circle(centre: np.ndarray, step: np.ndarray, most: float) -> float:
+    """Return how many steps it is to the highest degree."""
     a, b = float(step @ step), float(centre @ step)
-    c = max(1.0 - float(centre @ centre), 0.0)
+    c = max(most**2 - float(centre @ centre), 0.0)
     return float((-b + np.sqrt(b * b + a * c)) / a)
 
 
@@ -141,15 +148,22 @@ class _Rises:
         self._fit, self._degree, self._angle = fit, degree, angle
         self._others = ~np.isin(np.arange(len(fit.theta)), [degree, angle])
         low, high = fit.likelihood.parameters.bounds
+        self._range = float(low[degree]), float(high[degree])
+        self._angles = float(low[angle]), float(high[angle])
+        self.most = float(high[degree])
         self._bounds = (low[self._others], high[self._others])
         self._scale = typical_changes(fit.likelihood, fit.theta)[self._others]
         self._least = fit.statistic + float(fit.likelihood.penalty(fit.theta[None, :])[0][0])
 
     def __call__(self, point: np.ndarray) -> float:
         degree = float(np.hypot(*point))
+        if degree < self._range[0]:
+            return float("inf")
+        degree = min(degree, self.most)  # of what rounding adds
         angle = 0.5 * float(np.degrees(np.arctan2(point[1], point[0])))
         best = float(self._fit.theta[self._angle])
         angle += 180.0 * np.round((best - angle) / 180.0)  # the one within the limits
+        angle = float(np.clip(angle, *self._angles))  # but for rounding
         pair = sorted([(self._degree, degree), (self._angle, angle)])
         (first, low), (second, high) = pair
         held = Held(Held(self._fit.likelihood, second, high), first, low)

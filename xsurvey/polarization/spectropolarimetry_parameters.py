@@ -47,8 +47,8 @@ class SpectropolarimetryParameters(StepParameters):
     stat: Literal["chi2", "wstat", "cstat"] = Field(
         default="chi2",
         description="Statistic of Stokes I. chi2: Gaussian, the background subtracted; wstat: "
-        "Poisson, with the background's counts profiled out; cstat: Poisson, the source file "
-        "alone. Q and U are Gaussian, with their errors.",
+        "Poisson, with the background's counts profiled out; cstat: Poisson, without a "
+        "background. Q and U are Gaussian, with their errors.",
     )
     chi2_variance: Literal["file", "data", "gehrels", "model"] = Field(
         default="file",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xsurvey.errors import InputError
+from xsurvey.errors import InputError, ParameterError
 from xsurvey.io.ogip.stokes import STOKES, Stokes
 from xsurvey.polarization.polarized_terms import PolarizedExpression
 from xsurvey.polarization.spectropolarimetry_parameters import SpectropolarimetryParameters
@@ -107,7 +107,7 @@ def assemble_stokes(
     Raises
     ------
     ParameterError
-        Unknown parameters, or values that cannot be.
+        Unknown parameters, or values that cannot be; cstat with a background.
     InputError
         A spectrum cannot be used with the statistic.
     """
@@ -190,6 +190,11 @@ def _statistic(
             dataset.name, f"holds counts that are not Poisson distributed; {parameters.stat} needs "
             "them so", "use --stat chi2",
         )  # fmt: skip
+    if parameters.stat == "cstat" and subtract:
+        raise ParameterError(
+            "stat", "cstat leaves the background in Stokes I, and what it dilutes looks less "
+            "polarized", "use chi2 or wstat, or leave the background out (--background none)",
+        )  # fmt: skip
     return make_statistic(
         dataset, parameters.stat, parameters.chi2_variance,
         subtract and parameters.stat == "chi2",
@@ -203,10 +208,6 @@ def _notes(
     notes = []
     if all(unit.i.background is None for unit in units):
         notes.append("no background is subtracted: the spectra name none")
-    elif parameters.stat == "cstat":
-        notes.append(
-            "cstat takes Stokes I as it is, with its background; that of Q and U is subtracted"
-        )
     polarized = {int(c) for t in expression.terms for c in t.columns}
     plain = [
         c.name for c in expression.whole.expression.components

@@ -132,6 +132,11 @@ def sort_units(spectra: Sequence[StokesSpectrum]) -> list[PolarimeterUnit]:
 
 def _check_unit(unit: PolarimeterUnit) -> None:
     first = unit.i.spectrum
+    if area_kind(unit.i.area) not in (None, "area"):
+        raise InputError(
+            unit.i.area.path, f"is a {area_kind(unit.i.area)}, and {first.path.name} is Stokes I",
+            "give its effective area (ARF)",
+        )  # fmt: skip
     for other in (unit.q, unit.u):
         spectrum = other.spectrum
         if not np.array_equal(spectrum.channels, first.channels):
@@ -162,11 +167,6 @@ def _check_unit(unit: PolarimeterUnit) -> None:
                 "give the backgrounds of I, Q and U, or of none",
             )  # fmt: skip
         _check_modulation(other, unit.i.area)
-    if area_kind(unit.i.area) not in (None, "area"):
-        raise InputError(
-            unit.i.area.path, f"is a {area_kind(unit.i.area)}, and {first.path.name} is Stokes I",
-            "give its effective area (ARF)",
-        )  # fmt: skip
 
 
 def _check_modulation(one: StokesSpectrum, arf: AncillaryResponse) -> None:
