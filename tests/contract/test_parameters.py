@@ -15,6 +15,7 @@ from xsurvey.cli.fetch import fetch_command
 from xsurvey.cli.image import image_command
 from xsurvey.cli.lightcurve import lightcurve_command
 from xsurvey.cli.options import option_name, step_options
+from xsurvey.cli.polarization_fit import fit_command as polarization_fit_command
 from xsurvey.cli.profile import profile_command
 from xsurvey.cli.simulate import simulate_command
 from xsurvey.cli.spectrum_extract import extract_command
@@ -30,6 +31,7 @@ from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
 from xsurvey.pipelines.spectra.parameters import SpectralRegion
+from xsurvey.polarization.spectropolarimetry_parameters import SpectropolarimetryParameters
 from xsurvey.profiles.exposure_spectrum import ExposureMapParameters
 from xsurvey.profiles.profile_parameters import ProfileCentre, SurfaceBrightnessParameters
 from xsurvey.simulate.parameters import SimulationParameters
@@ -49,7 +51,7 @@ STEPS = {
         SelectionParameters, FetchParameters, ExtractionParameters, MCMCParameters,
         NestedParameters, SpectrumFitParameters, FluxParameters, ModelSettings,
         UpperLimitParameters, ProfileCentre, SurfaceBrightnessParameters,
-        ExposureMapParameters,
+        ExposureMapParameters, SpectropolarimetryParameters,
     )
 }  # fmt: skip
 
@@ -71,6 +73,10 @@ COMMANDS = [
     (
         fit_command,
         (SpectrumFitParameters, ModelSettings, FluxParameters, MCMCParameters, NestedParameters),
+    ),
+    (
+        polarization_fit_command,
+        (SpectropolarimetryParameters, ModelSettings, FluxParameters, MCMCParameters),
     ),
 ]
 

@@ -1,6 +1,9 @@
 """Stokes spectra of a real observation: three units, with backgrounds, responses by their names."""
 
 import importlib.util
+import re
+import shlex
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -177,3 +180,19 @@ def test_folded_numbers_by_hand(observation: Path, constant: PolarizationFit) ->
         part = next(p for p in constant.summary["statistic"]["parts"]
                     if (p["unit"], p["stokes"]) == ("DU1", stokes))  # fmt: skip
         assert part["value"] == pytest.approx(np.sum(((net - grouped) / error) ** 2), rel=1e-3)
+
+
+def test_what_the_page_shows_is_what_happens(
+    observation: Path, run_command: Callable, tmp_path: Path
+) -> None:
+    page = (Path(__file__).resolve().parents[2] / "docs/spectra/polarization.md").read_text()
+    line, expected = re.findall(r"```bash\n([^`]*)```\s+```\n(.*?)```", page, re.DOTALL)[0]
+    words = [w for w in shlex.split(line)[1:] if w != "*_src_*.fits"]
+    files = sorted(observation.glob("*_src_*.fits"))
+    done = run_command(*words[:2], *files, *words[2:], cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    number = re.compile(r"-?\d+\.?\d*(?:e[-+]?\d+)?")
+    assert number.sub("N", done.stdout).split() == number.sub("N", expected).split()
+    shown, found = ([float(n) for n in number.findall(t)] for t in (expected, done.stdout))
+    assert found == pytest.approx(shown, rel=5e-3, abs=2e-4)
+    assert all((tmp_path / name).is_file() for name in ("fit.json", "fit.png", "contours.png"))

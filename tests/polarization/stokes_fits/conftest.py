@@ -25,7 +25,7 @@ EDGES = np.linspace(1.0, 9.0, 81)
 AREA, MODULATION, EXPOSURE = 20.0, 0.4, 1e5
 UNITS = ("DU1", "DU2")
 POLARIZED = (0.3, -62.0, 2.0, 0.01)
-"""Degree, angle, index and norm of ``polconst*powerlaw``: about 9 000 counts a unit."""
+"""Degree, angle, index and norm of ``polconst*powerlaw``: about 18 000 counts a unit."""
 BACKSCAL = 10.0
 
 
