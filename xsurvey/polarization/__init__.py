@@ -1,1 +1,1 @@
-"""Polarization: Stokes parameters of events and of spectra, their fits and tests."""
+"""X-ray polarization: Stokes parameters of events, their errors, limits and tests."""
