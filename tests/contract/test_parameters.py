@@ -15,6 +15,7 @@ from xsurvey.cli.fetch import fetch_command
 from xsurvey.cli.image import image_command
 from xsurvey.cli.lightcurve import lightcurve_command
 from xsurvey.cli.options import option_name, step_options
+from xsurvey.cli.polarization_fit import fit_command as polarization_fit_command
 from xsurvey.cli.polarization_pcube import pcube_command
 from xsurvey.cli.profile import profile_command
 from xsurvey.cli.simulate import simulate_command
@@ -31,7 +32,6 @@ from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
 from xsurvey.pipelines.spectra.parameters import SpectralRegion
-from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.behaviour_parameters import (
     ConstancyParameters,
     KnownAngleParameters,
@@ -39,6 +39,8 @@ from xsurvey.polarization.behaviour_parameters import (
     RotationParameters,
 )
 from xsurvey.polarization.optical.parameters import OpticalSeriesParameters
+from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.spectropolarimetry_parameters import SpectropolarimetryParameters
 from xsurvey.profiles.exposure_spectrum import ExposureMapParameters
 from xsurvey.profiles.profile_parameters import ProfileCentre, SurfaceBrightnessParameters
 from xsurvey.simulate.parameters import SimulationParameters
@@ -59,7 +61,7 @@ STEPS = {
         NestedParameters, SpectrumFitParameters, FluxParameters, ModelSettings,
         UpperLimitParameters, ProfileCentre, SurfaceBrightnessParameters,
         ExposureMapParameters, PolarizationParameters, KnownAngleParameters, ConstancyParameters, RotationParameters,
-        PulsePhaseParameters, OpticalSeriesParameters,
+        PulsePhaseParameters, OpticalSeriesParameters, SpectropolarimetryParameters,
     )
 }  # fmt: skip
 
@@ -82,6 +84,10 @@ COMMANDS = [
     (
         fit_command,
         (SpectrumFitParameters, ModelSettings, FluxParameters, MCMCParameters, NestedParameters),
+    ),
+    (
+        polarization_fit_command,
+        (SpectropolarimetryParameters, ModelSettings, FluxParameters, MCMCParameters),
     ),
 ]
 

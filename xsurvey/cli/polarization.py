@@ -10,6 +10,7 @@ COMMANDS = {
     "profile": CommandEntry(
         "xsurvey.cli.polarization_profile", "Measure polarization in annuli and sectors."
     ),
+    "fit": CommandEntry("xsurvey.cli.polarization_fit", "Fit polarized models to Stokes spectra."),
 }
 
 

@@ -267,6 +267,16 @@ class Mission(ABC):
         """
         return self.nominal_responses(detectors)
 
+    def calibration_file(self, name: str) -> Path | None:
+        """Return the response that a spectrum names, where an installed package has it.
+
+        Parameters
+        ----------
+        name : str
+            Of a file, without its folder.
+        """
+        return None
+
     def responses_version(self) -> str:
         """Return what tells versions of `response_files` apart, for the keys of results."""
         return ""

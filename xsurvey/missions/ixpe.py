@@ -20,7 +20,7 @@ from xsurvey.io.fits_file import FitsFile, Table
 from xsurvey.io.table_wcs import wcs_from_columns
 from xsurvey.missions.base import Detector, Mission, SimulationRequest
 from xsurvey.missions.ixpe_polarimetry import find_modulation
-from xsurvey.missions.ixpe_responses import package_version, response_files
+from xsurvey.missions.ixpe_responses import named_file, package_version, response_files
 from xsurvey.missions.ixpe_simulation import UNITS, recorded_counts, simulate_units
 from xsurvey.missions.polarimetry import Modulation, Weighting
 from xsurvey.missions.reading import (
@@ -84,7 +84,7 @@ class Ixpe(Mission):
     """IXPE: three telescopes that look the same way, with gas pixel detectors."""
 
     name = "ixpe"
-    version = "1"
+    version = "2"
     # no letters are in use for them: limits in eV, as for any band without a name
     bands: Mapping[str, EnergyBand] = {
         "2000_8000": EnergyBand(2.0, 8.0),
@@ -176,6 +176,10 @@ class Ixpe(Mission):
             list(events.gti), _first_date(events), self.channels, weighting, irf,
             _simulated_with(events),
         )  # fmt: skip
+
+    def calibration_file(self, name: str) -> Path | None:
+        """Return a response of the pseudo-CALDB by its name."""
+        return named_file(name)
 
     def responses_version(self) -> str:
         """Return the version of the package that has the pseudo-CALDB, empty without it."""

@@ -79,3 +79,19 @@ def response_files(units: Sequence[int], date: str, named: str = "") -> Response
         tuple(folder / "arf" / f"{name}.arf" for name in names),
         folder / "rmf" / f"{names[0]}.rmf",
     )
+
+
+def named_file(name: str) -> Path | None:
+    """Return the response of a name in the pseudo-CALDB, None where it is not installed.
+
+    Parameters
+    ----------
+    name : str
+        Without folder: ``ixpe_d1_obssim20220702_v013.mrf``.
+    """
+    kind = Path(name).suffix.lstrip(".")
+    try:
+        file = package_folder("") / _FOLDER / kind / Path(name).name
+    except MissingDataError:
+        return None
+    return file if kind and file.is_file() else None

@@ -14,7 +14,7 @@ import numpy as np
 from xsurvey.errors import InputError
 from xsurvey.events import EventList
 from xsurvey.polarization.bin_sums import BinSums, channels_in_bins, check_edges
-from xsurvey.polarization.event_sums import place_of_events, check_events
+from xsurvey.polarization.event_sums import check_events, place_of_events
 from xsurvey.polarization.modulation import Modulation
 from xsurvey.regions import RegionSet
 

@@ -1,0 +1,1 @@
+"""Joint fits of files of Stokes spectra, for commands."""
