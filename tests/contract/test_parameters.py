@@ -60,8 +60,8 @@ STEPS = {
         SelectionParameters, FetchParameters, ExtractionParameters, MCMCParameters,
         NestedParameters, SpectrumFitParameters, FluxParameters, ModelSettings,
         UpperLimitParameters, ProfileCentre, SurfaceBrightnessParameters,
-        ExposureMapParameters, PolarizationParameters, KnownAngleParameters, ConstancyParameters, RotationParameters,
-        PulsePhaseParameters, OpticalSeriesParameters, SpectropolarimetryParameters,
+        ExposureMapParameters, PolarizationParameters, KnownAngleParameters, ConstancyParameters,
+        RotationParameters, PulsePhaseParameters, OpticalSeriesParameters, SpectropolarimetryParameters,
     )
 }  # fmt: skip
 
