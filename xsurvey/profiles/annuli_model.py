@@ -161,7 +161,7 @@ class AnnuliModel:
         weights = self._plasma_weights(full)
         beyond = self._weights_beyond(full, weights)
         sky = self._sky_weights(full)
-        annuli = None if self._between is None else self._annuli(full, weights)
+        annuli = None if self._between is None else self._annuli(full)
         result = []
         for place, spectrum in enumerate(self.folded.spectra.spectra):
             if only is not None and place != only:
@@ -178,7 +178,7 @@ class AnnuliModel:
             result.append(row @ self.folded.templates[place])
         return result
 
-    def _annuli(self, full: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _annuli(self, full: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the brightness of annuli, (b, n), and weights for a norm of one, (b, n, 2 n)."""
         assert self._between is not None
         seen = self._between.projection[:, self.gas.place]

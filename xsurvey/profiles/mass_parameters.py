@@ -16,7 +16,7 @@ class MassParameters(StepParameters):
         default="auto",
         description="How temperatures along the line of sight are averaged: as one-temperature "
         "fits find them through the responses of the spectra (spectral); as such fits see gas "
-        "above about 3 keV (spectroscopic_like, Mazzotta et al. 2004), some five times as fast; "
+        "above about 3 keV (spectroscopic_like, Mazzotta et al. 2004), some nine times as fast; "
         "or by emission. auto is spectral where responses are known, as in the pipeline, and "
         "spectroscopic_like of bare temperatures.",
     )  # fmt: skip
