@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from xsurvey.engine.hashes import file_sha256
 from xsurvey.errors import ParameterError
 from xsurvey.events import EventList
 from xsurvey.missions.selection import SelectionParameters, open_selected
-from xsurvey.parameters import StepParameters
+from xsurvey.pipelines.polarization.provenance import header_of, history_of, record_of
 from xsurvey.polarization.cube_table import write_cube
 from xsurvey.polarization.measure import PolarizationCube, measure_polarization
 from xsurvey.polarization.parameters import PolarizationParameters
@@ -55,10 +54,12 @@ def polarization_of_files(
     ]
     cube = measure_polarization(events, parameters, *regions)
     if output is not None:
-        inputs = [*paths, *(p for p in (region, background_region) if p is not None)]
+        header = header_of(events, cube.modulation, parameters)
+        if cube.background_scale is not None:
+            header["BKGSCALE"] = (cube.background_scale, "of the background region")
         write_cube(
             output, cube.bins, parameters.acceptance_correction,
-            _header(events, cube, parameters), _history(inputs, (parameters, selection)),
+            header, history_of([*paths, region, background_region], (parameters, selection)),
         )  # fmt: skip
     return polarization_summary(events, cube, parameters, region, background_region)
 
@@ -78,43 +79,7 @@ def polarization_summary(
         }  # fmt: skip
         for record, counts in zip(bins, cube.background_counts, strict=True):
             record["background_counts"] = int(counts)
-    return {
-        "files": [str(source.path) for source in events.sources],
-        "telescope": observation.telescope, "instrument": observation.instrument,
-        "target": observation.target, "obs_id": observation.obs_id,
-        "livetime_s": events.livetime, "region": None if region is None else str(region),
-        "background": background, "estimator": parameters.estimator,
-        "weighted": parameters.weighted,
-        "acceptance_correction": parameters.acceptance_correction,
-        "unit": "count / cm2" if parameters.acceptance_correction else "count",
-        "responses": {
-            "name": modulation.name, "weighting": modulation.weighting,
-            "reason": modulation.reason, "files": list(modulation.files),
-        },
+    return record_of(events, modulation, parameters) | {
+        "region": None if region is None else str(region), "background": background,
         "bins": bins, "notes": [*observation.warnings, *cube.notes],
     }  # fmt: skip
-
-
-def _header(
-    events: EventList, cube: PolarizationCube, parameters: PolarizationParameters
-) -> dict[str, Any]:
-    observation = events.observation
-    header: dict[str, Any] = {
-        "TELESCOP": observation.telescope, "INSTRUME": observation.instrument,
-        "OBJECT": observation.target, "OBS_ID": observation.obs_id,
-        "LIVETIME": (events.livetime, "[s] mean of the units"),
-        "WEIGHTED": (parameters.weighted, "events weighted"),
-        "ACCEPTC": (parameters.acceptance_correction, "weighted by 1 / effective area"),
-        "IRFNAME": (cube.modulation.name, "responses"),
-        "IRFWHY": (cube.modulation.reason, "why these"),
-    }  # fmt: skip
-    if cube.background_scale is not None:
-        header["BKGSCALE"] = (cube.background_scale, "of the background region")
-    return header
-
-
-def _history(inputs: Sequence[Path], parameters: Sequence[StepParameters]) -> list[str]:
-    lines = [f"input {path.name} sha256 {file_sha256(path)}" for path in inputs]
-    return lines + [
-        f"{key} = {value}" for section in parameters for key, value in section.normalised().items()
-    ]

@@ -61,7 +61,8 @@ STEPS = {
         NestedParameters, SpectrumFitParameters, FluxParameters, ModelSettings,
         UpperLimitParameters, ProfileCentre, SurfaceBrightnessParameters,
         ExposureMapParameters, PolarizationParameters, KnownAngleParameters, ConstancyParameters,
-        RotationParameters, PulsePhaseParameters, OpticalSeriesParameters, SpectropolarimetryParameters,
+        RotationParameters, PulsePhaseParameters, OpticalSeriesParameters,
+        SpectropolarimetryParameters,
     )
 }  # fmt: skip
 

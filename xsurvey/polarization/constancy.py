@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xsurvey.polarization.measurement import checked, inverse, measured
-from xsurvey.polarization.tails import log_chi2_tail, log_gaussian_sigma
+from xsurvey.polarization.significance import gaussian_sigma, log_chi2_tail
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Constancy:
     @property
     def significance(self) -> np.ndarray:
         """Of the variation, in standard deviations of a Gaussian (both sides)."""
-        return log_gaussian_sigma(self.log_probability)
+        return gaussian_sigma(self.log_probability)
 
 
 def weighted_mean(

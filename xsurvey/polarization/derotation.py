@@ -15,7 +15,7 @@ import numpy as np
 
 from xsurvey.polarization.binned_sums import BinnedSums, second_moments
 from xsurvey.polarization.measurement import angle_of, inverse
-from xsurvey.polarization.tails import log_chi2_tail, log_gaussian_sigma
+from xsurvey.polarization.significance import gaussian_sigma, log_chi2_tail
 
 DAY = 86400.0
 _AT_ONCE = 1_000_000  # bins times rotations
@@ -58,7 +58,7 @@ class Derotated:
     @property
     def significance(self) -> np.ndarray:
         """Of the polarization, standard deviations of a Gaussian; no trials are counted."""
-        return log_gaussian_sigma(self.log_probability)
+        return gaussian_sigma(self.log_probability)
 
 
 def widest_bin(rate: float, loss: float = 1e-3) -> float:

@@ -18,7 +18,7 @@ import numpy as np
 
 from xsurvey.polarization.binned_sums import BinnedSums
 from xsurvey.polarization.derotation import DAY, Derotated, derotated, widest_bin
-from xsurvey.polarization.tails import log_chi2_tail
+from xsurvey.polarization.significance import log_chi2_tail
 
 _REFINED = 401  # rates between the neighbours of the best
 

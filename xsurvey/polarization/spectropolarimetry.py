@@ -13,8 +13,8 @@ from xsurvey.polarization.polarization_models import (
     PolarizationModel,
     folded_angle,
 )
+from xsurvey.polarization.significance import gaussian_sigma, log_chi2_tail
 from xsurvey.polarization.stokes_likelihood import StokesAssembly, members_of
-from xsurvey.polarization.stokes_significance import gaussian_sigma, log_probability
 from xsurvey.spectra.fit import Fit, fit_spectra
 from xsurvey.spectra.likelihood import SpectralLikelihood
 from xsurvey.spectra.models.expression import Component
@@ -50,7 +50,7 @@ class Comparison:
     @property
     def significance(self) -> float:
         """The probability in Gaussian sigma, two-sided."""
-        return gaussian_sigma(self.log_p)
+        return float(gaussian_sigma(self.log_p))
 
 
 @dataclass(frozen=True)
@@ -164,7 +164,7 @@ def _compared(fit: Fit, columns: set[int], zero: set[int]) -> Comparison | None:
     likelihood = SpectralLikelihood(fit.likelihood.members, ParameterSet(parameters))
     lesser = fit_spectra(likelihood, intervals=False, starts=1)
     delta = max(lesser.statistic - fit.statistic, 0.0)
-    return Comparison(lesser.statistic, delta, len(free), log_probability(delta, len(free)))
+    return Comparison(lesser.statistic, delta, len(free), float(log_chi2_tail(delta, len(free))))
 
 
 def _spectrum_first(assembly: StokesAssembly, starts: int) -> ParameterSet:

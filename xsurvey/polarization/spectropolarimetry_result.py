@@ -10,13 +10,13 @@ from xsurvey.io.ogip.stokes import STOKES
 from xsurvey.polarization.fit_contours import Contour, degree_angle_contours
 from xsurvey.polarization.linear_stokes import LinearStokes
 from xsurvey.polarization.polarization_models import folded_angle
+from xsurvey.polarization.significance import significance
 from xsurvey.polarization.spectropolarimetry import (
     Comparison,
     PolarizationPlace,
     polarization_places,
 )
 from xsurvey.polarization.stokes_likelihood import StokesAssembly, members_of
-from xsurvey.polarization.stokes_significance import gaussian_sigma
 from xsurvey.spectra.fit import Fit
 
 _RADIAN = float(np.degrees(1.0))
@@ -63,7 +63,7 @@ def _polar(q: float, u: float, q_err: float, u_err: float) -> dict[str, float | 
     return {
         "pd": degree, "pd_err": along, "pa_deg": folded_angle(0.5 * np.arctan2(u, q) * _RADIAN),
         "pa_err_deg": 0.5 * across / degree * _RADIAN,
-        "significance": gaussian_sigma(-0.5 * float(value)),
+        "significance": float(significance(np.array(value))),
     }  # fmt: skip
 
 

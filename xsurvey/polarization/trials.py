@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xsurvey.polarization.significance import log_p_value, significance
+from xsurvey.polarization.significance import significance
 
 _SMALL = 1e-10  # of the expected number of exceedances, below which it is the probability
 
@@ -117,7 +117,7 @@ def trials_of(
     seen = np.where(used, chi2, -np.inf)
     cell, energy_bin = divmod(int(np.argmax(seen)), seen.shape[1])
     largest = float(seen[cell, energy_bin])
-    local = float(log_p_value(np.array(largest)))
+    local = -0.5 * float(largest)
     beams = max(number / beam, 1.0)
     effective = float(number)
     if smooth:

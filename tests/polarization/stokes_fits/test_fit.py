@@ -6,13 +6,13 @@ from scipy.stats import chi2, norm
 
 from xsurvey.polarization.fit_contours import LEVELS, degree_angle_contours
 from xsurvey.polarization.linear_stokes import polarization_in_bins, summed_stokes
+from xsurvey.polarization.significance import gaussian_sigma, log_chi2_tail
 from xsurvey.polarization.spectropolarimetry import (
     fit_polarization,
     without_energy_dependence,
     without_polarization,
 )
 from xsurvey.polarization.stokes_likelihood import members_of
-from xsurvey.polarization.stokes_significance import gaussian_sigma, log_probability
 from xsurvey.spectra.fit import Fit
 
 from .conftest import (
@@ -218,11 +218,11 @@ def test_bins_without_data_are_nan() -> None:
 
 
 def test_significance_in_sigma_at_any_size() -> None:
-    assert gaussian_sigma(log_probability(11.829, 2)) == pytest.approx(3, abs=1e-3)
-    assert gaussian_sigma(log_probability(9.0, 1)) == pytest.approx(3)
-    assert gaussian_sigma(log_probability(0.0, 2)) == 0
-    near = [log_probability(value, 4) for value in (999.999, 1000.001)]
+    assert gaussian_sigma(log_chi2_tail(11.829, 2)) == pytest.approx(3, abs=1e-3)
+    assert gaussian_sigma(log_chi2_tail(9.0, 1)) == pytest.approx(3)
+    assert gaussian_sigma(log_chi2_tail(0.0, 2)) == 0
+    near = [log_chi2_tail(value, 4) for value in (999.999, 1000.001)]
     assert near[1] == pytest.approx(near[0], abs=0.002)
     # far beyond what doubles hold: p = exp(-x / 2) of two degrees of freedom
-    sigma = gaussian_sigma(log_probability(4e4, 2))
+    sigma = gaussian_sigma(log_chi2_tail(4e4, 2))
     assert float(norm.logsf(sigma)) + np.log(2) == pytest.approx(-2e4, rel=1e-9)
