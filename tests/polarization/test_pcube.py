@@ -23,6 +23,7 @@ from xsurvey.regions import read_region_file
 from ..mission_files import write_ixpe
 from .conftest import needs_responses, polarized_columns
 
+PEER = Path(__file__).parents[2] / "benchmarks" / "cube_peer.py"
 Call = Callable[..., tuple[int, str, str]]
 
 KEYS = {
@@ -38,7 +39,7 @@ def cubes(
     """Cubes of ixpeobssim of `weighted_units`, weighted or not, with and without acceptance."""
     home = tmp_path_factory.mktemp("home")
     done = subprocess.run(
-        [sys.executable, str(Path(__file__).with_name("cube_peer.py")), "ixpe:obssim20240101:v13",
+        [sys.executable, str(PEER), "ixpe:obssim20240101:v13",
          "2,5,8", *map(str, weighted_units)],
         capture_output=True, text=True, check=False, cwd=home,
         env={**os.environ, "HOME": str(home), "MPLBACKEND": "Agg"},

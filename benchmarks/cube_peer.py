@@ -24,7 +24,7 @@ def main() -> None:
             made = pipeline.xpbin(
                 *files, algorithm="PCUBE", irfname=f"{irf[:-4]}_alpha075:v13" if weighted else irf,
                 ebinalg="LIST", ebinning=[float(e) for e in edges.split(",")], weights=weighted,
-                acceptcorr=acceptance, suffix=f"{weighted}{acceptance}",
+                acceptcorr=acceptance, suffix=f"{weighted}{acceptance}", overwrite=True,
             )  # fmt: skip
             cube = xBinnedPolarizationCube.from_file_list(made)
             result[f"{weighted},{acceptance}"] = {
