@@ -18,6 +18,7 @@ from xsurvey.polarization.estimators import ESTIMATORS
 from xsurvey.polarization.intervals import (
     ONE_SIGMA,
     THREE_SIGMA,
+    degree_limits,
     degree_posterior,
     known_angle_upper_limit,
 )
@@ -47,7 +48,7 @@ FIELDS = {
 }  # fmt: skip
 # counts for which the degree is 3 to 4 times its error, and for which it is far more
 POLARIZED = {
-    "pd_0.05": Sky(100_000, 0.05, ANGLE), "pd_0.3_faint": Sky(3_000, 0.3, ANGLE),
+    "pd_0.05": Sky(250_000, 0.05, ANGLE), "pd_0.3_faint": Sky(5_000, 0.3, ANGLE),
     "pd_0.3": Sky(20_000, 0.3, ANGLE), "pd_0.7": Sky(20_000, 0.7, ANGLE),
 }  # fmt: skip
 
@@ -155,8 +156,9 @@ def _degrees_covered(
     for p in LEVELS:
         low, high = posterior.quantile((1 - p) / 2), posterior.quantile((1 + p) / 2)
         hits[f"interval_{p:.4g}"] = int(np.sum((low <= degree) & (degree <= high)))
+    limits = degree_limits(q, u, covariance, LIMITS)
     for p in LIMITS:
-        hits[f"limit_{p:.4g}"] = int(np.sum(posterior.quantile(p) >= degree))
+        hits[f"limit_{p:.4g}"] = int(np.sum(limits[:, LIMITS.index(p)] >= degree))
         known = known_angle_upper_limit(q, u, covariance, angle, p)
         hits[f"limit_known_angle_{p:.4g}"] = int(np.sum(known >= degree))
     return hits

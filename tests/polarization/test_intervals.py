@@ -11,6 +11,7 @@ from xsurvey.polarization.intervals import (
     angle_interval,
     degree_interval,
     degree_limits,
+    degree_posterior,
     degree_upper_limit,
     known_angle_degree,
     known_angle_upper_limit,
@@ -59,7 +60,12 @@ def test_any_covariance_against_a_grid(
     cumulative = np.append(0, np.cumsum((of_degree[1:] + of_degree[:-1]) / 2))
     levels = (0.16, 0.5, 0.99)
     expected = np.interp(levels, cumulative / cumulative[-1], degree)
-    assert degree_limits([q], [u], covariance[None], levels)[0] == pytest.approx(expected, abs=2e-4)
+    posterior = degree_posterior([q], [u], covariance[None])
+    found = np.array([posterior.quantile(level)[0] for level in levels])
+    assert found == pytest.approx(expected, abs=2e-4)
+    # limits are these or, by a little, higher
+    limits = degree_limits([q], [u], covariance[None], levels)[0]
+    assert np.all((limits >= found - 1e-12) & (limits <= found + 0.1 * max(sq, su)))
     offset = np.abs((phase - np.arctan2(u, q) + np.pi) % (2 * np.pi) - np.pi)
     order = np.argsort(offset)
     held = np.cumsum(like.sum(axis=0)[order])
@@ -152,3 +158,16 @@ def test_significances() -> None:
 def test_angles_are_in_their_range() -> None:
     q, u = np.array([-1.0, -1.0, 1.0, 0.0]), np.array([0.0, -0.0, 0.0, 1.0])
     assert polarization_angle(q, u) == pytest.approx([90, 90, 0, 45])
+
+
+@pytest.mark.parametrize("level", [0.9, 0.99, THREE_SIGMA])
+def test_limits_cover_at_least_at_their_level(level: float) -> None:
+    """Over the Rice distribution of measured degrees, exactly."""
+    sigma = 0.01  # of degrees that no prior cuts off
+    measured = np.linspace(1e-4, 14, 2801)
+    covariance = isotropic(sigma, len(measured))
+    limits = degree_limits(sigma * measured, 0 * measured, covariance, (level,))
+    for ratio in (0.3, 1.0, 2.0, 3.0, 4.0, 6.0):
+        weight = rice.pdf(measured, ratio)
+        covered = weight[limits[:, 0] >= sigma * ratio].sum() / weight.sum()
+        assert covered >= level - 2e-3 * (1 - level) - 1e-4

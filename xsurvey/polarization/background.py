@@ -7,10 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from xsurvey.errors import ParameterError
-from xsurvey.polarization.bin_sums import BinSums
-
-_LINEAR = ("i", "q", "u", "modulation", "energy")
-_QUADRATIC = ("weight2", "q_weight2", "u_weight2", "qq", "qu", "uu")
+from xsurvey.polarization.bin_sums import POWERS, BinSums
 
 
 def subtract_background(source: BinSums, background: BinSums, scale: float) -> BinSums:
@@ -43,6 +40,15 @@ def subtract_background(source: BinSums, background: BinSums, scale: float) -> B
         raise ParameterError(
             "background_scale", f"is {scale:g}", "give the ratio of the regions' areas, above 0"
         )
-    changed = {n: getattr(source, n) - scale * getattr(background, n) for n in _LINEAR}
-    changed |= {n: getattr(source, n) + scale**2 * getattr(background, n) for n in _QUADRATIC}
-    return replace(source, **changed)
+    return replace(source, **subtracted(source, background, scale))
+
+
+def subtracted(
+    source: BinSums, background: BinSums, scale: float | np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return the sums of all powers of weights: linear ones less, others plus the background's."""
+    return {
+        name: getattr(source, name)
+        + (-scale if power == 1 else scale**power) * getattr(background, name)
+        for name, power in POWERS.items()
+    }

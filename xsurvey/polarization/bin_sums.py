@@ -10,6 +10,12 @@ from xsurvey.errors import InputError, ParameterError
 from xsurvey.polarization.channel_sums import ChannelSums
 from xsurvey.polarization.modulation import Modulation
 
+POWERS = {
+    **dict.fromkeys(("i", "q", "u", "modulation", "energy"), 1),
+    **dict.fromkeys(("weight2", "q_weight2", "u_weight2", "qq", "qu", "uu"), 2), "quartic": 4,
+}  # fmt: skip
+"""Of which power of an event's weight sums are, and so of the scale that events are added with."""
+
 _ROUNDING = 1e-6  # keV, by which an edge may miss the middle of a channel
 
 
@@ -36,6 +42,9 @@ class BinSums:
         Sums of (w a)^2 q/mu and u/mu.
     qq, qu, uu : ndarray
         Sums of (w a)^2 (q/mu)^2, (w a)^2 q u/mu^2 and (w a)^2 (u/mu)^2.
+    quartic : ndarray
+        Sum of (w a)^4 (2/mu)^4: fourth powers of what each event adds to (Q, U), without its phase;
+        the background's share, with the fourth power of its scale, added.
     gross : ndarray
         Effective number of events before a background was subtracted.
     """
@@ -54,6 +63,7 @@ class BinSums:
     qq: np.ndarray
     qu: np.ndarray
     uu: np.ndarray
+    quartic: np.ndarray
     gross: np.ndarray
 
     def of_bins(self, chosen: np.ndarray) -> BinSums:
@@ -141,5 +151,6 @@ def bin_sums(
         modulation=total(sums.weight, a * mu), energy=total(sums.weight, a * modulation.energy),
         weight2=weight2, q_weight2=total(sums.q_weight2, a * a / mu),
         u_weight2=total(sums.u_weight2, a * a / mu), qq=total(sums.qq, (a / mu) ** 2),
-        qu=total(sums.qu, (a / mu) ** 2), uu=total(sums.uu, (a / mu) ** 2), gross=gross,
+        qu=total(sums.qu, (a / mu) ** 2), uu=total(sums.uu, (a / mu) ** 2),
+        quartic=16 * total(sums.weight4, (a / mu) ** 4), gross=gross,
     )  # fmt: skip

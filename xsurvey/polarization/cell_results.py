@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from xsurvey.polarization.bin_sums import BinSums
+from xsurvey.polarization.random_phases import as_chi2, unevenness
 from xsurvey.polarization.stokes import StokesBins, StokesFlag
 
 _UNUSABLE = int(
@@ -21,7 +22,7 @@ def null_error(sums: BinSums) -> np.ndarray:
 def null_chi2(sums: BinSums) -> np.ndarray:
     """Return chi2 against no polarization, 2 degrees of freedom, as `empirical` has it."""
     error = null_error(sums)
-    return np.asarray((sums.q / error) ** 2 + (sums.u / error) ** 2)
+    return as_chi2((sums.q / error) ** 2 + (sums.u / error) ** 2, unevenness(sums))
 
 
 def usable_cells(sums: BinSums, bins: StokesBins, minimum: float) -> np.ndarray:

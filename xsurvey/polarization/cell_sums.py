@@ -13,6 +13,7 @@ import numpy as np
 
 from xsurvey.errors import InputError
 from xsurvey.events import EventList
+from xsurvey.polarization.background import subtracted
 from xsurvey.polarization.bin_sums import BinSums, channels_in_bins, check_edges
 from xsurvey.polarization.event_sums import check_events, place_of_events
 from xsurvey.polarization.modulation import Modulation
@@ -78,7 +79,7 @@ class _Totals:
         each = {
             "i": weight, "q": q, "u": u, "modulation": weight * mu, "energy": weight * energy,
             "weight2": weight * weight, "q_weight2": weight * q, "u_weight2": weight * u,
-            "qq": q * q, "qu": q * u, "uu": u * u,
+            "qq": q * q, "qu": q * u, "uu": u * u, "quartic": (2 * weight / mu) ** 4,
         }  # fmt: skip
         for name, values in [("counts", None), *each.items()]:
             total = self.values[name]
@@ -263,12 +264,7 @@ def subtract_level(sums: BinSums, background: BinSums, scale: np.ndarray) -> Bin
     scale : ndarray, shape (p, 1)
         Area times exposure of a cell relative to the background region.
     """
-    linear = ("i", "q", "u", "modulation", "energy")
-    changed = {}
-    for name in _SUMS[1:]:
-        own, other = getattr(sums, name), getattr(background, name)
-        changed[name] = own - scale * other if name in linear else own + scale**2 * other
     return BinSums(
         energy_min=sums.energy_min, energy_max=sums.energy_max, counts=sums.counts,
-        gross=sums.gross, **changed,
+        gross=sums.gross, **subtracted(sums, background, scale),
     )  # fmt: skip

@@ -36,6 +36,8 @@ class ChannelSums:
         Sums of w^2 q and w^2 u.
     qq, qu, uu : ndarray
         Sums of w^2 q^2, w^2 q u and w^2 u^2.
+    weight4 : ndarray
+        Sum of w^4, of which the tails of few events depend.
     """
 
     counts: np.ndarray
@@ -48,6 +50,7 @@ class ChannelSums:
     qq: np.ndarray
     qu: np.ndarray
     uu: np.ndarray
+    weight4: np.ndarray
 
     @classmethod
     def zeros(cls, detectors: int, channels: int) -> ChannelSums:
@@ -80,13 +83,13 @@ class ChannelSums:
             sum_q, sum_u = total(q), total(u)
             return cls(
                 counts, counts, counts, sum_q, sum_u, sum_q, sum_u, total(q * q), total(q * u),
-                total(u * u),
+                total(u * u), counts,
             )  # fmt: skip
         weight = np.asarray(weight, np.float64)
-        wq, wu = weight * q, weight * u
+        wq, wu, w2 = weight * q, weight * u, weight * weight
         return cls(
-            counts, total(weight), total(weight * weight), total(wq), total(wu),
-            total(weight * wq), total(weight * wu), total(wq * wq), total(wq * wu), total(wu * wu),
+            counts, total(weight), total(w2), total(wq), total(wu), total(weight * wq),
+            total(weight * wu), total(wq * wq), total(wq * wu), total(wu * wu), total(w2 * w2),
         )  # fmt: skip
 
     def __add__(self, other: ChannelSums) -> ChannelSums:
@@ -110,5 +113,5 @@ class ChannelSums:
             c * self.q_weight2 - s * self.u_weight2, s * self.q_weight2 + c * self.u_weight2,
             c * c * self.qq - 2 * c * s * self.qu + s * s * self.uu,
             c * s * (self.qq - self.uu) + (c * c - s * s) * self.qu,
-            s * s * self.qq + 2 * c * s * self.qu + c * c * self.uu,
+            s * s * self.qq + 2 * c * s * self.qu + c * c * self.uu, self.weight4,
         )  # fmt: skip

@@ -12,13 +12,12 @@ from typing import Literal
 import numpy as np
 
 from xsurvey.polarization.bin_sums import BinSums
+from xsurvey.polarization.random_phases import as_chi2, threshold, unevenness
 from xsurvey.polarization.significance import polarization_chi2
 from xsurvey.polarization.stokes import StokesBins, StokesFlag
 
 Estimator = Literal["empirical", "pcube", "likelihood"]
 
-_MDP99 = float(np.sqrt(-2 * np.log(0.01)))
-"""3.035: what a Rayleigh distribution of sigma 1 exceeds with a probability of 1 %."""
 _CUBE_MDP99 = 4.29  # Kislat et al. 2015, A.8, as cubes have it
 _FAINT = 5.0  # I over its error
 
@@ -33,10 +32,11 @@ def empirical(sums: BinSums) -> StokesBins:
 
     Without polarization a phase is as good as any other, so that the variance of both is
     sigma0^2 = sum (w a)^2 (q^2 + u^2) / (2 mu^2) / I^2, or sum (w a)^2 2 / mu^2 / I^2 where
-    q^2 + u^2 = 4. The degree is Rayleigh distributed then: MDP99 = sqrt(2 ln 100) sigma0, and
-    chi2 against no polarization is (PD / sigma0)^2: it exceeds 9.21 where PD exceeds MDP99. With
-    the covariance about Q/I in its place, 50 events without polarization would exceed it with 5 %
-    instead of 1 %.
+    q^2 + u^2 = 4. Of many events the degree is Rayleigh distributed then: MDP99 = sqrt(2 ln 100)
+    sigma0, and chi2 against no polarization is (PD / sigma0)^2; of few, both have the tail of a
+    sum of vectors of these lengths (`xsurvey.polarization.random_phases`). chi2 exceeds 9.21 where
+    PD exceeds MDP99. With the covariance about Q/I in place of sigma0, 50 events without
+    polarization would exceed it with 5 % instead of 1 %.
 
     Parameters
     ----------
@@ -54,6 +54,7 @@ def empirical(sums: BinSums) -> StokesBins:
         singular = np.isnan(polarization_chi2(qn, un, covariance))
         covariance = np.where(singular[..., None, None], np.nan, covariance)
         sigma0 = np.where((i > 0) & (sums.qq > 0), np.sqrt((sums.qq + sums.uu) / 2) / i, np.nan)
+        beta = unevenness(sums)
         pd = np.hypot(qn, un)
         # along the measured direction, and across it; without one along any
         cos, sin = np.where(pd > 0, qn / pd, 1.0), np.where(pd > 0, un / pd, 0.0)
@@ -61,7 +62,8 @@ def empirical(sums: BinSums) -> StokesBins:
         pa_err = np.where(pd > 0, 0.5 * np.degrees(across / pd), np.nan)
         return stokes_bins(
             sums, covariance, i * np.sqrt(covariance[..., 0, 0]),
-            i * np.sqrt(covariance[..., 1, 1]), _MDP99 * sigma0, along, pa_err, (pd / sigma0) ** 2,
+            i * np.sqrt(covariance[..., 1, 1]), threshold(0.01, beta) * sigma0, along, pa_err,
+            as_chi2((pd / sigma0) ** 2, beta),
             "empirical",
         )  # fmt: skip
 

@@ -13,14 +13,12 @@ import numpy as np
 from scipy.signal import oaconvolve
 
 from xsurvey.errors import ParameterError
-from xsurvey.polarization.bin_sums import BinSums
+from xsurvey.polarization.bin_sums import POWERS, BinSums
 from xsurvey.polarization.cell_sums import effective_number
 
 KernelShape = Literal["tophat", "gaussian"]
 
 _REACH = 4.0  # sigma, beyond which a Gaussian is cut off
-_LINEAR = ("counts", "i", "q", "u", "modulation", "energy")
-_QUADRATIC = ("weight2", "q_weight2", "u_weight2", "qq", "qu", "uu")
 
 
 @dataclass(frozen=True)
@@ -112,8 +110,10 @@ def smoothed(sums: BinSums, image: tuple[int, int], by: Kernel) -> BinSums:
     # where no event is near, transforms leave rounding errors in place of zeros
     cover = Kernel((by.weight > 0).astype(float), by.shape, by.size)
     near = convolved((sums.counts > 0).astype(float), 1, cover) > 0.5
-    arrays = {n: np.where(near, convolved(getattr(sums, n), 1), 0.0) for n in _LINEAR}
-    arrays |= {n: np.where(near, convolved(getattr(sums, n), 2), 0.0) for n in _QUADRATIC}
+    arrays = {
+        name: np.where(near, convolved(getattr(sums, name), power), 0.0)
+        for name, power in {"counts": 1, **POWERS}.items()
+    }
     return BinSums(
         energy_min=sums.energy_min, energy_max=sums.energy_max,
         gross=effective_number(arrays["i"], arrays["weight2"]), **arrays,
