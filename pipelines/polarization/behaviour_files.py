@@ -1,0 +1,175 @@
+"""Tests of polarization without an engine: what ``xsurvey polarization test`` does."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from xsurvey.errors import InputError, ParameterError
+from xsurvey.events import EventList
+from xsurvey.io.atomic import atomic_output
+from xsurvey.missions.selection import SelectionParameters, open_selected
+from xsurvey.pipelines.polarization.companion_files import companion_of_file
+from xsurvey.pipelines.polarization.provenance import record_of
+from xsurvey.polarization.behaviour import Behaviour, measure_behaviour
+from xsurvey.polarization.behaviour_parameters import (
+    ConstancyParameters,
+    KnownAngleParameters,
+    PulsePhaseParameters,
+    RotationParameters,
+)
+from xsurvey.polarization.event_dates import mjd_of_times
+from xsurvey.polarization.intervals import ONE_SIGMA, THREE_SIGMA
+from xsurvey.polarization.known_angle import known_angle
+from xsurvey.polarization.null_tests import NullTest
+from xsurvey.polarization.optical.ambiguity import ResolvedAngles
+from xsurvey.polarization.optical.parameters import OpticalSeriesParameters
+from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.time_grid import good_times_of_all
+from xsurvey.polarization.uncertain_angle import uncertain_angle
+from xsurvey.regions import read_region_file
+from xsurvey.report.plate import png_bytes
+from xsurvey.report.polarization_time import angle_figure
+
+
+class TestParameters(NamedTuple):
+    """What the tests of a command take."""
+
+    polarization: PolarizationParameters
+    known_angle: KnownAngleParameters
+    constancy: ConstancyParameters
+    rotation: RotationParameters
+    phases: PulsePhaseParameters
+    optical: OpticalSeriesParameters
+    selection: SelectionParameters
+
+
+def tests_of_files(
+    paths: Sequence[Path], parameters: TestParameters, *, region: Path | None = None,
+    background_region: Path | None = None, companion: Path | None = None,
+    figure: Path | None = None, seed: int = 0,
+) -> dict[str, Any]:  # fmt: skip
+    """Test the polarization of a source, and draw it.
+
+    Parameters
+    ----------
+    paths : sequence of path
+        Event files of the units of one observation.
+    parameters : TestParameters
+    region, background_region : path, optional
+        DS9 files.
+    companion : path, optional
+        ECSV file of an optical series.
+    figure : path, optional
+        PNG file to write: degree and angle against time.
+    seed : int
+
+    Returns
+    -------
+    dict
+        For ``--json``.
+
+    Raises
+    ------
+    InputError, ParameterError, MissingDataError
+        As `measure_behaviour`; a scale without a background, a series that does not overlap in time
+        with the events, or has one measurement.
+    """
+    if parameters.polarization.background_scale is not None and background_region is None:
+        raise ParameterError(
+            "background_scale", "is given without a background", "give --background-region too"
+        )
+    series, series_record = None, None
+    events = open_selected(paths, parameters.selection)
+    if companion is not None:
+        found, series_record = companion_of_file(companion, parameters.optical, seed)
+        series = found.resolved
+        _check_overlap(companion, series, events)
+    regions = [
+        None if one is None else read_region_file(one, events.wcs)
+        for one in (region, background_region)
+    ]
+    behaviour = measure_behaviour(
+        events, parameters.polarization, parameters.constancy, parameters.rotation,
+        parameters.phases, region=regions[0], background=regions[1], companion=series, seed=seed,
+    )  # fmt: skip
+    record = behaviour_record(events, behaviour, parameters.polarization)
+    record |= {
+        "region": None if region is None else str(region),
+        "background_region": None if background_region is None else str(background_region),
+        "seed": seed, "series": series_record,
+        "known_angle": known_angle_record(record["whole"], parameters.known_angle),
+    }  # fmt: skip
+    if series_record is not None:
+        record["notes"] += [f"{companion}: {note}" for note in series_record["notes"]]
+    if figure is not None:
+        with atomic_output(figure) as temporary:
+            drawn = angle_figure(record, series_record, events.observation.target)
+            temporary.write_bytes(png_bytes(drawn))
+    return record
+
+
+def behaviour_record(
+    events: EventList, found: Behaviour, parameters: PolarizationParameters
+) -> dict[str, Any]:
+    """Return the tests with what they rest on, for JSON."""
+    record = found.record()
+    record["notes"] = [*events.observation.warnings, *record["notes"]]
+    scale = found.sums.scale
+    return record_of(events, found.modulation, parameters) | {
+        "background_scale": scale, "energy_edges": found.sums.energy_edges.tolist(), **record,
+    }  # fmt: skip
+
+
+def known_angle_record(
+    whole: dict[str, Any], parameters: KnownAngleParameters
+) -> dict[str, Any] | None:
+    """Return the polarization of all events along an assumed angle, for JSON.
+
+    None without an angle, or without a measurement.
+    """
+    angle, error = parameters.known_angle, parameters.known_angle_error
+    names = ("q_norm_variance", "qu_norm_covariance", "qu_norm_covariance", "u_norm_variance")
+    covariance = np.array([whole[n] for n in names]).reshape(2, 2)
+    if angle is None or not np.isfinite(covariance).all():
+        return None
+    q, u = whole["q_norm"], whole["u_norm"]
+    along = known_angle(np.array([q]), np.array([u]), covariance[None], angle)
+    test = NullTest(
+        float(along.significance[0]), None, float(along.log_probability[0]),
+        f"no polarization along {angle:g} deg", "gaussian",
+    )  # fmt: skip
+    if error > 0:
+        posterior = uncertain_angle(q, u, covariance, angle, error)
+        low, high = posterior.interval(ONE_SIGMA)
+        limits = [posterior.upper_limit(level) for level in (0.99, THREE_SIGMA)]
+    else:
+        low, high = (float(end[0]) for end in along.interval(ONE_SIGMA))
+        limits = [float(along.upper_limit(level)[0]) for level in (0.99, THREE_SIGMA)]
+    return {
+        "angle_deg": angle, "error_deg": error, "pd": float(along.pd[0]),
+        "pd_err": float(along.error[0]), "pd_lower": low, "pd_upper": high,
+        "confidence": ONE_SIGMA, "pd_upper_99": limits[0], "pd_upper_9973": limits[1],
+        "across": float(along.across[0]), "across_err": float(along.across_error[0]),
+        "p_across": float(along.consistency[0]), **test.record(),
+    }  # fmt: skip
+
+
+def _check_overlap(path: Path, resolved: ResolvedAngles, events: EventList) -> None:
+    """Raise where a series says nothing of the times of the events."""
+    series = resolved.series
+    if len(series) < 2:
+        raise InputError(
+            path, "has one measurement, which is no angle against time", "give two or more"
+        )
+    good = good_times_of_all(events)
+    ends = np.array([good.start[0], good.stop[-1]])
+    first, last = mjd_of_times(events.observation, ends)
+    if series.mjd[-1] < first or series.mjd[0] > last:
+        raise InputError(
+            path, f"is of MJD {series.mjd[0]:.3f} to {series.mjd[-1]:.3f}, but the events are of "
+            f"{first:.3f} to {last:.3f}", "give a series of the time of the observation",
+        )  # fmt: skip
