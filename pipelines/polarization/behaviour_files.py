@@ -22,9 +22,8 @@ from xsurvey.polarization.behaviour_parameters import (
     RotationParameters,
 )
 from xsurvey.polarization.event_dates import mjd_of_times
-from xsurvey.polarization.intervals import ONE_SIGMA, THREE_SIGMA
 from xsurvey.polarization.known_angle import known_angle
-from xsurvey.polarization.null_tests import NullTest
+from xsurvey.polarization.known_angle_record import along_record
 from xsurvey.polarization.optical.ambiguity import ResolvedAngles
 from xsurvey.polarization.optical.parameters import OpticalSeriesParameters
 from xsurvey.polarization.parameters import PolarizationParameters
@@ -35,7 +34,7 @@ from xsurvey.report.plate import png_bytes
 from xsurvey.report.polarization_time import angle_figure
 
 
-class TestParameters(NamedTuple):
+class BehaviourRequest(NamedTuple):
     """What the tests of a command take."""
 
     polarization: PolarizationParameters
@@ -47,8 +46,8 @@ class TestParameters(NamedTuple):
     selection: SelectionParameters
 
 
-def tests_of_files(
-    paths: Sequence[Path], parameters: TestParameters, *, region: Path | None = None,
+def behaviour_of_files(
+    paths: Sequence[Path], parameters: BehaviourRequest, *, region: Path | None = None,
     background_region: Path | None = None, companion: Path | None = None,
     figure: Path | None = None, seed: int = 0,
 ) -> dict[str, Any]:  # fmt: skip
@@ -58,7 +57,7 @@ def tests_of_files(
     ----------
     paths : sequence of path
         Event files of the units of one observation.
-    parameters : TestParameters
+    parameters : BehaviourRequest
     region, background_region : path, optional
         DS9 files.
     companion : path, optional
@@ -138,23 +137,10 @@ def known_angle_record(
         return None
     q, u = whole["q_norm"], whole["u_norm"]
     along = known_angle(np.array([q]), np.array([u]), covariance[None], angle)
-    test = NullTest(
-        float(along.significance[0]), None, float(along.log_probability[0]),
-        f"no polarization along {angle:g} deg", "gaussian",
-    )  # fmt: skip
-    if error > 0:
-        posterior = uncertain_angle(q, u, covariance, angle, error)
-        low, high = posterior.interval(ONE_SIGMA)
-        limits = [posterior.upper_limit(level) for level in (0.99, THREE_SIGMA)]
-    else:
-        low, high = (float(end[0]) for end in along.interval(ONE_SIGMA))
-        limits = [float(along.upper_limit(level)[0]) for level in (0.99, THREE_SIGMA)]
+    posterior = uncertain_angle(q, u, covariance, angle, error) if error > 0 else None
+    hypothesis = f"no polarization along {angle:g} deg"
     return {
-        "angle_deg": angle, "error_deg": error, "pd": float(along.pd[0]),
-        "pd_err": float(along.error[0]), "pd_lower": low, "pd_upper": high,
-        "confidence": ONE_SIGMA, "pd_upper_99": limits[0], "pd_upper_9973": limits[1],
-        "across": float(along.across[0]), "across_err": float(along.across_error[0]),
-        "p_across": float(along.consistency[0]), **test.record(),
+        "angle_deg": angle, "error_deg": error, **along_record(along, hypothesis, posterior),
     }  # fmt: skip
 
 

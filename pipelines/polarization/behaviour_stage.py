@@ -70,6 +70,7 @@ BEHAVIOUR = Stage(
         "xsurvey.polarization.derotation", "xsurvey.polarization.estimators",
         "xsurvey.polarization.event_dates", "xsurvey.polarization.event_sums",
         "xsurvey.polarization.intervals", "xsurvey.polarization.known_angle",
+        "xsurvey.polarization.known_angle_record",
         "xsurvey.polarization.measure", "xsurvey.polarization.measurement",
         "xsurvey.polarization.modulation", "xsurvey.polarization.null_tests",
         "xsurvey.polarization.optical.ambiguity", "xsurvey.polarization.optical.angle_function",

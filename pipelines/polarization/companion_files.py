@@ -44,7 +44,7 @@ def write_resolved(path: Path, resolved: ResolvedAngles) -> None:
     arrays = {name: getattr(resolved.series, name) for name in _SERIES}
     arrays |= {name: np.asarray(getattr(resolved, name)) for name in _RESOLVED}
     with atomic_output(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, name=np.array(resolved.series.name), **arrays)  # type: ignore[arg-type]
+        np.savez(file, name=np.array(resolved.series.name), **arrays)
 
 
 def read_resolved(path: Path) -> ResolvedAngles:
@@ -62,7 +62,7 @@ def read_resolved(path: Path) -> ResolvedAngles:
         raise InputError(
             path, f"does not hold the angles of a series: {error}", "make it again"
         ) from None
-    series = PolarizationSeries(*(values[n] for n in _SERIES), str(values["name"]))
+    series = PolarizationSeries(*(values[n] for n in _SERIES), name=str(values["name"]))
     return ResolvedAngles(
         series, values["angle_deg"], float(values["change_rate"]), values["step_probability"],
         values["ambiguous"],

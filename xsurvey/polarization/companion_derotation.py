@@ -17,12 +17,12 @@ from xsurvey.polarization.binned_sums import BinnedSums
 from xsurvey.polarization.derotation import Derotated, derotated, marginal
 from xsurvey.polarization.intervals import (
     ONE_SIGMA,
-    THREE_SIGMA,
     angle_interval,
     degree_interval,
     degree_limits,
 )
 from xsurvey.polarization.known_angle import KnownAngle, known_angle
+from xsurvey.polarization.known_angle_record import LIMIT_LEVELS, along_record, along_test
 from xsurvey.polarization.measurement import angle_of
 from xsurvey.polarization.null_tests import NullTest
 from xsurvey.polarization.optical.ambiguity import ResolvedAngles
@@ -32,7 +32,6 @@ from xsurvey.polarization.significance import log_chi2_tail, polarization_chi2
 SAMPLES = 200
 """Angles drawn within the errors of the series."""
 _TIMES_AT_ONCE = 20_000
-LIMIT_LEVELS = (0.99, THREE_SIGMA)
 
 _ALONG = "no polarization along the companion's angle"
 _FREE = "no polarization, whatever its angle to the companion's"
@@ -74,10 +73,7 @@ class CompanionDerotation:
     @property
     def along_test(self) -> NullTest:
         """Of polarization along the companion's angle; one-sided."""
-        return NullTest(
-            float(self.along.significance[0]), None, float(self.along.log_probability[0]), _ALONG,
-            "gaussian",
-        )  # fmt: skip
+        return along_test(self.along, _ALONG)
 
     @property
     def free_test(self) -> NullTest:
@@ -88,18 +84,8 @@ class CompanionDerotation:
 
     def record(self) -> dict[str, Any]:
         """Return it for JSON."""
-        low, high = (float(end[0]) for end in self.along.interval(ONE_SIGMA))
-        along = {
-            "pd": float(self.along.pd[0]), "pd_err": float(self.along.error[0]),
-            "pd_lower": low, "pd_upper": high, "confidence": ONE_SIGMA,
-            "pd_upper_99": float(self.along.upper_limit(LIMIT_LEVELS[0])[0]),
-            "pd_upper_9973": float(self.along.upper_limit(LIMIT_LEVELS[1])[0]),
-            "across": float(self.along.across[0]),
-            "across_err": float(self.along.across_error[0]),
-            "p_across": float(self.along.consistency[0]), **self.along_test.record(),
-        }  # fmt: skip
         return {
-            "along": along,
+            "along": along_record(self.along, _ALONG),
             "free_angle": _free(self.q, self.u, self.covariance) | self.free_test.record(),
             "at_rest": _free(
                 float(self.at_rest.q[0]), float(self.at_rest.u[0]), self.at_rest.covariance[0]

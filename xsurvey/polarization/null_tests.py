@@ -61,7 +61,9 @@ class NullTest:
 
     @property
     def sigma(self) -> float:
-        """The same in standard deviations of a Gaussian, to both sides."""
+        """The same in standard deviations of a Gaussian, to both sides; of a Gaussian one-sided."""
+        if self.method == "gaussian":
+            return self.statistic
         return float(gaussian_sigma(self.log_probability))
 
     def record(self) -> dict[str, Any]:

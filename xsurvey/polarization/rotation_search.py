@@ -52,7 +52,7 @@ class RotationSearch:
         """Whether there is polarization at any rate of the scan: analytic, all rates counted."""
         return NullTest(
             float(self.scan.best.chi2[0]), 2, self.scan.log_probability, _POLARIZED, "chi-squared",
-            more={"p_simulated": self.trials.polarized, "trials": self.trials.trials},
+            more={"p_simulated": self.trials.polarized, "simulations": self.trials.trials},
         )  # fmt: skip
 
     def record(self) -> dict[str, Any]:
