@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -58,7 +59,7 @@ def read_resolved(path: Path) -> ResolvedAngles:
     try:
         with np.load(path, allow_pickle=False) as stored:
             values = {name: stored[name] for name in (*_SERIES, *_RESOLVED, "name")}
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise InputError(
             path, f"does not hold the angles of a series: {error}", "make it again"
         ) from None

@@ -28,6 +28,7 @@ def good_times(number: int, generator: np.random.Generator) -> np.ndarray:
 def write_moving(
     folder: Path, number: int, degree: float | Course = 0.0, angle: float | Course = 0.0,
     seed: int = 1, *, background: int = 0, times: np.ndarray | None = None,
+    energy_slope: float = 0.0,
     gti: list[tuple[float, float]] = GTI, **header: object,
 ) -> list[Path]:  # fmt: skip
     """Write the units of a source in the middle; degree and angle (deg) may depend on time (s).
@@ -38,6 +39,8 @@ def write_moving(
         Unpolarized events, uniform in a disk of 250 arcsec.
     times : ndarray, optional
         Of the events, seconds after the first.
+    energy_slope : float
+        By which angles rise from 2 keV on, deg / keV.
     """
     generator = np.random.default_rng(seed)
     if times is None:
@@ -52,6 +55,7 @@ def write_moving(
         p, a = np.append(p, np.zeros(background)), np.append(a, np.zeros(background))
     channel = generator.choice(CHANNELS, len(x), p=_shares())
     m = p * factor_at(ENERGY[channel])
+    a = a + energy_slope * (ENERGY[channel] - 2)
     phase = generator.uniform(0, 2 * np.pi, len(x))
     phase += np.pi * (generator.random(len(x)) > (1 + m * np.cos(phase)) / 2) + 2 * np.radians(a)
     unit_of = generator.integers(0, 3, len(x))

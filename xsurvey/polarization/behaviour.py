@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -46,6 +47,7 @@ from xsurvey.polarization.time_sums import (
     sum_times,
 )
 from xsurvey.regions import RegionSet
+from xsurvey.units import EnergyBand
 
 _FINE = 20  # fine bins in one of the test of constancy
 _MOST_BINS = 50_000
@@ -166,7 +168,9 @@ def measure_behaviour(
     source, net = sums.source.total(), sums.net.total()
     if not source.counts.sum():
         kept = events if region is None else events.in_region(region)
-        kept.require_events(0)
+        found = sums.found.regions[0].counts.any()  # of other energies
+        edges = itertools.pairwise(parameters.edges)
+        kept.require_events(0, [EnergyBand(a, b) for a, b in edges] if found else ())
     work = _Work(events, modulation, parameters, times, region, background is not None, seed, sums)
     work.notes += [*modulation.warnings, *notes_of_events(sums.found)]
     if parameters.estimator != "empirical":
