@@ -74,6 +74,7 @@ BEHAVIOUR = Stage(
         "xsurvey.polarization.measure", "xsurvey.polarization.measurement",
         "xsurvey.polarization.modulation", "xsurvey.polarization.null_tests",
         "xsurvey.polarization.optical.ambiguity", "xsurvey.polarization.optical.angle_function",
+        "xsurvey.polarization.optical.series", "xsurvey.polarization.channel_sums",
         "xsurvey.polarization.phases", "xsurvey.polarization.records",
         "xsurvey.polarization.rotation", "xsurvey.polarization.rotation_search",
         "xsurvey.polarization.rotation_trials", "xsurvey.polarization.significance",

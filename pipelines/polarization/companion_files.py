@@ -63,7 +63,8 @@ def read_resolved(path: Path) -> ResolvedAngles:
         raise InputError(
             path, f"does not hold the angles of a series: {error}", "make it again"
         ) from None
-    series = PolarizationSeries(*(values[n] for n in _SERIES), name=str(values["name"]))
+    arrays = {n: values[n] for n in _SERIES}
+    series = PolarizationSeries(**arrays, name=str(values["name"]))
     return ResolvedAngles(
         series, values["angle_deg"], float(values["change_rate"]), values["step_probability"],
         values["ambiguous"],

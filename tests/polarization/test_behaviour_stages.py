@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from xsurvey.engine import TaskContext
+from xsurvey.engine import Stage, TaskContext
+from xsurvey.engine.fingerprint import stage_fingerprint, undeclared_helpers
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.pipelines.polarization.behaviour_stage import BEHAVIOUR, BEHAVIOUR_FILE, run_behaviour
@@ -151,3 +152,9 @@ def test_inputs_are_declared() -> None:
     assert set(BEHAVIOUR.parameters) == {
         "selection", "source", "polarization", "constancy", "rotation", "phases"
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("stage", [BEHAVIOUR, COMPANION], ids=lambda s: s.name)
+def test_helpers_are_declared(stage: Stage) -> None:
+    assert undeclared_helpers(stage) == []
+    assert len(stage_fingerprint(stage)) == 64

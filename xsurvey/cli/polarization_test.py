@@ -148,9 +148,12 @@ def _row(name: str, test: dict[str, Any]) -> str:
     p = f"{'<=' if least else ''}{test['p']:.2g}" if math.isfinite(test["p"]) else "-"
     if test["p"] == 0:
         p = f"1e{test['log_p'] / math.log(10):.0f}"
+    sigma = _number(test["sigma"], 6, 2)
+    if least and test["sigma"] is not None:
+        sigma = f"{'>=' + sigma.strip():>6}"
     return (
-        f"{name:<22} {_number(test['statistic'], 10, 2)} {dof:>4} {p:>10} "
-        f"{_number(test['sigma'], 6, 2)}  {test['null_hypothesis']}"
+        f"{name:<22} {_number(test['statistic'], 10, 2)} {dof:>4} {p:>10} {sigma}  "
+        f"{test['null_hypothesis']}"
     )
 
 

@@ -19,6 +19,10 @@ from xsurvey.polarization.time_sums import TimedEvents
 
 FEW = 30
 """Events a bin below which q and u are not Gaussian enough for chi-squared."""
+_OWN = 200
+"""Events a bin below which the covariance of all events is better known than the bin's own: of 100
+with the weights of an acceptance correction p < 5 % is found in 7 % with these, in 5 % with that
+of all."""
 MOST_DRAWS = 200_000_000
 """Events times trials that are drawn; more take minutes."""
 
@@ -87,7 +91,7 @@ def constancy_in_time(
         Background subtracted, by time.
     few_events : TimedEvents or None
         Events of the source region, where they are few: then by permutations. Without them
-        chi-squared has the covariance of all bins together where bins have few events.
+        chi-squared has the covariance of all bins together where one has less than 200 events.
     trials, seed : int
 
     Returns
@@ -103,7 +107,7 @@ def constancy_in_time(
         )
         return _by_trials(few_events, at, trials, seed, _TIME)
     few = bool((net.counts < FEW).any())
-    test, notes = _by_chi2(net, few, _TIME)
+    test, notes = _by_chi2(net, bool((net.counts < _OWN).any()), _TIME)
     if test is not None and few:
         notes.append(
             f"constancy in time: bins of less than {FEW} events, whose q and u are not Gaussian; "
@@ -132,7 +136,7 @@ def constancy_in_energy(
 def constancy_in_phase(net: BinnedSums) -> tuple[NullTest | None, list[str]]:
     """Test whether the polarization is the same in bins of pulse phase, as `constancy_in_time`."""
     few = bool((net.counts < FEW).any())
-    test, notes = _by_chi2(net, few, _PHASE)
+    test, notes = _by_chi2(net, bool((net.counts < _OWN).any()), _PHASE)
     if test is not None and few:
         notes.append(
             f"pulse phases: bins of less than {FEW} events, whose q and u are not Gaussian; their "
