@@ -12,9 +12,9 @@ from xsurvey.errors import InputError, ParameterError
 from xsurvey.events import EventList
 from xsurvey.io.atomic import atomic_output
 from xsurvey.missions.selection import SelectionParameters, open_selected
+from xsurvey.pipelines.polarization.behaviour_record import behaviour_record
 from xsurvey.pipelines.polarization.companion_files import companion_of_file
-from xsurvey.pipelines.polarization.provenance import record_of
-from xsurvey.polarization.behaviour import Behaviour, measure_behaviour
+from xsurvey.polarization.behaviour import measure_behaviour
 from xsurvey.polarization.behaviour_parameters import (
     ConstancyParameters,
     KnownAngleParameters,
@@ -102,6 +102,8 @@ def behaviour_of_files(
         "seed": seed, "series": series_record,
         "known_angle": known_angle_record(record["whole"], parameters.known_angle),
     }  # fmt: skip
+    if parameters.known_angle.known_angle is not None and record["known_angle"] is None:
+        record["notes"].append("known angle: there is no measurement to project on it")
     if series_record is not None:
         record["notes"] += [f"{companion}: {note}" for note in series_record["notes"]]
     if figure is not None:
@@ -109,18 +111,6 @@ def behaviour_of_files(
             drawn = angle_figure(record, series_record, events.observation.target)
             temporary.write_bytes(png_bytes(drawn))
     return record
-
-
-def behaviour_record(
-    events: EventList, found: Behaviour, parameters: PolarizationParameters
-) -> dict[str, Any]:
-    """Return the tests with what they rest on, for JSON."""
-    record = found.record()
-    record["notes"] = [*events.observation.warnings, *record["notes"]]
-    scale = found.sums.scale
-    return record_of(events, found.modulation, parameters) | {
-        "background_scale": scale, "energy_edges": found.sums.energy_edges.tolist(), **record,
-    }  # fmt: skip
 
 
 def known_angle_record(

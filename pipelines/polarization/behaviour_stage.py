@@ -6,7 +6,7 @@ from typing import Any
 
 from xsurvey.engine import Stage, TaskContext
 from xsurvey.io.json_values import write_json_values
-from xsurvey.pipelines.polarization.behaviour_files import behaviour_record
+from xsurvey.pipelines.polarization.behaviour_record import behaviour_record
 from xsurvey.pipelines.polarization.companion_files import read_resolved
 from xsurvey.pipelines.polarization.source_events import (
     OPTIONAL_INPUTS,
@@ -60,8 +60,8 @@ BEHAVIOUR = Stage(
         "phases": PulsePhaseParameters,
     },
     helpers=(
-        *READING, "xsurvey.good_times", "xsurvey.imaging.seen_sky",
-        "xsurvey.pipelines.polarization.behaviour_files",
+        *READING, "xsurvey.good_times", "xsurvey.imaging.seen_sky", "xsurvey.io.json_values",
+        "xsurvey.pipelines.polarization.behaviour_record",
         "xsurvey.pipelines.polarization.companion_files",
         "xsurvey.pipelines.polarization.provenance", "xsurvey.polarization.background",
         "xsurvey.polarization.behaviour", "xsurvey.polarization.bin_sums",

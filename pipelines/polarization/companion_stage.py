@@ -32,7 +32,8 @@ COMPANION = Stage(
     "companion", "1", run_companion, outputs=(COMPANION_FILE, COMPANION_ANGLES),
     inputs=("series",), parameters={"companion": CompanionParameters},
     helpers=(
-        "xsurvey.pipelines.polarization.companion_files", "xsurvey.polarization.optical",
+        "xsurvey.io.json_values", "xsurvey.pipelines.polarization.companion_files",
+        "xsurvey.polarization.optical",
         "xsurvey.polarization.constancy", "xsurvey.polarization.measurement",
         "xsurvey.polarization.significance",
     ),
