@@ -17,6 +17,7 @@ from xsurvey.cli.lightcurve import lightcurve_command
 from xsurvey.cli.options import option_name, step_options
 from xsurvey.cli.polarization_fit import fit_command as polarization_fit_command
 from xsurvey.cli.polarization_pcube import pcube_command
+from xsurvey.cli.polarization_test import test_command as polarization_tests
 from xsurvey.cli.profile import profile_command
 from xsurvey.cli.simulate import simulate_command
 from xsurvey.cli.spectrum_extract import extract_command
@@ -38,7 +39,7 @@ from xsurvey.polarization.behaviour_parameters import (
     PulsePhaseParameters,
     RotationParameters,
 )
-from xsurvey.polarization.optical.parameters import OpticalSeriesParameters
+from xsurvey.polarization.optical.parameters import CompanionParameters, OpticalSeriesParameters
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.spectropolarimetry_parameters import SpectropolarimetryParameters
 from xsurvey.profiles.exposure_spectrum import ExposureMapParameters
@@ -61,7 +62,7 @@ STEPS = {
         NestedParameters, SpectrumFitParameters, FluxParameters, ModelSettings,
         UpperLimitParameters, ProfileCentre, SurfaceBrightnessParameters,
         ExposureMapParameters, PolarizationParameters, KnownAngleParameters, ConstancyParameters,
-        RotationParameters, PulsePhaseParameters, OpticalSeriesParameters,
+        RotationParameters, PulsePhaseParameters, OpticalSeriesParameters, CompanionParameters,
         SpectropolarimetryParameters,
     )
 }  # fmt: skip
@@ -81,6 +82,18 @@ COMMANDS = [
     (fetch_command, (FetchParameters,)),
     (profile_command, (ProfileCentre, SurfaceBrightnessParameters, MCMCParameters)),
     (pcube_command, (PolarizationParameters, SelectionParameters)),
+    (
+        polarization_tests,
+        (
+            PolarizationParameters,
+            KnownAngleParameters,
+            ConstancyParameters,
+            RotationParameters,
+            PulsePhaseParameters,
+            OpticalSeriesParameters,
+            SelectionParameters,
+        ),
+    ),
     (extract_command, (ExtractionParameters, ApertureParameters, SelectionParameters)),
     (
         fit_command,

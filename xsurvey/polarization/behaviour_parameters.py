@@ -1,6 +1,6 @@
 """Parameters of tests of polarization: against an assumed angle, time, pulse phase, rotation."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -27,7 +27,12 @@ class ConstancyParameters(StepParameters):
 
     time_bins: int = Field(
         default=10, ge=2, le=10_000,
-        description="Time bins, of the same number of events, of the test of constancy.",
+        description="Time bins of the test of constancy.",
+    )  # fmt: skip
+    time_binning: Literal["counts", "livetime"] = Field(
+        default="counts",
+        description="What all time bins have the same of: counts (events of the source region) or "
+        "livetime.",
     )  # fmt: skip
     constancy_trials: int = Field(
         default=999, ge=99, le=1_000_000,

@@ -9,7 +9,7 @@ costs bins, not events.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -23,7 +23,7 @@ class BinnedSums:
     edges : ndarray, shape (b + 1,)
         Of the bins, in the unit of what they are bins of. Events on the last edge are in.
     counts : ndarray
-        Events.
+        Events; with a background subtracted those of the source region.
     weight, weight2 : ndarray
         Sums of w and of w^2.
     z, z_weight2 : ndarray of complex
@@ -48,6 +48,11 @@ class BinnedSums:
         """Middles of the bins."""
         return (self.edges[1:] + self.edges[:-1]) / 2
 
+    @property
+    def used(self) -> np.ndarray:
+        """Which bins have events, of the source region or of a background that was subtracted."""
+        return self.weight2 > 0
+
     def __add__(self, other: BinnedSums) -> BinnedSums:
         """Return the sums of both, in the same bins: more events, or another detector."""
         if not np.array_equal(self.edges, other.edges):
@@ -68,8 +73,8 @@ class BinnedSums:
         Returns
         -------
         q, u, covariance : ndarray
-            NaN in bins without events and, if not pooled, with less than three: the covariance of
-            two is singular.
+            NaN in bins without events, with no more than the background, and, if not pooled, with
+            less than three events: the covariance of two is singular.
         """
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = self.z / self.weight
@@ -79,7 +84,7 @@ class BinnedSums:
             each = total.centred(total.z / total.weight)[0] / total.weight2[0]
             with np.errstate(invalid="ignore", divide="ignore"):
                 covariance = each * (self.weight2 / self.weight**2)[:, None, None]
-        few = self.counts < (1 if pooled else 3)
+        few = (self.counts < (1 if pooled else 3)) | (self.weight <= 0)
         covariance[few] = np.nan
         return np.where(few, np.nan, mean.real), np.where(few, np.nan, mean.imag), covariance
 
@@ -87,6 +92,46 @@ class BinnedSums:
         """Return the sums of all bins as one."""
         names = [f.name for f in fields(self) if f.name != "edges"]
         return BinnedSums(self.edges[[0, -1]], *(getattr(self, n).sum()[None] for n in names))
+
+    def grouped(self, first: np.ndarray) -> BinnedSums:
+        """Return the sums of runs of bins; ``first`` has the first bin of each, increasing."""
+        names = [f.name for f in fields(self) if f.name != "edges"]
+        arrays = (np.add.reduceat(getattr(self, n), first) for n in names)
+        return BinnedSums(np.append(self.edges[first], self.edges[-1]), *arrays)
+
+    def only(self, kept: np.ndarray) -> BinnedSums:
+        """Return the sums with nothing in bins that are not kept, a mask of shape (b,)."""
+        names = [f.name for f in fields(self) if f.name != "edges"]
+        return BinnedSums(self.edges, *(np.where(kept, getattr(self, n), 0) for n in names))
+
+    def less_background(self, background: BinnedSums, scale: float) -> BinnedSums:
+        """Return the sums of the source alone.
+
+        Sums of weights and Stokes parameters are subtracted, of squares added times the square of
+        the scale: variances follow as without a background
+        (`xsurvey.polarization.background.subtract_background`).
+
+        Parameters
+        ----------
+        background : BinnedSums
+            Of a background region, in the same bins.
+        scale : float
+            Area times exposure of the source region relative to the background region.
+
+        Raises
+        ------
+        ValueError
+            Other bins, or a scale that is not above zero.
+        """
+        if not np.array_equal(self.edges, background.edges):
+            raise ValueError("sums of different bins are not subtracted")
+        if not (np.isfinite(scale) and scale > 0):
+            raise ValueError(f"a background cannot be scaled by {scale:g}")
+        squares = ("weight2", "z_weight2", "power", "square")
+        return replace(
+            self, weight=self.weight - scale * background.weight, z=self.z - scale * background.z,
+            **{n: getattr(self, n) + scale**2 * getattr(background, n) for n in squares},
+        )  # fmt: skip
 
     def centred(self, mean: np.ndarray) -> np.ndarray:
         """Return sums of w^2 (z - mean)(z - mean)^T, shape (b, 2, 2): rows and columns q, u."""

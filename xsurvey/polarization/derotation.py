@@ -98,7 +98,7 @@ def derotated(sums: BinnedSums, angle_deg: np.ndarray) -> Derotated:
         Angles of another number of bins, or that are not finite in a bin with events.
     """
     angle = np.atleast_2d(np.asarray(angle_deg, float))
-    used = sums.counts > 0
+    used = sums.used
     if angle.shape[1:] != used.shape or not np.isfinite(angle[:, used]).all():
         raise ValueError("the rotation is not a finite angle for every bin with events")
     z, z2, square = (np.empty(len(angle), complex) for _ in range(3))

@@ -141,7 +141,7 @@ def rotation_scan(sums: BinnedSums, rate: np.ndarray, loss: float = 0.01) -> Rot
     rate = np.asarray(rate, float)
     if rate.ndim != 1 or len(rate) < 3 or not np.all(np.diff(rate) > 0):
         raise ValueError("three rates or more are needed, increasing")
-    used = sums.counts > 0
+    used = sums.used
     if used.sum() < 3:
         raise ValueError("a rotation needs events in three time bins or more")
     highest = float(np.abs(rate).max())

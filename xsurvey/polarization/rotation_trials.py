@@ -64,7 +64,7 @@ def rotation_trials(
     """
     if trials < 1:
         raise ValueError("there are no trials")
-    used = sums.counts > 0
+    used = sums.used
     since = (sums.centre[used] * 1.0 - scan.reference_time) / DAY
     # zero rotation is compared with in each trial
     turn = np.exp(-2j * np.radians(np.append(scan.rate, 0.0)[:, None] * since)).T

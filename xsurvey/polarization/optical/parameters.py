@@ -48,3 +48,13 @@ class OpticalSeriesParameters(StepParameters):
         default=0.72, gt=0, le=1,
         description="Polarization of a cell of the random walks: that of a uniform field.",
     )  # fmt: skip
+
+
+class CompanionParameters(OpticalSeriesParameters):
+    """The optical series beside the X-rays."""
+
+    file: str | None = Field(
+        default=None,
+        description="ECSV file of the polarization of the optical companion: time, pd, pd_err, "
+        "pa, pa_err. None if not given.",
+    )  # fmt: skip
