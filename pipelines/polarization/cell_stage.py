@@ -36,8 +36,9 @@ def named_background(context: TaskContext, source: SourceEvents) -> NamedRegion 
         return None
     file = context.optional_path("background_region")
     section = context.section(PolarizedSource)
-    name = f"annulus of {section.background} about {section.position}"
-    return NamedRegion(source.background, str(file) if file else name, file)
+    name = f"annulus {section.background} about {section.position}"
+    # where files lie does not belong into results
+    return NamedRegion(source.background, file.name if file else name, file)
 
 
 def of_cells(parameters: PolarizationParameters) -> tuple[PolarizationParameters, list[str]]:

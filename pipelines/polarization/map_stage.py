@@ -31,7 +31,8 @@ def run_map(context: TaskContext) -> dict[str, Any]:
         output=context.folder / TABLE, figure=context.folder / FIGURE, vectors=mapping.vectors,
         seed=context.seed, history=history(context, (parameters, mapping)),
     )  # fmt: skip
-    record |= {"observation": context.target, "notes": [*notes, *record["notes"]]}
+    files = [path.name for path in context.paths("events")]
+    record |= {"observation": context.target, "files": files, "notes": [*notes, *record["notes"]]}
     write_json_values(context.folder / JSON, record)
     return {"pixels": [one["pixels"] for one in record["bins"]]}
 

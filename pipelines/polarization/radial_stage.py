@@ -33,9 +33,9 @@ def run_radial(context: TaskContext) -> dict[str, Any]:
         history=history(context, (parameters, radial)),
     )  # fmt: skip
     name, _, observation = context.target.partition(" ")
-    record |= {
-        "source": name, "observation": observation, "notes": [*notes, *record["notes"]],
-    }  # fmt: skip
+    files = [path.name for path in context.paths("events")]
+    notes += record["notes"]
+    record |= {"source": name, "observation": observation, "files": files, "notes": notes}
     write_json_values(context.folder / JSON, record)
     return {"cells": len(record["annuli"])}
 

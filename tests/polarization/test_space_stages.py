@@ -73,6 +73,7 @@ def test_map_is_that_of_the_command(
     assert done.returncode == 0, done.stderr
     command = json.loads((tmp_path / "c.json").read_text())
     assert record.pop("observation") == "01"
+    assert record.pop("files") == [Path(name).name for name in command.pop("files")]
     assert record == command
     with fits.open(tmp_path / "s/map.fits") as ours, fits.open(tmp_path / "c.fits") as theirs:
         np.testing.assert_array_equal(ours["PD"].data, theirs["PD"].data)
@@ -89,7 +90,7 @@ def test_background_of_a_source_is_subtracted_and_named(
         estimator="likelihood",
     )  # fmt: skip
     record = record_of(context, MAP)
-    assert record["background"]["region"].startswith("annulus of 100arcsec,115arcsec about 150.0")
+    assert record["background"]["region"].startswith("annulus 100arcsec,115arcsec about 150.0")
     # a pixel of 26 arcsec over the annulus, not the scale of the source
     assert record["background"]["scale"] == pytest.approx(
         26**2 / (np.pi * (115**2 - 100**2)), rel=0.05
