@@ -225,13 +225,14 @@ def _draw_rays(axes: Axes, frame: Frame) -> None:
     """Draw rays of constant angle, with their angles at the frame where rays are long."""
     for angle in _RAYS:
         direction = np.array(_direction(float(angle)))
-        x, y = 4 * _WHOLE * direction
-        axes.plot([0, x], [0, y], color=GRID, alpha=0.16, linewidth=0.8, zorder=1)
+        far = 4 * _WHOLE * direction
+        axes.plot([0, far[0]], [0, far[1]], color=GRID, alpha=0.16, linewidth=0.8, zorder=1)
         end = frame.exit(direction, 0.065)
         if end < 0.5 * frame.half:
             continue
+        x, y = (float(v) for v in end * direction)
         axes.text(
-            *(end * direction), f"{angle:g}°".replace("-", "\N{MINUS SIGN}"), color=FAINT_INK,
+            x, y, f"{angle:g}°".replace("-", "\N{MINUS SIGN}"), color=FAINT_INK,
             size=TEXT_SIZE - 2.5, ha="center", va="center", path_effects=HALO, zorder=2,
         )  # fmt: skip
 
@@ -263,8 +264,9 @@ def _label_ring(axes: Axes, ring: float, frame: Frame, taken: np.ndarray) -> Non
     good = np.flatnonzero(away > 0.09 * frame.half)
     wanted = np.radians(225.0)
     best = good[np.argmax(np.cos(turns[good] - wanted))] if len(good) else int(np.argmax(away))
+    x, y = (float(v) for v in places[best])
     axes.text(
-        *places[best], f"{ring:g}%", color=FAINT_INK, size=TEXT_SIZE - 2.5, ha="center",
+        x, y, f"{ring:g}%", color=FAINT_INK, size=TEXT_SIZE - 2.5, ha="center",
         va="center", path_effects=HALO, zorder=5,
     )  # fmt: skip
 
