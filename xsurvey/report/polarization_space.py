@@ -62,7 +62,8 @@ def trials_text(trials: Mapping[str, Any]) -> str:
         return ""
     log_p = math.log(chance) if chance > 0 else -math.inf
     text = (
-        f"By chance one as significant is anywhere with a probability of {probability_text(log_p)} "
+        f"By chance there is one as significant anywhere with a probability of "
+        f"{probability_text(log_p)} "
         f"({fixed(number_of(trials, 'sigma_global'), 1)} sigma)"
     )
     simulated = number_of(trials, "p_global_simulated")

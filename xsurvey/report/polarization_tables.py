@@ -38,7 +38,7 @@ def summary_table(
     """Return a row a source: its name, the record of all energies, the number of observations."""
     columns = [
         ("Source", ""), ("Observations", ""), ("Energy", ""), ("Counts", ""), ("Degree", "%"),
-        ("below (99%)", "%"), ("Angle", "deg"), ("Significance", "sigma"), ("MDP99", "%"),
+        ("Below, at 99%", "%"), ("Angle", "deg"), ("Significance", "sigma"), ("MDP99", "%"),
         ("Polarization", ""),
     ]  # fmt: skip
     rows: list[list[str | Value]] = []
@@ -65,12 +65,14 @@ def bins_table(records: Sequence[Mapping[str, Any]]) -> TableText:
     every = [(_observation(r), b) for r in records for b in _bins(r)]
     background = any(b.get("background_counts") is not None for _, b in every)
     known = any(b.get("known_angle") for _, b in every)
+    flagged = any(b.get("flags") for _, b in every)
+    assumed = [("Along assumed angle", "%"), ("Significance of this", "sigma")]
     columns = [
         ("Observation", ""), ("Energy", ""), ("Counts", ""),
         *([("Background", "counts")] if background else []), ("Q/I", "%"), ("U/I", "%"),
-        ("Degree", "%"), ("below (99%)", "%"), ("Angle", "deg"), ("Significance", "sigma"),
-        ("MDP99", "%"), *([("Along assumed angle", "%"), ("", "sigma")] if known else []),
-        ("Flags", ""),
+        ("Degree", "%"), ("Below, at 99%", "%"), ("Angle", "deg"), ("Significance", "sigma"),
+        ("MDP99", "%"), *(assumed if known else []),
+        *([("Flags", "")] if flagged else []),
     ]  # fmt: skip
     rows: list[list[str | Value]] = []
     for name, one in every:
@@ -81,7 +83,8 @@ def bins_table(records: Sequence[Mapping[str, Any]]) -> TableText:
             _stokes(one, "q"), _stokes(one, "u"), *_degree_cells(one), angle_value(one),
             _sigma(one, "significance"), _percent(one, "mdp99"),
             *([_along(along), _sigma(along, "significance")] if known else []),
-            ", ".join(str(f).replace("_", " ") for f in one.get("flags") or []),
+            *([", ".join(str(f).replace("_", " ") for f in one.get("flags") or [])]
+              if flagged else []),
         ])  # fmt: skip
     return TableText(columns, rows)
 
@@ -132,8 +135,8 @@ def behaviour_table(
         The record of all observations, whose ``constancy`` compares them.
     """
     columns = [
-        ("Observation", ""), ("Test", ""), ("Found", ""), ("χ² / d.o.f.", ""),
-        ("Probability", ""), ("", "sigma"), ("By", ""),
+        ("Observation", ""), ("Supposed", ""), ("Found", ""), ("Statistic / d.o.f.", ""),
+        ("Probability", ""), ("Significance", "sigma"), ("By", ""),
     ]  # fmt: skip
     rows: list[list[str | Value]] = []
     between = (pooled or {}).get("constancy") or {}

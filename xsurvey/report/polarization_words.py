@@ -94,7 +94,7 @@ def _along(known: Mapping[str, Any], record: Mapping[str, Any]) -> Iterator[str]
     chance = number_of(known, "consistency")
     if math.isfinite(chance):
         text += (
-            f". If the angle is right, what is measured at 45° to it has a chance of "
+            f". If the angle is right, as much or more at 45° to it has a chance of "
             f"{probability_text(math.log(chance) if chance > 0 else -math.inf)}"
         )
     yield f"{text}."
@@ -116,7 +116,14 @@ def degree_value(record: Mapping[str, Any]) -> Value:
     if not all(map(math.isfinite, ends)):
         error = 100 * number_of(record, "pd_err")
         ends = [pd - error, pd + error]
-    return asymmetric(pd, *ends)
+    if not all(map(math.isfinite, (pd, *ends))):
+        return asymmetric(pd, *ends)
+    # an interval that nearly begins at the degree itself has no more digits for it
+    decimals = decimals_of((ends[1] - ends[0]) / 2)
+    up, down = (max(d, 0.0) for d in (ends[1] - pd, pd - ends[0]))
+    return Value(
+        fixed(pd, decimals), f"+{fixed(up, decimals)}", f"{MINUS}{fixed(down, decimals)}", sort=pd
+    )
 
 
 def degree_text(record: Mapping[str, Any]) -> str:
@@ -182,9 +189,3 @@ def probability_text(log_probability: float) -> str:
     if digits == 10:
         digits, power = 1, power + 1
     return f"{digits}{TIMES}10{str(power).translate(RAISED)}"
-
-
-def signed(value: float, decimals: int) -> str:
-    """Return a number with its sign."""
-    text = fixed(abs(value), decimals)
-    return f"{MINUS if value < 0 else '+'}{text}" if math.isfinite(value) else DASH

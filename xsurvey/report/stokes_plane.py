@@ -263,7 +263,9 @@ def _label_ring(axes: Axes, ring: float, frame: Frame, taken: np.ndarray) -> Non
     # of places that are far enough those in one direction, so that labels line up
     good = np.flatnonzero(away > 0.09 * frame.half)
     wanted = np.radians(225.0)
-    best = good[np.argmax(np.cos(turns[good] - wanted))] if len(good) else int(np.argmax(away))
+    if not len(good):
+        return  # ticks tell
+    best = good[np.argmax(np.cos(turns[good] - wanted))]
     x, y = (float(v) for v in places[best])
     axes.text(
         x, y, f"{ring:g}%", color=FAINT_INK, size=TEXT_SIZE - 2.5, ha="center",
