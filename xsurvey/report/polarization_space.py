@@ -61,11 +61,11 @@ def trials_text(trials: Mapping[str, Any]) -> str:
     if not math.isfinite(chance):
         return ""
     log_p = math.log(chance) if chance > 0 else -math.inf
-    text = (
-        f"By chance there is one as significant anywhere with a probability of "
-        f"{probability_text(log_p)} "
-        f"({fixed(number_of(trials, 'sigma_global'), 1)} sigma)"
-    )
+    text = "By chance there is one as significant anywhere with a probability of "
+    text += probability_text(log_p)
+    sigma = number_of(trials, "sigma_global")
+    if math.isfinite(sigma):
+        text += f" ({fixed(sigma, 1)} sigma)"
     simulated = number_of(trials, "p_global_simulated")
     if math.isfinite(simulated):
         text += f", by {trials.get('simulations')} simulations {simulated:.2g}"

@@ -180,7 +180,7 @@ def probability_text(log_probability: float) -> str:
     if math.isnan(log_probability):
         return DASH
     if log_probability == -math.inf:
-        return "0"
+        return f"<10{'-300'.translate(RAISED)}"  # zero as a number in a file
     tens = log_probability / math.log(10)
     if tens > -3:
         return f"{math.exp(log_probability):.2g}"
