@@ -160,8 +160,15 @@ def companion():
         for i in range(3)
     ]  # fmt: skip
     return {
-        "name": "optical", "file": "optical.ecsv", "points": points, "mean": {"pd": 0.03},
-        "episodes": [{"rotation_deg": 132.0, "rate_deg_per_day": 12.1}],
-        "walks": {"swing_probability": 0.0123}, "path_probability": 0.97,
+        "name": "optical", "file": "optical.ecsv", "points": points,
+        "mean": {"pd": 0.006, "pd_err": 0.002, "mean_pd_debiased": 0.1, "scatter_pd": 0.0085,
+                 "constancy": {"statistic": 3786.0, "dof": 46, "log_p": -1775.5, "p": 0.0}},
+        "episodes": [{
+            "mjd_start": 60000.0, "mjd_stop": 60002.0, "amplitude_deg": 132.0,
+            "amplitude_err_deg": 3.2, "rate_deg_per_day": 12.1, "rate_err": 0.4,
+            "branch_probability": 1.0,
+        }],
+        "walks": {"swing_deg": 188.7, "p_swing": 0.0123, "p_rate": 0.001, "walks": 1000},
+        "path_probability": 0.97, "ambiguous_steps": 2, "change_rate": 11.3,
         "notes": ["a note of the companion"],
     }  # fmt: skip

@@ -16,6 +16,7 @@ from xsurvey.report.data import ReportData
 from xsurvey.report.numbers import DASH, duration_text, fixed
 from xsurvey.report.page import Picture
 from xsurvey.report.plate import data_uri, png_bytes
+from xsurvey.report.polarization_companion import CompanionPart, companion_part
 from xsurvey.report.polarization_fit import FitPage, fit_page
 from xsurvey.report.polarization_sources import (
     Drawn,
@@ -28,9 +29,6 @@ from xsurvey.report.polarization_space import ProfilePart, map_line, profile_par
 from xsurvey.report.polarization_tables import (
     behaviour_table,
     bins_table,
-    companion_table,
-    row_table,
-    scalars,
     summary_table,
 )
 from xsurvey.report.polarization_words import DETECTION, NOTHING, statements, verdict
@@ -112,18 +110,6 @@ class SourcePart:
 
 
 @dataclass(frozen=True)
-class CompanionPart:
-    """What the template shows of an optical companion."""
-
-    name: str
-    facts: Sequence[tuple[str, str]]
-    points: TableText
-    episodes: TableText
-    notes: Sequence[str]
-    picture: Picture | None
-
-
-@dataclass(frozen=True)
 class PolarizationPage:
     """What the template shows."""
 
@@ -176,7 +162,7 @@ def polarization_page(report: PolarizationReport) -> PolarizationPage:
     ]
     summary = summary_table([(s.name, s.whole, len(s.observations)) for s in report.sources])
     return PolarizationPage(
-        summary, sources, maps, _companion_part(report.companion, drawn.get("companion")),
+        summary, sources, maps, companion_part(report.companion, drawn.get("companion")),
         report.files, problems,
     )  # fmt: skip
 
@@ -258,19 +244,6 @@ def _facts(main: Record | None) -> list[tuple[str, str]]:
         why = responses.get("reason")
         facts.append(("responses", f"{responses['name']}" + (f" ({why})" if why else "")))
     return facts
-
-
-def _companion_part(record: Record | None, picture: Picture | None) -> CompanionPart | None:
-    if not record:
-        return None
-    facts = scalars({k: v for k, v in record.items() if k not in ("name", "notes")})
-    for part, before in (("mean", "mean "), ("walks", "random walks: ")):
-        if isinstance(record.get(part), Mapping):
-            facts += [(before + label, text) for label, text in scalars(record[part])]
-    return CompanionPart(
-        str(record.get("name") or "companion"), facts, companion_table(record),
-        row_table(record.get("episodes") or []), list(record.get("notes") or []), picture,
-    )  # fmt: skip
 
 
 def _kind(name: str) -> str:
