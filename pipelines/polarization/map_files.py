@@ -1,4 +1,4 @@
-"""Polarization maps without an engine: what ``xsurvey polarization map`` does."""
+"""Polarization maps: what ``xsurvey polarization map`` and the stage of maps do."""
 
 from __future__ import annotations
 
@@ -8,15 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from xsurvey.errors import ParameterError
+from xsurvey.events import EventList
 from xsurvey.io.atomic import atomic_output
 from xsurvey.missions.selection import SelectionParameters, open_selected
+from xsurvey.pipelines.polarization.named_regions import (
+    NamedRegion,
+    check_cells,
+    files_of,
+    name_of,
+    region_of_file,
+    regions_of,
+)
 from xsurvey.pipelines.polarization.provenance import header_of, history_of, record_of
 from xsurvey.polarization.map_images import write_map
 from xsurvey.polarization.map_parameters import MapParameters
 from xsurvey.polarization.maps import PolarizationMap, measure_map
 from xsurvey.polarization.parameters import PolarizationParameters
-from xsurvey.regions import read_region_file
 from xsurvey.report.plate import png_bytes
 from xsurvey.report.polarization_maps import map_figure
 
@@ -52,45 +59,78 @@ def map_of_files(
     Raises
     ------
     InputError, ParameterError, MissingDataError
-        As `measure_map`, or a scale without a background.
+        As `map_of_events`.
     """
-    if parameters.background_scale is not None and background_region is None:
-        raise ParameterError(
-            "background_scale", "is given without a background", "give --background-region too"
-        )
+    check_cells(parameters, background_region is not None)
     events = open_selected(paths, selection)
-    regions = [
-        None if one is None else read_region_file(one, events.wcs)
-        for one in (region, background_region)
-    ]
+    own, background = (region_of_file(one, events) for one in (region, background_region))
+    history: list[str] = []
+    if output is not None:
+        inputs = [*paths, *files_of(own, background)]
+        history = history_of(inputs, (parameters, mapping, selection))
+    return map_of_events(
+        events, parameters, mapping, region=own, background=background, output=output,
+        figure=figure, vectors=vectors, seed=seed, history=history,
+    )  # fmt: skip
+
+
+def map_of_events(
+    events: EventList, parameters: PolarizationParameters, mapping: MapParameters, *,
+    region: NamedRegion | None = None, background: NamedRegion | None = None,
+    output: Path | None = None, figure: Path | None = None, vectors: float = 3.0, seed: int = 0,
+    history: Sequence[str] = (),
+) -> dict[str, Any]:  # fmt: skip
+    """Make a polarization map of events that are open, write and draw it.
+
+    Parameters
+    ----------
+    events : EventList
+        Of one observation.
+    parameters, mapping : StepParameters
+    region, background : NamedRegion, optional
+    output, figure, vectors, seed
+        As of `map_of_files`.
+    history : sequence of str
+        Lines of provenance: inputs and parameters.
+
+    Returns
+    -------
+    dict
+        For JSON.
+
+    Raises
+    ------
+    InputError, ParameterError, MissingDataError
+        As `measure_map`, or parameters that are not of maps.
+    """
+    check_cells(parameters, background is not None)
     found = measure_map(
-        events, parameters, mapping, region=regions[0], background=regions[1], seed=seed
-    )
+        events, parameters, mapping, region=regions_of(region),
+        background=regions_of(background), seed=seed,
+    )  # fmt: skip
     if output is not None:
         header = header_of(events, found.modulation, parameters)
         if found.background_scale is not None:
             header["BKGSCALE"] = (found.background_scale, "of a pixel, to background region")
-        inputs = [*paths, region, background_region]
         write_map(
-            output, found, parameters.acceptance_correction, header,
-            [*history_of(inputs, (parameters, mapping, selection)), f"seed = {seed}"],
-        )  # fmt: skip
+            output, found, parameters.acceptance_correction, header, [*history, f"seed = {seed}"]
+        )
     if figure is not None:
         with atomic_output(figure) as temporary:
             temporary.write_bytes(png_bytes(map_figure(found, vectors)))
     return record_of(events, found.modulation, parameters) | _summary(
-        found, events.observation.warnings, region, background_region
+        found, events.observation.warnings, name_of(region), name_of(background)
     )
 
 
 def _summary(
-    found: PolarizationMap, warnings: Sequence[str], region: Path | None, background: Path | None
+    found: PolarizationMap, warnings: Sequence[str], region: str | None, background: str | None
 ) -> dict[str, Any]:
     kernel = found.kernel
     return {
-        "region": None if region is None else str(region),
+        "region": region,
         "background": None if found.background_scale is None else {
-            "region": str(background), "scale": found.background_scale,
+            "region": background, "scale": found.background_scale,
             "counts": [int(n) for n in found.background_counts]
             if found.background_counts is not None else None,
         },

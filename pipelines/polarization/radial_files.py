@@ -1,4 +1,4 @@
-"""Polarization profiles without an engine: what ``xsurvey polarization profile`` does."""
+"""Polarization profiles: what ``xsurvey polarization profile`` and the stage of profiles do."""
 
 from __future__ import annotations
 
@@ -10,17 +10,25 @@ import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.wcs.utils import skycoord_to_pixel
 
-from xsurvey.errors import InputError, ParameterError
+from xsurvey.errors import InputError
+from xsurvey.events import EventList
 from xsurvey.imaging.sky_image import read_sky_image
 from xsurvey.io.atomic import atomic_output
 from xsurvey.missions.selection import SelectionParameters, open_selected
+from xsurvey.pipelines.polarization.named_regions import (
+    NamedRegion,
+    check_cells,
+    files_of,
+    name_of,
+    region_of_file,
+    regions_of,
+)
 from xsurvey.pipelines.polarization.provenance import header_of, history_of, record_of
 from xsurvey.polarization.annuli import AngleMap
 from xsurvey.polarization.map_parameters import RadialParameters
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.radial import PolarizationProfile, measure_polarization_profile
 from xsurvey.polarization.radial_table import records_of_profile, records_of_total, write_profile
-from xsurvey.regions import read_region_file
 from xsurvey.report.plate import png_bytes
 from xsurvey.report.polarization_profile_axes import polarization_profile_figure
 
@@ -52,37 +60,70 @@ def profile_of_event_files(
     Raises
     ------
     InputError, ParameterError, MissingDataError
-        As `measure_polarization_profile`, a map of angles that is none, or a scale without a
-        background.
+        As `profile_of_events`.
     """
-    if parameters.background_scale is not None and background_region is None:
-        raise ParameterError(
-            "background_scale", "is given without a background", "give --background-region too"
-        )
+    check_cells(parameters, background_region is not None)
     events = open_selected(paths, selection)
-    regions = [
-        None if one is None else read_region_file(one, events.wcs)
-        for one in (region, background_region)
-    ]
+    own, background = (region_of_file(one, events) for one in (region, background_region))
+    history: list[str] = []
+    if output is not None:
+        inputs = [*paths, *files_of(own, background), radial.model_map]
+        history = history_of(inputs, (parameters, radial, selection))
+    return profile_of_events(
+        events, parameters, radial, region=own, background=background, output=output,
+        figure=figure, seed=seed, history=history,
+    )  # fmt: skip
+
+
+def profile_of_events(
+    events: EventList, parameters: PolarizationParameters, radial: RadialParameters, *,
+    region: NamedRegion | None = None, background: NamedRegion | None = None,
+    output: Path | None = None, figure: Path | None = None, seed: int = 0,
+    history: Sequence[str] = (),
+) -> dict[str, Any]:  # fmt: skip
+    """Measure a polarization profile of events that are open, write and draw it.
+
+    Parameters
+    ----------
+    events : EventList
+        Of one observation.
+    parameters, radial : StepParameters
+        The map of angles is where ``radial`` says.
+    region, background : NamedRegion, optional
+    output, figure, seed
+        As of `profile_of_event_files`.
+    history : sequence of str
+        Lines of provenance: inputs and parameters.
+
+    Returns
+    -------
+    dict
+        For JSON.
+
+    Raises
+    ------
+    InputError, ParameterError, MissingDataError
+        As `measure_polarization_profile`, a map of angles that is none, or parameters that are not
+        of profiles.
+    """
+    check_cells(parameters, background is not None)
     angles = None if radial.model_map is None else angle_map(radial.model_map)
     found = measure_polarization_profile(
-        events, parameters, radial, angles=angles, region=regions[0], background=regions[1],
-        seed=seed,
+        events, parameters, radial, angles=angles, region=regions_of(region),
+        background=regions_of(background), seed=seed,
     )  # fmt: skip
     if output is not None:
         header = header_of(events, found.modulation, parameters)
         header["MODELDIR"] = (radial.model, "directions of aligned Stokes parameters")
-        inputs = [*paths, region, background_region, radial.model_map]
         write_profile(
-            output, found, parameters.acceptance_correction, header,
-            [*history_of(inputs, (parameters, radial, selection)), f"seed = {seed}"],
-        )  # fmt: skip
+            output, found, parameters.acceptance_correction, header, [*history, f"seed = {seed}"]
+        )
     if figure is not None:
         drawn = polarization_profile_figure(found, radial.model)
         with atomic_output(figure) as temporary:
             temporary.write_bytes(png_bytes(drawn))
     return record_of(events, found.modulation, parameters) | _summary(
-        found, events.observation.warnings, radial, region, background_region
+        found, events.observation.warnings, radial, name_of(region), name_of(background)
     )
 
 
@@ -115,15 +156,15 @@ def angle_map(path: Path) -> AngleMap:
 
 def _summary(
     found: PolarizationProfile, warnings: Sequence[str], radial: RadialParameters,
-    region: Path | None, background: Path | None,
+    region: str | None, background: str | None,
 ) -> dict[str, Any]:  # fmt: skip
     scale, counts = found.background_scale, found.background_counts
     trials = found.trials
     bounds = {n: float(v[trials.cell]) for n, v in found.annuli.bounds().items()}
     return {
-        "region": None if region is None else str(region),
+        "region": region,
         "background": None if scale is None or counts is None else {
-            "region": str(background), "scale": [float(s) for s in scale],
+            "region": background, "scale": [float(s) for s in scale],
             "counts": [int(n) for n in counts],
         },
         "center": list(found.annuli.center), "model": radial.model,

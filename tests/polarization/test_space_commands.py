@@ -180,6 +180,8 @@ def test_profile_along_a_map_of_angles(
         ("map", ("-o", "m.fits", "--pixel-size", "30"), "--pixel-size"),
         ("map", ("-o", "m.fits", "--background-scale", "1"), "without a background"),
         ("map", ("-o", "m.fits", "--minimum-events", "3"), "--minimum-events"),
+        ("map", ("-o", "m.fits", "--estimator", "likelihood"), "'likelihood' is not of maps"),
+        ("map", ("-o", "m.fits", "--psf-weights"), "--psf-weights: are of the likelihood"),
         ("map", ("-o", "m.fits", "--adaptive", "50", "--smoothing", "tophat", "--smoothing-size",
                  "1arcmin"), "--adaptive: blocks are not smoothed"),
         ("map", ("-o", "m.fits", "--ebins", "9,10"), "no"),

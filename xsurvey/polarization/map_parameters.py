@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from xsurvey.parameters import StepParameters
 from xsurvey.polarization.smoothing import KernelShape
-from xsurvey.units import Angle, Position, parse_angle, written
+from xsurvey.units import Angle, Position, SkyPosition, parse_angle, written
 
 ModelDirection = Literal["radial", "tangential", "constant", "map"]
 
@@ -52,7 +52,7 @@ class MapParameters(StepParameters):
     )  # fmt: skip
 
     @model_validator(mode="after")
-    def _complete(self) -> MapParameters:
+    def _complete(self) -> Self:
         if (self.smoothing is None) != (self.smoothing_size is None):
             raise ValueError("smoothing needs both its shape and its size (smoothing_size)")
         if (self.center is None) != (self.map_radius is None):
@@ -62,10 +62,9 @@ class MapParameters(StepParameters):
         return self
 
 
-class RadialParameters(StepParameters):
-    """Annuli, sectors, and the directions that polarization is compared with."""
+class PolarizationAnnuli(StepParameters):
+    """Annuli about a place, sectors, and the directions that polarization is compared with."""
 
-    center: Position = Field(description="Centre of the annuli, RA,DEC. Needed.")
     edges: str = Field(
         description="Radii between which annuli are, with commas; the last one's unit is that of "
         "all without: 0,30,60,90arcsec. Needed.",
@@ -110,7 +109,7 @@ class RadialParameters(StepParameters):
         return value
 
     @model_validator(mode="after")
-    def _has_directions(self) -> RadialParameters:
+    def _has_directions(self) -> Self:
         if (self.model == "constant") != (self.model_angle is not None):
             raise ValueError("model_angle and the model constant are given together")
         if (self.model == "map") != (self.model_map is not None):
@@ -121,6 +120,39 @@ class RadialParameters(StepParameters):
     def radii(self) -> np.ndarray:
         """Edges of the annuli, arcsec."""
         return _radii(self.edges)
+
+
+class RadialParameters(PolarizationAnnuli):
+    """Annuli, sectors, and the directions that polarization is compared with."""
+
+    center: Position = Field(description="Centre of the annuli, RA,DEC. Needed.")
+
+
+class MapSection(MapParameters):
+    """Pixels of the map of each observation, and what is looked at."""
+
+    enabled: bool = Field(default=False, description="Whether to map the polarization.")
+    vectors: float = Field(
+        default=3.0, ge=0, description="Sigma of a pixel above which the figure has a vector."
+    )
+
+
+class RadialSection(PolarizationAnnuli):
+    """Annuli about the position of each source, and directions to compare with."""
+
+    enabled: bool = Field(
+        default=False, description="Whether to measure polarization in annuli about each source."
+    )
+    edges: str = Field(
+        default="0,30,60,90,120arcsec",
+        description="Radii between which annuli are, with commas; the last one's unit is that of "
+        "all without.",
+    )
+
+    def about(self, position: SkyPosition) -> RadialParameters:
+        """Return the parameters of a profile about a place."""
+        own = {name: value for name, value in self.normalised().items() if name != "enabled"}
+        return RadialParameters.model_validate({"center": position, **own})
 
 
 def _radii(text: str) -> np.ndarray:

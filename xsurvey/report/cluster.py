@@ -15,7 +15,6 @@ from xsurvey.report.brightness_profiles import FitRow, fit_rows
 from xsurvey.report.build import page_text
 from xsurvey.report.cluster_figures import ClusterResults, cluster_figures
 from xsurvey.report.cluster_tables import (
-    TableText,
     annuli_table,
     comparison_table,
     facts_of,
@@ -28,6 +27,7 @@ from xsurvey.report.cluster_tables import (
 from xsurvey.report.data import ReportData
 from xsurvey.report.page import Picture
 from xsurvey.report.plate import data_uri, png_bytes
+from xsurvey.report.table_text import TableText
 
 _CAPTIONS = {
     "image": "Counts, smoothed lightly, with the annuli and sectors of the spectra. Shaded: masked "

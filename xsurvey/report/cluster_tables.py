@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from xsurvey.profiles.bin_flags import BinFlag
 from xsurvey.report.brightness_profiles import shown
 from xsurvey.report.cluster_figures import ClusterResults
 from xsurvey.report.numbers import DASH, Value, asymmetric, fixed, plain
+from xsurvey.report.table_text import TableText
 
 _MASS, _TIMES = 1e14, "10¹⁴ M☉"
 _FLUX = 1e-15
-
-
-@dataclass(frozen=True)
-class TableText:
-    """A table: columns with units, rows of texts and values."""
-
-    columns: Sequence[tuple[str, str]] = ()
-    rows: Sequence[Sequence[str | Value]] = field(default_factory=list)
 
 
 def key_numbers(results: ClusterResults, failures: int) -> Iterator[tuple[str, str, str]]:
