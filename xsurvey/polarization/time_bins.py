@@ -98,12 +98,14 @@ def polarization_of_sums(net: BinnedSums, source: BinnedSums) -> Mapping[str, np
     nothing = np.full(len(net.counts), np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
         gross = np.where(source.weight2 > 0, source.weight**2 / source.weight2, 0.0)
+        # as of events that count alike: sums by time have no fourth powers
+        quartic = np.where(gross > 0, net.power**2 / gross, 0.0)
     sums = BinSums(
         energy_min=nothing, energy_max=nothing, counts=source.counts.astype(float), i=net.weight,
         q=net.z.real, u=net.z.imag, modulation=nothing, energy=nothing, weight2=net.weight2,
         q_weight2=net.z_weight2.real, u_weight2=net.z_weight2.imag,
         qq=(net.power + net.square.real) / 2, qu=net.square.imag / 2,
-        uu=(net.power - net.square.real) / 2, gross=gross,
+        uu=(net.power - net.square.real) / 2, quartic=quartic, gross=gross,
     )  # fmt: skip
     columns = columns_of_bins(empirical(sums))
     absent = ("energy_min", "energy_max", "energy", "modulation", "flags")
