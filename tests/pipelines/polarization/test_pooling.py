@@ -177,3 +177,13 @@ def test_two_observations(observations: Path, tmp_path: Path, estimator: str) ->
     assert len(found["constancy"]["bins"]) == 2
     assert found["livetime_s"] == sum(r["livetime_s"] for r in each)
     assert found["obs_id"] == "01, 02"
+    assert not any("less than 50 events" in note for note in found["notes"])
+
+
+def test_few_events_are_told(observations: Path, tmp_path: Path) -> None:
+    place = {"radius": "4arcsec", "background": None}
+    for obs in ("01", "02"):
+        measured(tmp_path / obs, observations, source=place, obs=obs)
+    found = together(tmp_path / "all", {obs: tmp_path / obs for obs in ("01", "02")})
+    few = [note for note in found["notes"] if "less than 50 events" in note]
+    assert [note.split(":")[0] for note in few] == ["2-4 keV", "4-8 keV", "2-8 keV"]
