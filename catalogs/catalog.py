@@ -34,7 +34,7 @@ def open_catalog(
     position : (str, str), optional
         Columns of right ascension and declination (ICRS degrees), or both as ``"RA,DEC"``;
         found by their UCDs and usual names if not given.
-    table : {'sources', 'detections', 'observations'}, optional
+    table : {'sources', 'detections', 'observations', 'polarization'}, optional
         Of a run's folder; the sources if not given.
 
     Raises

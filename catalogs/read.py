@@ -31,7 +31,7 @@ from xsurvey.errors import InputError, ParameterError, nearest
 from xsurvey.io.fits_file import check_readable, open_fits
 
 _LOG = logging.getLogger(__name__)
-TABLES = ("sources", "detections", "observations")
+TABLES = ("sources", "detections", "observations", "polarization")
 """Of a run; the first is the catalog."""
 _FORMATS = "FITS, CSV, ECSV, Parquet, or a HATS folder"
 _OF_THE_FILE = re.compile(
@@ -89,7 +89,8 @@ def open_source(path: str | os.PathLike[str], table: str | None = None) -> Sourc
     ----------
     path : path
     table : str, optional
-        Of a run's tables that of detections or observations instead of that of sources.
+        Of a run's tables that of detections, observations or polarization instead of that of
+        sources.
 
     Raises
     ------

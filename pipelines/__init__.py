@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 _WHERE = {
     "sources": ("xsurvey.pipelines.sources", "SOURCES"),
     "cluster": ("xsurvey.pipelines.cluster.plan", "CLUSTER"),
+    "polarization": ("xsurvey.pipelines.polarization.plan", "POLARIZATION"),
 }
 
 PIPELINE_NAMES = tuple(_WHERE)

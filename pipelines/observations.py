@@ -1,6 +1,6 @@
 """Which input files make one observation: detector units with a file each belong together."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -66,6 +66,23 @@ def observations(config: Config) -> list[ObservationInput]:
             else:
                 known.events += group.events
     return [ObservationInput(g.name, tuple(g.events), g.others, g.mission) for g in found]
+
+
+def check_names(found: Sequence[ObservationInput]) -> None:
+    """Raise where two observations have one name.
+
+    Raises
+    ------
+    InputError
+        Their targets could not be told apart.
+    """
+    names = [observation.name for observation in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(
+            twice, "is the name of two inputs",
+            "give each input once, and inputs of the same name different names",
+        )  # fmt: skip
 
 
 @dataclass

@@ -19,7 +19,7 @@ _NOT_OURS = ("catalog",)
 
 @dataclass(frozen=True)
 class PublishedFolder:
-    """What one task publishes, in a folder of its own.
+    """What a task publishes in a folder of its own, or several together.
 
     Attributes
     ----------
@@ -29,17 +29,25 @@ class PublishedFolder:
         Of the task.
     files : mapping of str to path
         Path below the folder, to the file in the store.
+    more_keys : tuple of str
+        Of other tasks that have files in the folder.
     """
 
     name: str
     key: str
     files: Mapping[str, Path]
+    more_keys: tuple[str, ...] = ()
+
+    @property
+    def keys(self) -> list[str]:
+        """Keys of all tasks that have files in the folder."""
+        return [self.key, *self.more_keys]
 
     def is_there(self, output: Path, known: Mapping[str, Mapping[str, Any]]) -> bool:
-        """Tell whether the folder holds these files of this task, and no others."""
+        """Tell whether the folder holds these files of these tasks, and no others."""
         wanted = {f"{self.name}/{inside}": file for inside, file in self.files.items()}
         recorded = {n for n in known if n.startswith(f"{self.name}/")}
-        if recorded != set(wanted) or any(known[n].get("keys") != [self.key] for n in recorded):
+        if recorded != set(wanted) or any(known[n].get("keys") != self.keys for n in recorded):
             return False
         return all(
             (output / n).is_file() and (output / n).stat().st_size == file.stat().st_size
@@ -88,7 +96,7 @@ def publish_folders(result: RunResult, wanted: Iterable[PublishedFolder]) -> Non
             for inside, file in one.files.items():
                 (temporary / inside).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, temporary / inside)
-        record[place] = [one.key]
+        record[place] = one.keys
     for name in _stale(known, wanted):
         with suppress(OSError):  # what cannot go away is not ours any more
             (output / name).unlink(missing_ok=True)

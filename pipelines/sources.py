@@ -21,7 +21,7 @@ from xsurvey.detection.measure import measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.engine import Plan, Task
 from xsurvey.engine.plan import OutputOf
-from xsurvey.errors import InputError, ParameterError, nearest
+from xsurvey.errors import ParameterError, nearest
 from xsurvey.imaging.field import band_label
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.source_mask import MaskParameters
@@ -35,7 +35,7 @@ from xsurvey.pipelines.brightness_profiles.stage import PROFILES
 from xsurvey.pipelines.catalog_stage import CATALOG, CatalogParameters, TileGroups
 from xsurvey.pipelines.image_stage import IMAGE, image_task
 from xsurvey.pipelines.input_checks import input_problems
-from xsurvey.pipelines.observations import ObservationInput, observations
+from xsurvey.pipelines.observations import ObservationInput, check_names, observations
 from xsurvey.pipelines.products.maps_stage import MAPS
 from xsurvey.pipelines.products.parameters import ProductParameters
 from xsurvey.pipelines.products.plan import maps_task, products_task
@@ -69,7 +69,7 @@ def plan_sources(config: Config) -> Plan:
     found = observations(config)
     _check_detectors(config, found)
     _check_band_labels(config, found)
-    _check_names(found)
+    check_names(found)
     plan = stacks_of(config, found)
     bands = profile_bands(config)
     images = {o.name: image_task(config, o, plan.shared[o.name], bands) for o in found}
@@ -122,23 +122,6 @@ def _with_own_regions(config: Config, stack: StackInput) -> Config:
     return replace(
         config, sections={**config.sections, "spectra": spectra.model_copy(update={"regions": own})}
     )
-
-
-def _check_names(found: Sequence[ObservationInput]) -> None:
-    """Raise where two observations have one name.
-
-    Raises
-    ------
-    InputError
-        Their targets could not be told apart.
-    """
-    names = [observation.name for observation in found]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(
-            twice, "is the name of two inputs",
-            "give each input once, and inputs of the same name different names",
-        )  # fmt: skip
 
 
 def _check_band_labels(config: Config, found: Sequence[ObservationInput]) -> None:

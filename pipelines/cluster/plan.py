@@ -39,7 +39,6 @@ from xsurvey.pipelines.cluster.annulus_spectra import ANNULUS_SPECTRA
 from xsurvey.pipelines.cluster.catalog import CATALOG, RESULTS, ClusterCatalogParameters
 from xsurvey.pipelines.cluster.deprojection import DEPROJECTION
 from xsurvey.pipelines.cluster.files import files_beside, given_files
-from xsurvey.pipelines.cluster.flares import FLARES
 from xsurvey.pipelines.cluster.mass import MASS
 from xsurvey.pipelines.cluster.mosaic import MOSAIC, mosaic_bands
 from xsurvey.pipelines.cluster.parameters import (
@@ -52,6 +51,7 @@ from xsurvey.pipelines.cluster.parameters import (
 from xsurvey.pipelines.cluster.publishing import publish
 from xsurvey.pipelines.cluster.spectral_profile import SPECTRAL_PROFILE
 from xsurvey.pipelines.cluster.surface_brightness import SURFACE_BRIGHTNESS
+from xsurvey.pipelines.flares_stage import FLARES
 from xsurvey.pipelines.image_stage import IMAGE, image_task
 from xsurvey.pipelines.observations import ObservationInput, observations
 from xsurvey.pipelines.stack_reading import stack_inputs

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,20 +10,24 @@ from pathlib import Path
 from astropy.table import Table
 from matplotlib.figure import Figure
 
-from xsurvey import __version__
-from xsurvey.catalogs import open_catalog
 from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.products import read_products, record_products
 from xsurvey.io.atomic import atomic_output, remove_leftovers
 from xsurvey.pipelines.cluster.parameters import TargetParameters
 from xsurvey.pipelines.cluster.report import cluster_results, figures_of, file_links
-from xsurvey.pipelines.run_facts import provenance_text, run_facts
+from xsurvey.pipelines.published_catalog import (
+    CATALOG,
+    products_are_there,
+    publish_catalog,
+    run_state,
+)
+from xsurvey.pipelines.run_facts import run_facts
 from xsurvey.report import ReportData
 from xsurvey.report.cluster import ClusterReport, write_cluster_report
 from xsurvey.report.cluster_figures import figure_files
 
-CATALOG, PROFILES, IMAGES, SPECTRA = "catalog", "profiles", "images", "spectra"
+PROFILES, IMAGES, SPECTRA = "profiles", "images", "spectra"
 FIGURES = "figures"
 REPORT = "report.html"
 _PUBLISHED = "published.json"
@@ -45,10 +47,15 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     A run that changed nothing since the last time leaves them as they are. What an earlier run
     published and this one did not make goes away.
     """
-    state = _state(config, result)
+    state = run_state(config, result)
     marker = result.store.root / _PUBLISHED
     worked = any(outcome.status == "done" for outcome in result.outcomes.values())
-    if not worked and marker.exists() and marker.read_text() == state and _is_there(config, result):
+    if (
+        not worked
+        and marker.exists()
+        and marker.read_text() == state
+        and products_are_there(result)
+    ):
         return
     marker.unlink(missing_ok=True)
     for name in (CATALOG, PROFILES, IMAGES, SPECTRA, FIGURES, REPORT):
@@ -56,7 +63,7 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     _publish_folder(config, result, PROFILES, list(_profiles(plan, result)))
     _publish_folder(config, result, IMAGES, list(_images(plan, result)))
     _publish_folder(config, result, SPECTRA, list(_of_stage(plan, result, "annulus_spectra")))
-    table = _publish_catalog(config, plan, result)
+    table = publish_catalog(plan, result, _CATALOG_STAGE)
     results = cluster_results(plan, result, config.output / IMAGES)
     figures = figures_of(results)
     _publish_figures(config, result, figures or {})
@@ -71,23 +78,6 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     record_products(result.store, {report: result.good_keys()})
     with atomic_output(marker) as temporary:
         temporary.write_text(state)
-
-
-def _state(config: Config, result: RunResult) -> str:
-    """Return what decides the products: every task's key and fate, and the configuration."""
-    tasks = [[*o.id, o.key, o.good, o.cause] for o in result.outcomes.values()]
-    text = json.dumps([__version__, tasks, config.as_json()])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _is_there(config: Config, result: RunResult) -> bool:
-    """Tell whether all that was published is still there, with its sizes."""
-    known = read_products(result.store)
-    output = config.output
-    return bool(known) and all(
-        (output / name).is_file() and (output / name).stat().st_size == about.get("size")
-        for name, about in known.items()
-    )
 
 
 Published = tuple[Task, Path, str]
@@ -153,25 +143,6 @@ def _publish_figures(config: Config, result: RunResult, figures: Mapping[str, Fi
             for name, png in figure_files(figures).items():
                 (temporary / name).write_bytes(png)
     record_products(result.store, {folder: result.good_keys() if figures else []})
-
-
-def _publish_catalog(config: Config, plan: Plan, result: RunResult) -> Table | None:
-    folder = config.output / CATALOG
-    task = next(iter(_good(plan, result, _CATALOG_STAGE)), None)
-    if task is None:
-        # an earlier run's catalog must not pass for this one's
-        shutil.rmtree(os.path.realpath(folder), ignore_errors=True)
-        record_products(result.store, {folder: []})
-        return None
-    with atomic_output(folder) as temporary:
-        temporary.mkdir()
-        for name in task.stage.outputs:
-            source = result.path(task, name)
-            copy = shutil.copytree if source.is_dir() else shutil.copyfile
-            copy(source, temporary / name)
-        (temporary / "provenance.json").write_text(provenance_text(result))
-    record_products(result.store, {folder: [result.outcomes[task.id].key or ""]})
-    return open_catalog(folder / "sources.fits").query()
 
 
 def _report_data(config: Config, result: RunResult, table: Table | None) -> ReportData:

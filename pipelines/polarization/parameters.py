@@ -7,6 +7,7 @@ import re
 from pydantic import Field, field_validator, model_validator
 
 from xsurvey.parameters import StepParameters
+from xsurvey.timing.flares import FlareParameters
 from xsurvey.units import Angle, Position, parse_angle, written
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,39}")
@@ -54,7 +55,7 @@ class PolarizedSource(StepParameters):
 
 
 class SourcesParameters(StepParameters):
-    """The sources whose polarization is measured, in every observation."""
+    """The sources to measure, each in all observations that have it in the field."""
 
     places: dict[str, PolarizedSource] = Field(
         default={}, description="Sources by name, each with its position and regions. Needed."
@@ -73,6 +74,32 @@ class SourcesParameters(StepParameters):
         if len(set(lower)) < len(lower):
             raise ValueError("two names differ in upper and lower case only")
         return value
+
+
+class PolarizationFlareParameters(FlareParameters):
+    """How times of high background are found and cut out: not at all, if nothing is asked for.
+
+    The rate of the field is mostly that of the source, whose own flares would be cut out.
+    """
+
+    flare_threshold: float = Field(
+        default=0.0, ge=0, le=20,
+        description="How many sigma (of one tail of a Gaussian) the counts of a bin of the whole "
+        "field, the source included, may be above a constant rate. 0: no filtering.",
+    )  # fmt: skip
+
+    def as_step(self) -> FlareParameters:
+        """Return the parameters of the stage that finds flares."""
+        return FlareParameters.model_construct(**dict(self))
+
+
+class PolarizationCatalogParameters(StepParameters):
+    """How the catalog is named."""
+
+    acronym: str = Field(
+        default="XSV", pattern=r"^[A-Za-z][A-Za-z0-9]{2,}$",
+        description="Prefix of the IAU designations, three characters or more.",
+    )  # fmt: skip
 
 
 def _radii(text: str) -> tuple[float, float]:

@@ -48,6 +48,17 @@ class SourceEvents:
     background: RegionSet | None
 
 
+def target_of(source: str, observation: str) -> str:
+    """Return the target of a task of a source and an observation."""
+    return f"{source} {observation}"
+
+
+def names_of(target: str) -> tuple[str, str]:
+    """Return the source and the observation of a target; sources have no spaces in their names."""
+    source, _, observation = target.partition(" ")
+    return source, observation
+
+
 def read_source(context: TaskContext) -> SourceEvents:
     """Open what a task of a source and an observation is given.
 

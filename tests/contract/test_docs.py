@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 import shlex
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -11,7 +12,9 @@ import pytest
 from astropy.units import Unit
 
 from xsurvey.catalogs import load_schema
+from xsurvey.catalogs.schema import ColumnSchema
 from xsurvey.cli.main import xsurvey
+from xsurvey.polarization.stokes import StokesFlag
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -85,30 +88,54 @@ _ROW = re.compile(r"^\| (`[^|]+`) \| (\w+) \| ([^|]*) \|", re.MULTILINE)
 _BIT = re.compile(r"^\| (\d+) \| (\w+) \|", re.MULTILINE)
 
 
-def documented_columns(page: str) -> dict[str, tuple[str, str]]:
-    """Return type and unit of the columns of the table of a page."""
+def documented_columns(page: str, heading: str = "Columns") -> dict[str, tuple[str, str]]:
+    """Return type and unit of the columns of the tables of a part of a page."""
     text = (ROOT / page).read_text()
+    part = text[text.index(f"\n## {heading}\n") + 1 :].partition("\n## ")[0]
     found = {}
-    for cell, dtype, unit in _ROW.findall(text[text.index("\n## Columns") :]):
+    for cell, dtype, unit in _ROW.findall(part):
         first, *others = re.findall(r"`([^`]+)`", cell)
         for name in (first, *others):
             found[first + name if name.startswith("_") else name] = (dtype, unit.strip())
     return found
 
 
+def check_columns(
+    columns: Sequence[ColumnSchema], documented: Mapping[str, tuple[str, str]], where: str
+) -> None:
+    """Compare columns of a schema with those of a page."""
+    known = {c.name: (c.dtype, c.unit) for c in columns}
+    assert set(documented) == set(known), where
+    for name, (dtype, unit) in known.items():
+        assert documented[name][0] == dtype, name
+        assert Unit(documented[name][1]) == Unit(unit or ""), name
+
+
+OWN_PAGES = {"cluster": "docs/cluster.md", "polarization": "docs/polarization_pipeline.md"}
+"""Where columns of some parts of the table of sources are documented."""
+
+
 def test_columns_of_the_catalog_are_documented() -> None:
     schema = load_schema("sources")
-    for page, clusters in (("docs/sources.md", False), ("docs/cluster.md", True)):
-        known = {
-            c.name: (c.dtype, c.unit) for c in schema.columns if (c.part == "cluster") == clusters
-        }
-        documented = documented_columns(page)
-        assert set(documented) == set(known), f"{page}, Columns, against schemas/sources.yaml"
-        for name, (dtype, unit) in known.items():
-            assert documented[name][0] == dtype, name
-            assert Unit(documented[name][1]) == Unit(unit or ""), name
+    common = [c for c in schema.columns if c.part not in OWN_PAGES]
+    for page, columns in (
+        ("docs/sources.md", common),
+        *((page, [c for c in schema.columns if c.part == p]) for p, page in OWN_PAGES.items()),
+    ):
+        assert columns
+        where = f"{page}, Columns, against schemas/sources.yaml"
+        check_columns(columns, documented_columns(page), where)
     bits = dict(_BIT.findall((ROOT / "docs/sources.md").read_text()))
     assert bits == {str(bit): flag.name for bit, flag in schema.flags.items()}
+
+
+def test_columns_and_flags_of_polarization_are_documented() -> None:
+    schema, page = load_schema("polarization"), OWN_PAGES["polarization"]
+    documented = documented_columns(page, "Columns of `polarization.fits`")
+    check_columns(schema.columns, documented, f"{page}, against schemas/polarization.yaml")
+    bits = {str(bit): flag.name for bit, flag in schema.flags.items()}
+    assert dict(_BIT.findall((ROOT / page).read_text())) == bits
+    assert bits == {str(int(flag)): str(flag.name).lower() for flag in StokesFlag}
 
 
 def examples() -> list[str]:

@@ -70,8 +70,8 @@ def catalog_command() -> None:
 @click.option(
     "--table",
     metavar="NAME",
-    help="Of a run: sources (as without this option), detections, or observations, which has a "
-    "row for each source and observation.",
+    help="Of a run: sources (as without this option), detections, observations, which has a row "
+    "for each source and observation, or polarization, of the pipeline of that name.",
 )
 @click.option("-o", "--output", type=_PATH, metavar="FILE", help=_OUTPUT_HELP)
 @json_option
@@ -189,8 +189,8 @@ def export(path: Path, output: Path, json_path: Path | None) -> None:
 @click.option(
     "--table",
     metavar="NAME",
-    help="Of a run: sources (as without this option), detections, or observations, which has a "
-    "row for each source and observation.",
+    help="Of a run: sources (as without this option), detections, observations, which has a row "
+    "for each source and observation, or polarization, of the pipeline of that name.",
 )
 @json_option
 def info(path: Path, table: str | None, json_path: Path | None) -> None:

@@ -82,6 +82,7 @@ def _defaults() -> dict[tuple[str, str], dict[str, Any]]:
         for name in PIPELINE_NAMES
         for stage in get_pipeline(name).stages
         for section, model in stage.parameters.items()
+        if not any(field.is_required() for field in model.model_fields.values())
     }
 
 
@@ -174,7 +175,8 @@ class _Explained:
         same = []
         for p in self._parameters(manifest):
             if p["changed"]:
-                yield f"{p['name']} = {p['value']} (default {p['default']})"
+                default = f" (default {p['default']})" if p["has_default"] else ""
+                yield f"{p['name']} = {p['value']}{default}"
             else:
                 same.append(f"{p['name']} = {p['value']}")
         if same:
@@ -196,10 +198,12 @@ class _Explained:
         for section, values in manifest.get("parameters", {}).items():
             # a stage of another version may have had other parameters
             known = self.defaults.get((manifest["stage"], section), {})
+            given = not known  # a section with what has no default
             for name, value in values.items():
                 yield {
                     "name": f"{section}.{name}", "value": value, "default": known.get(name),
-                    "changed": name in known and value != known[name],
+                    "has_default": name in known,
+                    "changed": given or (name in known and value != known[name]),
                 }  # fmt: skip
 
     def _common_versions(self) -> Mapping[str, str]:

@@ -66,6 +66,24 @@ class BinSums:
     quartic: np.ndarray
     gross: np.ndarray
 
+    def __add__(self, other: BinSums) -> BinSums:
+        """Return the sums over the events of both, in the same energy bins.
+
+        ``gross`` is added, too: exact where events have the same mean weight in both.
+
+        Raises
+        ------
+        ValueError
+            The bins are not the same.
+        """
+        edges = ("energy_min", "energy_max")
+        if not all(np.array_equal(getattr(self, n), getattr(other, n)) for n in edges):
+            raise ValueError("sums of different energy bins are not added")
+        return BinSums(*(
+            getattr(self, f.name) + (0 if f.name in edges else getattr(other, f.name))
+            for f in fields(self)
+        ))  # fmt: skip
+
     def of_bins(self, chosen: np.ndarray) -> BinSums:
         """Return the sums of some bins: their places, or a mask."""
         return BinSums(*(getattr(self, f.name)[..., chosen] for f in fields(self)))

@@ -1,0 +1,115 @@
+"""What a run of the pipeline ``polarization`` leaves for people: catalog, files, report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from astropy.table import Table
+
+from xsurvey.config import Config
+from xsurvey.engine import Plan, RunResult, Task
+from xsurvey.engine.products import record_products
+from xsurvey.io.atomic import atomic_output, remove_leftovers
+from xsurvey.pipelines.polarization.source_events import names_of
+from xsurvey.pipelines.polarization.stokes_files import JSON, POOLED, TABLE
+from xsurvey.pipelines.published_catalog import (
+    CATALOG,
+    products_are_there,
+    publish_catalog,
+    run_state,
+)
+from xsurvey.pipelines.publishing import (
+    PublishedFolder,
+    are_published,
+    files_below,
+    publish_folders,
+)
+from xsurvey.pipelines.run_facts import run_facts
+from xsurvey.pipelines.spectra.places import folder_name
+from xsurvey.report import ReportData, write_report
+
+REPORT = "report.html"
+SOURCES = "polarization"
+_PUBLISHED = "published.json"
+_CATALOG_STAGE = "polarization_catalog"
+_CATALOG_PATHS = [
+    ("Sources (FITS)", "catalog/sources.fits"), ("Sources (HATS)", "catalog/hats"),
+    ("Polarization (FITS)", "catalog/polarization.fits"),
+    ("Polarization (HATS)", "catalog/hats_polarization"),
+]  # fmt: skip
+
+# what stages have to show, files or folders; a line here publishes what a new stage makes
+OF_SOURCE_AND_OBSERVATION: Mapping[str, Sequence[str]] = {"stokes": (JSON, TABLE)}
+"""To ``polarization/SOURCE/OBSERVATION``."""
+OF_SOURCE: Mapping[str, Sequence[str]] = {"pooled": (JSON, TABLE)}
+"""To ``polarization/SOURCE/all``."""
+OF_OBSERVATION: Mapping[str, Sequence[str]] = {}
+"""To ``fields/OBSERVATION``."""
+
+
+def publish(config: Config, plan: Plan, result: RunResult) -> None:
+    """Bring the products of a run below its output folder.
+
+    A run that changed nothing since the last time leaves them as they are. What an earlier run
+    published and this one did not make goes away.
+    """
+    state = run_state(config, result)
+    marker = result.store.root / _PUBLISHED
+    folders = published_folders(plan, result)
+    worked = any(outcome.status == "done" for outcome in result.outcomes.values())
+    there = marker.exists() and products_are_there(result) and are_published(result, folders)
+    if there and not worked and marker.read_text() == state:
+        return
+    marker.unlink(missing_ok=True)
+    for name in (CATALOG, REPORT):
+        remove_leftovers(config.output / name)
+    publish_folders(result, folders)
+    table = publish_catalog(plan, result, _CATALOG_STAGE)
+    report = config.output / REPORT
+    _write_report(report, config, result, table)
+    record_products(result.store, {report: result.good_keys()})
+    with atomic_output(marker) as temporary:
+        temporary.write_text(state)
+
+
+def published_folders(plan: Plan, result: RunResult) -> list[PublishedFolder]:
+    """Return the folders of a run, each with the files of all stages that have some in it."""
+    files: dict[str, dict[str, Path]] = {}
+    keys: dict[str, list[str]] = {}
+    for task in plan.tasks:
+        if not result.outcomes[task.id].good:
+            continue
+        for folder, outputs in _places(task):
+            for name in outputs:
+                path = result.path(task, name)
+                below = files_below(path) if path.is_dir() else {"": path}
+                found = {"/".join(p for p in (name, inside) if p): f for inside, f in below.items()}
+                files.setdefault(folder, {}).update(found)
+            keys.setdefault(folder, []).append(result.outcomes[task.id].key or "")
+    return [
+        PublishedFolder(folder, keys[folder][0], files[folder], tuple(keys[folder][1:]))
+        for folder in files
+    ]
+
+
+def _places(task: Task) -> Iterator[tuple[str, Sequence[str]]]:
+    """Yield where the outputs of a task are published, and which of them."""
+    stage = task.stage.name
+    if stage in OF_SOURCE_AND_OBSERVATION:
+        source, observation = names_of(task.target)
+        folder = f"{SOURCES}/{folder_name(source)}/{folder_name(observation)}"
+        yield folder, OF_SOURCE_AND_OBSERVATION[stage]
+    if stage in OF_SOURCE:
+        yield f"{SOURCES}/{folder_name(task.target)}/{POOLED}", OF_SOURCE[stage]
+    if stage in OF_OBSERVATION:
+        yield f"fields/{folder_name(task.target)}", OF_OBSERVATION[stage]
+
+
+def _write_report(path: Path, config: Config, result: RunResult, table: Table | None) -> None:
+    """Write the page of the run: the one place where it is made."""
+    run = ReportData(
+        **run_facts(config, result), targets=[], table=table,
+        catalog_paths=_CATALOG_PATHS if table is not None else [],
+    )  # fmt: skip
+    write_report(path, run)
