@@ -104,7 +104,7 @@ def measure_polarization(
         bins, more = likelihood_bins(events, modulation, source, regions, scale, parameters)
     else:
         bins = ESTIMATORS[parameters.estimator](source)
-    notes = (*modulation.warnings, *_notes_of_events(found), *more, *notes_of_bins(bins))
+    notes = (*modulation.warnings, *notes_of_events(found), *more, *notes_of_bins(bins))
     return PolarizationCube(
         bins, source, found.regions[0], modulation,
         None if background is None else binned[1].counts, scale, notes,
@@ -153,7 +153,8 @@ def _filtered(events: EventList, region: RegionSet | None) -> EventList:
     return events if region is None else events.in_region(region)
 
 
-def _notes_of_events(found: EventSums) -> list[str]:
+def notes_of_events(found: EventSums) -> list[str]:
+    """Return what is the matter with the events, in words."""
     notes = []
     if found.unusable:
         notes.append(
