@@ -39,6 +39,23 @@ def test_one_unit_alone_is_enough() -> None:
     assert [u.name for u in sort_units(both_units()[:3])] == ["DU2"]
 
 
+def test_units_of_several_observations_stay_apart() -> None:
+    spectra = [
+        with_keyword(x, OBS_ID=obs_id, TSTART=start, TSTOP=start + 1e5)
+        for obs_id, start in (("02", 9e6), ("01", 0.0)) for x in both_units()
+    ]  # fmt: skip
+    units = sort_units(spectra)
+    assert [u.name for u in units] == ["01 DU1", "01 DU2", "02 DU1", "02 DU2"]
+    assert all(u.name.startswith(s.observation) for u in units for s in u.spectra)
+    # units of one of them that were not taken at one time
+    late = [*spectra[:9], *(with_keyword(x, TSTART=5e5, TSTOP=6e5) for x in spectra[9:])]
+    with pytest.raises(InputError, match="another time"):
+        sort_units(late)
+    # where some do not tell, they are taken for one
+    with pytest.raises(InputError, match="as well as"):
+        sort_units([*spectra[:9], *(with_keyword(x, OBS_ID="") for x in spectra[9:])])
+
+
 @pytest.mark.parametrize("written", ["Stokes:1", "stokes: 1", " STOKES:1.0 "])
 def test_the_keyword_in_any_number_and_case(written: str) -> None:
     spectrum = exact(MODEL, POLARIZED)[0].spectrum
@@ -60,9 +77,8 @@ REFUSED: list[tuple[Change, str]] = [
     (lambda s: [s[0], of(s[1], channels=np.arange(79)), *s[2:]], "has 79 channels"),
     (lambda s: [*s[:3], *(with_keyword(x, TSTART=3e5, TSTOP=4e5) for x in s[3:])], "another time"),
     (
-        lambda s: [*(with_keyword(x, OBS_ID="1") for x in s[:3]),
-                   *(with_keyword(x, OBS_ID="2") for x in s[3:])],
-        "observation 1, .* of 2",
+        lambda s: [with_keyword(s[0], OBS_ID="1"), *(with_keyword(x, OBS_ID="2") for x in s[1:])],
+        "1 DU2, of which Stokes Q and U are not given",
     ),
     (lambda s: [s[0], replace(s[1], area=make_area(AREA, "arf")), *s[2:]], "effective area"),
     (lambda s: [s[0], replace(s[1], area=make_area(AREA)), *s[2:]], "not less than the effective"),
