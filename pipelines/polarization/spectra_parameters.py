@@ -21,9 +21,7 @@ class StokesSpectraSection(StepParameters):
         description="Make spectra of Stokes I, Q and U of each source in each observation; weights "
         "and responses are chosen under polarization.",
     )
-    source_type: Literal["point", "extended"] = (
-        StokesSpectraParameters.model_fields["source_type"]  # type: ignore[assignment]
-    )
+    source_type: Literal["point", "extended"] = StokesSpectraParameters.model_fields["source_type"]  # type: ignore[assignment]
 
     def as_step(self, polarization: PolarizationParameters) -> StokesSpectraParameters:
         """Return the parameters of the stage that makes them."""

@@ -104,8 +104,10 @@ def _usable(
             paths += own
             used.append(index["observation"])
     if not paths:
-        raise errors[0] if errors else InputError(
-            folders[0][0], "holds no spectra", "make them again"
+        raise (
+            errors[0]
+            if errors
+            else InputError(folders[0][0], "holds no spectra", "make them again")
         )
     return paths, list(dict.fromkeys(used)), notes
 

@@ -100,7 +100,9 @@ def product_paths(stem: Path, unit: str) -> dict[str, Path]:
         ``du1``, for example.
     """
     start = f"{stem.name}_{unit}"
-    names: dict[str, str] = {stokes: f"{start}_{stokes.lower()}{SPECTRUM_SUFFIX}" for stokes in STOKES}
+    names: dict[str, str] = {
+        stokes: f"{start}_{stokes.lower()}{SPECTRUM_SUFFIX}" for stokes in STOKES
+    }
     names |= {
         f"background_{stokes}": f"{start}_bkg_{stokes.lower()}{SPECTRUM_SUFFIX}"
         for stokes in STOKES

@@ -17,6 +17,7 @@ from xsurvey.cli.lightcurve import lightcurve_command
 from xsurvey.cli.options import option_name, step_options
 from xsurvey.cli.polarization_fit import fit_command as polarization_fit_command
 from xsurvey.cli.polarization_pcube import pcube_command
+from xsurvey.cli.polarization_spectrum import spectrum_command
 from xsurvey.cli.profile import profile_command
 from xsurvey.cli.simulate import simulate_command
 from xsurvey.cli.spectrum_extract import extract_command
@@ -31,6 +32,11 @@ from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
+from xsurvey.pipelines.polarization.spectra_parameters import (
+    PosteriorSection,
+    SpectropolarimetrySection,
+    StokesSpectraSection,
+)
 from xsurvey.pipelines.spectra.parameters import SpectralRegion
 from xsurvey.polarization.behaviour_parameters import (
     ConstancyParameters,
@@ -41,6 +47,7 @@ from xsurvey.polarization.behaviour_parameters import (
 from xsurvey.polarization.optical.parameters import OpticalSeriesParameters
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.spectropolarimetry_parameters import SpectropolarimetryParameters
+from xsurvey.polarization.stokes_spectra_parameters import StokesSpectraParameters
 from xsurvey.profiles.exposure_spectrum import ExposureMapParameters
 from xsurvey.profiles.profile_parameters import ProfileCentre, SurfaceBrightnessParameters
 from xsurvey.simulate.parameters import SimulationParameters
@@ -62,7 +69,8 @@ STEPS = {
         UpperLimitParameters, ProfileCentre, SurfaceBrightnessParameters,
         ExposureMapParameters, PolarizationParameters, KnownAngleParameters, ConstancyParameters,
         RotationParameters, PulsePhaseParameters, OpticalSeriesParameters,
-        SpectropolarimetryParameters,
+        SpectropolarimetryParameters, StokesSpectraParameters, StokesSpectraSection,
+        SpectropolarimetrySection, PosteriorSection,
     )
 }  # fmt: skip
 
@@ -81,6 +89,7 @@ COMMANDS = [
     (fetch_command, (FetchParameters,)),
     (profile_command, (ProfileCentre, SurfaceBrightnessParameters, MCMCParameters)),
     (pcube_command, (PolarizationParameters, SelectionParameters)),
+    (spectrum_command, (StokesSpectraParameters, SelectionParameters)),
     (extract_command, (ExtractionParameters, ApertureParameters, SelectionParameters)),
     (
         fit_command,

@@ -255,9 +255,7 @@ class _Extraction:
         other = seen[1].exposed_area * seen[1].exposure / (seen[0].exposure if seen[0] else 1.0)
         return (source, other), source / other
 
-    def _correction(
-        self, events: EventList, seen: RegionExposure, sky: SeenSky
-    ) -> AreaCorrection:
+    def _correction(self, events: EventList, seen: RegionExposure, sky: SeenSky) -> AreaCorrection:
         if self.parameters.source_type == "extended":
             return flat_correction(seen)
         assert self.source is not None

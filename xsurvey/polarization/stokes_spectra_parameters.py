@@ -19,9 +19,7 @@ class StokesSpectraParameters(StepParameters):
         "effective number of events, and responses are those of such weights.",
     )
     irf: str | None = PolarizationParameters.model_fields["irf"]  # type: ignore[assignment]
-    background_scale: float | None = (
-        PolarizationParameters.model_fields["background_scale"]  # type: ignore[assignment]
-    )
+    background_scale: float | None = PolarizationParameters.model_fields["background_scale"]  # type: ignore[assignment]
     source_type: Literal["point", "extended"] = Field(
         default="point",
         description="point: areas are multiplied by the part of the PSF that the region holds, so "
