@@ -152,6 +152,25 @@ def test_channels_without_an_error_are_left_out_and_told() -> None:
         unit_datasets(sort_units(spectra)[0])
 
 
+def test_groups_of_few_events_are_told() -> None:
+    spectra = exact(MODEL, POLARIZED)
+    faint = sort_units([
+        of(s, counts=0.01 * s.spectrum.counts, statistical_error=0.1 * s.spectrum.statistical_error)  # type: ignore[operator]
+        for s in spectra
+    ])[0]  # fmt: skip
+    told = [[n for n in d.notes if "fewer than 10" in n] for d in unit_datasets(faint)]
+    assert all(len(notes) == 1 for notes in told)
+    assert "chi2 is biased" in told[0][0] and "too small" in told[1][0]
+    assert not any(d.notes for d in unit_datasets(faint, rule="min30"))
+    # a Poisson statistic of I needs no groups, Q and U do
+    i, q, u = unit_datasets(faint, errors_of_file=False)
+    assert not i.notes and q.notes and u.notes
+    assert not any(
+        d.notes for d in unit_datasets(faint, stokes_rule="every20", errors_of_file=False)
+    )
+    assert not any(d.notes for d in unit_datasets(sort_units(spectra)[0], bands=[EnergyBand(2, 6)]))
+
+
 def test_counts_fold_through_the_modulation_response() -> None:
     _, q, _ = unit_datasets(unit())
     flux = np.ones((1, 80))
