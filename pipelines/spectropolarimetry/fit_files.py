@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -177,7 +178,7 @@ def _summary(result: PolarizationFit, read: Sequence[Path], intervals: bool) -> 
         "data": [_data_record(m) for m in members],
         "notes": _notes(result),
         "provenance": {
-            "inputs": {path.name: file_sha256(path) for path in dict.fromkeys(read)},
+            "inputs": {name: file_sha256(path) for name, path in _input_names(read).items()},
             "versions": dict(versions()), "model_library": installation().version,
             "parameters": {
                 type(s).__name__: s.normalised()
@@ -185,6 +186,13 @@ def _summary(result: PolarizationFit, read: Sequence[Path], intervals: bool) -> 
             },
         },
     }  # fmt: skip
+
+
+def _input_names(read: Sequence[Path]) -> dict[str, Path]:
+    """Return files by their names; with folders, where several have one name."""
+    paths = list(dict.fromkeys(read))
+    same = Counter(path.name for path in paths)
+    return {str(p) if same[p.name] > 1 else p.name: p for p in paths}
 
 
 def _parts(members: Sequence[StokesMember], fit: Fit) -> list[dict[str, Any]]:

@@ -36,8 +36,8 @@ class StokesFiles:
         Of Stokes I, Q and U of each unit, in any order.
     background, arf, mrf, rmf : sequence of path
         In place of what keywords name: none, to look there, or those of all units, which are told
-        apart by DETNAM (responses), or by it and the Stokes parameter (backgrounds). ``none`` as
-        the only background: no background.
+        apart by DETNAM and OBS_ID (responses), or by these and the Stokes parameter (backgrounds).
+        ``none`` as the only background: no background.
     """
 
     spectra: Sequence[Path]
@@ -158,10 +158,13 @@ def _chosen(given: Sequence[_F], spectrum: PhaSpectrum, what: str) -> _F | None:
     if len(given) == 1:
         return given[0]
     own = [file for file in given if _unit(file) and _unit(file) == _unit(spectrum)]
+    if len(own) > 1:  # of several observations
+        told = str(spectrum.header.get("OBS_ID") or "")
+        own = [f for f in own if told and str(f.header.get("OBS_ID") or "") == told] or own
     if len(own) != 1:
         raise InputError(
             spectrum.path, f"has {len(own) or 'no'} {what} of its unit {_unit(spectrum)} among "
-            f"the {len(given)} given", "give one of each unit (DETNAM)",
+            f"the {len(given)} given", "give one of each unit (DETNAM) and observation (OBS_ID)",
         )  # fmt: skip
     return own[0]
 

@@ -18,6 +18,7 @@ from xsurvey.cli.options import option_name, step_options
 from xsurvey.cli.polarization_fit import fit_command as polarization_fit_command
 from xsurvey.cli.polarization_pcube import pcube_command
 from xsurvey.cli.polarization_test import test_command as polarization_tests
+from xsurvey.cli.polarization_spectrum import spectrum_command
 from xsurvey.cli.profile import profile_command
 from xsurvey.cli.simulate import simulate_command
 from xsurvey.cli.spectrum_extract import extract_command
@@ -32,6 +33,11 @@ from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines import PIPELINE_NAMES, get_pipeline
+from xsurvey.pipelines.polarization.spectra_parameters import (
+    PosteriorSection,
+    SpectropolarimetrySection,
+    StokesSpectraSection,
+)
 from xsurvey.pipelines.spectra.parameters import SpectralRegion
 from xsurvey.polarization.behaviour_parameters import (
     ConstancyParameters,
@@ -42,6 +48,7 @@ from xsurvey.polarization.behaviour_parameters import (
 from xsurvey.polarization.optical.parameters import CompanionParameters, OpticalSeriesParameters
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.spectropolarimetry_parameters import SpectropolarimetryParameters
+from xsurvey.polarization.stokes_spectra_parameters import StokesSpectraParameters
 from xsurvey.profiles.exposure_spectrum import ExposureMapParameters
 from xsurvey.profiles.profile_parameters import ProfileCentre, SurfaceBrightnessParameters
 from xsurvey.simulate.parameters import SimulationParameters
@@ -63,7 +70,8 @@ STEPS = {
         UpperLimitParameters, ProfileCentre, SurfaceBrightnessParameters,
         ExposureMapParameters, PolarizationParameters, KnownAngleParameters, ConstancyParameters,
         RotationParameters, PulsePhaseParameters, OpticalSeriesParameters, CompanionParameters,
-        SpectropolarimetryParameters,
+        SpectropolarimetryParameters, StokesSpectraParameters, StokesSpectraSection,
+        SpectropolarimetrySection, PosteriorSection,
     )
 }  # fmt: skip
 
@@ -94,6 +102,7 @@ COMMANDS = [
             SelectionParameters,
         ),
     ),
+    (spectrum_command, (StokesSpectraParameters, SelectionParameters)),
     (extract_command, (ExtractionParameters, ApertureParameters, SelectionParameters)),
     (
         fit_command,

@@ -92,6 +92,7 @@ def test_what_names_say() -> None:
          ("mfact", 1, "obssim", "20230101", "alpha075", 13)),
         ("ixpe_d2_20170101_mfact_alpha075_01.fits", ("mfact", 2, "", "20170101", "alpha075", 1)),
         ("ixpe_d3_20170101_alpha075simple_05.arf", ("arf", 3, "", "20170101", "alpha075simple", 5)),
+        ("ixpe_d1_20170101_alpha075_02.rmf", ("rmf", 1, "", "20170101", "alpha075", 2)),
         ("ixpe_d1_obssim_v012.arf.gz", ("arf", 1, "obssim", "", "", 12)),
     ):  # fmt: skip
         found = response_file(Path(name))
@@ -100,7 +101,7 @@ def test_what_names_say() -> None:
             found.kind, found.unit, found.family, found.start, found.weights, found.version
         ) == expected  # fmt: skip
     for name in (
-        "ixpe_d1_20170101_01.rmf", "ixpe_d1_obssim20230101_gray_v013.arf", "readme.txt",
+        "ixpe_d1_20170101_01.mrf", "ixpe_d1_obssim20230101_gray_v013.arf", "readme.txt",
         "ixpe_d4_20170101_01.arf", "ixpe_d1_obssim20230101_psf_v013.fits", "ixpe.arf",
     ):  # fmt: skip
         assert response_file(Path(name)) is None, name

@@ -10,6 +10,9 @@ COMMANDS = {
     "profile": CommandEntry(
         "xsurvey.cli.polarization_profile", "Measure polarization in annuli and sectors."
     ),
+    "spectrum": CommandEntry(
+        "xsurvey.cli.polarization_spectrum", "Make spectra of Stokes I, Q and U."
+    ),
     "fit": CommandEntry("xsurvey.cli.polarization_fit", "Fit polarized models to Stokes spectra."),
     "test": CommandEntry(
         "xsurvey.cli.polarization_test", "Test constancy, rotation, phases, and known angles."

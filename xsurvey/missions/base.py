@@ -18,7 +18,7 @@ from xsurvey.attitude import Attitude
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.events import EventList
 from xsurvey.io.fits_file import FitsFile
-from xsurvey.missions.polarimetry import Modulation, Weighting
+from xsurvey.missions import polarimetry as polarimeters
 from xsurvey.missions.responses import ChannelGrid, ResponseFiles
 from xsurvey.missions.simulated import ScanPattern, SimulatedFacts, SimulationRequest
 from xsurvey.psf import PointSpreadFunction
@@ -282,8 +282,8 @@ class Mission(ABC):
         return ""
 
     def polarimetry(
-        self, events: EventList, weighting: Weighting = "none", irf: str | None = None
-    ) -> Modulation:
+        self, events: EventList, weighting: polarimeters.Weighting = "none", irf: str | None = None
+    ) -> polarimeters.Modulation:
         """Return how strongly the detectors of an observation answer to polarization.
 
         Parameters
@@ -302,10 +302,13 @@ class Mission(ABC):
         MissingDataError
             They are not installed.
         """
-        raise InputError(
-            events.observation.path, f"is of {events.observation.telescope}, which measures no "
-            "polarization", "give event files of a polarimeter",
-        )  # fmt: skip
+        raise polarimeters.no_polarimeter(events.observation)
+
+    def stokes_responses(
+        self, events: EventList, weighting: polarimeters.Weighting = "none", irf: str | None = None
+    ) -> polarimeters.StokesResponseSet:
+        """Return what Stokes spectra of the detectors fold through, as `polarimetry` chooses it."""
+        raise polarimeters.no_polarimeter(events.observation)
 
     def area_includes(self, header: Mapping[str, Any], columns: Sequence[str]) -> frozenset[str]:
         """Tell what an effective area of the user's already includes.

@@ -22,7 +22,8 @@ from xsurvey.missions.base import Detector, Mission, SimulationRequest
 from xsurvey.missions.ixpe_polarimetry import find_modulation
 from xsurvey.missions.ixpe_responses import named_file, package_version, response_files
 from xsurvey.missions.ixpe_simulation import UNITS, recorded_counts, simulate_units
-from xsurvey.missions.polarimetry import Modulation, Weighting
+from xsurvey.missions.ixpe_stokes import find_stokes_responses
+from xsurvey.missions.polarimetry import Modulation, StokesResponseSet, Weighting
 from xsurvey.missions.reading import (
     TableSource,
     check_exposure,
@@ -176,6 +177,14 @@ class Ixpe(Mission):
             list(events.gti), _first_date(events), self.channels, weighting, irf,
             _simulated_with(events),
         )  # fmt: skip
+
+    def stokes_responses(
+        self, events: EventList, weighting: Weighting = "none", irf: str | None = None
+    ) -> StokesResponseSet:
+        """Return areas, modulation responses and matrices, chosen as of `polarimetry`."""
+        return find_stokes_responses(
+            list(events.gti), _first_date(events), weighting, irf, _simulated_with(events)
+        )
 
     def calibration_file(self, name: str) -> Path | None:
         """Return a response of the pseudo-CALDB by its name."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -29,6 +29,7 @@ _FLAVOURS: dict[Weighting, tuple[str, str]] = {
 """Names of weights, of areas and of modulation factors."""
 
 _PLACES = ("", "cpf", "gpd/cpf", "ixpe/gpd/cpf", "data/ixpe/gpd/cpf")
+_KINDS = {"arf": "effective area", "mfact": "modulation factor", "rmf": "redistribution matrix"}
 _IRF = re.compile(r"ixpe:(?P<set>[a-z]*)(?P<date>\d{8})?(?P<tags>(_[a-z0-9]+)*):v?(?P<version>\d+)")
 _REMEDY = "run `pip install ixpeobssim` (GPL-3), or give a CALDB folder (--irf)"
 _PSEUDO_VERSION = 13  # whose sets begin to hold at several dates
@@ -40,7 +41,7 @@ class ResponseFile:
 
     Attributes
     ----------
-    kind : {'arf', 'mfact'}
+    kind : {'arf', 'mfact', 'rmf'}
     unit : int
     family : str
         ``obssim`` in the pseudo-CALDB, empty in HEASARC's.
@@ -61,7 +62,7 @@ class ResponseFile:
 
 
 def response_file(path: Path) -> ResponseFile | None:
-    """Return what the name of a file says, None where it is no area or modulation factor.
+    """Return what the name of a file says, None where it is no area, factor or matrix.
 
     Areas with the grey filter are left out: no event file says that it was in.
     """
@@ -73,7 +74,7 @@ def response_file(path: Path) -> ResponseFile | None:
     kind = "mfact" if "mfact" in tokens else path.name.removesuffix(".gz").split(".")[-1]
     named = [m for m in (re.fullmatch(r"([a-z]*?)(\d{8})?", t) for t in tokens[2:-1]) if m]
     first = next((m for m in named if m[2] or m[1] == "obssim"), None)
-    if kind not in ("arf", "mfact") or first is None:
+    if kind not in _KINDS or first is None:
         return None
     weights = next((t for t in tokens if t.startswith("alpha")), "")
     return ResponseFile(
@@ -82,11 +83,11 @@ def response_file(path: Path) -> ResponseFile | None:
 
 
 def files_in(folder: Path) -> list[ResponseFile]:
-    """Return the areas and modulation factors in a CALDB, or in a folder that just holds them."""
+    """Return the responses in a CALDB, or in a folder that just holds them."""
     for place in _PLACES:
-        parts = [folder / place / name for name in ("arf", "modfact")]
-        if all(part.is_dir() for part in parts):
-            paths: Iterable[Path] = [path for part in parts for path in sorted(part.iterdir())]
+        parts = [folder / place / name for name in ("arf", "modfact", "rmf")]
+        if all(part.is_dir() for part in parts[:2]):
+            paths = [path for part in parts if part.is_dir() for path in sorted(part.iterdir())]
             break
     else:
         paths = sorted(folder.iterdir())
@@ -131,37 +132,69 @@ def find_modulation(
     MissingDataError
         ixpeobssim is not installed, and no folder is given.
     """
+    chosen = choose_responses(date, weighting, irf, simulated)
+    areas: list[np.ndarray] = []
+    factors: list[np.ndarray] = []
+    read: list[str] = []
+    for unit in sorted(units):
+        for kind, rows in (("arf", areas), ("mfact", factors)):
+            path = chosen.path(kind, unit)
+            rows.append(_on_channels(path, kind, channels))
+            read.append(path.name)
+    return Modulation(
+        np.array(sorted(units)), (channels.low + channels.high) / 2, np.array(factors),
+        np.array(areas), np.asarray(channels.numbers), chosen.name, weighting,
+        chosen.choice.reason, tuple(read), chosen.choice.warnings,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class ChosenResponses:
+    """A set of responses, with the files of it that are there."""
+
+    files: Sequence[ResponseFile]
+    choice: _Choice
+    weighting: Weighting
+    folder: Path
+    where: str | Path
+
+    @property
+    def name(self) -> str:
+        """Of the set."""
+        return _name(self.choice, self.folder)
+
+    def path(self, kind: str, unit: int) -> Path:
+        """Return the file of a kind and a unit.
+
+        Raises
+        ------
+        ParameterError
+            There is none.
+        """
+        # matrices have the weights of modulation factors
+        weights = _FLAVOURS[self.weighting][kind != "arf"]
+        return _pick(self.files, self.choice, kind, unit, weights, self.where).path
+
+
+def choose_responses(
+    date: str, weighting: Weighting = "none", irf: str | None = None, simulated: str = ""
+) -> ChosenResponses:
+    """Choose a set of responses; parameters and errors are those of `find_modulation`."""
     folder, name = _source(irf)
     _check_tags(name, weighting)
     files = files_in(folder)
-    if not files:
+    decisive = [file for file in files if file.kind != "rmf"]
+    if not decisive:
         raise InputError(
             folder, "holds no effective areas and modulation factors of IXPE",
             "give a CALDB folder, with ixpe_d1_*.arf and ixpe_d1_*mfact*.fits",
         )  # fmt: skip
     day = date[:10].replace("-", "")
-    choice = _choose(files, day, name, simulated if irf is None else "", irf)
-    warnings = list(choice.warnings)
+    choice = _choose(decisive, day, name, simulated if irf is None else "", irf)
     if irf is not None and simulated and name != simulated:
-        warnings.append(
-            f"responses {irf} are asked for, but the file was simulated with {simulated}"
-        )
-    area_weights, factor_weights = _FLAVOURS[weighting]
-    areas: list[np.ndarray] = []
-    factors: list[np.ndarray] = []
-    read: list[str] = []
-    for unit in sorted(units):
-        for kind, weights, rows in (
-            ("arf", area_weights, areas), ("mfact", factor_weights, factors)
-        ):  # fmt: skip
-            file = _pick(files, choice, kind, unit, weights, irf or folder)
-            rows.append(_on_channels(file.path, kind, channels))
-            read.append(file.path.name)
-    return Modulation(
-        np.array(sorted(units)), (channels.low + channels.high) / 2, np.array(factors),
-        np.array(areas), np.asarray(channels.numbers), _name(choice, folder), weighting,
-        choice.reason, tuple(read), tuple(warnings),
-    )  # fmt: skip
+        told = f"responses {irf} are asked for, but the file was simulated with {simulated}"
+        choice = replace(choice, warnings=(*choice.warnings, told))
+    return ChosenResponses(files, choice, weighting, folder, irf or folder)
 
 
 def _source(irf: str | None) -> tuple[Path, str]:
@@ -255,10 +288,9 @@ def _pick(
             and f.start <= choice.start
         ]  # fmt: skip
     if not found:
-        what = "effective area" if kind == "arf" else "modulation factor"
         flavour = f" with weights {weights}" if weights else ""
         raise ParameterError(
-            "irf", f"{printable(where)} has no {what} of DU{unit}{flavour} "
+            "irf", f"{printable(where)} has no {_KINDS[kind]} of DU{unit}{flavour} "
             f"({choice.start or 'no date'}, version {choice.version or 'any'})",
             "give another set of responses, or leave it out",
         )  # fmt: skip
@@ -286,10 +318,10 @@ def _read(path: Path, kind: str, modified: int) -> tuple[np.ndarray, np.ndarray,
     if kind == "arf":
         arf = read_arf(path)
         return arf.energy_low, arf.energy_high, arf.effective_area
-    return _modulation_factor(path)
+    return modulation_factor(path)
 
 
-def _modulation_factor(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def modulation_factor(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return energies, keV, and the modulation factor between them."""
     for table in open_fits(path).tables:
         column = next((n for n in ("specresp", "modfresp") if n in table.names), None)

@@ -8,6 +8,8 @@ from typing import Literal
 import numpy as np
 
 from xsurvey.errors import InputError
+from xsurvey.events import Observation
+from xsurvey.io.ogip.types import AncillaryResponse, RedistributionMatrix
 
 Weighting = Literal["none", "neff", "simple"]
 """How events are weighted: not at all; by weights whose counts are effective ones, of spectra; by
@@ -96,3 +98,54 @@ class Modulation:
             self.detectors[place], self.energy, self.factor[place], self.effective_area[place],
             self.channels, self.name, self.weighting, self.reason, self.files, self.warnings,
         )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class UnitResponses:
+    """What the Stokes spectra of a detector fold through.
+
+    Attributes
+    ----------
+    detector : int
+    name : str
+        As DETNAM has it.
+    arf : AncillaryResponse
+        On the axis, of Stokes I.
+    mrf : AncillaryResponse
+        The same times the modulation factor, of Q and U.
+    rmf : RedistributionMatrix
+    """
+
+    detector: int
+    name: str
+    arf: AncillaryResponse
+    mrf: AncillaryResponse
+    rmf: RedistributionMatrix
+
+
+@dataclass(frozen=True)
+class StokesResponseSet:
+    """Responses of the Stokes spectra of an observation.
+
+    Attributes
+    ----------
+    units : tuple of UnitResponses
+        In the order of their numbers.
+    name, weighting, reason, files, warnings
+        As of `Modulation`.
+    """
+
+    units: tuple[UnitResponses, ...]
+    name: str = ""
+    weighting: Weighting = "none"
+    reason: str = ""
+    files: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def no_polarimeter(observation: Observation) -> InputError:
+    """Return what is raised for observations of other instruments."""
+    return InputError(
+        observation.path, f"is of {observation.telescope}, which measures no polarization",
+        "give event files of a polarimeter",
+    )  # fmt: skip

@@ -18,6 +18,9 @@ from xsurvey.units import EnergyBand
 _EVERY = re.compile(r"every([1-9]\d*)")
 _BAD = 1
 """Quality of channels that are not used."""
+_FEW = 10
+"""Events: in groups of 10 and more intervals of degree, angle and spectrum cover as they should."""
+_FEW_SHARE = 0.1
 
 
 def unit_datasets(
@@ -41,6 +44,8 @@ def unit_datasets(
     -------
     i, q, u : Dataset
         Groups whose error is zero (no event) are left out of Q and U, and a note tells how many.
+        Another one tells where much of the data are in groups of so few events that their errors
+        follow their values: fits then miss degree, and spectrum, by far more than their errors.
 
     Raises
     ------
@@ -52,7 +57,31 @@ def unit_datasets(
     i = _dataset(unit.i, unit.i.spectrum, rule, bands)
     if errors_of_file and i.statistical_error is not None:
         i = _with_errors(unit.i, unit.i.spectrum, i, bands)
-    return i, _signed(unit.q, i, stokes_rule, bands), _signed(unit.u, i, stokes_rule, bands)
+    counts = unit.i.spectrum.counts
+    q, u = (
+        _told_of_few(
+            _signed(one, i, stokes_rule, bands), counts, "the degree comes out too small",
+            "--group min30 or --stokes-group every25",
+        )
+        for one in (unit.q, unit.u)
+    )  # fmt: skip
+    if errors_of_file and i.statistical_error is not None:
+        i = _told_of_few(i, counts, "chi2 is biased", "--group min30, or --stat wstat")
+    return i, q, u
+
+
+def _told_of_few(made: Dataset, counts: np.ndarray, what: str, remedy: str) -> Dataset:
+    """Return a data set with a note where many of its events are in groups of few."""
+    total = np.append(0.0, np.cumsum(counts))
+    events = total[made.grouping.last] - total[made.grouping.first]
+    few = float(events[events < _FEW].sum() / max(float(events.sum()), 1e-300))
+    if few <= _FEW_SHARE:
+        return made
+    note = (
+        f"{made.name}: {few:.0%} of the events are in groups of fewer than {_FEW}, whose errors "
+        f"follow their values: {what}; use {remedy}"
+    )
+    return replace(made, notes=(*made.notes, note))
 
 
 def _dataset(

@@ -208,6 +208,10 @@ def _notes(
     notes = []
     if all(unit.i.background is None for unit in units):
         notes.append("no background is subtracted: the spectra name none")
+    observations = list(dict.fromkeys(unit.i.observation for unit in units))
+    if len(observations) > 1 and all(observations):
+        norms = "one norm" if parameters.unit_norms == "one" else "a norm for each unit of each"
+        notes.append(f"{len(observations)} observations have one model, with {norms}")
     polarized = {int(c) for t in expression.terms for c in t.columns}
     plain = [
         c.name for c in expression.whole.expression.components

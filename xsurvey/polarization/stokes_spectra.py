@@ -129,6 +129,7 @@ def stokes_spectra(
         As `stokes_rates`; sums that are not finite.
     """
     found: list[dict[Stokes, PhaSpectrum]] = [{} for _ in detectors]
+    unweighted = np.array_equal(sums.weight, sums.weight2)
     for stokes in STOKES:
         rates, errors = stokes_rates(sums, stokes, livetime)
         if not (np.all(np.isfinite(rates)) and np.all(np.isfinite(errors))):
@@ -141,7 +142,8 @@ def stokes_spectra(
                 path=Path(f"{name}_{stokes}"), channels=first_channel + np.arange(number),
                 first_channel=first_channel, detector_channels=number, counts=rates[place] * time,
                 exposure=time, backscal=np.full(number, float(backscal)),
-                areascal=np.ones(number), poisson=False, statistical_error=errors[place] * time,
+                areascal=np.ones(number), poisson=stokes == "I" and unweighted,
+                statistical_error=errors[place] * time,
                 systematic_error=np.zeros(number), quality=np.zeros(number, int),
                 grouping=np.zeros(number, int), response_file=files.rmf,
                 ancillary_file=files.area_of(stokes), header={**(header or {}), "DETNAM": name},

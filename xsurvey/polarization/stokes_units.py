@@ -66,10 +66,22 @@ class StokesSpectrum:
         named = str(header.get("DETNAM") or "").strip() or str(header.get("INSTRUME") or "").strip()
         return named or "unit"
 
+    @property
+    def observation(self) -> str:
+        """OBS_ID, empty where the header does not say."""
+        return str(self.spectrum.header.get("OBS_ID") or "").strip()
+
 
 @dataclass(frozen=True)
 class PolarimeterUnit:
-    """The three spectra of one detector unit."""
+    """The three spectra of one detector unit in one observation.
+
+    Attributes
+    ----------
+    name : str
+        Of the unit, after the observation's where there are several.
+    i, q, u : StokesSpectrum
+    """
 
     name: str
     i: StokesSpectrum
@@ -93,28 +105,33 @@ def sort_units(spectra: Sequence[StokesSpectrum]) -> list[PolarimeterUnit]:
     Returns
     -------
     list of PolarimeterUnit
-        In the order of their names.
+        In the order of their observations (OBS_ID) and names. Units of several observations stay
+        apart.
 
     Raises
     ------
     InputError
         A unit has not exactly one spectrum of each Stokes parameter, or they are not of the same
-        exposure, region and channels; units are of different observations; a response is of the
-        wrong kind.
+        exposure, region and channels; units of one observation were not taken at one time; a
+        response is of the wrong kind.
     """
     if not spectra:
         raise InputError("spectra", "are none", "give those of I, Q and U")
-    found: dict[str, dict[Stokes, StokesSpectrum]] = {}
+    named = {one.observation for one in spectra}
+    several = len(named) > 1 and "" not in named
+    found: dict[tuple[str, str], dict[Stokes, StokesSpectrum]] = {}
     for one in spectra:
-        own = found.setdefault(one.unit, {})
+        own = found.setdefault((one.observation if several else "", one.unit), {})
         if one.stokes in own:
             raise InputError(
                 one.spectrum.path, f"is Stokes {one.stokes} of {one.unit} as well as "
                 f"{own[one.stokes].spectrum.path.name}", "give each once",
             )  # fmt: skip
         own[one.stokes] = one
-    units = []
-    for name, own in sorted(found.items()):
+    units: list[PolarimeterUnit] = []
+    first: dict[str, PhaSpectrum] = {}
+    for (observation, detector), own in sorted(found.items()):
+        name = f"{observation} {detector}".strip()
         missing = [s for s in STOKES if s not in own]
         if missing:
             there = next(iter(own.values())).spectrum.path
@@ -125,8 +142,7 @@ def sort_units(spectra: Sequence[StokesSpectrum]) -> list[PolarimeterUnit]:
         unit = PolarimeterUnit(name, own["I"], own["Q"], own["U"])
         _check_unit(unit)
         units.append(unit)
-    for unit in units[1:]:
-        _check_same_observation(units[0].i.spectrum, unit.i.spectrum)
+        _check_same_observation(first.setdefault(observation, own["I"].spectrum), own["I"].spectrum)
     return units
 
 
@@ -192,6 +208,8 @@ def _check_modulation(one: StokesSpectrum, arf: AncillaryResponse) -> None:
 
 def _check_same_observation(first: PhaSpectrum, other: PhaSpectrum) -> None:
     """Refuse spectra of different observations, by OBS_ID or by times that do not overlap."""
+    if other is first:
+        return
     named = [str(s.header.get("OBS_ID") or "").strip() for s in (first, other)]
     remedy = "give the spectra of one observation"
     if all(named) and named[0] != named[1]:

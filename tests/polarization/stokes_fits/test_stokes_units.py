@@ -39,6 +39,23 @@ def test_one_unit_alone_is_enough() -> None:
     assert [u.name for u in sort_units(both_units()[:3])] == ["DU2"]
 
 
+def test_units_of_several_observations_stay_apart() -> None:
+    spectra = [
+        with_keyword(x, OBS_ID=obs_id, TSTART=start, TSTOP=start + 1e5)
+        for obs_id, start in (("02", 9e6), ("01", 0.0)) for x in both_units()
+    ]  # fmt: skip
+    units = sort_units(spectra)
+    assert [u.name for u in units] == ["01 DU1", "01 DU2", "02 DU1", "02 DU2"]
+    assert all(u.name.startswith(s.observation) for u in units for s in u.spectra)
+    # units of one of them that were not taken at one time
+    late = [*spectra[:9], *(with_keyword(x, TSTART=5e5, TSTOP=6e5) for x in spectra[9:])]
+    with pytest.raises(InputError, match="another time"):
+        sort_units(late)
+    # where some do not tell, they are taken for one
+    with pytest.raises(InputError, match="as well as"):
+        sort_units([*spectra[:9], *(with_keyword(x, OBS_ID="") for x in spectra[9:])])
+
+
 @pytest.mark.parametrize("written", ["Stokes:1", "stokes: 1", " STOKES:1.0 "])
 def test_the_keyword_in_any_number_and_case(written: str) -> None:
     spectrum = exact(MODEL, POLARIZED)[0].spectrum
@@ -60,9 +77,8 @@ REFUSED: list[tuple[Change, str]] = [
     (lambda s: [s[0], of(s[1], channels=np.arange(79)), *s[2:]], "has 79 channels"),
     (lambda s: [*s[:3], *(with_keyword(x, TSTART=3e5, TSTOP=4e5) for x in s[3:])], "another time"),
     (
-        lambda s: [*(with_keyword(x, OBS_ID="1") for x in s[:3]),
-                   *(with_keyword(x, OBS_ID="2") for x in s[3:])],
-        "observation 1, .* of 2",
+        lambda s: [with_keyword(s[0], OBS_ID="1"), *(with_keyword(x, OBS_ID="2") for x in s[1:])],
+        "1 DU2, of which Stokes Q and U are not given",
     ),
     (lambda s: [s[0], replace(s[1], area=make_area(AREA, "arf")), *s[2:]], "effective area"),
     (lambda s: [s[0], replace(s[1], area=make_area(AREA)), *s[2:]], "not less than the effective"),
@@ -134,6 +150,25 @@ def test_channels_without_an_error_are_left_out_and_told() -> None:
     spectra[1] = of(spectra[1], statistical_error=np.zeros(80))
     with pytest.raises(InputError, match="zero in all channels"):
         unit_datasets(sort_units(spectra)[0])
+
+
+def test_groups_of_few_events_are_told() -> None:
+    spectra = exact(MODEL, POLARIZED)
+    faint = sort_units([
+        of(s, counts=0.01 * s.spectrum.counts, statistical_error=0.1 * s.spectrum.statistical_error)  # type: ignore[operator]
+        for s in spectra
+    ])[0]  # fmt: skip
+    told = [[n for n in d.notes if "fewer than 10" in n] for d in unit_datasets(faint)]
+    assert all(len(notes) == 1 for notes in told)
+    assert "chi2 is biased" in told[0][0] and "too small" in told[1][0]
+    assert not any(d.notes for d in unit_datasets(faint, rule="min30"))
+    # a Poisson statistic of I needs no groups, Q and U do
+    i, q, u = unit_datasets(faint, errors_of_file=False)
+    assert not i.notes and q.notes and u.notes
+    assert not any(
+        d.notes for d in unit_datasets(faint, stokes_rule="every20", errors_of_file=False)
+    )
+    assert not any(d.notes for d in unit_datasets(sort_units(spectra)[0], bands=[EnergyBand(2, 6)]))
 
 
 def test_counts_fold_through_the_modulation_response() -> None:

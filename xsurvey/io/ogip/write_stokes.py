@@ -63,7 +63,7 @@ def write_stokes_pha(
         "TLMAX1": first + spectrum.detector_channels - 1,
         "EXPOSURE": (spectrum.exposure, "[s] exposure"),
         "BACKSCAL": float(spectrum.backscal[0]), "AREASCAL": float(spectrum.areascal[0]),
-        "POISSERR": False, "CORRFILE": "none", "CORRSCAL": 1.0,
+        "POISSERR": stokes == "I" and bool(spectrum.poisson), "CORRFILE": "none", "CORRSCAL": 1.0,
         "BACKFILE": spectrum.background_file or "none",
         "RESPFILE": spectrum.response_file or "none",
         "ANCRFILE": spectrum.ancillary_file or "none",
