@@ -11,6 +11,9 @@ COMMANDS = {
         "xsurvey.cli.polarization_profile", "Measure polarization in annuli and sectors."
     ),
     "fit": CommandEntry("xsurvey.cli.polarization_fit", "Fit polarized models to Stokes spectra."),
+    "simulate-series": CommandEntry(
+        "xsurvey.cli.polarization_series", "Write a simulated optical series."
+    ),
 }
 
 
