@@ -15,17 +15,15 @@ from xsurvey.polarization.optical.simulated import SimulatedSeriesParameters
 )  # fmt: skip
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
 @step_options(SimulatedSeriesParameters)
-def simulate_series_command(
-    output: Path, seed: int, parameters: SimulatedSeriesParameters
-) -> None:
+def simulate_series_command(output: Path, seed: int, parameters: SimulatedSeriesParameters) -> None:
     """Write a simulated series of optical polarization, with a rotation of its angle if wished.
 
     It has time (MJD), degree and angle with their errors; what was put in is in its meta data.
 
     \b
     Example:
-      xsurvey polarization simulate-series -o optical.ecsv --start 2023-05-10 --days 40 --angle 20 \\
-          --rotation-rate 10 --rotation-start 12 --rotation-days 16
+      xsurvey polarization simulate-series -o optical.ecsv --start 2023-05-10 --days 40 \\
+          --angle 20 --rotation-rate 10 --rotation-start 12 --rotation-days 16
     """
     from xsurvey.errors import OutputError
     from xsurvey.io.atomic import atomic_output, check_outputs

@@ -26,7 +26,7 @@ _DETECTOR_AREA = 1.32 * 1.36  # cm2: the fiducial rectangle of ixpeobssim's inst
 MJDREF = 57754 + 0.00080074074074
 _START, _LAUNCH = "2022-04-21", "2021-12-09"  # ixpeobssim's own start
 _UNPOLARIZED = SourcePolarization(0.0, 0.0)
-_MODEL = '''"""Point sources with power laws, polarized or not, and a uniform instrumental background."""
+_MODEL = '''"""Polarized point sources with power laws over a uniform instrumental background."""
 import numpy
 from ixpeobssim.srcmodel.bkg import xPowerLawInstrumentalBkg
 from ixpeobssim.srcmodel.polarization import constant
@@ -80,9 +80,9 @@ def simulate_units(request: SimulationRequest, folder: Path) -> list[Path]:
         sys.executable, str(package / "bin" / "xpobssim.py"),
         "--configfile", str(folder / "simulated.py"), "--outfile", str(folder / "simulated"),
         "--irfname", _IRF, "--duration", repr(request.exposure), "--seed", str(request.seed),
-        "--startdate", start, "--roll", repr(request.roll), "--emin", repr(max(request.energy.minimum, 1.0)),
-        "--emax", repr(min(request.energy.maximum, 12.0)), "--objname", "SIMULATED",
-        "--scdatainterval", "60",
+        "--startdate", start, "--roll", repr(request.roll), "--objname", "SIMULATED",
+        "--emin", repr(max(request.energy.minimum, 1.0)),
+        "--emax", repr(min(request.energy.maximum, 12.0)), "--scdatainterval", "60",
     ]  # fmt: skip
     environment = {**os.environ, "HOME": str(folder), "MPLBACKEND": "Agg"}
     done = subprocess.run(  # noqa: S603 - our own arguments

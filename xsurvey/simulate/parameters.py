@@ -211,8 +211,8 @@ class SimulationParameters(StepParameters):
     polarization: tuple[str, ...] = Field(
         default=(),
         description="Polarization PD,PA of the sources: degree (a fraction) and angle (degrees "
-        "north through east) at the start; repeat for one of each source. Missions whose simulator "
-        "has it.",
+        "north through east) at the start; repeat for several, one of each source. Only of "
+        "missions whose simulator has it.",
     )
     rotation_rate: float = Field(
         default=0.0, ge=-1e5, le=1e5,
