@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS := ixpe,test
 
-.PHONY: help install demo three-missions cluster cluster-input test check format clean
+.PHONY: help install demo three-missions cluster cluster-input polarization-input test check format clean
 
 help:
 	@echo "make demo    install, get the demo's data and run it"
@@ -76,6 +76,22 @@ cluster-input: $(STAMP)
 cluster: cluster-input
 	$(BIN)/xsurvey run configs/cluster.yaml
 
+POLARIZATION := polarization_input
+BLAZAR := 149.69685,65.56523
+# Place and dates are those of S4 0954+65's observation 02009001. Assumed: counts, for which MDP99
+# is 13 % in 2-8 keV within 60", photon index, good time without gaps, a polarization of 5 % that
+# turns with the optical one, from 10 deg at the start to 90 at the end, and a faint background, for
+# small files.
+polarization-input: $(STAMP)
+	mkdir -p $(POLARIZATION)
+	$(BIN)/xsurvey simulate -o $(POLARIZATION)/blazar.fits --mission ixpe --start 2023-05-25 \
+	  --exposure 691.2ks --pointing $(BLAZAR) --energy 2-8 --photon-index 2 \
+	  --background-rate 0.008 --source $(BLAZAR),26500 --polarization 0.05,10 \
+	  --rotation-rate 10 --seed $(SEED)
+	$(BIN)/xsurvey polarization simulate-series -o $(POLARIZATION)/optical.ecsv \
+	  --start 2023-05-10 --days 40 --points 60 --degree 0.143 --degree-error 0.01 --angle -20 \
+	  --rotation-rate 10 --rotation-start 12 --rotation-days 16 --seed $(SEED)
+
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2
 
@@ -92,4 +108,5 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) demo_output three_missions_input three_missions_output cluster_input cluster_output build *.egg-info
+	rm -rf $(VENV) demo_output three_missions_input three_missions_output cluster_input cluster_output polarization_input \
+	  polarization_output build *.egg-info

@@ -22,11 +22,14 @@ WEIGHTS = (0.1, 1.5)
 
 
 class Sky(NamedTuple):
-    """What is observed; counts are expected ones of all units in 2-8 keV."""
+    """What is observed; counts are expected ones of all units in 2-8 keV.
+
+    Degree and angle may be arrays, of each observation.
+    """
 
     counts: float
-    degree: float = 0.0
-    angle_deg: float = 0.0
+    degree: float | np.ndarray = 0.0
+    angle_deg: float | np.ndarray = 0.0
     photon_index: float = 2.0
 
 
@@ -70,11 +73,12 @@ def simulate(
     place = np.repeat(np.arange(number * cells), events.ravel())
     total = len(place)
     phase = generator.uniform(0, 2 * np.pi, total)
-    if sky.degree:
-        m = sky.degree * np.nan_to_num(responses.factor.ravel())[place % cells]
+    if np.any(sky.degree):
+        degree, angle = (np.broadcast_to(a, number) for a in (sky.degree, sky.angle_deg))
+        m = degree[place // cells] * np.nan_to_num(responses.factor.ravel())[place % cells]
         # a phase stays with probability (1 + m cos)/2, else goes to the other side: exact
         phase += np.pi * (generator.random(total) > (1 + m * np.cos(phase)) / 2)
-        phase += 2 * np.radians(sky.angle_deg)
+        phase += 2 * np.radians(angle)[place // cells]
     weight = generator.uniform(*WEIGHTS, total) if weighted else None
     shape = (number * shares.shape[0], shares.shape[1])
     sums = ChannelSums.of_events(place, 2 * np.cos(phase), 2 * np.sin(phase), weight, shape)

@@ -17,8 +17,8 @@ from xsurvey.cli.lightcurve import lightcurve_command
 from xsurvey.cli.options import option_name, step_options
 from xsurvey.cli.polarization_fit import fit_command as polarization_fit_command
 from xsurvey.cli.polarization_pcube import pcube_command
-from xsurvey.cli.polarization_test import test_command as polarization_tests
 from xsurvey.cli.polarization_spectrum import spectrum_command
+from xsurvey.cli.polarization_test import test_command as polarization_tests
 from xsurvey.cli.profile import profile_command
 from xsurvey.cli.simulate import simulate_command
 from xsurvey.cli.spectrum_extract import extract_command

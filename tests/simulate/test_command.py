@@ -89,6 +89,10 @@ def test_errors_are_one_line(tmp_path: Path, call: Call) -> None:
         (["--mission", "chandra", "--arf", arf, "--rmf", rmf], ["r.rmf", "channels 1 to 1190"]),
         (["--mission", "ixpe", "--model", "powerlaw"], ["--model", "cannot be chosen"]),
         (["--mission", "ixpe", "--arf", arf], ["--arf", "cannot be chosen"]),
+        (["--polarization", "0.1,20"], ["--polarization", "cannot be simulated for erosita"]),
+        (["--polarization", "10,20"], ["--polarization", "between 0 and 1"]),
+        (["--rotation-rate", "3"], ["--rotation-rate", "polarization"]),
+        (["--mission", "ixpe", "--polarization", "0.1,20"], ["--polarization", "0 sources"]),
     ):
         status, out, error = call("simulate", "-o", output, *EROSITA, *options)
         assert status == 2, (options, error)

@@ -17,6 +17,9 @@ COMMANDS = {
     "test": CommandEntry(
         "xsurvey.cli.polarization_test", "Test constancy, rotation, phases, and known angles."
     ),
+    "simulate-series": CommandEntry(
+        "xsurvey.cli.polarization_series", "Write a simulated optical series."
+    ),
 }
 
 

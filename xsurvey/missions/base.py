@@ -125,6 +125,8 @@ class Mission(ABC):
         Before the number of the unit in names of simulated files.
     has_own_simulator : bool
         Whether `simulate_units` simulates it instead of xsurvey.
+    simulates_polarization : bool
+        Whether that simulates polarized sources.
     can_be_closed : bool
         Whether there are exposures with a closed filter wheel, of particles alone.
     field_radius : float or None
@@ -162,6 +164,7 @@ class Mission(ABC):
     units_have_files: bool = False
     unit_suffix: str = "unit"
     has_own_simulator: bool = False
+    simulates_polarization: bool = False
     can_be_closed: bool = False
     field_radius: float | None = None
     scan: ScanPattern | None = None

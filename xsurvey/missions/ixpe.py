@@ -21,7 +21,7 @@ from xsurvey.io.table_wcs import wcs_from_columns
 from xsurvey.missions.base import Detector, Mission, SimulationRequest
 from xsurvey.missions.ixpe_polarimetry import find_modulation
 from xsurvey.missions.ixpe_responses import named_file, package_version, response_files
-from xsurvey.missions.ixpe_simulation import UNITS, recorded_counts, simulate_units
+from xsurvey.missions.ixpe_simulation import MJDREF, UNITS, recorded_counts, simulate_units
 from xsurvey.missions.ixpe_stokes import find_stokes_responses
 from xsurvey.missions.polarimetry import Modulation, StokesResponseSet, Weighting
 from xsurvey.missions.reading import (
@@ -47,7 +47,6 @@ CHANNEL_WIDTH = 0.04
 CHANNEL_ZERO = 0.02
 """Energy of a channel in keV: 0.04 PI + 0.02 (ixpeobssim's irf.ebounds)."""
 
-_MJDREF = 57754 + 0.00080074074074
 _SIDE = 600
 _PIXEL_DEG = 2.6 / 3600
 
@@ -103,6 +102,7 @@ class Ixpe(Mission):
     units_have_files = True
     unit_suffix = "du"
     has_own_simulator = True
+    simulates_polarization = True
     sky_pixel = 2.6
     reference_pixel = (_SIDE + 1) / 2
     detector_pixel = 2.6
@@ -302,7 +302,7 @@ def _observation(file: FitsFile, table: Table, wcs: WCS, warnings: list[str]) ->
         path=table.path, mission="ixpe", telescope="IXPE",
         instrument=f"{header_text(table, 'INSTRUME', 'GPD')} {header_text(table, 'DETNAM')}",
         target=header_text(table, "OBJECT"), obs_id=obs_id, pointing=pointing,
-        roll=header_number(table, "PA_PNT"), reference_mjd=reference_mjd(table, _MJDREF),
+        roll=header_number(table, "PA_PNT"), reference_mjd=reference_mjd(table, MJDREF),
         time_scale=scale, header_exposure=header_number(table, "EXPOSURE"),
         frame_time=Ixpe.frame_time, warnings=tuple(warnings),
     )  # fmt: skip

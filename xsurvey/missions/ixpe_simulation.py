@@ -13,27 +13,44 @@ from pathlib import Path
 
 import numpy as np
 from astropy.io import fits
+from astropy.time import Time
 
 from xsurvey.errors import ParameterError
-from xsurvey.missions.base import SimulationRequest
 from xsurvey.missions.ixpe_responses import package_folder
+from xsurvey.missions.simulated import SimulationRequest, SourcePolarization
 
 UNITS = (1, 2, 3)
 _IRF = "ixpe:obssim20240101:v13"
 _ARF = "caldb/ixpe/gpd/cpf/arf/ixpe_d{unit}_obssim20240101_v013.arf"
 _DETECTOR_AREA = 1.32 * 1.36  # cm2: the fiducial rectangle of ixpeobssim's instrument.gpd
-_MODEL = '''"""Point sources with unpolarized power laws over a uniform instrumental background."""
+MJDREF = 57754 + 0.00080074074074
+_START, _LAUNCH = "2022-04-21", "2021-12-09"  # ixpeobssim's own start
+_UNPOLARIZED = SourcePolarization(0.0, 0.0)
+_MODEL = '''"""Polarized point sources with power laws over a uniform instrumental background."""
+import numpy
 from ixpeobssim.srcmodel.bkg import xPowerLawInstrumentalBkg
 from ixpeobssim.srcmodel.polarization import constant
 from ixpeobssim.srcmodel.roi import xPointSource, xROIModel
 from ixpeobssim.srcmodel.spectrum import power_law
+from ixpeobssim.utils.time_ import string_to_met_utc
 
 __model__ = "simulated"
+START = string_to_met_utc({start!r}, lazy=True)
+
+
+def rotating(angle, rate):
+    """Return the angle in radians at a time; it is `angle` at the start."""
+    def at_time(E=None, t=None, ra=None, dec=None):
+        return numpy.radians(angle + rate * ((START if t is None else t) - START) / 86400)
+    return at_time
+
+
 SOURCES = [
     xPointSource(
-        f"source {{number}}", ra, dec, power_law(norm, {index!r}), constant(0.0), constant(0.0)
+        f"source {{number}}", ra, dec, power_law(norm, {index!r}), constant(degree),
+        rotating(angle, rate) if rate else constant(numpy.radians(angle)),
     )
-    for number, (ra, dec, norm) in enumerate({sources!r}, start=1)
+    for number, (ra, dec, norm, degree, angle, rate) in enumerate({sources!r}, start=1)
 ]
 BACKGROUND = [xPowerLawInstrumentalBkg({level!r}, 0.0)] if {level!r} > 0 else []
 ROI_MODEL = xROIModel({ra!r}, {dec!r}, *SOURCES, *BACKGROUND)
@@ -57,13 +74,15 @@ def simulate_units(request: SimulationRequest, folder: Path) -> list[Path]:
         It does not accept what is asked for.
     """
     package = package_folder("run `pip install ixpeobssim` (GPL-3)")
-    (folder / "simulated.py").write_text(_model(request, package))
+    start = _start_date(request.start)
+    (folder / "simulated.py").write_text(_model(request, package, start))
     command = [
         sys.executable, str(package / "bin" / "xpobssim.py"),
         "--configfile", str(folder / "simulated.py"), "--outfile", str(folder / "simulated"),
         "--irfname", _IRF, "--duration", repr(request.exposure), "--seed", str(request.seed),
-        "--roll", repr(request.roll), "--emin", repr(max(request.energy.minimum, 1.0)),
-        "--emax", repr(min(request.energy.maximum, 12.0)), "--objname", "SIMULATED",
+        "--startdate", start, "--roll", repr(request.roll), "--objname", "SIMULATED",
+        "--emin", repr(max(request.energy.minimum, 1.0)),
+        "--emax", repr(min(request.energy.maximum, 12.0)), "--scdatainterval", "60",
     ]  # fmt: skip
     environment = {**os.environ, "HOME": str(folder), "MPLBACKEND": "Agg"}
     done = subprocess.run(  # noqa: S603 - our own arguments
@@ -88,20 +107,40 @@ def recorded_counts(files: list[Path], sources: int) -> list[int]:
     return [int(n) for n in totals]
 
 
-def _model(request: SimulationRequest, package: Path) -> str:
+def _start_date(start: str | None) -> str:
+    """Return when an observation starts, as ixpeobssim reads it."""
+    if start is None:
+        return _START
+    try:
+        seconds = float(start)
+    except ValueError:
+        time = Time(start, scale="utc")
+    else:
+        time = Time(MJDREF, seconds / 86400, format="mjd", scale="tt").utc
+    if not time >= Time(_LAUNCH, scale="utc"):
+        raise ParameterError(
+            "start", f"{start} is before the launch ({_LAUNCH})", "choose a later date"
+        )
+    return str(time.strftime("%Y-%m-%dT%H:%M:%S.%f"))
+
+
+def _model(request: SimulationRequest, package: Path, start: str) -> str:
     low, high = max(request.energy.minimum, 1.0), min(request.energy.maximum, 12.0)
     if high <= low:
         raise ParameterError(
             "energy", f"{request.energy} keV is outside of 1-12 keV", "widen the range"
         )
     unit_counts = _counts_of_unit_norm(request, package, low, high)
+    polarization = request.polarization or [_UNPOLARIZED] * len(request.positions)
     sources = [
-        (position.ra, position.dec, counts / unit_counts)
-        for position, counts in zip(request.positions, request.counts, strict=True)
+        (position.ra, position.dec, counts / unit_counts, *polarized)
+        for position, counts, polarized in zip(
+            request.positions, request.counts, polarization, strict=True
+        )
     ]
     level = request.background_rate / (_DETECTOR_AREA * (high - low))
     return _MODEL.format(
-        index=request.photon_index, sources=sources, level=level,
+        index=request.photon_index, sources=sources, level=level, start=start,
         ra=request.pointing.ra, dec=request.pointing.dec,
     )  # fmt: skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from xsurvey.units import EnergyBand, SkyPosition
 
@@ -43,6 +44,24 @@ class SimulatedFacts:
     """Whether the filter wheel is closed."""
 
 
+class SourcePolarization(NamedTuple):
+    """Polarization of a simulated source.
+
+    Attributes
+    ----------
+    degree : float
+        A fraction.
+    angle_deg : float
+        North through east, at the start of the observation.
+    rate : float
+        Of its rotation, degrees a day.
+    """
+
+    degree: float
+    angle_deg: float
+    rate: float = 0.0
+
+
 @dataclass(frozen=True)
 class SimulationRequest:
     """What a mission's own simulator is asked for; counts are expected ones of all units."""
@@ -56,3 +75,7 @@ class SimulationRequest:
     positions: Sequence[SkyPosition]
     counts: Sequence[float]
     seed: int
+    start: str | None = None
+    """ISO date (UTC) or seconds of the mission; the simulator's own if there is none."""
+    polarization: Sequence[SourcePolarization] = ()
+    """Of each source; unpolarized if there are none."""

@@ -23,6 +23,7 @@ from xsurvey.simulate.camera import Camera, Events, events_of, in_field
 from xsurvey.simulate.choice import chosen_detectors
 from xsurvey.simulate.motion import Scans, motion_of, rotated
 from xsurvey.simulate.parameters import PointSource, SimulationParameters, parse_source
+from xsurvey.simulate.polarization import check_polarized
 from xsurvey.simulate.result import SimulatedObservation, in_order, sky_pixels
 from xsurvey.simulate.visits import random_times
 from xsurvey.units import EnergyBand, SkyPosition
@@ -49,8 +50,10 @@ def simulate_observation(
     ------
     ParameterError
         A source lies so far from the pointing that it cannot be projected, or the mission does
-        not survey, or is not simulated here.
+        not survey, sees no polarization, or is not simulated here.
     """
+    if parameters.polarization:
+        check_polarized(get_mission(parameters.mission or min(missions())))
     if parameters.closed:
         _check_closed(get_mission(parameters.mission or min(missions())))
     if parameters.through_responses or arf is not None or rmf is not None:

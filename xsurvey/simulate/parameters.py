@@ -11,6 +11,7 @@ from pydantic import Field, field_validator, model_validator
 from xsurvey.parameters import StepParameters
 from xsurvey.psf import parse_psf
 from xsurvey.simulate.log_n_log_s import parse_log_n_log_s
+from xsurvey.simulate.polarization import parse_polarization
 from xsurvey.units import (
     Angle,
     Band,
@@ -207,6 +208,16 @@ class SimulationParameters(StepParameters):
         default=_PHOTON_INDEX, ge=-5, le=10,
         description="Index of the sources' power law in detected counts (no response applied).",
     )  # fmt: skip
+    polarization: tuple[str, ...] = Field(
+        default=(),
+        description="Polarization PD,PA of the sources: degree (a fraction) and angle (degrees "
+        "north through east) at the start; repeat for several, one of each source. Only of "
+        "missions whose simulator has it.",
+    )
+    rotation_rate: float = Field(
+        default=0.0, ge=-1e5, le=1e5,
+        description="Rotation of these angles from the start on, degrees a day.",
+    )  # fmt: skip
     sources: str | None = Field(
         default=None,
         description="File with sources: ra, dec, one of flux, norm and counts, and if wished "
@@ -298,6 +309,13 @@ class SimulationParameters(StepParameters):
             parse_particle_group(text)
         return value
 
+    @field_validator("polarization")
+    @classmethod
+    def _readable_polarization(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            parse_polarization(text)
+        return value
+
     @field_validator("good_time")
     @classmethod
     def _readable_times(cls, value: tuple[str, ...]) -> tuple[str, ...]:
@@ -355,6 +373,8 @@ class SimulationParameters(StepParameters):
             raise ValueError("scan_distance is of scans: give their number, or leave it out")
         if self.photon_index != _PHOTON_INDEX and self.through_responses:
             raise ValueError("photon_index is of simulations without responses: give model and set")
+        if self.rotation_rate and not self.polarization:
+            raise ValueError("rotation_rate is of the angle of polarization, which is not given")
         if self.flux_band.minimum <= 0:
             raise ValueError("flux_band begins at zero")
         for name in ("diffuse", "particle"):

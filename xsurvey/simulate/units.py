@@ -17,11 +17,12 @@ from xsurvey.missions.base import SimulationRequest
 from xsurvey.missions.reading import find_event_table
 from xsurvey.simulate.observation import sources_of, truth_table
 from xsurvey.simulate.parameters import WITH_RESPONSES, SimulationParameters
+from xsurvey.simulate.polarization import add_polarization, polarization_of
 from xsurvey.simulate.result import sky_pixels
 from xsurvey.simulate.write import truth_path, write_truth
 
 _NOT_THEIRS = (
-    "scans", "scan_distance", "field_size", "psf", "intervals", "good_time", "start", "dither",
+    "scans", "scan_distance", "field_size", "psf", "intervals", "good_time", "dither",
     "origin", "detectors", "closed", "brightest", "sky_seed", *WITH_RESPONSES,
 )  # fmt: skip
 
@@ -80,10 +81,15 @@ def simulate_units(path: Path, parameters: SimulationParameters, seed: int) -> t
             )  # fmt: skip
     wcs = sky_pixels(parameters.pointing, mission)
     sources = sources_of(parameters, mission, wcs, np.random.default_rng(seed))
+    polarization = polarization_of(
+        parameters.polarization, parameters.rotation_rate, mission, len(parameters.source),
+        len(sources),
+    )  # fmt: skip
     request = SimulationRequest(
         parameters.pointing, parameters.roll, parameters.exposure, parameters.energy,
         parameters.photon_index, parameters.background_rate,
-        [s.position for s in sources], [s.counts for s in sources], seed,
+        [s.position for s in sources], [s.counts for s in sources], seed, parameters.start,
+        polarization,
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder, ExitStack() as outputs:
         files, recorded = mission.simulate_units(request, Path(folder))
@@ -92,6 +98,9 @@ def simulate_units(path: Path, parameters: SimulationParameters, seed: int) -> t
         truth = outputs.enter_context(atomic_output(truth_path(path)))
         for source, target in zip(files, temporary, strict=True):
             shutil.copyfile(source, target)
-        write_truth(truth, truth_table(sources, recorded, wcs), seed)
+        table = truth_table(sources, recorded, wcs)
+        if mission.simulates_polarization:
+            add_polarization(table, polarization)
+        write_truth(truth, table, seed)
         events = sum(find_event_table(open_fits(file), mission.name).rows for file in files)
     return events, len(sources)
