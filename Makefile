@@ -85,8 +85,8 @@ BLAZAR := 149.69685,65.56523
 polarization-input: $(STAMP)
 	mkdir -p $(POLARIZATION)
 	$(BIN)/xsurvey simulate -o $(POLARIZATION)/blazar.fits --mission ixpe --start 2023-05-25 \
-	  --exposure 691.2ks --pointing $(BLAZAR) --energy 2-8 --photon-index 2 \
-	  --background-rate 0.008 --source $(BLAZAR),26500 --polarization 0.05,10 \
+	  --exposure 691.2ks --pointing $(BLAZAR) --energy 1-12 --photon-index 2 \
+	  --background-rate 0.014 --source $(BLAZAR),41000 --polarization 0.05,10 \
 	  --rotation-rate 10 --seed $(SEED)
 	$(BIN)/xsurvey polarization simulate-series -o $(POLARIZATION)/optical.ecsv \
 	  --start 2023-05-10 --days 40 --points 60 --degree 0.143 --degree-error 0.01 --angle -20 \

@@ -58,6 +58,39 @@ def source_row(record: Mapping[str, Any], name: str) -> dict[str, Any]:
     return row | {f"polarization_{column}": value for column, value in values.items()}
 
 
+def fit_columns(record: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the columns of a source that tell the joint fit of its Stokes spectra.
+
+    Degree and angle are those of the component that is polarized, where there is one alone with
+    constant polarization.
+
+    Parameters
+    ----------
+    record : mapping or None
+        ``spectropolarimetry.json``; no columns without one.
+    """
+    if record is None:
+        return {}
+    against = record["no_polarization"]
+    columns: dict[str, Any] = {
+        "model": plain_ascii(record["model"]["expression"]),
+        "statistic": record["statistic"]["value"], "dof": record["statistic"]["dof"],
+        "significance": None if against is None else against["significance"],
+    }  # fmt: skip
+    rows = [row for row in record["polarization"] if "pd" in row]
+    only = rows[0] if len(record["polarization"]) == 1 and rows else {}
+    columns |= _ends("degree", only.get("pd")) | _ends("angle", only.get("pa_deg"))
+    index = [r for key, r in record["parameters"].items()
+             if key.rpartition(".")[2].lower() == "phoindex"]  # fmt: skip
+    columns |= _ends("photon_index", index[0] if len(index) == 1 else None)
+    return {f"polarization_fit_{name}": v for name, v in columns.items() if v is not None}
+
+
+def _ends(name: str, found: Mapping[str, Any] | None) -> dict[str, Any]:
+    ends = {"": "value", "_lo": "lower", "_hi": "upper"}
+    return {} if found is None else {f"{name}{end}": found[key] for end, key in ends.items()}
+
+
 def polarization_rows(record: Mapping[str, Any], name: str) -> list[dict[str, Any]]:
     """Return the rows of a source and an observation, or all: energy bins, and these together.
 

@@ -15,6 +15,7 @@ from xsurvey.engine import Stage, TaskContext
 from xsurvey.pipelines.polarization.catalog_rows import (
     PART,
     SUMS,
+    fit_columns,
     in_order,
     polarization_rows,
     source_row,
@@ -27,10 +28,13 @@ _FILES = ("sources.fits", "hats", "polarization.fits", "hats_polarization")
 
 def run_catalog(context: TaskContext) -> dict[str, Any]:
     """Join what was measured of all sources into the catalog."""
-    records = in_order([json.loads(path.read_text()) for path in context.paths("results")])
+    records = in_order(_records(context, "results"))
     together = [r for r in records if r["observation"] == POOLED]
     names = _names(together, context.section(PolarizationCatalogParameters).acronym)
-    sources = [source_row(r, names[r["source"]]) for r in together]
+    fits = {r["source"]: r for r in _records(context, "fits")}
+    sources = [
+        source_row(r, names[r["source"]]) | fit_columns(fits.get(r["source"])) for r in together
+    ]
     rows = [
         row for r in records if r["source"] in names
         for row in polarization_rows(r, names[r["source"]])
@@ -44,6 +48,11 @@ def run_catalog(context: TaskContext) -> dict[str, Any]:
         write_fits(tables[name], context.folder / f"{name}.fits", header)
         write_hats(tables[name], context.folder / hats, name, header)
     return {"sources": len(sources), "rows": len(rows)}
+
+
+def _records(context: TaskContext, name: str) -> list[dict[str, Any]]:
+    paths = context.paths(name) if name in context.inputs else []
+    return [json.loads(path.read_text()) for path in paths]
 
 
 def _names(records: Sequence[Mapping[str, Any]], acronym: str) -> dict[str, str]:
@@ -62,6 +71,7 @@ def _with_units(table: Table) -> Table:
 
 CATALOG = Stage(
     "polarization_catalog", "1", run_catalog, outputs=_FILES, inputs=("results",),
+    optional_inputs=("fits",),
     parameters={"catalog": PolarizationCatalogParameters},
     helpers=(
         "xsurvey.catalogs", "xsurvey.pipelines.polarization.catalog_rows",

@@ -31,7 +31,9 @@ from xsurvey.pipelines.polarization.parameters import (
 from xsurvey.pipelines.polarization.source_events import target_of
 from xsurvey.pipelines.polarization.stokes_files import POOLED
 from xsurvey.polarization.likelihood_bins import check_options
+from xsurvey.polarization.map_parameters import RadialSection
 from xsurvey.polarization.modulation import Modulation, modulation_of
+from xsurvey.polarization.optical.parameters import CompanionParameters
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.units import SkyPosition
 
@@ -56,6 +58,8 @@ class PlannedRun:
         Of each observation.
     uses : mapping of str to mapping of str to str
         Versions of mission and responses of each observation.
+    companion, model_map : path or None
+        Files that sections name: the optical series, a map of angles.
     """
 
     config: Config
@@ -65,6 +69,8 @@ class PlannedRun:
     covered: Mapping[str, tuple[ObservationInput, ...]]
     flares: Mapping[str, Task]
     uses: Mapping[str, Mapping[str, str]]
+    companion: Path | None = None
+    model_map: Path | None = None
 
     def of_source(
         self, stage: Stage, source: str, observation: ObservationInput,
@@ -121,6 +127,8 @@ def planned_run(config: Config) -> PlannedRun:
             for o in found
         },
         {o.name: _uses(config, o, opened[o.name]) for o in found},
+        _given(config, "companion.file", section_of(config, CompanionParameters).file),
+        _given(config, "radial.model_map", section_of(config, RadialSection).model_map),
     )  # fmt: skip
 
 
@@ -180,6 +188,10 @@ def _files(config: Config, name: str, source: PolarizedSource) -> dict[str, Path
         key: find_file(config, f"sources.places.{name}.{key}", text)
         for key, text in given.items() if text is not None
     }  # fmt: skip
+
+
+def _given(config: Config, key: str, file: str | Path | None) -> Path | None:
+    return None if file is None else find_file(config, key, str(file))
 
 
 def _opened(config: Config, observation: ObservationInput) -> EventList | None:

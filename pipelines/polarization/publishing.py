@@ -11,8 +11,16 @@ from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.products import record_products
 from xsurvey.io.atomic import atomic_output, remove_leftovers
+from xsurvey.pipelines.polarization.behaviour_stage import BEHAVIOUR_FILE
+from xsurvey.pipelines.polarization.companion_stage import COMPANION_FILE
+from xsurvey.pipelines.polarization.figures_stage import FOLDER as FIGURES
+from xsurvey.pipelines.polarization.report_data import polarization_report
 from xsurvey.pipelines.polarization.source_events import names_of
+from xsurvey.pipelines.polarization.spectropolarimetry_stage import CHAINS
+from xsurvey.pipelines.polarization.spectropolarimetry_stage import FIGURES as FIT_FIGURES
+from xsurvey.pipelines.polarization.spectropolarimetry_stage import JSON as FIT
 from xsurvey.pipelines.polarization.stokes_files import JSON, POOLED, TABLE
+from xsurvey.pipelines.polarization.stokes_spectra_stage import FOLDER as SPECTRA
 from xsurvey.pipelines.published_catalog import (
     CATALOG,
     products_are_there,
@@ -27,10 +35,12 @@ from xsurvey.pipelines.publishing import (
 )
 from xsurvey.pipelines.run_facts import run_facts
 from xsurvey.pipelines.spectra.places import folder_name
-from xsurvey.report import ReportData, write_report
+from xsurvey.report import ReportData
+from xsurvey.report.polarization import write_polarization_report
 
 REPORT = "report.html"
 SOURCES = "polarization"
+_NOT_LISTED = (".png", ".pha", ".arf", ".rmf", ".mrf")
 _PUBLISHED = "published.json"
 _CATALOG_STAGE = "polarization_catalog"
 _CATALOG_PATHS = [
@@ -40,11 +50,20 @@ _CATALOG_PATHS = [
 ]  # fmt: skip
 
 # what stages have to show, files or folders; a line here publishes what a new stage makes
-OF_SOURCE_AND_OBSERVATION: Mapping[str, Sequence[str]] = {"stokes": (JSON, TABLE)}
+OF_SOURCE_AND_OBSERVATION: Mapping[str, Sequence[str]] = {
+    "stokes": (JSON, TABLE), "behaviour": (BEHAVIOUR_FILE,),
+    "polarization_radial": ("radial.fits", "radial.json", "radial.png"),
+    "stokes_spectra": (SPECTRA,),
+}  # fmt: skip
 """To ``polarization/SOURCE/OBSERVATION``."""
-OF_SOURCE: Mapping[str, Sequence[str]] = {"pooled": (JSON, TABLE)}
+OF_SOURCE: Mapping[str, Sequence[str]] = {
+    "pooled": (JSON, TABLE), "spectropolarimetry": (FIT, FIT_FIGURES, CHAINS),
+    "polarization_figures": (FIGURES,),
+}  # fmt: skip
 """To ``polarization/SOURCE/all``."""
-OF_OBSERVATION: Mapping[str, Sequence[str]] = {}
+OF_OBSERVATION: Mapping[str, Sequence[str]] = {
+    "polarization_map": ("map.fits", "map.json", "map.png")
+}
 """To ``fields/OBSERVATION``."""
 
 
@@ -67,7 +86,7 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     publish_folders(result, folders)
     table = publish_catalog(plan, result, _CATALOG_STAGE)
     report = config.output / REPORT
-    _write_report(report, config, result, table)
+    _write_report(report, config, plan, result, table)
     record_products(result.store, {report: result.good_keys()})
     with atomic_output(marker) as temporary:
         temporary.write_text(state)
@@ -102,14 +121,36 @@ def _places(task: Task) -> Iterator[tuple[str, Sequence[str]]]:
         yield folder, OF_SOURCE_AND_OBSERVATION[stage]
     if stage in OF_SOURCE:
         yield f"{SOURCES}/{folder_name(task.target)}/{POOLED}", OF_SOURCE[stage]
+    if stage == "companion":
+        yield f"{SOURCES}/companion", (COMPANION_FILE,)
     if stage in OF_OBSERVATION:
         yield f"fields/{folder_name(task.target)}", OF_OBSERVATION[stage]
 
 
-def _write_report(path: Path, config: Config, result: RunResult, table: Table | None) -> None:
-    """Write the page of the run: the one place where it is made."""
+def _write_report(
+    path: Path, config: Config, plan: Plan, result: RunResult, table: Table | None
+) -> None:
+    """Write the page of the run."""
     run = ReportData(
         **run_facts(config, result), targets=[], table=table,
         catalog_paths=_CATALOG_PATHS if table is not None else [],
     )  # fmt: skip
-    write_report(path, run)
+    links = _links(published_folders(plan, result))
+    write_polarization_report(path, polarization_report(config, plan, result, run, links))
+
+
+def _links(folders: Sequence[PublishedFolder]) -> dict[str, list[tuple[str, str]]]:
+    """Return labels and paths of the files of each source.
+
+    Figures are on the page, and spectra listed in their index.
+    """
+    found: dict[str, list[tuple[str, str]]] = {}
+    for folder in folders:
+        parts = folder.name.split("/")
+        source = parts[1] if parts[0] == SOURCES and len(parts) == 3 else ""
+        found.setdefault(source, []).extend(
+            (f"{parts[-1]}: {inside}", f"{folder.name}/{inside}")
+            for inside in folder.files
+            if not inside.endswith(_NOT_LISTED)
+        )
+    return found

@@ -23,9 +23,8 @@ from xsurvey.report.cluster_spectral import (
     spectral_profile_figure,
 )
 from xsurvey.report.light import light_png
-from xsurvey.report.plate import png_bytes
+from xsurvey.report.plate import PAPER_DPI, png_bytes
 
-PAPER_DPI = 200
 _SKY, _RESIDUALS = ("image", "smoothed", "corrected", "wavelets"), "residuals_"
 
 

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patheffects import withStroke
 
 DPI = 100
+PAPER_DPI = 200
 PLATE = "#0b0d12"
 INK = "#c6ccd6"
 FAINT_INK = "#8b93a1"

@@ -189,7 +189,8 @@ def key_numbers(report: PolarizationReport) -> Iterator[tuple[str, str, str]]:
 def _source_part(one: PolarizedSourceReport, anchor: str, problems: list[str]) -> SourcePart:
     whole = one.whole
     drawn: dict[str, Drawn] = {**polarization_figures(one), **one.figures}
-    records = [*([one.pooled] if one.pooled else []), *one.observations.values()]
+    several = len(one.observations) != 1
+    records = [*([one.pooled] if one.pooled and several else []), *one.observations.values()]
     fit = fit_page(one.fit)
     return SourcePart(
         anchor, one.name, verdict(whole) if whole else NOTHING,

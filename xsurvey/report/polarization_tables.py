@@ -229,7 +229,7 @@ def annuli_table(record: Mapping[str, Any]) -> TableText:
             value = _HUNDRED * number_of(one, f"aligned_{name}_norm")
             cells.append(with_error(value, _HUNDRED * error))
         rows.append([
-            f"{one['radius_min'] / 60:g}{DASH}{one['radius_max'] / 60:g}",
+            f"{one['radius_min'] / 60:.3g}{DASH}{one['radius_max'] / 60:.3g}",
             *([Value(f"{one['angle_min']:g}{DASH}{one['angle_max']:g}")] if sectors else []),
             *([Value(energy_label(one))] if several else []), plain(number_of(one, "counts"), 0),
             *cells,

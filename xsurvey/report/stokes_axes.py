@@ -111,7 +111,7 @@ def stokes_fit_figure(fit: Fit, title: str = "") -> Figure:
                 draw_stokes(upper, lower, member, model, colour=colour)
         if limits:
             upper.set_ylim(min(a for a, _ in limits), max(b for _, b in limits))
-        upper.set_ylabel(f"{stokes}\ncount s⁻¹ keV⁻¹", color=INK, size=TEXT_SIZE)
+        upper.set_ylabel(f"{stokes} (count s⁻¹ keV⁻¹)", color=INK, size=TEXT_SIZE - 1)
         lower.set_ylabel("residual\n/ error", color=INK, size=TEXT_SIZE)
         lower.set_xlabel("Energy (keV)" if stokes == "U" else "", color=INK, size=TEXT_SIZE)
         upper.tick_params(labelbottom=False, which="both")
@@ -141,12 +141,8 @@ def draw_contours(axes: Axes, row: dict[str, Any], colour: str = TRUE_COLOUR) ->
     best = row["pa_deg"].get("best_fit", row["pa_deg"]["value"])
     degree = row["pd"].get("best_fit", row["pd"]["value"])
     for number, contour in enumerate(row["contours"]):
-        # next to the best angle, so that no contour jumps by half a turn
-        angle = np.array(contour["pa_deg"])
-        angle += 180 * np.round((best - angle) / 180)
-        pd = 100 * np.array(contour["pd"])
         axes.plot(
-            np.append(angle, angle[0]), np.append(pd, pd[0]), color=colour, linewidth=1.6,
+            *_way_around(contour, best), color=colour, linewidth=1.6,
             alpha=1 - 0.2 * number, label=f"{row['component']}, {100 * contour['level']:g} %",
         )  # fmt: skip
     axes.plot(best, 100 * degree, marker="+", color=STAMP_COLOUR, markersize=9)
@@ -154,6 +150,22 @@ def draw_contours(axes: Axes, row: dict[str, Any], colour: str = TRUE_COLOUR) ->
     axes.set_ylabel("Degree (%)")
     axes.set_ylim(bottom=max(0.0, axes.get_ylim()[0]))
     return axes
+
+
+def _way_around(contour: dict[str, Any], best: float) -> tuple[np.ndarray, np.ndarray]:
+    """Return angles and degrees (%) of a contour as it is drawn, next to the best angle.
+
+    One that has no polarization inside goes through all angles: there is no way back below it.
+    """
+    angle, pd = np.array(contour["pa_deg"]), 100 * np.array(contour["pd"])
+    step = np.diff(np.append(angle, angle[0]))
+    turned = (step - 180 * np.round(step / 180)).sum()
+    angle += 180 * np.round((best - angle) / 180)
+    if abs(turned) < 90:  # degrees, of none or half a turn
+        return np.append(angle, angle[0]), np.append(pd, pd[0])
+    order = np.argsort(angle)
+    angle, pd = angle[order], pd[order]
+    return np.concatenate([angle[-1:] - 180, angle, angle[:1] + 180]), pd[[-1, *range(len(pd)), 0]]
 
 
 def contour_figure(rows: Sequence[dict[str, Any]]) -> Figure:

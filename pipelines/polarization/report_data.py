@@ -1,0 +1,94 @@
+"""The page of a run of the pipeline ``polarization``, from the results of its stages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from xsurvey.config import Config
+from xsurvey.engine import Plan, RunResult, Task
+from xsurvey.pipelines.polarization.behaviour_stage import BEHAVIOUR_FILE
+from xsurvey.pipelines.polarization.companion_stage import COMPANION_FILE
+from xsurvey.pipelines.polarization.figures_stage import FOLDER as FIGURES
+from xsurvey.pipelines.polarization.figures_stage import angle_name
+from xsurvey.pipelines.polarization.planning import sources_of
+from xsurvey.pipelines.polarization.source_events import names_of
+from xsurvey.pipelines.polarization.spectropolarimetry_stage import JSON as FIT
+from xsurvey.pipelines.polarization.stokes_files import JSON
+from xsurvey.report import ReportData
+from xsurvey.report.polarization import PolarizationReport, polarization_results
+
+Record = Mapping[str, Any]
+
+
+def polarization_report(
+    config: Config, plan: Plan, result: RunResult, run: ReportData,
+    files: Mapping[str, list[tuple[str, str]]],
+) -> PolarizationReport:  # fmt: skip
+    """Return what the page shows.
+
+    Parameters
+    ----------
+    config, plan, result
+    run : ReportData
+    files : mapping of str to list of (str, str)
+        Labels of published files and their paths relative to the page, by source; those of no
+        source under the empty name.
+    """
+    good = _Good(plan, result)
+    names = list(sources_of(config).places)
+    sources = polarization_results(
+        good.records("stokes", JSON), pooled=good.records("pooled", JSON),
+        behaviour=good.records("behaviour", BEHAVIOUR_FILE),
+        radial=good.records("polarization_radial", "radial.json"),
+        fits={str(r["source"]): r for r in good.records("spectropolarimetry", FIT)},
+        figures={name: _figures(good, name) for name in names},
+        files={name: files.get(name, []) for name in names}, names=names,
+    )  # fmt: skip
+    return PolarizationReport(
+        run, sources, next(iter(good.records("companion", COMPANION_FILE)), None),
+        {str(r["observation"]): r for r in good.records("polarization_map", "map.json")},
+        {f"map {task.target}": path for task, path in good.files("polarization_map", "map.png")},
+        files.get("", []),
+    )  # fmt: skip
+
+
+class _Good:
+    """The results of the tasks of a plan that went well."""
+
+    def __init__(self, plan: Plan, result: RunResult) -> None:
+        self._tasks = [t for t in plan.tasks if result.outcomes[t.id].good]
+        self._result = result
+
+    def files(self, stage: str, name: str) -> Iterator[tuple[Task, Path]]:
+        """Yield tasks of a stage with one of their outputs."""
+        for task in self._tasks:
+            if task.stage.name == stage:
+                yield task, self._result.path(task, name)
+
+    def records(self, stage: str, name: str) -> list[Record]:
+        """Return what the JSON files of a stage hold."""
+        return [json.loads(path.read_text()) for _, path in self.files(stage, name)]
+
+
+def _figures(good: _Good, source: str) -> dict[str, Path]:
+    """Return the figures of a source by the names that the page has for them."""
+    found: dict[str, Path] = {}
+    drawn = next((path for task, path in good.files("polarization_figures", FIGURES)
+                  if task.target == source), None)  # fmt: skip
+    if drawn is not None:
+        found |= {name: drawn / f"{name}.png" for name in ("plane", "energies")}
+        for task, _ in good.files("behaviour", BEHAVIOUR_FILE):
+            own, observation = names_of(task.target)
+            if own == source:
+                found[f"angle {observation}"] = drawn / f"{angle_name(observation)}.png"
+    for task, path in good.files("polarization_radial", "radial.png"):
+        own, observation = names_of(task.target)
+        if own == source:
+            found[f"radial {observation}"] = path
+    for task, folder in good.files("spectropolarimetry", "figures"):
+        if task.target == source:
+            found |= {path.stem: path for path in sorted(folder.glob("*.png"))}
+    return {name: path for name, path in found.items() if path.is_file()}
