@@ -1,0 +1,110 @@
+"""Tasks of Stokes spectra and their joint fits, and what can be wrong with a model beforehand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from xsurvey.engine import Task
+from xsurvey.errors import ParameterError
+from xsurvey.parameters import StepParameters
+from xsurvey.pipelines.polarization.spectra_parameters import (
+    SpectropolarimetrySection,
+    StokesSpectraSection,
+)
+from xsurvey.pipelines.polarization.spectropolarimetry_stage import SPECTROPOLARIMETRY
+from xsurvey.pipelines.polarization.stokes_spectra_stage import FOLDER
+from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.polarized_terms import parse_polarized
+from xsurvey.spectra.assembly import model_parameters
+from xsurvey.spectra.models.atomdb import atomdb_files, find_atomdb
+from xsurvey.spectra.models.installation import content_hash, installation
+from xsurvey.spectra.models.model_data import require_data, uses_atomdb
+from xsurvey.spectra.models.python_models import python_models
+from xsurvey.spectra.models.settings import ModelSettings
+from xsurvey.spectra.models.table_store import TABLE_FORMAT
+
+
+def steps_of(sections: Mapping[str, StepParameters]) -> dict[str, StepParameters]:
+    """Return the sections of a config with those that both stages take: steps for sections.
+
+    Parameters
+    ----------
+    sections : mapping
+        ``polarization``, ``stokes_spectra`` and ``spectropolarimetry`` among them.
+    """
+    polarization, spectra, fitting = (
+        sections[name] for name in ("polarization", "stokes_spectra", "spectropolarimetry")
+    )
+    assert isinstance(polarization, PolarizationParameters)
+    assert isinstance(spectra, StokesSpectraSection)
+    assert isinstance(fitting, SpectropolarimetrySection)
+    return {
+        **sections, "stokes_spectra": spectra.as_step(polarization),
+        "spectropolarimetry": fitting.as_step(),
+    }  # fmt: skip
+
+
+def joint_fit_task(
+    source: str, spectra: list[Task], sections: Mapping[str, StepParameters],
+    versions: Mapping[str, str],
+) -> Task:  # fmt: skip
+    """Return the task of the joint fit of a source.
+
+    Parameters
+    ----------
+    source : str
+        Its name, the target.
+    spectra : list of Task
+        Of the stage ``stokes_spectra``, one an observation.
+    sections : mapping
+        Of `steps_of`.
+    versions : mapping of str to str
+        Of `fit_versions`.
+    """
+    inputs = {"spectra": [task.output(FOLDER) for task in spectra]}
+    return Task(SPECTROPOLARIMETRY, source, inputs, sections, versions)
+
+
+def fit_versions(
+    fitting: SpectropolarimetrySection, settings: ModelSettings, subject: str
+) -> dict[str, str] | None:
+    """Return the versions of the data that a joint fit depends on, for the keys of its tasks.
+
+    Parameters
+    ----------
+    fitting : SpectropolarimetrySection
+    settings : ModelSettings
+    subject : str
+        Key of the config, for messages: ``FILE: spectropolarimetry``.
+
+    Returns
+    -------
+    dict or None
+        None where there is no model, and nothing to fit.
+
+    Raises
+    ------
+    ParameterError
+        The model does not exist, or polarizes nothing that can be.
+    MissingDataError
+        The model library, or data of a model, are not installed.
+    """
+    if fitting.model is None:
+        return None
+    try:
+        expression = parse_polarized(fitting.model).whole.expression
+    except ParameterError as error:
+        raise ParameterError(f"{subject}.model", error.cause, error.remedy) from None
+    rows, _ = model_parameters(expression, 1)
+    uses = {}
+    for component in expression.components:
+        columns = component.columns
+        values = [p.value for p in rows.parameters[columns.start : columns.stop]]
+        require_data(component.definition, values)
+        if uses_atomdb(component.definition, values):
+            files = "-".join(content_hash(p)[:8] for p in atomdb_files(find_atomdb(settings)))
+            uses["atomdb"] = f"{settings.atomdb} {files}"
+        own = python_models().get(component.definition.name.lower())
+        if own is not None:
+            uses[f"model {own.name}"] = own.version
+    return uses | {"models": installation().version, "tables": str(TABLE_FORMAT)}
