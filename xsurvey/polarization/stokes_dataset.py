@@ -19,7 +19,7 @@ _EVERY = re.compile(r"every([1-9]\d*)")
 _BAD = 1
 """Quality of channels that are not used."""
 _FEW = 10
-"""Events: in groups of 10 and more intervals of degree, angle and spectrum cover as they should."""
+"""Events: in groups of 10 and more degrees and angles are right, and spectra nearly."""
 _FEW_SHARE = 0.1
 
 

@@ -24,7 +24,11 @@ from xsurvey.report.plate import (
 from xsurvey.report.spectrum_axes import draw_residuals, draw_spectrum
 from xsurvey.spectra.fit import Fit
 
-_COLOURS = (TRUE_COLOUR, "#ff9d6f", "#a7e57a", "#d9a6ff", "#f4e36a")
+_COLOURS = (
+    TRUE_COLOUR, "#ff9d6f", "#a7e57a", "#d9a6ff", "#f4e36a", "#ff7fb6", "#7de3cf", "#8ea3ff",
+    "#d0d4dc",
+)  # fmt: skip
+"""Of units, those of several observations among them."""
 _WIDTH, _HEIGHT = 9.0, 9.6
 _POINTS = 24
 """Of Q and U a unit, at most: channels have errors far larger than their values."""

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from xsurvey.engine import TaskContext
+from xsurvey.engine import Plan, Store, Task, TaskContext, run_plan
 from xsurvey.engine.fingerprint import undeclared_helpers
-from xsurvey.errors import InputError
+from xsurvey.errors import InputError, ParameterError
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.polarization.parameters import PolarizedSource
@@ -16,6 +16,7 @@ from xsurvey.pipelines.polarization.spectra_parameters import (
     SpectropolarimetrySection,
     StokesSpectraSection,
 )
+from xsurvey.pipelines.polarization.spectra_plan import fit_versions, joint_fit_task, steps_of
 from xsurvey.pipelines.polarization.spectropolarimetry_stage import (
     SPECTROPOLARIMETRY,
     run_spectropolarimetry,
@@ -170,3 +171,47 @@ def test_sections_become_steps() -> None:
     assert SpectropolarimetrySection().model is None
     for stage in (STOKES_SPECTRA, SPECTROPOLARIMETRY):
         assert undeclared_helpers(stage) == []
+
+
+def test_tasks_run_and_fail_with_one_line(tmp_path: Path) -> None:
+    """By the engine: a source that one observation does not have, and a fit of what is there."""
+    sections = steps_of({
+        "selection": SelectionParameters(), "source": SOURCE,
+        "polarization": PolarizationParameters(), "stokes_spectra": StokesSpectraSection(),
+        "spectropolarimetry": SpectropolarimetrySection(
+            model="polconst*powerlaw", contours=False, unit_norms="one", group="min20"
+        ),
+        "spectral_models": ModelSettings(), "flux": FluxParameters(), "mcmc": PosteriorSection(),
+    })  # fmt: skip
+    good = tmp_path / "good.json"
+    good.write_text(json.dumps({"observation": "any", "kept": None}))
+    elsewhere = SOURCE.model_copy(update={"position": SkyPosition(150.5, 2.2)})
+    tasks = []
+    for name, source in (("here", SOURCE), ("gone", elsewhere)):
+        files = draw_observation(tmp_path, norm=0.1, name=name, OBS_ID=name)
+        inputs = {"events": files, "good_times": good}
+        own = {**sections, "source": source}
+        tasks.append(Task(STOKES_SPECTRA, f"blob {name}", inputs, own))
+    versions = fit_versions(
+        SpectropolarimetrySection(model="polconst*powerlaw"), ModelSettings(), "here"
+    )
+    assert versions is not None and "models" in versions
+    fit = joint_fit_task("blob", tasks, sections, versions)
+    result = run_plan(Plan([*tasks, fit]), Store(tmp_path / "out"), workers=0)
+    outcomes = {str(key.target): outcome for key, outcome in result.outcomes.items()}
+    assert [outcomes[name].status for name in ("blob here", "blob gone", "blob")] == [
+        "done", "failed", "done",
+    ]  # fmt: skip
+    cause = outcomes["blob gone"].cause
+    assert cause and "\n" not in cause and "gone_du1.fits" in cause
+    (record,) = (tmp_path / "out").rglob("spectropolarimetry.json")
+    found = json.loads(record.read_text())
+    assert found["observations"] == ["here"]
+    assert any(note.startswith("blob gone is left out") for note in found["notes"])
+
+
+def test_models_are_looked_at_before_any_work() -> None:
+    settings = ModelSettings()
+    assert fit_versions(SpectropolarimetrySection(), settings, "c.yaml: s") is None
+    with pytest.raises(ParameterError, match=r"c.yaml: s.model"):
+        fit_versions(SpectropolarimetrySection(model="nothing"), settings, "c.yaml: s")
