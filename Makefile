@@ -5,12 +5,13 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS := ixpe,test
 
-.PHONY: help install demo three-missions cluster cluster-input polarization-input test check format clean
+.PHONY: help install demo three-missions cluster cluster-input polarization polarization-input test check format clean
 
 help:
 	@echo "make demo    install, get the demo's data and run it"
 	@echo "make three-missions   Chandra, eROSITA and IXPE in one catalog"
 	@echo "make cluster   simulate a cluster in four survey tiles, and measure its profiles and mass"
+	@echo "make polarization   simulate a polarized blazar and its optical light, and measure its polarization"
 	@echo "make test    the whole test suite"
 	@echo "make check   style, types, layers, stages and contracts, in seconds"
 	@echo "make format  bring the sources into the house style"
@@ -91,6 +92,9 @@ polarization-input: $(STAMP)
 	$(BIN)/xsurvey polarization simulate-series -o $(POLARIZATION)/optical.ecsv \
 	  --start 2023-05-10 --days 40 --points 60 --degree 0.143 --degree-error 0.01 --angle -20 \
 	  --rotation-rate 10 --rotation-start 12 --rotation-days 16 --seed $(SEED)
+
+polarization: polarization-input
+	$(BIN)/xsurvey run configs/polarization.yaml
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2
