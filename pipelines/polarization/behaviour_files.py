@@ -22,13 +22,11 @@ from xsurvey.polarization.behaviour_parameters import (
     RotationParameters,
 )
 from xsurvey.polarization.event_dates import mjd_of_times
-from xsurvey.polarization.known_angle import known_angle
 from xsurvey.polarization.known_angle_record import along_record
 from xsurvey.polarization.optical.ambiguity import ResolvedAngles
 from xsurvey.polarization.optical.parameters import OpticalSeriesParameters
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.time_grid import good_times_of_all
-from xsurvey.polarization.uncertain_angle import uncertain_angle
 from xsurvey.regions import read_region_file
 from xsurvey.report.plate import png_bytes
 from xsurvey.report.polarization_time import angle_figure
@@ -126,12 +124,7 @@ def known_angle_record(
     if angle is None or not np.isfinite(covariance).all():
         return None
     q, u = whole["q_norm"], whole["u_norm"]
-    along = known_angle(np.array([q]), np.array([u]), covariance[None], angle)
-    posterior = uncertain_angle(q, u, covariance, angle, error) if error > 0 else None
-    hypothesis = f"no polarization along {angle:g} deg"
-    return {
-        "angle_deg": angle, "error_deg": error, **along_record(along, hypothesis, posterior),
-    }  # fmt: skip
+    return along_record(q, u, covariance, angle, f"no polarization along {angle:g} deg", error)
 
 
 def _check_overlap(path: Path, resolved: ResolvedAngles, events: EventList) -> None:

@@ -21,12 +21,12 @@ from xsurvey.polarization.intervals import (
     degree_interval,
     degree_limits,
 )
-from xsurvey.polarization.known_angle import KnownAngle, known_angle
-from xsurvey.polarization.known_angle_record import LIMIT_LEVELS, along_record, along_test
+from xsurvey.polarization.known_angle_record import along_record, along_test
 from xsurvey.polarization.measurement import angle_of
 from xsurvey.polarization.null_tests import NullTest
 from xsurvey.polarization.optical.ambiguity import ResolvedAngles
 from xsurvey.polarization.optical.angle_function import AngleFunction, piecewise_angle
+from xsurvey.polarization.records import LIMITS
 from xsurvey.polarization.significance import log_chi2_tail, polarization_chi2
 
 SAMPLES = 200
@@ -43,10 +43,8 @@ class CompanionDerotation:
 
     Attributes
     ----------
-    along : KnownAngle
-        Along the companion's angle, arrays (1,); its error has that of the series in it.
     q, u, covariance : float, float, ndarray (2, 2)
-        Relative to the companion's angle, of a free angle to it.
+        Relative to the companion's angle: q along it; errors have those of the series in them.
     at_rest : Derotated
         Of the same events without rotation, arrays (1,).
     share : float
@@ -59,7 +57,6 @@ class CompanionDerotation:
         Of the times that were used.
     """
 
-    along: KnownAngle
     q: float
     u: float
     covariance: np.ndarray
@@ -73,7 +70,7 @@ class CompanionDerotation:
     @property
     def along_test(self) -> NullTest:
         """Of polarization along the companion's angle; one-sided."""
-        return along_test(self.along, _ALONG)
+        return along_test(self.q, self.u, self.covariance, 0.0, _ALONG)
 
     @property
     def free_test(self) -> NullTest:
@@ -85,7 +82,7 @@ class CompanionDerotation:
     def record(self) -> dict[str, Any]:
         """Return it for JSON."""
         return {
-            "along": along_record(self.along, _ALONG),
+            "along": along_record(self.q, self.u, self.covariance, 0.0, _ALONG),
             "free_angle": _free(self.q, self.u, self.covariance) | self.free_test.record(),
             "at_rest": _free(
                 float(self.at_rest.q[0]), float(self.at_rest.u[0]), self.at_rest.covariance[0]
@@ -137,8 +134,8 @@ def derotated_by_companion(
         return None
     weight = part.weight2[used]
     return CompanionDerotation(
-        known_angle(np.array([q]), np.array([u]), covariance[None], 0.0), q, u, covariance,
-        derotated(part, np.zeros(len(mjd))), float(part.counts.sum() / sums.counts.sum()),
+        q, u, covariance, derotated(part, np.zeros(len(mjd))),
+        float(part.counts.sum() / sums.counts.sum()),
         int(part.counts.sum()), float(np.sqrt(np.average(errors[used] ** 2, weights=weight))),
         float(mjd[used[0]]), float(mjd[used[-1]]),
     )  # fmt: skip
@@ -168,7 +165,7 @@ def _free(q: float, u: float, covariance: np.ndarray) -> dict[str, Any]:
     """Return degree and angle with intervals and limits, of a free angle."""
     x, y, spread = np.array([q]), np.array([u]), covariance[None]
     low, high = degree_interval(x, y, spread)[0]
-    limits = degree_limits(x, y, spread, LIMIT_LEVELS)[0]
+    limits = degree_limits(x, y, spread, LIMITS)[0]
     return {
         "pd": float(np.hypot(q, u)), "pd_lower": float(low), "pd_upper": float(high),
         "confidence": ONE_SIGMA, "pd_upper_99": float(limits[0]), "pd_upper_9973": float(limits[1]),

@@ -1,19 +1,23 @@
-"""Polarization along a known angle as a record for JSON."""
+"""Polarization of one measurement along an angle, and the test of it, as a record for JSON."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from xsurvey.polarization.intervals import ONE_SIGMA, THREE_SIGMA
-from xsurvey.polarization.known_angle import KnownAngle
+import numpy as np
+
+from xsurvey.polarization.angle_records import known_angle_records
+from xsurvey.polarization.known_angle import known_angle
 from xsurvey.polarization.null_tests import NullTest
-from xsurvey.polarization.uncertain_angle import UncertainAngle
 
-LIMIT_LEVELS = (0.99, THREE_SIGMA)
+_TESTED = ("significance", "log_probability")
 
 
-def along_test(along: KnownAngle, null_hypothesis: str) -> NullTest:
+def along_test(
+    q: float, u: float, covariance: np.ndarray, angle_deg: float, null_hypothesis: str
+) -> NullTest:
     """Return the test of polarization along an angle, of one measurement; one-sided."""
+    along = known_angle(np.array([q]), np.array([u]), covariance[None], angle_deg)
     return NullTest(
         float(along.significance[0]), None, float(along.log_probability[0]), null_hypothesis,
         "gaussian",
@@ -21,28 +25,23 @@ def along_test(along: KnownAngle, null_hypothesis: str) -> NullTest:
 
 
 def along_record(
-    along: KnownAngle, null_hypothesis: str, posterior: UncertainAngle | None = None
-) -> dict[str, Any]:
-    """Return one measurement along an angle, its interval (68.3 %), limits and test.
+    q: float, u: float, covariance: np.ndarray, angle_deg: float, null_hypothesis: str,
+    angle_error_deg: float = 0.0,
+) -> dict[str, Any]:  # fmt: skip
+    """Return what one measurement says along an angle, as `known_angle_records`, with its test.
 
     Parameters
     ----------
-    along : KnownAngle
-        Arrays (1,).
+    q, u : float
+        Normalised.
+    covariance : ndarray, shape (2, 2)
+    angle_deg : float
     null_hypothesis : str
-    posterior : UncertainAngle, optional
-        Of which interval and limits are, where the angle has an error.
+    angle_error_deg : float
+        Standard deviation of the angle: interval and limits know it, the test does not.
     """
-    if posterior is None:
-        low, high = (float(end[0]) for end in along.interval(ONE_SIGMA))
-        limits = [float(along.upper_limit(level)[0]) for level in LIMIT_LEVELS]
-    else:
-        low, high = posterior.interval(ONE_SIGMA)
-        limits = [posterior.upper_limit(level) for level in LIMIT_LEVELS]
-    return {
-        "pd": float(along.pd[0]), "pd_err": float(along.error[0]), "pd_lower": low,
-        "pd_upper": high, "confidence": ONE_SIGMA, "pd_upper_99": limits[0],
-        "pd_upper_9973": limits[1], "across": float(along.across[0]),
-        "across_err": float(along.across_error[0]), "p_across": float(along.consistency[0]),
-        **along_test(along, null_hypothesis).record(),
-    }  # fmt: skip
+    (found,) = known_angle_records(
+        np.array([q]), np.array([u]), covariance[None], angle_deg, angle_error_deg
+    )
+    values = {k: float(v) for k, v in found.items() if k not in _TESTED}
+    return values | along_test(q, u, covariance, angle_deg, null_hypothesis).record()
