@@ -20,10 +20,10 @@ from xsurvey.polarization.bin_sums import bin_sums
 from xsurvey.polarization.channel_sums import ChannelSums
 from xsurvey.polarization.estimators import empirical
 from xsurvey.polarization.intervals import degree_limits
-from xsurvey.polarization.likelihood import LikelihoodFit, fit_polarization
-from xsurvey.polarization.polarized_points import PolarizedPoints, joined
 from xsurvey.polarization.significance import polarization_chi2
-from xsurvey.polarization.source_fractions import (
+from xsurvey.polarization.unbinned.likelihood import LikelihoodFit, fit_polarization
+from xsurvey.polarization.unbinned.polarized_points import PolarizedPoints, joined
+from xsurvey.polarization.unbinned.source_fractions import (
     SourceFractions,
     channel_groups,
     fractions_of_counts,

@@ -14,19 +14,19 @@ from xsurvey.io.atomic import atomic_output
 from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.pipelines.polarization.behaviour_record import behaviour_record
 from xsurvey.pipelines.polarization.companion_files import companion_of_file
-from xsurvey.polarization.behaviour import measure_behaviour
-from xsurvey.polarization.behaviour_parameters import (
+from xsurvey.polarization.known_angle_record import along_record
+from xsurvey.polarization.optical.ambiguity import ResolvedAngles
+from xsurvey.polarization.optical.parameters import OpticalSeriesParameters
+from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.variation.behaviour import measure_behaviour
+from xsurvey.polarization.variation.behaviour_parameters import (
     ConstancyParameters,
     KnownAngleParameters,
     PulsePhaseParameters,
     RotationParameters,
 )
-from xsurvey.polarization.event_dates import mjd_of_times
-from xsurvey.polarization.known_angle_record import along_record
-from xsurvey.polarization.optical.ambiguity import ResolvedAngles
-from xsurvey.polarization.optical.parameters import OpticalSeriesParameters
-from xsurvey.polarization.parameters import PolarizationParameters
-from xsurvey.polarization.time_grid import good_times_of_all
+from xsurvey.polarization.variation.event_dates import mjd_of_times
+from xsurvey.polarization.variation.time_grid import good_times_of_all
 from xsurvey.regions import read_region_file
 from xsurvey.report.plate import png_bytes
 from xsurvey.report.polarization_time import angle_figure

@@ -6,8 +6,8 @@ from typing import Any
 
 from xsurvey.events import EventList
 from xsurvey.pipelines.polarization.provenance import record_of
-from xsurvey.polarization.behaviour import Behaviour
 from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.variation.behaviour import Behaviour
 
 
 def behaviour_record(

@@ -15,13 +15,13 @@ from xsurvey.pipelines.polarization.source_events import (
     SOURCE_SECTIONS,
     read_source,
 )
-from xsurvey.polarization.behaviour import measure_behaviour
-from xsurvey.polarization.behaviour_parameters import (
+from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.variation.behaviour import measure_behaviour
+from xsurvey.polarization.variation.behaviour_parameters import (
     ConstancyParameters,
     PulsePhaseParameters,
     RotationParameters,
 )
-from xsurvey.polarization.parameters import PolarizationParameters
 
 BEHAVIOUR_FILE = "behaviour.json"
 
@@ -64,21 +64,14 @@ BEHAVIOUR = Stage(
         "xsurvey.pipelines.polarization.behaviour_record",
         "xsurvey.pipelines.polarization.companion_files",
         "xsurvey.pipelines.polarization.provenance", "xsurvey.polarization.background",
-        "xsurvey.polarization.behaviour", "xsurvey.polarization.bin_sums",
-        "xsurvey.polarization.binned_sums", "xsurvey.polarization.companion_derotation",
-        "xsurvey.polarization.constancy", "xsurvey.polarization.constancy_trials",
-        "xsurvey.polarization.derotation", "xsurvey.polarization.estimators",
-        "xsurvey.polarization.event_dates", "xsurvey.polarization.event_sums",
+        "xsurvey.polarization.bin_sums", "xsurvey.polarization.channel_sums",
+        "xsurvey.polarization.estimators", "xsurvey.polarization.event_sums",
         "xsurvey.polarization.intervals", "xsurvey.polarization.known_angle",
-        "xsurvey.polarization.known_angle_record",
-        "xsurvey.polarization.measure", "xsurvey.polarization.measurement",
-        "xsurvey.polarization.modulation", "xsurvey.polarization.null_tests",
-        "xsurvey.polarization.optical.ambiguity", "xsurvey.polarization.optical.angle_function",
-        "xsurvey.polarization.optical.series", "xsurvey.polarization.channel_sums",
-        "xsurvey.polarization.phases", "xsurvey.polarization.records",
-        "xsurvey.polarization.rotation", "xsurvey.polarization.rotation_search",
-        "xsurvey.polarization.rotation_trials", "xsurvey.polarization.significance",
-        "xsurvey.polarization.time_bins", "xsurvey.polarization.time_grid",
-        "xsurvey.polarization.time_sums", "xsurvey.spectra.extraction.region_exposure",
+        "xsurvey.polarization.known_angle_record", "xsurvey.polarization.measure",
+        "xsurvey.polarization.measurement", "xsurvey.polarization.modulation",
+        "xsurvey.polarization.optical.ambiguity",
+        "xsurvey.polarization.optical.angle_function", "xsurvey.polarization.optical.series",
+        "xsurvey.polarization.records", "xsurvey.polarization.significance",
+        "xsurvey.polarization.variation", "xsurvey.spectra.extraction.region_exposure",
     ),
 )  # fmt: skip

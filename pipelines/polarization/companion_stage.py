@@ -33,8 +33,7 @@ COMPANION = Stage(
     inputs=("series",), parameters={"companion": CompanionParameters},
     helpers=(
         "xsurvey.io.json_values", "xsurvey.pipelines.polarization.companion_files",
-        "xsurvey.polarization.optical",
-        "xsurvey.polarization.constancy", "xsurvey.polarization.measurement",
-        "xsurvey.polarization.significance",
+        "xsurvey.polarization.measurement", "xsurvey.polarization.optical",
+        "xsurvey.polarization.significance", "xsurvey.polarization.variation",
     ),
 )  # fmt: skip

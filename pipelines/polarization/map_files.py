@@ -20,10 +20,10 @@ from xsurvey.pipelines.polarization.named_regions import (
     regions_of,
 )
 from xsurvey.pipelines.polarization.provenance import header_of, history_of, record_of
-from xsurvey.polarization.map_images import write_map
-from xsurvey.polarization.map_parameters import MapParameters
-from xsurvey.polarization.maps import PolarizationMap, measure_map
 from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.space.map_images import write_map
+from xsurvey.polarization.space.map_parameters import MapParameters
+from xsurvey.polarization.space.maps import PolarizationMap, measure_map
 from xsurvey.report.plate import png_bytes
 from xsurvey.report.polarization_maps import map_figure
 

@@ -15,8 +15,8 @@ from xsurvey.pipelines.polarization.source_events import (
     SOURCE_SECTIONS,
     read_source,
 )
-from xsurvey.polarization.map_parameters import MapSection
 from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.space.map_parameters import MapSection
 
 TABLE, JSON, FIGURE = "map.fits", "map.json", "map.png"
 
@@ -45,6 +45,7 @@ MAP = Stage(
     },
     helpers=(
         *READING, *HELPERS, "xsurvey.pipelines.polarization.map_files",
-        "xsurvey.report.display", "xsurvey.report.polarization_maps", "xsurvey.report.sky_axes",
+        "xsurvey.report.display", "xsurvey.report.polarization_maps",
+        "xsurvey.report.sky_axes",
     ),
 )  # fmt: skip

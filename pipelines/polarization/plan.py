@@ -53,15 +53,15 @@ from xsurvey.pipelines.polarization.spectropolarimetry_stage import SPECTROPOLAR
 from xsurvey.pipelines.polarization.stokes_files import JSON, POOLED, SUMS
 from xsurvey.pipelines.polarization.stokes_spectra_stage import STOKES_SPECTRA
 from xsurvey.pipelines.polarization.stokes_stage import STOKES
-from xsurvey.polarization.behaviour_parameters import (
+from xsurvey.polarization.optical.parameters import CompanionParameters
+from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.space.map_parameters import MapSection, RadialSection
+from xsurvey.polarization.variation.behaviour_parameters import (
     ConstancyParameters,
     KnownAngleParameters,
     PulsePhaseParameters,
     RotationParameters,
 )
-from xsurvey.polarization.map_parameters import MapSection, RadialSection
-from xsurvey.polarization.optical.parameters import CompanionParameters
-from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.spectra.fit_parameters import FluxParameters
 from xsurvey.spectra.models.settings import ModelSettings
 

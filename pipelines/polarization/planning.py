@@ -30,11 +30,11 @@ from xsurvey.pipelines.polarization.parameters import (
 )
 from xsurvey.pipelines.polarization.source_events import target_of
 from xsurvey.pipelines.polarization.stokes_files import POOLED
-from xsurvey.polarization.likelihood_bins import check_options
-from xsurvey.polarization.map_parameters import RadialSection
 from xsurvey.polarization.modulation import Modulation, modulation_of
 from xsurvey.polarization.optical.parameters import CompanionParameters
 from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.space.map_parameters import RadialSection
+from xsurvey.polarization.unbinned.likelihood_bins import check_options
 from xsurvey.units import SkyPosition
 
 _Model = TypeVar("_Model", bound=StepParameters)

@@ -25,10 +25,10 @@ from xsurvey.pipelines.polarization.stokes_files import (
     summary_of,
     write_sums,
 )
-from xsurvey.polarization.behaviour_parameters import KnownAngleParameters
 from xsurvey.polarization.cube_table import write_cube
 from xsurvey.polarization.measure import notes_of_bins
 from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.variation.behaviour_parameters import KnownAngleParameters
 
 _JOINED = ("mission", "telescope", "instrument", "target", "obs_id")
 _FEW = 50
@@ -174,13 +174,13 @@ POOLED_STAGE = Stage(
         "xsurvey.io.json_values", "xsurvey.pipelines.polarization.pooling",
         "xsurvey.pipelines.polarization.provenance",
         "xsurvey.pipelines.polarization.stokes_files", "xsurvey.polarization.angle_records",
-        "xsurvey.polarization.bin_sums", "xsurvey.polarization.constancy",
-        "xsurvey.polarization.contours", "xsurvey.polarization.cube_table",
-        "xsurvey.polarization.estimators", "xsurvey.polarization.intervals",
-        "xsurvey.polarization.known_angle", "xsurvey.polarization.measure",
-        "xsurvey.polarization.measurement", "xsurvey.polarization.records",
-        "xsurvey.polarization.significance", "xsurvey.polarization.stokes",
-        "xsurvey.polarization.uncertain_angle",
+        "xsurvey.polarization.bin_sums", "xsurvey.polarization.contours",
+        "xsurvey.polarization.cube_table", "xsurvey.polarization.estimators",
+        "xsurvey.polarization.intervals", "xsurvey.polarization.known_angle",
+        "xsurvey.polarization.measure", "xsurvey.polarization.measurement",
+        "xsurvey.polarization.records", "xsurvey.polarization.significance",
+        "xsurvey.polarization.stokes", "xsurvey.polarization.uncertain_angle",
+        "xsurvey.polarization.variation",
     ),
     needs_all=False,
 )  # fmt: skip

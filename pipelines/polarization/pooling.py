@@ -23,10 +23,10 @@ import numpy as np
 from xsurvey.pipelines.polarization.stokes_files import Measured
 from xsurvey.polarization.angle_records import sound_measurements
 from xsurvey.polarization.bin_sums import BinSums
-from xsurvey.polarization.constancy import constancy, weighted_mean
 from xsurvey.polarization.estimators import ESTIMATORS, projected, stokes_bins
 from xsurvey.polarization.significance import polarization_chi2
 from xsurvey.polarization.stokes import StokesBins, StokesFlag
+from xsurvey.polarization.variation.constancy import constancy, weighted_mean
 
 
 def pooled(measured: Sequence[Measured]) -> Measured:

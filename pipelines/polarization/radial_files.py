@@ -24,11 +24,15 @@ from xsurvey.pipelines.polarization.named_regions import (
     regions_of,
 )
 from xsurvey.pipelines.polarization.provenance import header_of, history_of, record_of
-from xsurvey.polarization.annuli import AngleMap
-from xsurvey.polarization.map_parameters import RadialParameters
 from xsurvey.polarization.parameters import PolarizationParameters
-from xsurvey.polarization.radial import PolarizationProfile, measure_polarization_profile
-from xsurvey.polarization.radial_table import records_of_profile, records_of_total, write_profile
+from xsurvey.polarization.space.annuli import AngleMap
+from xsurvey.polarization.space.map_parameters import RadialParameters
+from xsurvey.polarization.space.radial import PolarizationProfile, measure_polarization_profile
+from xsurvey.polarization.space.radial_table import (
+    records_of_profile,
+    records_of_total,
+    write_profile,
+)
 from xsurvey.report.plate import png_bytes
 from xsurvey.report.polarization_profile_axes import polarization_profile_figure
 

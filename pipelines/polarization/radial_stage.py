@@ -16,8 +16,8 @@ from xsurvey.pipelines.polarization.source_events import (
     SOURCE_SECTIONS,
     read_source,
 )
-from xsurvey.polarization.map_parameters import RadialParameters, RadialSection
 from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.space.map_parameters import RadialParameters, RadialSection
 
 TABLE, JSON, FIGURE = "radial.fits", "radial.json", "radial.png"
 
@@ -57,9 +57,8 @@ RADIAL = Stage(
     },
     helpers=(
         *READING, *HELPERS, "xsurvey.pipelines.polarization.radial_files",
-        "xsurvey.polarization.annuli", "xsurvey.polarization.intervals",
-        "xsurvey.polarization.radial", "xsurvey.polarization.radial_table",
-        "xsurvey.polarization.records", "xsurvey.report.polarization_profile_axes",
+        "xsurvey.polarization.intervals", "xsurvey.polarization.records",
+        "xsurvey.polarization.space", "xsurvey.report.polarization_profile_axes",
         "xsurvey.report.profile_axes",
     ),
 )  # fmt: skip

@@ -9,8 +9,8 @@ from pydantic import Field
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.parameters import StepParameters
 from xsurvey.polarization.parameters import PolarizationParameters
-from xsurvey.polarization.spectropolarimetry_parameters import SpectropolarimetryParameters
-from xsurvey.polarization.stokes_spectra_parameters import StokesSpectraParameters
+from xsurvey.polarization.spectra.spectropolarimetry_parameters import SpectropolarimetryParameters
+from xsurvey.polarization.spectra.stokes_spectra_parameters import StokesSpectraParameters
 
 
 class StokesSpectraSection(StepParameters):

@@ -14,7 +14,7 @@ from xsurvey.pipelines.polarization.spectra_parameters import (
 from xsurvey.pipelines.polarization.spectropolarimetry_stage import SPECTROPOLARIMETRY
 from xsurvey.pipelines.polarization.stokes_spectra_stage import FOLDER
 from xsurvey.polarization.parameters import PolarizationParameters
-from xsurvey.polarization.polarized_terms import parse_polarized
+from xsurvey.polarization.spectra.polarized_terms import parse_polarized
 from xsurvey.spectra.assembly import model_parameters
 from xsurvey.spectra.models.atomdb import atomdb_files, find_atomdb
 from xsurvey.spectra.models.installation import content_hash, installation

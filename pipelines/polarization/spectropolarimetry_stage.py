@@ -17,8 +17,8 @@ from xsurvey.pipelines.polarization.stokes_spectra_stage import INDEX
 from xsurvey.pipelines.spectropolarimetry.fit_files import PolarizationFit, fit_stokes_files
 from xsurvey.pipelines.spectropolarimetry.posterior import with_posterior
 from xsurvey.pipelines.spectropolarimetry.reading import StokesFiles, read_units
-from xsurvey.polarization.spectropolarimetry_parameters import SpectropolarimetryParameters
-from xsurvey.polarization.stokes_dataset import unit_datasets
+from xsurvey.polarization.spectra.spectropolarimetry_parameters import SpectropolarimetryParameters
+from xsurvey.polarization.spectra.stokes_dataset import unit_datasets
 from xsurvey.report.chain_axes import corner_figure
 from xsurvey.report.plate import png_bytes
 from xsurvey.report.stokes_axes import contour_figure, stokes_fit_figure
@@ -178,14 +178,8 @@ SPECTROPOLARIMETRY = Stage(
         "xsurvey.pipelines.polarization.stokes_spectra_stage",
         "xsurvey.pipelines.spectropolarimetry.fit_files",
         "xsurvey.pipelines.spectropolarimetry.posterior",
-        "xsurvey.pipelines.spectropolarimetry.reading", "xsurvey.polarization.fit_contours",
-        "xsurvey.polarization.linear_stokes", "xsurvey.polarization.polarization_models",
-        "xsurvey.polarization.polarized_terms", "xsurvey.polarization.significance",
-        "xsurvey.polarization.spectropolarimetry",
-        "xsurvey.polarization.spectropolarimetry_parameters",
-        "xsurvey.polarization.spectropolarimetry_result", "xsurvey.polarization.stokes_dataset",
-        "xsurvey.polarization.stokes_likelihood", "xsurvey.polarization.stokes_model",
-        "xsurvey.polarization.stokes_units", "xsurvey.report.chain_axes", "xsurvey.report.plate",
+        "xsurvey.pipelines.spectropolarimetry.reading", "xsurvey.polarization.significance",
+        "xsurvey.polarization.spectra", "xsurvey.report.chain_axes", "xsurvey.report.plate",
         "xsurvey.report.spectrum_axes", "xsurvey.report.stokes_axes", "xsurvey.spectra",
         "xsurvey.units",
     ),

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from xsurvey.polarization.angle_records import ellipse_records, known_angle_records
-from xsurvey.polarization.behaviour_parameters import KnownAngleParameters
 from xsurvey.polarization.bin_sums import BinSums
 from xsurvey.polarization.records import records_of_bins
 from xsurvey.polarization.stokes import StokesBins
+from xsurvey.polarization.variation.behaviour_parameters import KnownAngleParameters
 
 JSON, TABLE, SUMS = "polarization.json", "polarization.fits", "bin_sums.npz"
 STOKES_FILES = (JSON, TABLE, SUMS)

@@ -18,8 +18,8 @@ from xsurvey.pipelines.polarization.source_events import (
     read_source,
 )
 from xsurvey.pipelines.spectropolarimetry.spectra_files import stokes_summary, write_extracted
-from xsurvey.polarization.stokes_extraction import extract_stokes
-from xsurvey.polarization.stokes_spectra_parameters import StokesSpectraParameters
+from xsurvey.polarization.spectra.stokes_extraction import extract_stokes
+from xsurvey.polarization.spectra.stokes_spectra_parameters import StokesSpectraParameters
 
 FOLDER = "spectra"
 INDEX = "index.json"
@@ -58,12 +58,10 @@ STOKES_SPECTRA = Stage(
     parameters={**SOURCE_SECTIONS, "stokes_spectra": StokesSpectraParameters},
     helpers=(
         *READING, "xsurvey.apertures", "xsurvey.imaging.seen_sky", "xsurvey.io.json_values",
-        "xsurvey.io.ogip", "xsurvey.missions",
-        "xsurvey.pipelines.polarization.provenance",
+        "xsurvey.io.ogip", "xsurvey.missions", "xsurvey.pipelines.polarization.provenance",
         "xsurvey.pipelines.spectropolarimetry.spectra_files",
         "xsurvey.polarization.channel_sums", "xsurvey.polarization.event_sums",
         "xsurvey.polarization.measure", "xsurvey.polarization.modulation",
-        "xsurvey.polarization.stokes_extraction", "xsurvey.polarization.stokes_spectra",
-        "xsurvey.psf", "xsurvey.spectra.extraction",
+        "xsurvey.polarization.spectra", "xsurvey.psf", "xsurvey.spectra.extraction",
     ),
 )  # fmt: skip

@@ -30,10 +30,10 @@ from xsurvey.pipelines.polarization.stokes_files import (
     summary_of,
     write_sums,
 )
-from xsurvey.polarization.behaviour_parameters import KnownAngleParameters
 from xsurvey.polarization.cube_table import write_cube
 from xsurvey.polarization.measure import PolarizationCube, measure_polarization
 from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.variation.behaviour_parameters import KnownAngleParameters
 
 
 def run_stokes(context: TaskContext) -> dict[str, Any]:
@@ -119,20 +119,18 @@ STOKES = Stage(
         "known_angle": KnownAngleParameters,
     },
     helpers=(
-        *READING, "xsurvey.io.json_values", "xsurvey.pipelines.polarization.provenance",
+        *READING, "xsurvey.imaging.seen_sky", "xsurvey.io.json_values",
+        "xsurvey.missions.polarimetry", "xsurvey.pipelines.polarization.provenance",
         "xsurvey.pipelines.polarization.stokes_files", "xsurvey.polarization.angle_records",
         "xsurvey.polarization.background", "xsurvey.polarization.bin_sums",
         "xsurvey.polarization.channel_sums", "xsurvey.polarization.contours",
         "xsurvey.polarization.cube_table", "xsurvey.polarization.estimators",
         "xsurvey.polarization.event_sums", "xsurvey.polarization.intervals",
-        "xsurvey.polarization.known_angle", "xsurvey.polarization.likelihood",
-        "xsurvey.polarization.likelihood_bins", "xsurvey.polarization.likelihood_events",
-        "xsurvey.polarization.measure", "xsurvey.polarization.measurement",
-        "xsurvey.polarization.modulation", "xsurvey.polarization.polarized_points",
-        "xsurvey.polarization.polarized_terms", "xsurvey.polarization.records",
-        "xsurvey.polarization.significance", "xsurvey.polarization.source_fractions",
-        "xsurvey.polarization.stokes", "xsurvey.polarization.uncertain_angle",
-        "xsurvey.missions.polarimetry", "xsurvey.spectra.extraction.region_exposure",
-        "xsurvey.imaging.seen_sky",
+        "xsurvey.polarization.known_angle", "xsurvey.polarization.measure",
+        "xsurvey.polarization.measurement", "xsurvey.polarization.modulation",
+        "xsurvey.polarization.records", "xsurvey.polarization.significance",
+        "xsurvey.polarization.spectra", "xsurvey.polarization.stokes",
+        "xsurvey.polarization.unbinned", "xsurvey.polarization.uncertain_angle",
+        "xsurvey.spectra.extraction.region_exposure",
     ),
 )  # fmt: skip

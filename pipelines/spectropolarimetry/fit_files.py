@@ -15,31 +15,31 @@ from xsurvey.inference.chains import Chains
 from xsurvey.io.atomic import check_outputs
 from xsurvey.io.ogip.pha import split_selection
 from xsurvey.pipelines.spectropolarimetry.reading import StokesFiles, read_units
-from xsurvey.polarization.linear_stokes import polarization_in_bins, summed_stokes
-from xsurvey.polarization.polarized_terms import parse_polarized
-from xsurvey.polarization.spectropolarimetry import (
+from xsurvey.polarization.spectra.linear_stokes import polarization_in_bins, summed_stokes
+from xsurvey.polarization.spectra.polarized_terms import parse_polarized
+from xsurvey.polarization.spectra.spectropolarimetry import (
     fit_polarization,
     without_energy_dependence,
     without_polarization,
 )
-from xsurvey.polarization.spectropolarimetry_parameters import (
+from xsurvey.polarization.spectra.spectropolarimetry_parameters import (
     SpectropolarimetryParameters,
     energy_edges,
 )
-from xsurvey.polarization.spectropolarimetry_result import (
+from xsurvey.polarization.spectra.spectropolarimetry_result import (
     comparison_record,
     energies_of_unphysical_degree,
     polarization_curve,
     polarization_records,
     stokes_records,
 )
-from xsurvey.polarization.stokes_likelihood import (
+from xsurvey.polarization.spectra.stokes_likelihood import (
     StokesAssembly,
     StokesMember,
     assemble_stokes,
     members_of,
 )
-from xsurvey.polarization.stokes_units import PolarimeterUnit
+from xsurvey.polarization.spectra.stokes_units import PolarimeterUnit
 from xsurvey.spectra.fit import Fit
 from xsurvey.spectra.fit_parameters import FluxParameters
 from xsurvey.spectra.fit_result import fitted_parameters, fluxes

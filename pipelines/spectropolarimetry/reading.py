@@ -15,7 +15,7 @@ from xsurvey.io.ogip.rmf import read_rmf
 from xsurvey.io.ogip.stokes import Stokes, stokes_parameter
 from xsurvey.io.ogip.types import AncillaryResponse, PhaSpectrum, RedistributionMatrix
 from xsurvey.missions import missions
-from xsurvey.polarization.stokes_units import PolarimeterUnit, StokesSpectrum, sort_units
+from xsurvey.polarization.spectra.stokes_units import PolarimeterUnit, StokesSpectrum, sort_units
 
 NONE = "none"
 """As a path: there is no such file, whatever the spectrum's keyword says."""

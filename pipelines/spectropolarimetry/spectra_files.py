@@ -17,9 +17,13 @@ from xsurvey.io.ogip.write_responses import write_arf, write_rmf
 from xsurvey.missions import get_mission
 from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.pipelines.polarization.provenance import history_of
-from xsurvey.polarization.stokes_extraction import ExtractedStokes, StokesUnit, extract_stokes
-from xsurvey.polarization.stokes_spectra import write_stokes_spectra
-from xsurvey.polarization.stokes_spectra_parameters import StokesSpectraParameters
+from xsurvey.polarization.spectra.stokes_extraction import (
+    ExtractedStokes,
+    StokesUnit,
+    extract_stokes,
+)
+from xsurvey.polarization.spectra.stokes_spectra import write_stokes_spectra
+from xsurvey.polarization.spectra.stokes_spectra_parameters import StokesSpectraParameters
 from xsurvey.regions import read_region_file
 
 SPECTRUM_SUFFIX = ".pha"

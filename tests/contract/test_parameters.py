@@ -39,16 +39,16 @@ from xsurvey.pipelines.polarization.spectra_parameters import (
     StokesSpectraSection,
 )
 from xsurvey.pipelines.spectra.parameters import SpectralRegion
-from xsurvey.polarization.behaviour_parameters import (
+from xsurvey.polarization.optical.parameters import CompanionParameters, OpticalSeriesParameters
+from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.spectra.spectropolarimetry_parameters import SpectropolarimetryParameters
+from xsurvey.polarization.spectra.stokes_spectra_parameters import StokesSpectraParameters
+from xsurvey.polarization.variation.behaviour_parameters import (
     ConstancyParameters,
     KnownAngleParameters,
     PulsePhaseParameters,
     RotationParameters,
 )
-from xsurvey.polarization.optical.parameters import CompanionParameters, OpticalSeriesParameters
-from xsurvey.polarization.parameters import PolarizationParameters
-from xsurvey.polarization.spectropolarimetry_parameters import SpectropolarimetryParameters
-from xsurvey.polarization.stokes_spectra_parameters import StokesSpectraParameters
 from xsurvey.profiles.exposure_spectrum import ExposureMapParameters
 from xsurvey.profiles.profile_parameters import ProfileCentre, SurfaceBrightnessParameters
 from xsurvey.simulate.parameters import SimulationParameters

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from xsurvey.polarization.polarized_points import PolarizedPoints
+from xsurvey.polarization.unbinned.polarized_points import PolarizedPoints
 
 
 def stokes_of_events(

@@ -11,18 +11,18 @@ from xsurvey.errors import InputError, ParameterError
 from xsurvey.events import EventList
 from xsurvey.missions import open_events
 from xsurvey.missions.joining import join_units
-from xsurvey.polarization.behaviour import Behaviour, measure_behaviour
-from xsurvey.polarization.behaviour_parameters import (
+from xsurvey.polarization.optical.ambiguity import ResolvedAngles, resolve_half_turns
+from xsurvey.polarization.optical.series import polarization_series
+from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.variation.behaviour import Behaviour, measure_behaviour
+from xsurvey.polarization.variation.behaviour_parameters import (
     ConstancyParameters,
     PulsePhaseParameters,
     RotationParameters,
 )
-from xsurvey.polarization.companion_derotation import known_times, steepest_rate
-from xsurvey.polarization.constancy import constancy
-from xsurvey.polarization.null_tests import NullTest
-from xsurvey.polarization.optical.ambiguity import ResolvedAngles, resolve_half_turns
-from xsurvey.polarization.optical.series import polarization_series
-from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.variation.companion_derotation import known_times, steepest_rate
+from xsurvey.polarization.variation.constancy import constancy
+from xsurvey.polarization.variation.null_tests import NullTest
 from xsurvey.regions import read_region_file
 
 from .made_fields import write_responses

@@ -20,13 +20,13 @@ from xsurvey.pipelines.polarization.companion_stage import (
     run_companion,
 )
 from xsurvey.pipelines.polarization.parameters import PolarizedSource
-from xsurvey.polarization.behaviour_parameters import (
+from xsurvey.polarization.optical.parameters import CompanionParameters
+from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.variation.behaviour_parameters import (
     ConstancyParameters,
     PulsePhaseParameters,
     RotationParameters,
 )
-from xsurvey.polarization.optical.parameters import CompanionParameters
-from xsurvey.polarization.parameters import PolarizationParameters
 
 from .made_fields import write_responses
 from .moving_events import DAY, SPAN, write_moving, write_series

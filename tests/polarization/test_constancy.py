@@ -4,14 +4,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from xsurvey.polarization.binned_sums import binned_sums, equal_count_edges
-from xsurvey.polarization.constancy import constancy, weighted_mean
-from xsurvey.polarization.constancy_trials import (
+from xsurvey.polarization.significance import gaussian_sigma, log_chi2_tail
+from xsurvey.polarization.variation.binned_sums import binned_sums, equal_count_edges
+from xsurvey.polarization.variation.constancy import constancy, weighted_mean
+from xsurvey.polarization.variation.constancy_trials import (
     modulated_angles,
     permuted_constancy,
     simulated_constancy,
 )
-from xsurvey.polarization.significance import gaussian_sigma, log_chi2_tail
 
 
 def measurements(shape: tuple[int, ...], seed: int = 1) -> tuple[np.ndarray, ...]:

@@ -9,7 +9,7 @@ import pytest
 from xsurvey.errors import InputError
 from xsurvey.events import Observation
 from xsurvey.missions import open_events
-from xsurvey.polarization.event_dates import mjd_of_times, time_of_epoch
+from xsurvey.polarization.variation.event_dates import mjd_of_times, time_of_epoch
 
 from ..mission_files import write_ixpe
 

@@ -9,9 +9,14 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize
 
 from xsurvey.polarization.channel_sums import ChannelSums
-from xsurvey.polarization.likelihood import LikelihoodFit, _Problem, fit_polarization
-from xsurvey.polarization.polarized_points import SECTORS, PolarizedPoints, joined, sector_of
 from xsurvey.polarization.significance import polarization_chi2
+from xsurvey.polarization.unbinned.likelihood import LikelihoodFit, _Problem, fit_polarization
+from xsurvey.polarization.unbinned.polarized_points import (
+    SECTORS,
+    PolarizedPoints,
+    joined,
+    sector_of,
+)
 
 from .polarized_draws import simulated, stokes_of_events
 

@@ -13,11 +13,11 @@ from xsurvey.polarization import measure
 from xsurvey.polarization.background import subtract_background
 from xsurvey.polarization.bin_sums import BinSums, bin_sums
 from xsurvey.polarization.event_sums import sum_events
-from xsurvey.polarization.likelihood_bins import check_options, likelihood_bins
 from xsurvey.polarization.modulation import Modulation
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.records import records_of_bins
 from xsurvey.polarization.stokes import StokesBins, StokesFlag
+from xsurvey.polarization.unbinned.likelihood_bins import check_options, likelihood_bins
 from xsurvey.psf import KingPsf, random_displacements
 from xsurvey.regions import RegionSet, read_region_file
 

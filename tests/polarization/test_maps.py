@@ -14,13 +14,13 @@ from xsurvey.errors import InputError, ParameterError
 from xsurvey.events import EventList
 from xsurvey.missions import open_events
 from xsurvey.polarization.bin_sums import BinSums
-from xsurvey.polarization.blocks import quadtree
-from xsurvey.polarization.cell_sums import summed
-from xsurvey.polarization.map_parameters import MapParameters
-from xsurvey.polarization.maps import PolarizationMap, measure_map
 from xsurvey.polarization.measure import measure_polarization
 from xsurvey.polarization.parameters import PolarizationParameters
-from xsurvey.polarization.smoothing import kernel, smoothed
+from xsurvey.polarization.space.blocks import quadtree
+from xsurvey.polarization.space.cell_sums import summed
+from xsurvey.polarization.space.map_parameters import MapParameters
+from xsurvey.polarization.space.maps import PolarizationMap, measure_map
+from xsurvey.polarization.space.smoothing import kernel, smoothed
 from xsurvey.regions import read_region_file
 
 from .made_fields import MIDDLE, PIXEL, disk, write_field, write_responses

@@ -5,15 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xsurvey.polarization.binned_sums import binned_sums
-from xsurvey.polarization.constancy_trials import modulated_angles
-from xsurvey.polarization.derotation import derotated
 from xsurvey.polarization.optical.ambiguity import least_changes, resolve_half_turns
 from xsurvey.polarization.optical.angle_function import linear_angle, piecewise_angle
 from xsurvey.polarization.optical.episodes import rotation_episodes
 from xsurvey.polarization.optical.linear_rotation import fit_rotations
 from xsurvey.polarization.optical.series import PolarizationSeries, polarization_series
 from xsurvey.polarization.optical.swings import all_swings, largest_swings
+from xsurvey.polarization.variation.binned_sums import binned_sums
+from xsurvey.polarization.variation.constancy_trials import modulated_angles
+from xsurvey.polarization.variation.derotation import derotated
 
 SNR = 12.0
 

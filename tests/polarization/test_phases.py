@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from xsurvey.polarization.constancy import constancy
-from xsurvey.polarization.constancy_trials import modulated_angles
-from xsurvey.polarization.phases import phase_sums, pulse_phase
+from xsurvey.polarization.variation.constancy import constancy
+from xsurvey.polarization.variation.constancy_trials import modulated_angles
+from xsurvey.polarization.variation.phases import phase_sums, pulse_phase
 
 FREQUENCY, FIRST, SECOND = 6.6, -6.7e-11, 2e-21
 

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.missions import open_events
-from xsurvey.polarization.annuli import Annuli, bearing, outward
-from xsurvey.polarization.cell_sums import summed
-from xsurvey.polarization.map_parameters import RadialParameters
 from xsurvey.polarization.measure import measure_polarization
 from xsurvey.polarization.parameters import PolarizationParameters
-from xsurvey.polarization.radial import PolarizationProfile, measure_polarization_profile
+from xsurvey.polarization.space.annuli import Annuli, bearing, outward
+from xsurvey.polarization.space.cell_sums import summed
+from xsurvey.polarization.space.map_parameters import RadialParameters
+from xsurvey.polarization.space.radial import PolarizationProfile, measure_polarization_profile
 from xsurvey.regions import read_region_file
 from xsurvey.units import SkyPosition
 

@@ -4,11 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from xsurvey.polarization.binned_sums import BinnedSums, binned_sums
-from xsurvey.polarization.constancy_trials import modulated_angles
-from xsurvey.polarization.derotation import DAY, derotated, marginal, widest_bin
-from xsurvey.polarization.rotation import rotation_scan, scan_rates
-from xsurvey.polarization.rotation_trials import rotation_trials
+from xsurvey.polarization.variation.binned_sums import BinnedSums, binned_sums
+from xsurvey.polarization.variation.constancy_trials import modulated_angles
+from xsurvey.polarization.variation.derotation import DAY, derotated, marginal, widest_bin
+from xsurvey.polarization.variation.rotation import rotation_scan, scan_rates
+from xsurvey.polarization.variation.rotation_trials import rotation_trials
 
 START = 2.1e8
 DURATION = 3 * DAY

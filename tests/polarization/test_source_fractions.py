@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from xsurvey.polarization.source_fractions import (
+from xsurvey.polarization.unbinned.source_fractions import (
     channel_groups,
     fractions_of_counts,
     fractions_of_places,

@@ -17,8 +17,8 @@ from xsurvey.pipelines.good_times_file import write_good_times
 from xsurvey.pipelines.polarization.map_stage import MAP
 from xsurvey.pipelines.polarization.parameters import PolarizedSource
 from xsurvey.pipelines.polarization.radial_stage import RADIAL
-from xsurvey.polarization.map_parameters import MapSection, RadialSection
 from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.space.map_parameters import MapSection, RadialSection
 from xsurvey.units import SkyPosition
 
 from .made_fields import direction, disk, write_field, write_responses

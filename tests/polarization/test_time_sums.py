@@ -13,10 +13,10 @@ from xsurvey.missions.joining import join_units
 from xsurvey.polarization.measure import measure_polarization
 from xsurvey.polarization.modulation import modulation_of
 from xsurvey.polarization.parameters import PolarizationParameters
-from xsurvey.polarization.phases import pulse_phase
-from xsurvey.polarization.time_bins import coarse_bins, polarization_of_sums
-from xsurvey.polarization.time_grid import time_grid
-from xsurvey.polarization.time_sums import TimeSums, read_timed_events, sum_times
+from xsurvey.polarization.variation.phases import pulse_phase
+from xsurvey.polarization.variation.time_bins import coarse_bins, polarization_of_sums
+from xsurvey.polarization.variation.time_grid import time_grid
+from xsurvey.polarization.variation.time_sums import TimeSums, read_timed_events, sum_times
 from xsurvey.regions import RegionSet, read_region_file
 
 from ..mission_files import START

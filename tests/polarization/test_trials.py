@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xsurvey.polarization.smoothing import kernel
-from xsurvey.polarization.trials import log_sidak, simulated_maxima, trials_of
+from xsurvey.polarization.space.smoothing import kernel
+from xsurvey.polarization.space.trials import log_sidak, simulated_maxima, trials_of
 
 
 @given(st.floats(1e-12, 0.999), st.floats(1, 1e4))

@@ -14,8 +14,8 @@ from xsurvey.io.ogip.pha import read_single_pha
 from xsurvey.io.ogip.stokes import stokes_parameter
 from xsurvey.pipelines.spectropolarimetry.fit_files import PolarizationFit, fit_stokes_files
 from xsurvey.pipelines.spectropolarimetry.reading import StokesFiles
-from xsurvey.polarization.spectropolarimetry_parameters import SpectropolarimetryParameters
-from xsurvey.polarization.stokes_likelihood import members_of
+from xsurvey.polarization.spectra.spectropolarimetry_parameters import SpectropolarimetryParameters
+from xsurvey.polarization.spectra.stokes_likelihood import members_of
 from xsurvey.spectra.fit_parameters import FluxParameters
 from xsurvey.spectra.models.settings import ModelSettings
 

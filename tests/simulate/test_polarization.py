@@ -12,9 +12,9 @@ from pydantic import ValidationError
 
 from xsurvey.errors import ParameterError
 from xsurvey.missions import get_mission, open_events
-from xsurvey.polarization.binned_sums import binned_sums
-from xsurvey.polarization.rotation import rotation_scan, scan_rates
 from xsurvey.polarization.stokes import polarization_angle
+from xsurvey.polarization.variation.binned_sums import binned_sums
+from xsurvey.polarization.variation.rotation import rotation_scan, scan_rates
 from xsurvey.simulate.observation import simulate_observation
 from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.simulate.polarization import parse_polarization, polarization_of

@@ -8,7 +8,7 @@ import click
 
 from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
 from xsurvey.inference.mcmc_parameters import MCMCParameters
-from xsurvey.polarization.spectropolarimetry_parameters import SpectropolarimetryParameters
+from xsurvey.polarization.spectra.spectropolarimetry_parameters import SpectropolarimetryParameters
 from xsurvey.spectra.fit_parameters import FluxParameters
 from xsurvey.spectra.models.settings import ModelSettings
 

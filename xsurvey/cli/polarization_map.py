@@ -15,8 +15,8 @@ from xsurvey.cli.options import (
     write_json,
 )
 from xsurvey.missions.selection import SelectionParameters
-from xsurvey.polarization.map_parameters import MapParameters
 from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.space.map_parameters import MapParameters
 
 
 @click.command("map", cls=StepCommand)

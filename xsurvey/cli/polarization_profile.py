@@ -16,8 +16,8 @@ from xsurvey.cli.options import (
     write_json,
 )
 from xsurvey.missions.selection import SelectionParameters
-from xsurvey.polarization.map_parameters import RadialParameters
 from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.space.map_parameters import RadialParameters
 
 
 @click.command("profile", cls=StepCommand)

@@ -8,7 +8,7 @@ import click
 from xsurvey.cli.inputs import events_argument, region_option
 from xsurvey.cli.options import StepCommand, json_option, step_options, write_json
 from xsurvey.missions.selection import SelectionParameters
-from xsurvey.polarization.stokes_spectra_parameters import StokesSpectraParameters
+from xsurvey.polarization.spectra.stokes_spectra_parameters import StokesSpectraParameters
 
 
 @click.command("spectrum", cls=StepCommand)

@@ -9,14 +9,14 @@ import click
 from xsurvey.cli.inputs import events_argument, region_option
 from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
 from xsurvey.missions.selection import SelectionParameters
-from xsurvey.polarization.behaviour_parameters import (
+from xsurvey.polarization.optical.parameters import OpticalSeriesParameters
+from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.variation.behaviour_parameters import (
     ConstancyParameters,
     KnownAngleParameters,
     PulsePhaseParameters,
     RotationParameters,
 )
-from xsurvey.polarization.optical.parameters import OpticalSeriesParameters
-from xsurvey.polarization.parameters import PolarizationParameters
 
 
 @click.command("test", cls=StepCommand)

@@ -8,7 +8,7 @@ import numpy as np
 
 from xsurvey.polarization.angle_records import known_angle_records
 from xsurvey.polarization.known_angle import known_angle
-from xsurvey.polarization.null_tests import NullTest
+from xsurvey.polarization.variation.null_tests import NullTest
 
 _TESTED = ("significance", "log_probability")
 

@@ -16,10 +16,10 @@ from xsurvey.polarization.bin_sums import BinSums, bin_sums, check_edges
 from xsurvey.polarization.channel_sums import ChannelSums
 from xsurvey.polarization.estimators import ESTIMATORS
 from xsurvey.polarization.event_sums import EventSums, sum_events
-from xsurvey.polarization.likelihood_bins import check_options, likelihood_bins
 from xsurvey.polarization.modulation import Modulation, Weighting, modulation_of
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.stokes import StokesBins, StokesFlag
+from xsurvey.polarization.unbinned.likelihood_bins import check_options, likelihood_bins
 from xsurvey.regions import RegionSet
 from xsurvey.spectra.extraction.region_exposure import region_exposure, sample_finely
 from xsurvey.units import EnergyBand

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from xsurvey.imaging.sky_image import SkyImage
-from xsurvey.polarization.maps import PolarizationMap
+from xsurvey.polarization.space.maps import PolarizationMap
 from xsurvey.report.display import Viewport, viewport
 from xsurvey.report.plate import (
     FAINT_INK,

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from xsurvey.polarization.radial import PolarizationProfile
+from xsurvey.polarization.space.radial import PolarizationProfile
 from xsurvey.report.plate import FAINT_INK, GRID, INK, TEXT_SIZE, TRUE_COLOUR, dress, new_figure
 from xsurvey.report.profile_axes import SECTOR_COLOURS
 

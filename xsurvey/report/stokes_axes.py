@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-from xsurvey.polarization.stokes_likelihood import StokesMember, members_of
+from xsurvey.polarization.spectra.stokes_likelihood import StokesMember, members_of
 from xsurvey.report.plate import (
     FAINT_INK,
     GRID,
@@ -134,7 +134,7 @@ def draw_contours(axes: Axes, row: dict[str, Any], colour: str = TRUE_COLOUR) ->
     axes : Axes
         With angles as abscissa, degrees as ordinate.
     row : dict
-        As `xsurvey.polarization.spectropolarimetry_result.polarization_records` makes it.
+        As `xsurvey.polarization.spectra.spectropolarimetry_result.polarization_records` makes it.
 
     Returns
     -------

@@ -13,14 +13,14 @@ from xsurvey.pipelines.polarization.pooled_stage import run_pooled
 from xsurvey.pipelines.polarization.pooling import constancy_records, pooled
 from xsurvey.pipelines.polarization.stokes_files import JSON, SUMS, Measured
 from xsurvey.polarization.background import subtract_background
-from xsurvey.polarization.behaviour_parameters import KnownAngleParameters
 from xsurvey.polarization.bin_sums import bin_sums
 from xsurvey.polarization.estimators import ESTIMATORS
-from xsurvey.polarization.likelihood import fit_polarization
-from xsurvey.polarization.likelihood_bins import stokes_of_fit
 from xsurvey.polarization.parameters import PolarizationParameters
-from xsurvey.polarization.polarized_points import PolarizedPoints
 from xsurvey.polarization.stokes import StokesFlag
+from xsurvey.polarization.unbinned.likelihood import fit_polarization
+from xsurvey.polarization.unbinned.likelihood_bins import stokes_of_fit
+from xsurvey.polarization.unbinned.polarized_points import PolarizedPoints
+from xsurvey.polarization.variation.behaviour_parameters import KnownAngleParameters
 
 from ...polarization.events import draw, sums_of, toy_modulation
 from ...polarization.polarized_draws import stokes_of_events

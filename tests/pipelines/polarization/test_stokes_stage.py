@@ -16,11 +16,11 @@ from xsurvey.pipelines.polarization.cube_files import polarization_of_files
 from xsurvey.pipelines.polarization.parameters import PolarizedSource
 from xsurvey.pipelines.polarization.stokes_files import JSON, SUMS, TABLE, read_sums
 from xsurvey.pipelines.polarization.stokes_stage import run_stokes
-from xsurvey.polarization.behaviour_parameters import KnownAngleParameters
 from xsurvey.polarization.contours import delta_chi2
 from xsurvey.polarization.known_angle import known_angle
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.uncertain_angle import uncertain_angle
+from xsurvey.polarization.variation.behaviour_parameters import KnownAngleParameters
 
 OWN = {"background_counts", "known_angle", "ellipses"}
 

@@ -14,11 +14,11 @@ from xsurvey.io.ogip.stokes import STOKES, Stokes, stokes_keyword
 from xsurvey.io.ogip.types import AncillaryResponse, PhaSpectrum, RedistributionMatrix
 from xsurvey.io.ogip.write_responses import write_arf, write_rmf
 from xsurvey.io.ogip.write_stokes import write_stokes_pha
-from xsurvey.polarization.polarized_terms import parse_polarized
-from xsurvey.polarization.spectropolarimetry_parameters import SpectropolarimetryParameters
-from xsurvey.polarization.stokes_likelihood import StokesAssembly, assemble_stokes
-from xsurvey.polarization.stokes_model import PolarizedSpectrum
-from xsurvey.polarization.stokes_units import StokesSpectrum, sort_units
+from xsurvey.polarization.spectra.polarized_terms import parse_polarized
+from xsurvey.polarization.spectra.spectropolarimetry_parameters import SpectropolarimetryParameters
+from xsurvey.polarization.spectra.stokes_likelihood import StokesAssembly, assemble_stokes
+from xsurvey.polarization.spectra.stokes_model import PolarizedSpectrum
+from xsurvey.polarization.spectra.stokes_units import StokesSpectrum, sort_units
 from xsurvey.spectra.models.settings import ModelSettings
 
 EDGES = np.linspace(1.0, 9.0, 81)

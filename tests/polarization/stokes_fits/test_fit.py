@@ -4,15 +4,15 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, norm
 
-from xsurvey.polarization.fit_contours import LEVELS, degree_angle_contours
-from xsurvey.polarization.linear_stokes import polarization_in_bins, summed_stokes
 from xsurvey.polarization.significance import gaussian_sigma, log_chi2_tail
-from xsurvey.polarization.spectropolarimetry import (
+from xsurvey.polarization.spectra.fit_contours import LEVELS, degree_angle_contours
+from xsurvey.polarization.spectra.linear_stokes import polarization_in_bins, summed_stokes
+from xsurvey.polarization.spectra.spectropolarimetry import (
     fit_polarization,
     without_energy_dependence,
     without_polarization,
 )
-from xsurvey.polarization.stokes_likelihood import members_of
+from xsurvey.polarization.spectra.stokes_likelihood import members_of
 from xsurvey.spectra.fit import Fit
 
 from .conftest import (

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xsurvey.polarization.polarization_models import (
+from xsurvey.polarization.spectra.polarization_models import (
     POLARIZATION_MODELS,
     folded_angle,
     stokes_factors,

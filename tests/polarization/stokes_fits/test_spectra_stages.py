@@ -24,7 +24,7 @@ from xsurvey.pipelines.polarization.spectropolarimetry_stage import (
 )
 from xsurvey.pipelines.polarization.stokes_spectra_stage import STOKES_SPECTRA, run_stokes_spectra
 from xsurvey.polarization.parameters import PolarizationParameters
-from xsurvey.polarization.stokes_spectra_parameters import StokesSpectraParameters
+from xsurvey.polarization.spectra.stokes_spectra_parameters import StokesSpectraParameters
 from xsurvey.spectra.fit_parameters import FluxParameters
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.units import SkyPosition

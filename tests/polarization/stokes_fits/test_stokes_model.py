@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from xsurvey.errors import ParameterError
-from xsurvey.polarization.polarized_terms import parse_polarized
-from xsurvey.polarization.stokes_model import PolarizedSpectrum
+from xsurvey.polarization.spectra.polarized_terms import parse_polarized
+from xsurvey.polarization.spectra.stokes_model import PolarizedSpectrum
 from xsurvey.spectra.models.evaluator import ModelEvaluator
 from xsurvey.spectra.models.expression import parse_expression
 from xsurvey.spectra.models.settings import ModelSettings

@@ -14,7 +14,7 @@ from xsurvey.errors import InputError, OutputError
 from xsurvey.io.ogip.pha import read_single_pha
 from xsurvey.io.ogip.stokes import STOKES, stokes_parameter
 from xsurvey.io.ogip.write_stokes import write_stokes_pha
-from xsurvey.polarization.stokes_spectra import (
+from xsurvey.polarization.spectra.stokes_spectra import (
     StokesResponses,
     stokes_rates,
     stokes_spectra,

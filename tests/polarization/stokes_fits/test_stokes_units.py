@@ -8,8 +8,8 @@ import pytest
 
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.io.ogip.stokes import area_kind, stokes_parameter
-from xsurvey.polarization.stokes_dataset import unit_datasets
-from xsurvey.polarization.stokes_units import StokesSpectrum, sort_units
+from xsurvey.polarization.spectra.stokes_dataset import unit_datasets
+from xsurvey.polarization.spectra.stokes_units import StokesSpectrum, sort_units
 from xsurvey.units import EnergyBand
 
 from .conftest import AREA, MODULATION, POLARIZED, exact, make_area

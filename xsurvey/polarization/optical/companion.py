@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from xsurvey.errors import ParameterError
-from xsurvey.polarization.constancy import constancy
 from xsurvey.polarization.measurement import angle_of
 from xsurvey.polarization.optical.ambiguity import ResolvedAngles, resolve_half_turns
 from xsurvey.polarization.optical.dilution import without_host
@@ -16,6 +15,7 @@ from xsurvey.polarization.optical.episodes import RotationEpisode, rotation_epis
 from xsurvey.polarization.optical.parameters import OpticalSeriesParameters
 from xsurvey.polarization.optical.series import PolarizationSeries
 from xsurvey.polarization.optical.walk_test import WalkTest, compare_with_walks, library_of_walks
+from xsurvey.polarization.variation.constancy import constancy
 
 _WALKS = "a random walk of q and u, with the series' mean polarization"
 

@@ -1,0 +1,1 @@
+"""Polarization of places: maps, annuli and sectors, and what the most significant is worth."""

@@ -1,0 +1,1 @@
+"""Stokes spectra: made of events, and fitted jointly."""

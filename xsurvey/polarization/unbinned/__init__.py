@@ -1,0 +1,1 @@
+"""Polarization by the likelihood of single events."""

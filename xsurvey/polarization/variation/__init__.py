@@ -1,0 +1,1 @@
+"""Polarization against time, energy and pulse phase: its constancy, rotations, companions."""
