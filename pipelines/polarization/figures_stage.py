@@ -14,7 +14,7 @@ from xsurvey.engine import Stage, TaskContext
 from xsurvey.pipelines.spectra.places import folder_name
 from xsurvey.report.light import light_png
 from xsurvey.report.plate import PAPER_DPI, png_bytes
-from xsurvey.report.polarization import polarization_figures, polarization_results
+from xsurvey.report.polarization_sources import polarization_figures, polarization_results
 from xsurvey.report.polarization_time import angle_figure
 
 logger = logging.getLogger(__name__)

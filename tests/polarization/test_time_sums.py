@@ -77,10 +77,12 @@ def test_bins_add_up_to_the_cube(
     np.testing.assert_allclose(net.square.imag / 2, cube.sums.qu, rtol=1e-7)
     found = polarization_of_sums(net, sums.source.by_energy(sums.energy_edges))
     for name, values in (
-        ("pd", cube.bins.pd), ("pd_err", cube.bins.pd_err), ("mdp99", cube.bins.mdp99),
+        ("pd", cube.bins.pd), ("pd_err", cube.bins.pd_err),
         ("pa_err_deg", cube.bins.pa_err_deg), ("q_norm_variance", cube.bins.covariance[:, 0, 0]),
     ):  # fmt: skip
         np.testing.assert_allclose(found[name], values, rtol=1e-7)
+    # sums by time do not know how unevenly events count: tails are those of events that count alike
+    np.testing.assert_allclose(found["mdp99"], cube.bins.mdp99, rtol=1e-3)
 
 
 def test_no_bin_is_a_gap(events: EventList, responses: Path) -> None:

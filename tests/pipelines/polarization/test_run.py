@@ -35,10 +35,15 @@ def record(output: Path, obs: str) -> dict:
 
 
 def test_products(finished: Path) -> None:
-    for obs in ("01", "02", "all"):
-        assert {p.name for p in (finished / "polarization" / "pulsar" / obs).iterdir()} == {
-            "polarization.json", "polarization.fits",
-        }  # fmt: skip
+    own = {"polarization.json", "polarization.fits"}
+    for obs, more in (*((o, {"behaviour.json", "spectra"}) for o in OBS), ("all", {"figures"})):
+        folder = finished / "polarization" / "pulsar" / obs
+        assert {p.name for p in folder.iterdir()} == own | more
+    figures = finished / "polarization" / "pulsar" / "all" / "figures"
+    assert {p.name for p in figures.iterdir()} == {
+        f"{name}{light}.png" for name in ("plane", "energies", "angle_01", "angle_02")
+        for light in ("", "_light")
+    }  # fmt: skip
     found = {p.name for p in (finished / "catalog").iterdir()}
     assert found == {
         "sources.fits", "hats", "polarization.fits", "hats_polarization", "provenance.json",
