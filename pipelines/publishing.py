@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,25 +29,25 @@ class PublishedFolder:
         Of the task.
     files : mapping of str to path
         Path below the folder, to the file in the store.
-    more_keys : tuple of str
-        Of other tasks that have files in the folder.
+    keys_of : mapping of str to str
+        Of the tasks of single files, where several tasks have some in the folder.
     """
 
     name: str
     key: str
     files: Mapping[str, Path]
-    more_keys: tuple[str, ...] = ()
+    keys_of: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def keys(self) -> list[str]:
-        """Keys of all tasks that have files in the folder."""
-        return [self.key, *self.more_keys]
+    def key_of(self, inside: str) -> str:
+        """Return the key of the task that made a file."""
+        return self.keys_of.get(inside, self.key)
 
     def is_there(self, output: Path, known: Mapping[str, Mapping[str, Any]]) -> bool:
         """Tell whether the folder holds these files of these tasks, and no others."""
         wanted = {f"{self.name}/{inside}": file for inside, file in self.files.items()}
+        keys = {f"{self.name}/{inside}": [self.key_of(inside)] for inside in self.files}
         recorded = {n for n in known if n.startswith(f"{self.name}/")}
-        if recorded != set(wanted) or any(known[n].get("keys") != self.keys for n in recorded):
+        if recorded != set(wanted) or any(known[n].get("keys") != keys[n] for n in recorded):
             return False
         return all(
             (output / n).is_file() and (output / n).stat().st_size == file.stat().st_size
@@ -96,7 +96,8 @@ def publish_folders(result: RunResult, wanted: Iterable[PublishedFolder]) -> Non
             for inside, file in one.files.items():
                 (temporary / inside).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(file, temporary / inside)
-        record[place] = one.keys
+        record[place] = [one.key]
+        record |= {place / inside: [key] for inside, key in one.keys_of.items()}
     for name in _stale(known, wanted):
         with suppress(OSError):  # what cannot go away is not ours any more
             (output / name).unlink(missing_ok=True)

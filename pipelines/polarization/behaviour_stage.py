@@ -13,6 +13,7 @@ from xsurvey.pipelines.polarization.source_events import (
     READING,
     SOURCE_INPUTS,
     SOURCE_SECTIONS,
+    names_of,
     read_source,
 )
 from xsurvey.polarization.parameters import PolarizationParameters
@@ -30,15 +31,16 @@ def run_behaviour(context: TaskContext) -> dict[str, Any]:
     """Test the polarization of the source."""
     parameters = context.section(PolarizationParameters)
     source = read_source(context)
-    companion = context.optional_path("companion")
+    companions = context.paths("companion") if "companion" in context.inputs else []
     found = measure_behaviour(
         source.events, parameters, context.section(ConstancyParameters),
         context.section(RotationParameters), context.section(PulsePhaseParameters),
         region=source.region, background=source.background,
-        companion=None if companion is None else read_resolved(companion), seed=context.seed,
+        companion=read_resolved(companions[0]) if companions else None, seed=context.seed,
     )  # fmt: skip
-    name, _, observation = context.target.partition(" ")
+    name, observation = names_of(context.target)
     record = behaviour_record(source.events, found, parameters)
+    record["notes"] += [f"companion: {cause}" for cause in context.missing.values()]
     write_json_values(
         context.folder / BEHAVIOUR_FILE, {"source": name, "observation": observation, **record}
     )
@@ -72,6 +74,8 @@ BEHAVIOUR = Stage(
         "xsurvey.polarization.optical.ambiguity",
         "xsurvey.polarization.optical.angle_function", "xsurvey.polarization.optical.series",
         "xsurvey.polarization.records", "xsurvey.polarization.significance",
-        "xsurvey.polarization.variation", "xsurvey.spectra.extraction.region_exposure",
+        "xsurvey.polarization.random_phases", "xsurvey.polarization.variation",
+        "xsurvey.spectra.extraction.region_exposure",
     ),
+    needs_all=False,
 )  # fmt: skip

@@ -18,14 +18,12 @@ HELPERS = (
     "xsurvey.imaging.attitude_exposure", "xsurvey.imaging.exposure", "xsurvey.imaging.seen_sky",
     "xsurvey.imaging.sky_image", "xsurvey.io.json_values",
     "xsurvey.pipelines.polarization.cell_stage", "xsurvey.pipelines.polarization.named_regions",
-    "xsurvey.pipelines.polarization.provenance", "xsurvey.polarization.bin_sums",
-    "xsurvey.polarization.space.blocks", "xsurvey.polarization.space.cell_background",
-    "xsurvey.polarization.space.cell_results", "xsurvey.polarization.space.cell_sums",
-    "xsurvey.polarization.channel_sums", "xsurvey.polarization.estimators",
-    "xsurvey.polarization.event_sums", "xsurvey.polarization.space.map_images",
-    "xsurvey.polarization.space.maps", "xsurvey.polarization.modulation",
-    "xsurvey.polarization.significance", "xsurvey.polarization.space.smoothing",
-    "xsurvey.polarization.stokes", "xsurvey.polarization.space.trials", "xsurvey.report.plate",
+    "xsurvey.pipelines.polarization.provenance", "xsurvey.polarization.background",
+    "xsurvey.polarization.bin_sums", "xsurvey.polarization.channel_sums",
+    "xsurvey.polarization.estimators", "xsurvey.polarization.event_sums",
+    "xsurvey.polarization.modulation", "xsurvey.polarization.random_phases",
+    "xsurvey.polarization.significance", "xsurvey.polarization.space",
+    "xsurvey.polarization.stokes", "xsurvey.report.plate",
 )  # fmt: skip
 """Helpers of both."""
 

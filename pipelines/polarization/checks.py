@@ -17,8 +17,10 @@ from xsurvey.pipelines.polarization.planning import (
     planned_run,
     section_of,
 )
+from xsurvey.pipelines.polarization.radial_files import angle_map
 from xsurvey.polarization.bin_sums import check_edges
 from xsurvey.polarization.event_sums import check_events
+from xsurvey.polarization.optical.reading import read_polarization_series
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.regions import read_region_file
 
@@ -27,6 +29,10 @@ def input_problems(config: Config) -> Iterable[XSurveyError]:
     """Return why observations of a config cannot be analysed, all that headers tell."""
     run = planned_run(config)
     complaints = Complaints()
+    if run.companion is not None:
+        complaints.attempt(functools.partial(read_polarization_series, run.companion))
+    if run.model_map is not None:
+        complaints.attempt(functools.partial(angle_map, run.model_map))
     for observation in run.observations:
         complaints.attempt(functools.partial(_check_observation, run, observation))
     return complaints.found

@@ -60,8 +60,8 @@ def _read(context: TaskContext, name: str) -> list[Mapping[str, Any]]:
 
 
 FIGURES = Stage(
-    "polarization_figures", "1", run_figures, outputs=(FOLDER,), inputs=("records",),
-    optional_inputs=("pooled", "behaviour", "companion", "fit"),
+    "polarization_figures", "1", run_figures, outputs=(FOLDER,), inputs=(),
+    optional_inputs=("records", "pooled", "behaviour", "companion", "fit"),
     helpers=(
         "xsurvey.pipelines.spectra.places", "xsurvey.report.light", "xsurvey.report.plate",
         "xsurvey.report.polarization_energy_axes", "xsurvey.report.polarization_sources",

@@ -10,6 +10,7 @@ from xsurvey.parameters import StepParameters
 from xsurvey.timing.flares import FlareParameters
 from xsurvey.units import Angle, Position, parse_angle, written
 
+_TAKEN = ("companion",)  # folders beside those of the sources
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,39}")
 
 
@@ -49,6 +50,11 @@ class PolarizedSource(StepParameters):
         return self
 
     @property
+    def has_background(self) -> bool:
+        """Whether a background is given."""
+        return self.background is not None or self.background_region is not None
+
+    @property
     def annulus(self) -> tuple[float, float] | None:
         """Radii of the background, arcsec."""
         return None if self.background is None else _radii(self.background)
@@ -70,6 +76,8 @@ class SourcesParameters(StepParameters):
             if not _NAME.fullmatch(name):
                 raise ValueError(f"'{name}' is no name of a source: use letters, digits, and "
                                  "_ + - . after the first, at most 40")  # fmt: skip
+            if name.lower() in _TAKEN:
+                raise ValueError(f"'{name}' is no name of a source: products of the run have it")
         lower = [name.lower() for name in value]
         if len(set(lower)) < len(lower):
             raise ValueError("two names differ in upper and lower case only")

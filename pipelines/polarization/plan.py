@@ -101,12 +101,13 @@ def _stokes_of(run: PlannedRun, source: str) -> list[OutputOf]:
 
 def _behaviour(run: PlannedRun) -> Iterator[Task]:
     """Yield the optical series, and tests of each source in each observation."""
-    companion: Mapping[str, OutputOf] = {}
+    companion: Mapping[str, list[OutputOf]] = {}
     file = run.companion
     if file is not None:
         series = Task(COMPANION, "companion", {"series": file}, run.config.sections)
         yield series
-        companion = {"companion": series.output(COMPANION_ANGLES)}
+        # in a list: without the series all else is tested
+        companion = {"companion": [series.output(COMPANION_ANGLES)]}
     for source, covered in run.covered.items():
         for observation in covered:
             yield run.of_source(BEHAVIOUR, source, observation, companion)
@@ -131,11 +132,8 @@ def _figures_of(
 
 def _space(run: PlannedRun) -> Iterator[Task]:
     """Yield the maps of observations and the annuli about sources that are asked for."""
-    first = next(iter(run.sources))
     if section_of(run.config, MapSection).enabled:
-        for observation in run.observations:
-            task = run.of_source(MAP, first, observation)
-            yield replace(task, target=observation.name)
+        yield from (run.of_field(MAP, observation) for observation in run.observations)
     if section_of(run.config, RadialSection).enabled:
         more: dict[str, Path] = {} if run.model_map is None else {"model_map": run.model_map}
         for source, covered in run.covered.items():
@@ -147,7 +145,8 @@ def _spectra_of(run: PlannedRun) -> dict[str, list[Task]]:
     """Return the tasks of Stokes spectra of each source, none if they are not asked for."""
     if not section_of(run.config, StokesSpectraSection).enabled:
         return {}
-    stepped = replace(run, config=replace(run.config, sections=steps_of(run.config.sections)))
+    config = replace(run.config, sections=steps_of(run.config.sections))
+    stepped = replace(run, config=config, uses=run.uses_of_spectra())
     return {
         source: [stepped.of_source(STOKES_SPECTRA, source, o) for o in covered]
         for source, covered in run.covered.items()

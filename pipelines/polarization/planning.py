@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
+from scipy.sparse import issparse
 
 from xsurvey.attitude import separations, unit_vectors
 from xsurvey.config import Config
@@ -38,6 +39,8 @@ from xsurvey.polarization.unbinned.likelihood_bins import check_options
 from xsurvey.units import SkyPosition
 
 _Model = TypeVar("_Model", bound=StepParameters)
+_BACKGROUND = "background_region"
+_OF_REGIONS = ("region", "background", _BACKGROUND)
 _SUMMED = ("factor", "effective_area", "energy", "channels", "detectors")
 
 
@@ -83,14 +86,33 @@ class PlannedRun:
             {**self.config.sections, "source": self.sources[source]}, self.uses[observation.name],
         )  # fmt: skip
 
-    def of_observation(
-        self, stage: Stage, observation: ObservationInput,
-        more: Mapping[str, TaskInput] | None = None,
-    ) -> Task:  # fmt: skip
-        """Return the task of a stage that reads the whole field of an observation."""
-        inputs = {**self._inputs(observation), **(more or {})}
-        uses = self.uses[observation.name]
-        return Task(stage, observation.name, inputs, self.config.sections, uses)
+    def of_field(self, stage: Stage, observation: ObservationInput) -> Task:
+        """Return the task of a stage that looks at the whole field, not at a source.
+
+        Its background is that of the first source in the field that has one.
+        """
+        own = [name for name, covered in self.covered.items() if observation in covered]
+        behind = next((n for n in own if self.sources[n].has_background), None)
+        source = self.sources[behind or next(iter(self.sources))]
+        kept = {} if behind is None else {
+            name: path for name, path in self.files[behind].items() if name == _BACKGROUND
+        }  # fmt: skip
+        bare = source.model_copy(update={"region": None} if behind else dict.fromkeys(_OF_REGIONS))
+        return Task(
+            stage, observation.name, {**self._inputs(observation), **kept},
+            {**self.config.sections, "source": bare}, self.uses[observation.name],
+        )  # fmt: skip
+
+    def uses_of_spectra(self) -> dict[str, dict[str, str]]:
+        """Return ``uses`` with what Stokes spectra fold through, too."""
+        parameters = section_of(self.config, PolarizationParameters)
+        return {
+            o.name: {
+                **self.uses[o.name],
+                **_uses_of_spectra(o, _opened(self.config, o), parameters),
+            }
+            for o in self.observations
+        }  # fmt: skip
 
     def _inputs(self, observation: ObservationInput) -> dict[str, TaskInput]:
         good_times = self.flares[observation.name].output(GOOD_TIMES)
@@ -107,6 +129,7 @@ def planned_run(config: Config) -> PlannedRun:
     ParameterError
         No source, one that is in no field, options that exclude each other.
     """
+    config = _with_responses(config)
     found = observations(config)
     check_names(found)
     for one in found:
@@ -130,6 +153,24 @@ def planned_run(config: Config) -> PlannedRun:
         _given(config, "companion.file", section_of(config, CompanionParameters).file),
         _given(config, "radial.model_map", section_of(config, RadialSection).model_map),
     )  # fmt: skip
+
+
+def _with_responses(config: Config) -> Config:
+    """Return a config whose folder of responses is found as other files that it names are."""
+    parameters = section_of(config, PolarizationParameters)
+    irf = parameters.irf
+    if irf is None or Path(irf).is_absolute():
+        return config
+    folders = (folder / Path(irf).expanduser() for folder in (Path(), config.path.parent))
+    found = next((folder for folder in folders if folder.is_dir()), None)
+    if found is None:
+        return config  # the name of a set
+    changed = parameters.model_copy(update={"irf": str(found.resolve())})
+    sections = {
+        name: changed if section is parameters else section
+        for name, section in config.sections.items()
+    }
+    return replace(config, sections=sections)
 
 
 def sources_of(config: Config) -> SourcesParameters:
@@ -174,7 +215,7 @@ def _check_options(config: Config, sources: Mapping[str, PolarizedSource]) -> No
     if parameters.background_scale is None:
         return
     for name, source in sources.items():
-        if source.background is None and source.background_region is None:
+        if not source.has_background:
             raise ParameterError(
                 f"{config.path}: polarization.background_scale",
                 f"is given, but {name} has no background", "give the source a background",
@@ -263,3 +304,33 @@ def _uses(
     for name in _SUMMED:
         digest.update(np.ascontiguousarray(getattr(modulation, name)).tobytes())
     return uses | {"modulation": digest.hexdigest()[:16]}
+
+
+def _uses_of_spectra(
+    observation: ObservationInput, events: EventList | None, parameters: PolarizationParameters
+) -> dict[str, str]:
+    """Return a hash of areas, modulation responses and matrices, as spectra are made with them."""
+    if observation.mission is None or events is None:
+        return {}
+    try:
+        found = observation.mission.stokes_responses(
+            events, "neff" if parameters.weighted else "none", parameters.irf
+        )
+    except XSurveyError:
+        return {}  # the task says why
+    digest = hashlib.sha256(found.name.encode())
+    for unit in found.units:
+        for part in (unit.arf, unit.mrf, unit.rmf):
+            _add_arrays(digest, part)
+    return {"stokes_responses": digest.hexdigest()[:16]}
+
+
+def _add_arrays(digest: Any, part: Any) -> None:
+    """Add all arrays of a dataclass, and of sparse matrices in it, to a hash."""
+    assert is_dataclass(part)
+    for field in fields(part):
+        value = getattr(part, field.name)
+        arrays = (value.data, value.indices, value.indptr) if issparse(value) else (value,)
+        for array in arrays:
+            if isinstance(array, np.ndarray):
+                digest.update(np.ascontiguousarray(array).tobytes())

@@ -11,16 +11,23 @@ from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.products import record_products
 from xsurvey.io.atomic import atomic_output, remove_leftovers
-from xsurvey.pipelines.polarization.behaviour_stage import BEHAVIOUR_FILE
-from xsurvey.pipelines.polarization.companion_stage import COMPANION_FILE
+from xsurvey.pipelines.polarization.behaviour_stage import BEHAVIOUR, BEHAVIOUR_FILE
+from xsurvey.pipelines.polarization.catalog_stage import CATALOG as CATALOG_STAGE
+from xsurvey.pipelines.polarization.companion_stage import COMPANION, COMPANION_FILE
+from xsurvey.pipelines.polarization.figures_stage import FIGURES as FIGURES_STAGE
 from xsurvey.pipelines.polarization.figures_stage import FOLDER as FIGURES
+from xsurvey.pipelines.polarization.map_stage import MAP
+from xsurvey.pipelines.polarization.pooled_stage import POOLED_STAGE
+from xsurvey.pipelines.polarization.radial_stage import RADIAL
 from xsurvey.pipelines.polarization.report_data import polarization_report
 from xsurvey.pipelines.polarization.source_events import names_of
-from xsurvey.pipelines.polarization.spectropolarimetry_stage import CHAINS
+from xsurvey.pipelines.polarization.spectropolarimetry_stage import CHAINS, SPECTROPOLARIMETRY
 from xsurvey.pipelines.polarization.spectropolarimetry_stage import FIGURES as FIT_FIGURES
 from xsurvey.pipelines.polarization.spectropolarimetry_stage import JSON as FIT
 from xsurvey.pipelines.polarization.stokes_files import JSON, POOLED, TABLE
 from xsurvey.pipelines.polarization.stokes_spectra_stage import FOLDER as SPECTRA
+from xsurvey.pipelines.polarization.stokes_spectra_stage import STOKES_SPECTRA
+from xsurvey.pipelines.polarization.stokes_stage import STOKES
 from xsurvey.pipelines.published_catalog import (
     CATALOG,
     products_are_there,
@@ -42,7 +49,6 @@ REPORT = "report.html"
 SOURCES = "polarization"
 _NOT_LISTED = (".png", ".pha", ".arf", ".rmf", ".mrf")
 _PUBLISHED = "published.json"
-_CATALOG_STAGE = "polarization_catalog"
 _CATALOG_PATHS = [
     ("Sources (FITS)", "catalog/sources.fits"), ("Sources (HATS)", "catalog/hats"),
     ("Polarization (FITS)", "catalog/polarization.fits"),
@@ -51,19 +57,17 @@ _CATALOG_PATHS = [
 
 # what stages have to show, files or folders; a line here publishes what a new stage makes
 OF_SOURCE_AND_OBSERVATION: Mapping[str, Sequence[str]] = {
-    "stokes": (JSON, TABLE), "behaviour": (BEHAVIOUR_FILE,),
-    "polarization_radial": ("radial.fits", "radial.json", "radial.png"),
-    "stokes_spectra": (SPECTRA,),
+    STOKES.name: (JSON, TABLE), BEHAVIOUR.name: (BEHAVIOUR_FILE,),
+    RADIAL.name: RADIAL.outputs,
+    STOKES_SPECTRA.name: (SPECTRA,),
 }  # fmt: skip
 """To ``polarization/SOURCE/OBSERVATION``."""
 OF_SOURCE: Mapping[str, Sequence[str]] = {
-    "pooled": (JSON, TABLE), "spectropolarimetry": (FIT, FIT_FIGURES, CHAINS),
-    "polarization_figures": (FIGURES,),
+    POOLED_STAGE.name: (JSON, TABLE), SPECTROPOLARIMETRY.name: (FIT, FIT_FIGURES, CHAINS),
+    FIGURES_STAGE.name: (FIGURES,),
 }  # fmt: skip
 """To ``polarization/SOURCE/all``."""
-OF_OBSERVATION: Mapping[str, Sequence[str]] = {
-    "polarization_map": ("map.fits", "map.json", "map.png")
-}
+OF_OBSERVATION: Mapping[str, Sequence[str]] = {MAP.name: MAP.outputs}
 """To ``fields/OBSERVATION``."""
 
 
@@ -84,7 +88,7 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     for name in (CATALOG, REPORT):
         remove_leftovers(config.output / name)
     publish_folders(result, folders)
-    table = publish_catalog(plan, result, _CATALOG_STAGE)
+    table = publish_catalog(plan, result, CATALOG_STAGE.name)
     report = config.output / REPORT
     _write_report(report, config, plan, result, table)
     record_products(result.store, {report: result.good_keys()})
@@ -95,7 +99,7 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
 def published_folders(plan: Plan, result: RunResult) -> list[PublishedFolder]:
     """Return the folders of a run, each with the files of all stages that have some in it."""
     files: dict[str, dict[str, Path]] = {}
-    keys: dict[str, list[str]] = {}
+    keys: dict[str, dict[str, str]] = {}
     for task in plan.tasks:
         if not result.outcomes[task.id].good:
             continue
@@ -105,9 +109,10 @@ def published_folders(plan: Plan, result: RunResult) -> list[PublishedFolder]:
                 below = files_below(path) if path.is_dir() else {"": path}
                 found = {"/".join(p for p in (name, inside) if p): f for inside, f in below.items()}
                 files.setdefault(folder, {}).update(found)
-            keys.setdefault(folder, []).append(result.outcomes[task.id].key or "")
+                key = result.outcomes[task.id].key or ""
+                keys.setdefault(folder, {}).update(dict.fromkeys(found, key))
     return [
-        PublishedFolder(folder, keys[folder][0], files[folder], tuple(keys[folder][1:]))
+        PublishedFolder(folder, next(iter(keys[folder].values()), ""), files[folder], keys[folder])
         for folder in files
     ]
 
@@ -121,7 +126,7 @@ def _places(task: Task) -> Iterator[tuple[str, Sequence[str]]]:
         yield folder, OF_SOURCE_AND_OBSERVATION[stage]
     if stage in OF_SOURCE:
         yield f"{SOURCES}/{folder_name(task.target)}/{POOLED}", OF_SOURCE[stage]
-    if stage == "companion":
+    if stage == COMPANION.name:
         yield f"{SOURCES}/companion", (COMPANION_FILE,)
     if stage in OF_OBSERVATION:
         yield f"fields/{folder_name(task.target)}", OF_OBSERVATION[stage]

@@ -14,6 +14,7 @@ from xsurvey.pipelines.polarization.source_events import (
     READING,
     SOURCE_INPUTS,
     SOURCE_SECTIONS,
+    names_of,
     read_source,
 )
 from xsurvey.polarization.parameters import PolarizationParameters
@@ -32,7 +33,7 @@ def run_radial(context: TaskContext) -> dict[str, Any]:
         output=context.folder / TABLE, figure=context.folder / FIGURE, seed=context.seed,
         history=history(context, (parameters, radial)),
     )  # fmt: skip
-    name, _, observation = context.target.partition(" ")
+    name, observation = names_of(context.target)
     files = [path.name for path in context.paths("events")]
     notes += record["notes"]
     record |= {"source": name, "observation": observation, "files": files, "notes": notes}
@@ -58,7 +59,7 @@ RADIAL = Stage(
     helpers=(
         *READING, *HELPERS, "xsurvey.pipelines.polarization.radial_files",
         "xsurvey.polarization.intervals", "xsurvey.polarization.records",
-        "xsurvey.polarization.space", "xsurvey.report.polarization_profile_axes",
+        "xsurvey.report.polarization_profile_axes",
         "xsurvey.report.profile_axes",
     ),
 )  # fmt: skip

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from xsurvey.engine import Stage, TaskContext
@@ -15,8 +14,10 @@ from xsurvey.pipelines.polarization.source_events import (
     READING,
     SOURCE_INPUTS,
     SOURCE_SECTIONS,
+    names_of,
     read_source,
 )
+from xsurvey.pipelines.spectra.places import folder_name
 from xsurvey.pipelines.spectropolarimetry.spectra_files import stokes_summary, write_extracted
 from xsurvey.polarization.spectra.stokes_extraction import extract_stokes
 from xsurvey.polarization.spectra.stokes_spectra_parameters import StokesSpectraParameters
@@ -33,10 +34,10 @@ def run_stokes_spectra(context: TaskContext) -> dict[str, Any]:
     found = extract_stokes(given.events, parameters, given.region, given.background, position)
     folder = context.folder / FOLDER
     folder.mkdir()
-    source, _, observation = context.target.partition(" ")
+    source, observation = names_of(context.target)
     # inputs are in the manifest of the task
     history = history_of((), (parameters, *context.parameters.values()))
-    stem = folder / re.sub(r"[^\w.+-]", "_", observation or source)
+    stem = folder / folder_name(observation)
     files = write_extracted(found, given.events, stem, parameters, history)
     summary = stokes_summary(found, given.events, parameters, files)
     mission = get_mission(given.events.observation.mission)
@@ -59,6 +60,7 @@ STOKES_SPECTRA = Stage(
     helpers=(
         *READING, "xsurvey.apertures", "xsurvey.imaging.seen_sky", "xsurvey.io.json_values",
         "xsurvey.io.ogip", "xsurvey.missions", "xsurvey.pipelines.polarization.provenance",
+        "xsurvey.pipelines.spectra.places",
         "xsurvey.pipelines.spectropolarimetry.spectra_files",
         "xsurvey.polarization.channel_sums", "xsurvey.polarization.event_sums",
         "xsurvey.polarization.measure", "xsurvey.polarization.modulation",

@@ -286,3 +286,13 @@ def test_without_responses_the_remedy_is_told(
     monkeypatch.delenv("CALDB", raising=False)
     with pytest.raises(MissingDataError, match="pip install ixpeobssim"):
         modulation_of(open_events(units))
+
+
+@needs_responses
+def test_stokes_parameters_of_other_lengths_are_told(tmp_path: Path) -> None:
+    columns = polarized_columns()
+    for name in ("Q", "U"):
+        columns[name] = ("D", columns[name][1] / 2)
+    path = write_ixpe(tmp_path / "half.fits", 1, columns, MJDREFI=51544)
+    (note,) = measure_polarization(open_events([path]), PolarizationParameters()).notes[:1]
+    assert "Q^2 + U^2 of the events is 1" in note

@@ -311,7 +311,9 @@ class Mission(ABC):
         self, events: EventList, weighting: polarimeters.Weighting = "none", irf: str | None = None
     ) -> polarimeters.StokesResponseSet:
         """Return what Stokes spectra of the detectors fold through, as `polarimetry` chooses it."""
-        raise polarimeters.no_polarimeter(events.observation)
+        if type(self).polarimetry is Mission.polarimetry:
+            raise polarimeters.no_polarimeter(events.observation)
+        raise polarimeters.no_stokes_responses(events.observation)
 
     def area_includes(self, header: Mapping[str, Any], columns: Sequence[str]) -> frozenset[str]:
         """Tell what an effective area of the user's already includes.

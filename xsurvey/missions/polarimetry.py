@@ -149,3 +149,12 @@ def no_polarimeter(observation: Observation) -> InputError:
         observation.path, f"is of {observation.telescope}, which measures no polarization",
         "give event files of a polarimeter",
     )  # fmt: skip
+
+
+def no_stokes_responses(observation: Observation) -> InputError:
+    """Return the error of telescopes whose Stokes spectra have no responses."""
+    return InputError(
+        observation.path, f"is of {observation.telescope or observation.mission}, of which there "
+        "are no responses of Stokes spectra", "measure energy bins instead; in a config set "
+        "stokes_spectra: {enabled: false}",
+    )  # fmt: skip

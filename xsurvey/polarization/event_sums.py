@@ -92,11 +92,15 @@ def check_events(events: EventList, weighted: bool) -> str | None:
     if not all(events.has_column(name) for name in ("q", "u")):
         raise InputError(
             path, "has no columns Q, U: polarization cannot be measured",
-            "give level 2 files with Stokes parameters",
+            "give event files with Stokes parameters",
         )  # fmt: skip
+    if not events.has_column("detector"):
+        raise InputError(
+            path, "does not say which detector saw an event", "give files of a polarimeter's units"
+        )
     if weighted and not events.has_column("weight"):
         raise InputError(
-            path, "has no weights of events (W_MOM)", "leave --weighted out, or give other files"
+            path, "has no weights of events", "leave --weighted out, or give other files"
         )
     if events.livetime <= 0:
         raise InputError(path, "has no good time", "give a complete event file, or other intervals")

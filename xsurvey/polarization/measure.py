@@ -25,6 +25,10 @@ from xsurvey.spectra.extraction.region_exposure import region_exposure, sample_f
 from xsurvey.units import EnergyBand
 
 
+_LEAST_SQUARE = 2.5
+"""Of Q^2 + U^2 of an event, 4 but for a correction of spurious modulation."""
+
+
 @dataclass(frozen=True)
 class PolarizationCube:
     """Polarization of a source in energy bins, and what it rests on.
@@ -163,6 +167,13 @@ def notes_of_events(found: EventSums) -> list[str]:
         )
     if found.unweighted:
         notes.append(f"{found.unweighted} events without a weight, or a negative one, are left out")
+    sums = found.regions[0]
+    square = float((sums.qq + sums.uu).sum() / max(sums.weight2.sum(), 1e-300))
+    if 0 < square < _LEAST_SQUARE:
+        notes.append(
+            f"Q^2 + U^2 of the events is {square:.3g}, where 4 is expected: are they 2 cos 2 psi "
+            "and 2 sin 2 psi? If not, degrees are too small"
+        )
     if found.shared:
         notes.append(
             f"{found.shared} events are in the source and in the background region: variances are "

@@ -64,6 +64,10 @@ PLACE = '{position: "150.0,2.2", radius: 60arcsec, background: "120arcsec,240arc
         ("polarization: {psf_weights: true}", {}, "psf_weights"),
         ("selection: {detectors: TM1}", {}, "TM1"),
         ("known_angle: {known_angle: 1000}", {}, "known_angle"),
+        (POLARIZATION, {"pulsar:": "Companion:"}, "products of the run have it"),
+        ("companion: {file: none.ecsv}", {}, "none.ecsv does not exist"),
+        ("companion: {file: obs01_du1.fits}", {}, "obs01_du1.fits"),
+        ("radial: {model: map, model_map: obs01_du1.fits}", {}, "obs01_du1.fits"),
     ],
     ids=lambda v: str(v)[:40],
 )  # fmt: skip
@@ -183,3 +187,52 @@ def test_responses_of_another_date_are_warned_of(folder: Path, run_command: Run)
     assert found["responses"]["name"] == "ixpe:obssim20240101:v13"
     assert any("20240101" in note for note in found["notes"])
     assert of_run(folder, "all")["notes"] == found["notes"]
+
+
+def test_all_else_is_tested_where_the_companion_cannot_be_read(
+    folder: Path, run_command: Run
+) -> None:
+    (folder / "one.ecsv").write_text("time,pd\n1,2\n")
+    write_config(folder, POLARIZATION + "companion: {file: one.ecsv}\n")
+    tasks = ran(folder, run_command, status=3)
+    assert tasks["companion companion"]["status"] == "failed"
+    assert tasks["behaviour pulsar 01"]["status"] == "done"
+    path = folder / "out" / "polarization" / "pulsar" / "01" / "behaviour.json"
+    found = json.loads(path.read_text())
+    assert found["companion"] is None
+    assert any(note.startswith("companion: ") for note in found["notes"])
+    figures = folder / "out" / "polarization" / "pulsar" / "all" / "figures"
+    assert (figures / "angle_01.png").is_file()
+
+
+def test_a_field_without_a_source_is_mapped_without_background(
+    folder: Path, run_command: Run
+) -> None:
+    far = {"RA_PNT": 160.0, "RA_OBJ": 160.0}  # the field, by its pointing; not its events
+    for unit in (1, 2, 3):
+        columns = polarized_columns(seed=unit)
+        write_ixpe(folder / f"far_du{unit}.fits", unit, columns, OBS_ID="08", **MARCH_2022, **far)
+    more = 'map: {enabled: true, pixel_size: 60arcsec, map_radius: 3arcmin, center: "150,2.2"}\n'
+    write_config(folder, POLARIZATION + more, '"far_du?.fits", "obs01_du?.fits"')
+    tasks = ran(folder, run_command)
+    assert tasks["polarization_map 08"]["status"] == "done"
+    record = json.loads((folder / "out" / "fields" / "08" / "map.json").read_text())
+    assert record["background"] is None
+    assert "stokes pulsar 08" not in tasks
+    with_one = json.loads((folder / "out" / "fields" / "01" / "map.json").read_text())
+    assert with_one["background"]["region"].startswith("annulus")
+
+
+def test_observations_named_as_folders_keep_their_spectra(folder: Path, run_command: Run) -> None:
+    write_config(folder, POLARIZATION, '{events: ["obs01_du?.fits"], name: "."}')
+    ran(folder, run_command)
+    (index,) = (folder / "out" / "polarization" / "pulsar").glob("*/spectra/index.json")
+    assert len(list(index.parent.glob("*_i.pha"))) == 6  # units, and their backgrounds
+
+
+def test_a_folder_of_responses_is_found_beside_the_config(folder: Path, run_command: Run) -> None:
+    (folder / "responses").mkdir()
+    (folder / "elsewhere").mkdir()
+    path = write_config(folder, "polarization: {irf: responses}")
+    done = run_command("check", path, cwd=folder / "elsewhere")
+    assert "is neither a folder nor a set" not in done.stderr
