@@ -24,7 +24,6 @@ from xsurvey.regions import RegionSet
 from xsurvey.spectra.extraction.region_exposure import region_exposure, sample_finely
 from xsurvey.units import EnergyBand
 
-
 _LEAST_SQUARE = 2.5
 """Of Q^2 + U^2 of an event, 4 but for a correction of spurious modulation."""
 
