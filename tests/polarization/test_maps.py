@@ -219,15 +219,16 @@ def test_simulations_agree_with_independent_pixels_of_few_events(tmp_path: Path,
 def test_an_energy_bin_without_background_events_is_simulated(tmp_path: Path, irf: str) -> None:
     """Its noise is none, and not a number that is none."""
     generator = np.random.default_rng(43)
-    parts = disk(20_000, 150, generator), disk(3000, 300, generator)
+    parts = disk(60_000, 150, generator), disk(600, 300, generator)
     events = open_events(write_field(tmp_path, *np.concatenate(parts, axis=1), seed=44))
     (tmp_path / "b.reg").write_text('icrs\ncircle(150.0,2.264,40")\n')
     region = read_region_file(tmp_path / "b.reg", events.wcs)
-    mapping = MapParameters(pixel_size="52arcsec", simulations=50)
-    found = measure_map(events, settings(irf, ebins="2,7.9,8"), mapping, background=region)
+    mapping = MapParameters(pixel_size="104arcsec", minimum_events=20, simulations=50)
+    found = measure_map(events, settings(irf, ebins="2,7.6,8"), mapping, background=region)
     assert found.background_counts is not None
     assert found.background_counts.tolist() == [found.background_counts[0], 0]
     assert found.background_counts[0] > 0
+    assert found.used[:, 1].any()
     assert found.trials.log_p > np.log(0.1)
     assert found.trials.simulated_p > 0.1
 
