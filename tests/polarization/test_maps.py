@@ -203,6 +203,36 @@ def test_background_is_subtracted_by_area(tmp_path: Path, irf: str) -> None:
     assert chi2 < 2 * whole.sum() + 4 * np.sqrt(4 * whole.sum())
 
 
+def test_simulations_agree_with_independent_pixels_of_few_events(tmp_path: Path, irf: str) -> None:
+    """Pixels share no event: p after all trials is Sidak's, by simulations too."""
+    x, y = disk(15_000, 150, np.random.default_rng(41))
+    events = open_events(write_field(tmp_path, x, y, seed=42, weighted=True))
+    mapping = MapParameters(pixel_size="15.6arcsec", minimum_events=20, simulations=4000)
+    found = measure_map(events, settings(irf, ebins="2,8", weighted=True), mapping)
+    assert found.used.sum() > 100
+    assert np.median(found.sums.gross[found.used]) < 60
+    p = np.exp(found.trials.log_p)
+    assert 0.1 < p < 0.5
+    assert found.trials.simulated_p == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / 4000))
+
+
+def test_an_energy_bin_without_background_events_is_simulated(tmp_path: Path, irf: str) -> None:
+    """Its noise is none, and not a number that is none."""
+    generator = np.random.default_rng(43)
+    parts = disk(60_000, 150, generator), disk(600, 300, generator)
+    events = open_events(write_field(tmp_path, *np.concatenate(parts, axis=1), seed=44))
+    (tmp_path / "b.reg").write_text('icrs\ncircle(150.0,2.264,40")\n')
+    region = read_region_file(tmp_path / "b.reg", events.wcs)
+    mapping = MapParameters(pixel_size="104arcsec", minimum_events=20, simulations=50)
+    found = measure_map(events, settings(irf, ebins="2,7.6,8"), mapping, background=region)
+    assert found.background_counts is not None
+    assert found.background_counts.tolist() == [found.background_counts[0], 0]
+    assert found.background_counts[0] > 0
+    assert found.used[:, 1].any()
+    assert found.trials.log_p > np.log(0.1)
+    assert found.trials.simulated_p > 0.1
+
+
 @given(st.integers(0, 1000), st.integers(1, 20), st.integers(1, 20), st.integers(1, 60))
 def test_blocks_divide_the_map(seed: int, ny: int, nx: int, minimum: int) -> None:
     counts = np.random.default_rng(seed).poisson(3, (ny * nx, 1)).astype(float)

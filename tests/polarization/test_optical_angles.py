@@ -1,12 +1,18 @@
 """Half turns, swings, rates and angle functions of optical series."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xsurvey.polarization.optical.ambiguity import least_changes, resolve_half_turns
-from xsurvey.polarization.optical.angle_function import linear_angle, piecewise_angle
+from xsurvey.polarization.optical.angle_function import (
+    AngleFunction,
+    linear_angle,
+    piecewise_angle,
+)
 from xsurvey.polarization.optical.episodes import rotation_episodes
 from xsurvey.polarization.optical.linear_rotation import fit_rotations
 from xsurvey.polarization.optical.series import PolarizationSeries, polarization_series
@@ -191,6 +197,29 @@ def test_angle_functions_and_their_errors() -> None:
         piecewise_angle(resolved, slice(0, 1))
     with pytest.raises(ValueError, match="first time"):
         linear_angle(line, 3.0, 0.0)
+
+
+def test_angles_of_long_series_take_the_memory_of_their_times() -> None:
+    """20 000 times and 2000 knots: not a matrix of both, 320 MB, and the numbers that it has."""
+    generator = np.random.default_rng(9)
+    knots = np.cumsum(generator.uniform(0.1, 2, 2000))
+    values, errors = generator.normal(0, 90, 2000), generator.uniform(1, 9, 2000)
+    angle = AngleFunction(knots, values, errors, False, knots[0], knots[-1])
+    mjd = np.concatenate([knots[[0, 7, -1]], generator.uniform(knots[0], knots[-1], 19_997)])
+    tracemalloc.start()
+    try:
+        found, error, drawn = angle.angle(mjd), angle.error(mjd), angle.samples(mjd, 5, seed=3)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 100 * mjd.nbytes
+    few = slice(0, 50)
+    matrix = np.stack([np.interp(mjd[few], knots, row) for row in np.eye(2000)], axis=1)
+    assert found[few] == pytest.approx(matrix @ values)
+    assert error[few] == pytest.approx(np.sqrt(matrix**2 @ errors**2))
+    rows = np.random.default_rng(3).normal(values, errors, (5, 2000))
+    assert drawn[:, few] == pytest.approx(rows @ matrix.T)
+    assert drawn.shape == (5, 20_000)
 
 
 def test_no_angle_across_an_ambiguous_step() -> None:

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.missions import open_events
+from xsurvey.polarization.bin_sums import BinSums
 from xsurvey.polarization.measure import measure_polarization
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.space.annuli import Annuli, bearing, outward
+from xsurvey.polarization.space.cell_background import turned_background
 from xsurvey.polarization.space.cell_sums import summed
 from xsurvey.polarization.space.map_parameters import RadialParameters
 from xsurvey.polarization.space.radial import PolarizationProfile, measure_polarization_profile
@@ -140,6 +142,83 @@ def test_background_of_annuli_follows_their_directions(tmp_path: Path, irf: str)
     x = np.stack([raw.q_norm - 0.4, raw.u_norm], axis=-1)
     assert np.einsum("pni,pnij,pnj->", x, np.linalg.inv(raw.covariance), x) > 60
     assert found.trials.simulated_p == pytest.approx(1 / 21)
+
+
+@given(st.integers(0, 1000), st.floats(0, 1), st.floats(0, 6.3))
+def test_sums_of_a_turned_background_are_those_of_its_turned_events(
+    seed: int, length: float, angle: float
+) -> None:
+    generator = np.random.default_rng(seed)
+    weight, mu = generator.uniform(0.2, 2, 12), generator.uniform(0.2, 0.5, 12)
+    phase = generator.uniform(0, 2 * np.pi, 12)
+    c, s = length * np.cos(angle), length * np.sin(angle)
+
+    def sums_of(q: np.ndarray, u: np.ndarray) -> dict[str, np.ndarray]:
+        terms = {
+            "counts": weight**0, "i": weight, "q": q, "u": u, "modulation": weight * mu,
+            "energy": 4 * weight, "weight2": weight**2, "q_weight2": weight * q,
+            "u_weight2": weight * u, "qq": q * q, "qu": q * u, "uu": u * u,
+            "quartic": (q * q + u * u) ** 2, "gross": weight**0,
+        }  # fmt: skip
+        return {name: v.sum(keepdims=True) for name, v in terms.items()}
+
+    q, u = (2 * weight / mu * wave(phase) for wave in (np.cos, np.sin))
+    edge = np.ones(1)
+    found = turned_background(
+        BinSums(energy_min=edge, energy_max=edge, **sums_of(q, u)),
+        np.full((2, 1), c), np.full((2, 1), s),
+    )  # fmt: skip
+    for name, value in sums_of(c * q + s * u, c * u - s * q).items():
+        own = np.broadcast_to(getattr(found, name), (2, 1))
+        assert own == pytest.approx(np.full((2, 1), value[0]), abs=1e-9), name
+
+
+def test_simulations_agree_with_independent_sectors_of_few_events(tmp_path: Path, irf: str) -> None:
+    """Sectors share no event: p after all trials is Sidak's, by simulations too."""
+    x, y = disk(11_000, 150, np.random.default_rng(53))
+    events = open_events(write_field(tmp_path, x, y, seed=54, weighted=True))
+    found = measure_polarization_profile(
+        events, PolarizationParameters(irf=irf, ebins="2,8", weighted=True),
+        RadialParameters(
+            center=CENTER, edges="0,50,75,100,125,150arcsec", sectors=30, simulations=6000,
+            minimum_events=20,
+        ),
+    )  # fmt: skip
+    assert found.used.sum() > 100
+    assert np.median(found.aligned_sums.gross[found.used]) < 60
+    p = np.exp(found.trials.log_p)
+    assert 0.1 < p < 0.5
+    assert found.trials.simulated_p == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / 6000))
+
+
+@pytest.mark.parametrize("sectors", [1, 3])
+def test_simulations_have_the_turned_background(tmp_path: Path, irf: str, sectors: int) -> None:
+    """One cell is no more improbable after its one trial, by simulations too.
+
+    A region of few events is subtracted many times: its noise is most of that of a cell if it is
+    not turned, nothing in the whole annulus, and some in a sector.
+    """
+    generator = np.random.default_rng(61)
+    x, y = disk(6000, 120, generator)
+    angle = direction(x, y) % 360
+    own = (angle < 120) | (sectors == 1)
+    bx, by = disk(6000, 380, generator)
+    paths = write_field(tmp_path, np.append(x[own], bx), np.append(y[own], by), seed=62)
+    (tmp_path / "b.reg").write_text('icrs\ncircle(150.0,2.29,24")\n')
+    events = open_events(paths)
+    ground = read_region_file(tmp_path / "b.reg", events.wcs)
+    found = measure_polarization_profile(
+        events, PolarizationParameters(irf=irf, ebins="2,8"),
+        RadialParameters(
+            center=CENTER, edges="0,120arcsec", sectors=sectors, simulations=1000,
+        ), background=ground,
+    )  # fmt: skip
+    assert found.background_scale is not None
+    assert found.background_scale[0] > 24 / sectors
+    assert found.used[:, 0].tolist() == [True, False, False][:sectors]
+    p = np.exp(found.trials.local_log_p)
+    assert 0.02 < p < 0.98
+    assert found.trials.simulated_p == pytest.approx(p, abs=4 * np.sqrt(p * (1 - p) / 1000))
 
 
 @pytest.mark.parametrize(

@@ -3,8 +3,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xsurvey.polarization.random_phases import as_chi2
 from xsurvey.polarization.space.smoothing import kernel
-from xsurvey.polarization.space.trials import log_sidak, simulated_maxima, trials_of
+from xsurvey.polarization.space.trials import (
+    BackgroundNoise,
+    log_sidak,
+    simulated_maxima,
+    trials_of,
+)
 
 
 @given(st.floats(1e-12, 0.999), st.floats(1, 1e4))
@@ -61,8 +67,8 @@ def test_simulated_maxima_of_independent_cells_are_sidak() -> None:
     place = np.repeat(np.arange(20), 200)
     strength = np.ones(len(place))
     scale = np.full((20, 1), np.sqrt(200 / 2))
-    maxima = simulated_maxima(place, strength, (20, 1), scale, 1000, seed=1)
-    again = simulated_maxima(place, strength, (20, 1), scale, 1000, seed=1)
+    maxima = simulated_maxima(place, strength, (20, 1), scale, np.zeros((20, 1)), 1000, seed=1)
+    again = simulated_maxima(place, strength, (20, 1), scale, np.zeros((20, 1)), 1000, seed=1)
     np.testing.assert_array_equal(maxima, again)
     for p in (0.5, 0.1, 0.02):
         edge = -2 * np.log(1 - (1 - p) ** (1 / 20))
@@ -72,5 +78,43 @@ def test_simulated_maxima_of_independent_cells_are_sidak() -> None:
 
 def test_cells_without_scale_are_not_looked_at() -> None:
     scale = np.array([[1.0], [np.nan]])
-    maxima = simulated_maxima(np.array([1, 1]), np.array([9.0, 9.0]), (2, 1), scale, 5, seed=1)
+    maxima = simulated_maxima(
+        np.array([1, 1]), np.array([9.0, 9.0]), (2, 1), scale, 0 * scale, 5, 1
+    )
     np.testing.assert_array_equal(maxima, 0)
+
+
+def test_simulated_maxima_have_the_tail_of_few_events_of_their_cell() -> None:
+    """A cell of 5 events that count, and one of 500: both are as improbable as their chi2 says."""
+    place = np.repeat([0, 1], [5, 500])
+    scale = np.sqrt(np.array([[5.0], [500.0]]) / 2)
+    beta = 1 / np.array([[5.0], [500.0]])
+    maxima = simulated_maxima(place, np.ones(505), (2, 1), scale, beta, 10_000, seed=2)
+    plain = simulated_maxima(place, np.ones(505), (2, 1), scale, 0 * beta, 10_000, seed=2)
+    edge = -2 * np.log(1 - 0.98**0.5)
+    assert np.mean(maxima > edge) == pytest.approx(0.02, abs=4 * np.sqrt(0.02 / 10_000))
+    assert np.mean(plain > edge) < 0.8 * 0.02
+    # of one cell it is the same events, by another measure
+    one = [simulated_maxima(place[:5], np.ones(5), (1, 1), scale[:1], b, 9, 3)
+           for b in (beta[:1], 0 * beta[:1])]  # fmt: skip
+    assert one[0] == pytest.approx(as_chi2(one[1], 0.2))
+
+
+def test_a_background_is_one_draw_turned_to_the_directions_of_all_cells() -> None:
+    """Noise alone, in 50 cells of different directions: one chi2 with 2 degrees of freedom."""
+    angle = np.linspace(0, 2 * np.pi, 50)[:, None]
+    length = np.linspace(0.2, 1, 50)[:, None]
+    times = np.linspace(1, 5, 50)[:, None]
+    error = np.array([3.0, 0.0])  # no event in the second bin
+    noise = BackgroundNoise(times, error, length * np.cos(angle), length * np.sin(angle))
+    scale = np.concatenate([times * length * 3.0, np.ones((50, 1))], axis=1)
+    maxima = simulated_maxima(
+        np.zeros(0, int), np.zeros(0), (50, 2), scale, 0 * scale, 20_000, 4, None, noise
+    )
+    for p in (0.5, 0.01):
+        error_of_p = np.sqrt(p * (1 - p) / 20_000)
+        assert np.mean(maxima > -2 * np.log(p)) == pytest.approx(p, abs=4 * error_of_p)
+    q, u = noise.draw(np.random.default_rng(5))
+    turned = (q + 1j * u)[:, 0] / times[:, 0] * np.exp(1j * angle[:, 0]) / length[:, 0]
+    assert turned == pytest.approx(np.full(50, turned[0]))
+    np.testing.assert_array_equal(q[:, 1], 0)

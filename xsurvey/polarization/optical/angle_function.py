@@ -50,34 +50,37 @@ class AngleFunction:
         ValueError
             Times outside the measurements of a piecewise linear function. A line goes on.
         """
-        return self._design(mjd) @ self.values
+        at, before, after = self._neighbours(mjd)
+        return np.asarray(before * self.values[at] + after * self.values[at + 1])
 
     def error(self, mjd: np.ndarray | float) -> np.ndarray:
         """Return standard deviations of the angles, degrees."""
-        return np.sqrt(self._design(mjd) ** 2 @ self.errors**2)
+        at, before, after = self._neighbours(mjd)
+        return np.asarray(np.hypot(before * self.errors[at], after * self.errors[at + 1]))
 
     def samples(self, mjd: np.ndarray, number: int, seed: int = 0) -> np.ndarray:
         """Return functions that are drawn within the errors, shape (number, times)."""
         drawn = np.random.default_rng(seed).normal(
             self.values, self.errors, (number, len(self.values))
         )
-        return drawn @ self._design(mjd).T
+        at, before, after = self._neighbours(mjd)
+        functions = np.empty((number, *at.shape))
+        for row, values in zip(functions, drawn, strict=True):
+            row[...] = before * values[at] + after * values[at + 1]
+        return functions
 
-    def _design(self, mjd: np.ndarray | float) -> np.ndarray:
-        """Return how much of each value is in the angle, shape (times, k)."""
+    def _neighbours(self, mjd: np.ndarray | float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return the first of two values that the angle consists of, and how much of each."""
         mjd = np.asarray(mjd, float)
         if self.is_line:
-            return np.stack([np.ones_like(mjd), mjd - self.knots[0]], axis=-1)
+            return np.zeros(mjd.shape, int), np.ones_like(mjd), mjd - self.knots[0]
         if not np.all(self.covers(mjd)):
             raise ValueError(
                 f"the angle was measured from MJD {self.first_mjd:.3f} to {self.last_mjd:.3f} only"
             )
         at = np.clip(np.searchsorted(self.knots, mjd, side="right") - 1, 0, len(self.knots) - 2)
         part = (mjd - self.knots[at]) / (self.knots[at + 1] - self.knots[at])
-        design = np.zeros((*mjd.shape, len(self.knots)))
-        np.put_along_axis(design, at[..., None], (1 - part)[..., None], axis=-1)
-        np.put_along_axis(design, at[..., None] + 1, part[..., None], axis=-1)
-        return design
+        return at, 1 - part, part
 
 
 def piecewise_angle(resolved: ResolvedAngles, stretch: slice | None = None) -> AngleFunction:

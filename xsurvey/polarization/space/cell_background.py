@@ -69,4 +69,5 @@ def turned_background(background: BinSums, cos: np.ndarray, sin: np.ndarray) -> 
         qq=c * c * b.qq + 2 * c * s * b.qu + s * s * b.uu,
         qu=c * s * (b.uu - b.qq) + (c * c - s * s) * b.qu,
         uu=s * s * b.qq - 2 * c * s * b.qu + c * c * b.uu,
+        quartic=(c * c + s * s) ** 2 * b.quartic,  # of lengths: each is shorter by |(c, s)|
     )  # fmt: skip

@@ -15,13 +15,19 @@ from xsurvey.polarization.bin_sums import BinSums, check_edges
 from xsurvey.polarization.estimators import ESTIMATORS
 from xsurvey.polarization.modulation import Modulation, Weighting, modulation_of
 from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.random_phases import unevenness
 from xsurvey.polarization.space.blocks import quadtree
 from xsurvey.polarization.space.cell_background import background_scale
 from xsurvey.polarization.space.cell_results import null_chi2, null_error, usable_cells
 from xsurvey.polarization.space.cell_sums import CellSums, subtract_level, sum_cells, summed
 from xsurvey.polarization.space.map_parameters import MapParameters
 from xsurvey.polarization.space.smoothing import Kernel, kernel, smoothed
-from xsurvey.polarization.space.trials import Trials, simulated_maxima, trials_of
+from xsurvey.polarization.space.trials import (
+    BackgroundNoise,
+    Trials,
+    simulated_maxima,
+    trials_of,
+)
 from xsurvey.polarization.stokes import StokesBins
 from xsurvey.regions import RegionSet
 from xsurvey.units import EnergyBand, SkyPosition
@@ -192,7 +198,7 @@ def _finish(
             scale = float(background_scale(events, background, found.background_counts, area))
         each = scale * combined(np.ones((grid.shape[0] * grid.shape[1], 1)))
         sums = subtract_level(sums, found.background, each)
-        noise = (each, null_error(found.background))
+        noise = BackgroundNoise.of(found.background, each)
     bins = ESTIMATORS[parameters.estimator](sums)
     used = usable_cells(sums, bins, mapping.minimum_events)
     trials = trials_of(
@@ -202,7 +208,8 @@ def _finish(
     if mapping.simulations and found.place is not None and found.strength is not None:
         maxima = simulated_maxima(
             found.place, found.strength, found.sums.i.shape,
-            np.where(used, null_error(sums), np.nan), mapping.simulations, seed, combined, noise,
+            np.where(used, null_error(sums), np.nan), unevenness(sums), mapping.simulations, seed,
+            combined, noise,
         )  # fmt: skip
         trials = replace(
             trials, simulations=mapping.simulations,

@@ -14,13 +14,19 @@ from xsurvey.polarization.bin_sums import BinSums, check_edges
 from xsurvey.polarization.estimators import ESTIMATORS
 from xsurvey.polarization.modulation import Modulation, Weighting, modulation_of
 from xsurvey.polarization.parameters import PolarizationParameters
+from xsurvey.polarization.random_phases import unevenness
 from xsurvey.polarization.space.annuli import AngleMap, Annuli, Directions, placing
 from xsurvey.polarization.space.cell_background import background_scale, turned_background
 from xsurvey.polarization.space.cell_results import null_chi2, null_error, usable_cells
 from xsurvey.polarization.space.cell_sums import CellSums, subtract_level, sum_cells, summed
 from xsurvey.polarization.space.map_parameters import RadialParameters
 from xsurvey.polarization.space.maps import notes_of_cells, require_band
-from xsurvey.polarization.space.trials import Trials, simulated_maxima, trials_of
+from xsurvey.polarization.space.trials import (
+    BackgroundNoise,
+    Trials,
+    simulated_maxima,
+    trials_of,
+)
 from xsurvey.polarization.stokes import StokesBins
 from xsurvey.regions import RegionSet
 
@@ -178,7 +184,9 @@ def _finish(
         total = subtract_level(
             total, turned_background(found.background, *mean), np.array([[every]])
         )
-        noise = (scale[:, None], null_error(found.background))
+        noise = BackgroundNoise.of(
+            found.background, scale[:, None], cos[:, None], sin[:, None]
+        )  # fmt: skip
     estimate = ESTIMATORS[parameters.estimator]
     bins, along = estimate(sums), estimate(aligned)
     used = usable_cells(aligned, along, radial.minimum_events)
@@ -186,7 +194,8 @@ def _finish(
     if radial.simulations and found.place is not None and found.strength is not None:
         maxima = simulated_maxima(
             found.place, found.strength, found.sums.i.shape,
-            np.where(used, null_error(aligned), np.nan), radial.simulations, seed, None, noise,
+            np.where(used, null_error(aligned), np.nan), unevenness(aligned), radial.simulations,
+            seed, None, noise,
         )  # fmt: skip
         trials = replace(
             trials, simulations=radial.simulations,

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xsurvey.polarization.bin_sums import BinSums
+from xsurvey.polarization.random_phases import as_chi2
 from xsurvey.polarization.significance import significance
 
 _SMALL = 1e-10  # of the expected number of exceedances, below which it is the probability
@@ -128,14 +130,60 @@ def trials_of(
     )  # fmt: skip
 
 
+@dataclass(frozen=True)
+class BackgroundNoise:
+    """What the events of a background region, which are the same for all cells, add to Q and U.
+
+    Attributes
+    ----------
+    scale : ndarray, shape (p, 1)
+        With which the background is subtracted from each cell.
+    error : ndarray, shape (n,)
+        Standard deviation of its Q, and of its U, without polarization.
+    cos, sin : ndarray, shape (p, 1)
+        Means of cos 2 phi and sin 2 phi of the model angles of each cell, as in
+        `turned_background`; 1 and 0 where north is the reference.
+    """
+
+    scale: np.ndarray
+    error: np.ndarray
+    cos: np.ndarray
+    sin: np.ndarray
+
+    @classmethod
+    def of(
+        cls, background: BinSums, scale: np.ndarray, cos: np.ndarray | None = None,
+        sin: np.ndarray | None = None,
+    ) -> BackgroundNoise:  # fmt: skip
+        """Return the noise of a background, arrays (n,); none where it has no events."""
+        return cls(
+            scale, np.sqrt((background.qq + background.uu) / 2),
+            np.ones((1, 1)) if cos is None else cos, np.zeros((1, 1)) if sin is None else sin,
+        )  # fmt: skip
+
+    def draw(self, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return Q and U that are subtracted from the cells, shape (p, n).
+
+        One Q and one U a bin, turned to each cell's directions: cells are correlated, and where
+        directions cancel nothing is left.
+        """
+        q, u = generator.normal(0, self.error, (2, len(self.error)))
+        return (
+            self.scale * (self.cos * q + self.sin * u), self.scale * (self.cos * u - self.sin * q)
+        )  # fmt: skip
+
+
 def simulated_maxima(
     place: np.ndarray, strength: np.ndarray, shape: tuple[int, int], scale: np.ndarray,
-    simulations: int, seed: int, combined: Callable[[np.ndarray], np.ndarray] | None = None,
-    noise: tuple[np.ndarray, np.ndarray] | None = None,
+    beta: np.ndarray, simulations: int, seed: int,
+    combined: Callable[[np.ndarray], np.ndarray] | None = None,
+    noise: BackgroundNoise | None = None,
 ) -> np.ndarray:  # fmt: skip
     """Return the largest chi2 of maps whose events have random phases.
 
-    Where events are, and how much each counts, stays as observed: nothing is Gaussian that is not.
+    Where events are, and how much each counts, stays as observed: nothing is Gaussian that is not
+    (but the background). chi2 is what `null_chi2` has of the observed sums, with the tail of few
+    events: cells differ in it, so that the largest (Q^2 + U^2) / sigma^2 is in another one.
 
     Parameters
     ----------
@@ -147,26 +195,27 @@ def simulated_maxima(
         (p, n).
     scale : ndarray, shape (p, n)
         I sigma0 of the cells, by which (Q, U) are divided; NaN where nothing is looked at.
+    beta : ndarray, shape (p, n)
+        `unevenness` of the cells.
     simulations, seed : int
     combined : callable, optional
         From sums of cells (p, n) to those of smoothed or larger ones.
-    noise : pair of ndarray, shapes (p or 1, 1) and (n,), optional
-        Scale of a background, and the standard deviation of its Q and U.
+    noise : BackgroundNoise, optional
+        Of a background that is subtracted.
     """
     generator = np.random.default_rng(seed)
     size = shape[0] * shape[1]
     used = np.isfinite(scale)
+    divisor, tail = scale[used], beta[used]
     maxima = np.zeros(simulations)
     for number in range(simulations):
         phase = generator.random(len(place), dtype=np.float32) * np.float32(2 * np.pi)
-        chi2 = np.zeros(scale.shape)
-        sums: np.ndarray
-        for wave in (np.cos, np.sin):
-            sums = np.bincount(place, strength * wave(phase), size).reshape(shape)
+        subtracted = (0.0, 0.0) if noise is None else noise.draw(generator)
+        chi2 = np.zeros(len(divisor))
+        for wave, background in zip((np.cos, np.sin), subtracted, strict=True):
+            sums: np.ndarray = np.bincount(place, strength * wave(phase), size).reshape(shape)
             if combined is not None:
                 sums = combined(sums)
-            if noise is not None:
-                sums = sums - noise[0] * generator.normal(0, noise[1])
-            chi2 += np.where(used, sums / scale, 0.0) ** 2
-        maxima[number] = chi2.max(initial=0.0)
+            chi2 += ((sums - background)[used] / divisor) ** 2
+        maxima[number] = as_chi2(chi2, tail).max(initial=0.0)
     return maxima
