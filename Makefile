@@ -88,10 +88,10 @@ polarization-input: $(STAMP)
 	$(BIN)/xsurvey simulate -o $(POLARIZATION)/blazar.fits --mission ixpe --start 2023-05-25 \
 	  --exposure 691.2ks --pointing $(BLAZAR) --energy 1-12 --photon-index 2 \
 	  --background-rate 0.014 --source $(BLAZAR),41000 --polarization 0.05,10 \
-	  --rotation-rate 10 --seed $(SEED)
+	  --rotation-rate 10 --seed 1
 	$(BIN)/xsurvey polarization simulate-series -o $(POLARIZATION)/optical.ecsv \
 	  --start 2023-05-10 --days 40 --points 60 --degree 0.143 --degree-error 0.01 --angle -20 \
-	  --rotation-rate 10 --rotation-start 12 --rotation-days 16 --seed $(SEED)
+	  --rotation-rate 10 --rotation-start 12 --rotation-days 16 --seed 1
 
 polarization: polarization-input
 	$(BIN)/xsurvey run configs/polarization.yaml

@@ -44,6 +44,8 @@ class PolarizedSource(StepParameters):
     def _one_of_each(self) -> PolarizedSource:
         if self.background is not None and self.background_region is not None:
             raise ValueError("background and background_region are both given")
+        if self.region is not None and "radius" in self.model_fields_set:
+            raise ValueError("radius and region are both given")
         annulus = self.annulus
         if annulus is not None and self.region is None and annulus[0] < self.radius:
             raise ValueError("the background's annulus begins inside of the radius of the source")

@@ -94,10 +94,6 @@ def check_events(events: EventList, weighted: bool) -> str | None:
             path, "has no columns Q, U: polarization cannot be measured",
             "give event files with Stokes parameters",
         )  # fmt: skip
-    if not events.has_column("detector"):
-        raise InputError(
-            path, "does not say which detector saw an event", "give files of a polarimeter's units"
-        )
     if weighted and not events.has_column("weight"):
         raise InputError(
             path, "has no weights of events", "leave --weighted out, or give other files"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xsurvey.errors import ParameterError
+from xsurvey.errors import InputError, ParameterError
 from xsurvey.events import EventList
 from xsurvey.imaging.seen_sky import seen_sky
 from xsurvey.polarization.background import subtract_background
@@ -24,7 +24,8 @@ from xsurvey.regions import RegionSet
 from xsurvey.spectra.extraction.region_exposure import region_exposure, sample_finely
 from xsurvey.units import EnergyBand
 
-_LEAST_SQUARE = 2.5
+_SAME_WEIGHT = 1e-9
+_SQUARES = (2.5, 6.0)
 """Of Q^2 + U^2 of an event, 4 but for a correction of spurious modulation."""
 
 
@@ -107,7 +108,12 @@ def measure_polarization(
         bins, more = likelihood_bins(events, modulation, source, regions, scale, parameters)
     else:
         bins = ESTIMATORS[parameters.estimator](source)
-    notes = (*modulation.warnings, *notes_of_events(found), *more, *notes_of_bins(bins))
+    notes = (
+        *modulation.warnings,
+        *notes_of_events(found, parameters.weighted),
+        *more,
+        *notes_of_bins(bins),
+    )
     return PolarizationCube(
         bins, source, found.regions[0], modulation,
         None if background is None else binned[1].counts, scale, notes,
@@ -148,6 +154,16 @@ def scale_of_regions(
 
 def _check_events(events: EventList, region: RegionSet | None, found: EventSums) -> None:
     """Raise where no event is in the region."""
+    if found.unusable and not found.events:
+        raise InputError(
+            events.observation.path, f"has {found.unusable} events whose time, place, energy, Q or "
+            "U is not a number, and no other", "give events with Stokes parameters",
+        )  # fmt: skip
+    if found.unweighted and not found.regions[0].counts.any():
+        raise InputError(
+            events.observation.path, "has only events without a weight, or with a negative one",
+            "measure it without weights",
+        )  # fmt: skip
     if not found.regions[0].counts.any():
         _filtered(events, region).require_events(0)
 
@@ -156,7 +172,7 @@ def _filtered(events: EventList, region: RegionSet | None) -> EventList:
     return events if region is None else events.in_region(region)
 
 
-def notes_of_events(found: EventSums) -> list[str]:
+def notes_of_events(found: EventSums, weighted: bool = False) -> list[str]:
     """Return what was left out of sums of events, in words."""
     notes = []
     if found.unusable:
@@ -168,10 +184,16 @@ def notes_of_events(found: EventSums) -> list[str]:
         notes.append(f"{found.unweighted} events without a weight, or a negative one, are left out")
     sums = found.regions[0]
     square = float((sums.qq + sums.uu).sum() / max(sums.weight2.sum(), 1e-300))
-    if 0 < square < _LEAST_SQUARE:
+    if sums.counts.any() and not _SQUARES[0] < square < _SQUARES[1]:
         notes.append(
             f"Q^2 + U^2 of the events is {square:.3g}, where 4 is expected: are they 2 cos 2 psi "
-            "and 2 sin 2 psi? If not, degrees are too small"
+            "and 2 sin 2 psi? If not, degrees are wrong"
+        )
+    total, total2, number = (getattr(sums, n).sum() for n in ("weight", "weight2", "counts"))
+    if weighted and number > 1 and abs(total2 * number / total**2 - 1) < _SAME_WEIGHT:
+        notes.append(
+            "all events have the same weight, as in files that are simulated without them: "
+            "responses of weighted events do not hold for these, and degrees are wrong"
         )
     if found.shared:
         notes.append(

@@ -56,7 +56,7 @@ class MapParameters(StepParameters):
         if (self.smoothing is None) != (self.smoothing_size is None):
             raise ValueError("smoothing needs both its shape and its size (smoothing_size)")
         if (self.center is None) != (self.map_radius is None):
-            raise ValueError("center and map_radius are given together, or not at all")
+            raise ValueError("a map has both center and map_radius, or neither")
         if self.smoothing is not None and self.adaptive is not None:
             raise ValueError("adaptive blocks are not smoothed: give one of both")
         return self
@@ -111,9 +111,9 @@ class PolarizationAnnuli(StepParameters):
     @model_validator(mode="after")
     def _has_directions(self) -> Self:
         if (self.model == "constant") != (self.model_angle is not None):
-            raise ValueError("model_angle and the model constant are given together")
+            raise ValueError("the model constant needs model_angle, which others have not")
         if (self.model == "map") != (self.model_map is not None):
-            raise ValueError("model_map and the model map are given together")
+            raise ValueError("the model map needs model_map, which others have not")
         return self
 
     @property

@@ -136,7 +136,11 @@ def extract_stokes(
         work.unit(place, one, modulation.channels)
         for place, one in enumerate(responses.units) if counts[place]
     ]  # fmt: skip
-    notes = [*events.observation.warnings, *responses.warnings, *notes_of_events(found)]
+    notes = [
+        *events.observation.warnings,
+        *responses.warnings,
+        *notes_of_events(found, parameters.weighted),
+    ]
     without = [one.name for one, n in zip(responses.units, counts, strict=True) if not n]
     if without:
         notes.append(f"{', '.join(without)}: no events in the region, left out")

@@ -21,6 +21,12 @@ class KnownAngleParameters(StepParameters):
         "all angles, weighted with how probable they are.",
     )  # fmt: skip
 
+    @model_validator(mode="after")
+    def _error_is_of_an_angle(self) -> Self:
+        if self.known_angle_error > 0 and self.known_angle is None:
+            raise ValueError("known_angle_error is given without known_angle")
+        return self
+
 
 class ConstancyParameters(StepParameters):
     """How constancy in time is tested."""
