@@ -244,5 +244,5 @@ def test_weights_must_be_there(tmp_path: Path) -> None:
         "Q": ("D", np.ones(9)), "U": ("D", np.ones(9)),
     }  # fmt: skip
     events, regions = opened([write_ixpe(tmp_path / "du1.fits", 1, columns)], tmp_path)
-    with pytest.raises(InputError, match="W_MOM"):
+    with pytest.raises(InputError, match="weights of events"):
         measured(events, regions[:1], weighted=True)

@@ -50,7 +50,7 @@ PLACE = '{position: "150.0,2.2", radius: 60arcsec, background: "120arcsec,240arc
     [
         (POLARIZATION, {f"  places:\n    pulsar: {PLACE}": "  places: {}"}, "names no source"),
         (POLARIZATION, {'"150.0,2.2"': '"151.0,2.2"'}, "arcmin beyond the edge"),
-        (POLARIZATION, {'"150.0,2.2", ': '"150.0,2.2", region: no.reg, '}, "no.reg does not exist"),
+        (POLARIZATION, {"radius: 60arcsec": "region: no.reg"}, "no.reg does not exist"),
         (POLARIZATION, {PLACE: "{radius: 60arcsec}"}, "position"),
         (POLARIZATION, {"240arcsec": "100arcsec"}, "is no inner radius above 0 and a larger"),
         (POLARIZATION, {"120arcsec,": "30arcsec,"}, "begins inside of the radius"),
@@ -64,6 +64,8 @@ PLACE = '{position: "150.0,2.2", radius: 60arcsec, background: "120arcsec,240arc
         ("polarization: {psf_weights: true}", {}, "psf_weights"),
         ("selection: {detectors: TM1}", {}, "TM1"),
         ("known_angle: {known_angle: 1000}", {}, "known_angle"),
+        ("known_angle: {known_angle_error: 5}", {}, "is given without known_angle"),
+        (POLARIZATION, {"radius:": "region: a.reg, radius:"}, "radius and region are both given"),
         (POLARIZATION, {"pulsar:": "Companion:"}, "products of the run have it"),
         ("companion: {file: none.ecsv}", {}, "none.ecsv does not exist"),
         ("companion: {file: obs01_du1.fits}", {}, "obs01_du1.fits"),
@@ -118,7 +120,7 @@ def test_weights_that_are_not_there(check: Callable[..., str], folder: Path) -> 
 
 def test_a_region_file_that_is_none(check: Callable[..., str], folder: Path) -> None:
     (folder / "my.reg").write_text("no region\n")
-    assert "my.reg" in check(POLARIZATION, {'"150.0,2.2", ': '"150.0,2.2", region: my.reg, '})
+    assert "my.reg" in check(POLARIZATION, {"radius: 60arcsec": "region: my.reg"})
 
 
 # what only a run finds

@@ -180,7 +180,8 @@ def test_region_files_are_inputs(observations: Path, tmp_path: Path, run_command
         shutil.copyfile(observations / name, tmp_path / name)
     path = write_config(tmp_path, BINS, f'"{observations}/obs01_du?.fits"')
     text = path.read_text().replace(
-        'background: "120arcsec,240arcsec"', "region: source.reg, background_region: background.reg"
+        'radius: 60arcsec, background: "120arcsec,240arcsec"',
+        "region: source.reg, background_region: background.reg",
     )
     path.write_text(text)
     assert run_command("run", path, "--workers", 0, cwd=tmp_path).returncode == 0
