@@ -29,7 +29,7 @@ def run_companion(context: TaskContext) -> dict[str, Any]:
 
 
 COMPANION = Stage(
-    "companion", "1", run_companion, outputs=(COMPANION_FILE, COMPANION_ANGLES),
+    "companion", "2", run_companion, outputs=(COMPANION_FILE, COMPANION_ANGLES),
     inputs=("series",), parameters={"companion": CompanionParameters},
     helpers=(
         "xsurvey.io.json_values", "xsurvey.pipelines.polarization.companion_files",

@@ -18,7 +18,7 @@ CELL_POLARIZATION = 0.72
 """Of a uniform field: (s + 1) / (s + 7/3) of electrons with index s, 0.70 to 0.75 for 2 to 3."""
 MOST_CELLS = 64
 """More make no difference to angles, or to degrees in units of their mean."""
-_LONGEST = 10.0
+_SHORTEST, _LONGEST = 0.05, 10.0
 _AT_ONCE = 4_000_000
 
 
@@ -70,8 +70,8 @@ def random_walks(
         Cells of a source, and sources.
     lifetime : (float, float), optional
         Shortest and longest lifetime of cells, days; of each source it is drawn between these,
-        uniform in its logarithm. From half the median time between measurements to ten times the
-        length of the series if not given.
+        uniform in its logarithm. From a twentieth of the median time between measurements, where all
+        of them are independent, to ten times the length of the series if not given.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def random_walks(
         raise ValueError("a walk needs two times or more, increasing")
     if cells < 1 or number < 1:
         raise ValueError("there are no cells or no walks")
-    low, high = lifetime or (np.median(elapsed) / 2, _LONGEST * (mjd[-1] - mjd[0]))
+    low, high = lifetime or (_SHORTEST * np.median(elapsed), _LONGEST * (mjd[-1] - mjd[0]))
     if not 0 < low <= high < np.inf:
         raise ValueError(f"lifetimes from {low:g} to {high:g} days")
     generator = np.random.default_rng(seed)
