@@ -166,6 +166,7 @@ def test_a_pulsar_is_found_to_change_with_phase(moving: Moving, responses: str) 
     assert other.phases is not None
     assert other.phases.probability > 1e-3
     assert not any("barycentre" in note for note in found.notes)
+    assert not any("Q^2" in note for note in found.notes)
 
 
 def test_times_that_are_not_barycentric_are_noted(rotating: EventList, responses: str) -> None:

@@ -184,7 +184,8 @@ def notes_of_events(found: EventSums, weighted: bool = False) -> list[str]:
         notes.append(f"{found.unweighted} events without a weight, or a negative one, are left out")
     sums = found.regions[0]
     square = float((sums.qq + sums.uu).sum() / max(sums.weight2.sum(), 1e-300))
-    if sums.counts.any() and not _SQUARES[0] < square < _SQUARES[1]:
+    # zero where counts alone were summed
+    if square > 0 and not _SQUARES[0] < square < _SQUARES[1]:
         notes.append(
             f"Q^2 + U^2 of the events is {square:.3g}, where 4 is expected: are they 2 cos 2 psi "
             "and 2 sin 2 psi? If not, degrees are wrong"

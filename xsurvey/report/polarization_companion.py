@@ -123,7 +123,9 @@ def _walks(walks: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         chance = number_of(walks, name)
         if math.isfinite(chance):
             text = probability_text(math.log(chance) if chance > 0 else -math.inf)
-            yield f"{what} by random walks", f"probability {text}{of}"
+            least = math.isfinite(number) and chance <= 1.5 / (1 + number)
+            at_most = " at most" if least else ""
+            yield f"{what} by random walks", f"probability{at_most} {text}{of}"
 
 
 def _percents(one: Mapping[str, Any], name: str, error: str) -> Value:

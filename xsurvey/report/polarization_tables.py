@@ -179,7 +179,11 @@ def _tests(record: Mapping[str, Any]) -> Iterator[tuple[str, str, Mapping[str, A
     if rotation:
         yield "a constant angle, against rotation", _rotation(rotation), rotation
         if rotation.get("polarized"):
-            yield "no polarization at any rate of rotation", "", rotation["polarized"]
+            yield (
+                "no polarization at any rate of rotation (all rates of the search counted)",
+                "",
+                rotation["polarized"],
+            )
     companion = record.get("companion")
     if companion:
         for name, what in (
