@@ -70,8 +70,8 @@ def random_walks(
         Cells of a source, and sources.
     lifetime : (float, float), optional
         Shortest and longest lifetime of cells, days; of each source it is drawn between these,
-        uniform in its logarithm. From a twentieth of the median time between measurements, where all
-        of them are independent, to ten times the length of the series if not given.
+        uniform in its logarithm. If not given, from a twentieth of the median time between
+        measurements, where all of them are independent, to ten times the length of the series.
 
     Raises
     ------
