@@ -8,12 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from xsurvey.errors import InputError, ParameterError
+from xsurvey.errors import InputError
 from xsurvey.events import EventList
 from xsurvey.io.atomic import atomic_output
 from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.pipelines.polarization.behaviour_record import behaviour_record
 from xsurvey.pipelines.polarization.companion_files import companion_of_file
+from xsurvey.pipelines.polarization.named_regions import check_scale, regions_of_files
 from xsurvey.polarization.known_angle_record import along_record
 from xsurvey.polarization.optical.ambiguity import ResolvedAngles
 from xsurvey.polarization.optical.parameters import OpticalSeriesParameters
@@ -27,7 +28,6 @@ from xsurvey.polarization.variation.behaviour_parameters import (
 )
 from xsurvey.polarization.variation.event_dates import mjd_of_times
 from xsurvey.polarization.variation.time_grid import good_times_of_all
-from xsurvey.regions import read_region_file
 from xsurvey.report.plate import png_bytes
 from xsurvey.report.polarization_time import angle_figure
 
@@ -75,20 +75,14 @@ def behaviour_of_files(
         As `measure_behaviour`; a scale without a background, a series that does not overlap in time
         with the events, or has one measurement.
     """
-    if parameters.polarization.background_scale is not None and background_region is None:
-        raise ParameterError(
-            "background_scale", "is given without a background", "give --background-region too"
-        )
+    check_scale(parameters.polarization, background_region is not None)
     series, series_record = None, None
     events = open_selected(paths, parameters.selection)
     if companion is not None:
         found, series_record = companion_of_file(companion, parameters.optical, seed)
         series = found.resolved
         _check_overlap(companion, series, events)
-    regions = [
-        None if one is None else read_region_file(one, events.wcs)
-        for one in (region, background_region)
-    ]
+    regions = regions_of_files(events, region, background_region)
     behaviour = measure_behaviour(
         events, parameters.polarization, parameters.constancy, parameters.rotation,
         parameters.phases, region=regions[0], background=regions[1], companion=series, seed=seed,

@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from xsurvey.errors import ParameterError
 from xsurvey.events import EventList
 from xsurvey.missions.selection import SelectionParameters, open_selected
+from xsurvey.pipelines.polarization.named_regions import check_scale, regions_of_files
 from xsurvey.pipelines.polarization.provenance import header_of, history_of, record_of
 from xsurvey.polarization.cube_table import write_cube
 from xsurvey.polarization.measure import PolarizationCube, measure_polarization
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.records import records_of_bins
-from xsurvey.regions import read_region_file
 
 
 def polarization_of_files(
@@ -43,15 +42,9 @@ def polarization_of_files(
     InputError, ParameterError, MissingDataError
         As `measure_polarization`, or a scale without a background.
     """
-    if parameters.background_scale is not None and background_region is None:
-        raise ParameterError(
-            "background_scale", "is given without a background", "give --background-region too"
-        )
+    check_scale(parameters, background_region is not None)
     events = open_selected(paths, selection)
-    regions = [
-        None if one is None else read_region_file(one, events.wcs)
-        for one in (region, background_region)
-    ]
+    regions = regions_of_files(events, region, background_region)
     cube = measure_polarization(events, parameters, *regions)
     if output is not None:
         header = header_of(events, cube.modulation, parameters)

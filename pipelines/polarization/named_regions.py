@@ -53,6 +53,19 @@ def regions_of(region: NamedRegion | None) -> RegionSet | None:
     return None if region is None else region.regions
 
 
+def regions_of_files(events: EventList, *files: Path | None) -> list[RegionSet | None]:
+    """Return the regions of DS9 files, None for those that are not given."""
+    return [None if file is None else read_region_file(file, events.wcs) for file in files]
+
+
+def check_scale(parameters: PolarizationParameters, background: bool) -> None:
+    """Raise a `ParameterError` where a background is scaled that is not given."""
+    if parameters.background_scale is not None and not background:
+        raise ParameterError(
+            "background_scale", "is given without a background", "give --background-region too"
+        )
+
+
 def check_cells(parameters: PolarizationParameters, background: bool) -> None:
     """Raise where parameters make no sense for many cells.
 
@@ -61,10 +74,7 @@ def check_cells(parameters: PolarizationParameters, background: bool) -> None:
     ParameterError
         An estimator that is not of sums, weights that go with it, or a scale without a background.
     """
-    if parameters.background_scale is not None and not background:
-        raise ParameterError(
-            "background_scale", "is given without a background", "give --background-region too"
-        )
+    check_scale(parameters, background)
     if parameters.estimator not in ESTIMATORS:
         raise ParameterError(
             "estimator", f"'{parameters.estimator}' is not of maps and profiles",

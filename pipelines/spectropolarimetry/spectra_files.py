@@ -16,6 +16,7 @@ from xsurvey.io.ogip.types import PhaSpectrum
 from xsurvey.io.ogip.write_responses import write_arf, write_rmf
 from xsurvey.missions import get_mission
 from xsurvey.missions.selection import SelectionParameters, open_selected
+from xsurvey.pipelines.polarization.named_regions import regions_of_files
 from xsurvey.pipelines.polarization.provenance import history_of
 from xsurvey.polarization.spectra.stokes_extraction import (
     ExtractedStokes,
@@ -24,7 +25,6 @@ from xsurvey.polarization.spectra.stokes_extraction import (
 )
 from xsurvey.polarization.spectra.stokes_spectra import write_stokes_spectra
 from xsurvey.polarization.spectra.stokes_spectra_parameters import StokesSpectraParameters
-from xsurvey.regions import read_region_file
 
 SPECTRUM_SUFFIX = ".pha"
 
@@ -71,10 +71,7 @@ def stokes_spectra_of_files(
     check_outputs(
         [json_path, *(p for name in names for p in product_paths(stem, name).values())], inputs
     )
-    own, other = (
-        None if one is None else read_region_file(one, events.wcs)
-        for one in (region, background_region)
-    )
+    own, other = regions_of_files(events, region, background_region)
     found = extract_stokes(events, parameters, own, other)
     history = history_of(inputs, (parameters, selection))
     files = write_extracted(found, events, stem, parameters, history)
