@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-EXTRAS := ixpe,test
+EXTRAS := hpc,ixpe,test
 
 .PHONY: help install demo three-missions cluster cluster-input polarization polarization-input test check format clean
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xsurvey.engine.process import this_process
-from xsurvey.engine.status import read_status
+from xsurvey.engine.watching.status import read_status
 from xsurvey.errors import InputError
 
 

@@ -14,7 +14,7 @@ from distributed import Future
 from toy_stages import report_threads, toy_plan, write_inputs
 
 from xsurvey.engine import Plan, Stage, Store, Task, load_profile, run_plan, start_cluster
-from xsurvey.engine.cluster import LocalProfile
+from xsurvey.engine.clusters.profiles import LocalProfile
 from xsurvey.errors import InputError, ParameterError
 
 TOYS = Path(__file__).parent

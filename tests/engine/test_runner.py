@@ -8,7 +8,7 @@ import pytest
 from toy_stages import COLLECT, SCALE, ScaleParameters, toy_plan, write_inputs
 
 from xsurvey.engine import Plan, Stage, Store, Task, TaskId, run_plan
-from xsurvey.engine.progress import BarProgress
+from xsurvey.engine.watching.progress import BarProgress
 from xsurvey.errors import OutputError, ParameterError
 
 
@@ -41,7 +41,9 @@ def text_of(result) -> str:
 def test_a_second_run_does_nothing_and_starts_no_cluster(run, monkeypatch, tmp_path):
     first = run(["a", "b"])
     assert first.ok and len(done(first)) == 5
-    monkeypatch.setattr("xsurvey.engine.pools.start_cluster", lambda *_: pytest.fail("started"))
+    monkeypatch.setattr(
+        "xsurvey.engine.workers.pools.start_cluster", lambda *_: pytest.fail("started")
+    )
     plan = toy_plan([tmp_path / "in/a.txt", tmp_path / "in/b.txt"])
     second = run_plan(plan, Store(tmp_path / "out"), workers=2)
     assert second.ok and set(statuses(second).values()) == {"cached"}

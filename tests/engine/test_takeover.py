@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 from toy_stages import toy_plan, write_inputs
 
 from xsurvey.engine import Store, TaskId, load_profile, run_plan
-from xsurvey.engine.cluster import ClusterError, LocalProfile, RunningCluster
-from xsurvey.engine.dask_pool import DaskPool
-from xsurvey.engine.local import _start
+from xsurvey.engine.clusters.local import _start
+from xsurvey.engine.clusters.profiles import ClusterError, LocalProfile
+from xsurvey.engine.clusters.running import RunningCluster
 from xsurvey.engine.process import has_ended, this_process
-from xsurvey.engine.worker import run_task
+from xsurvey.engine.workers.dask_pool import DaskPool
+from xsurvey.engine.workers.worker import run_task
 from xsurvey.errors import OutputError
 from xsurvey.io.atomic import atomic_output, remove_leftovers
 
@@ -120,9 +121,13 @@ def test_a_task_that_was_done_by_a_worker_thought_dead_is_not_done_again(tmp_pat
     result = run_plan(toy_plan(paths), Store(tmp_path / "out"), workers=0)
     outcome = result.outcomes[TaskId("noise", "a")]
     orders = []
-    monkeypatch.setattr("xsurvey.engine.pools.run_task", lambda o: orders.append(o) or run_task(o))
+    monkeypatch.setattr(
+        "xsurvey.engine.workers.pools.run_task", lambda o: orders.append(o) or run_task(o)
+    )
     run_plan(toy_plan(paths), Store(tmp_path / "again"), workers=0)
-    monkeypatch.setattr("xsurvey.engine.worker._run_stage", lambda *_: pytest.fail("done again"))
+    monkeypatch.setattr(
+        "xsurvey.engine.workers.worker._run_stage", lambda *_: pytest.fail("done again")
+    )
     order = next(o for o in orders if o.key == outcome.key)
     report = run_task(order)
     assert report.cause is None and report.record == outcome.record
@@ -149,7 +154,9 @@ def test_a_report_that_was_lost_is_asked_for_again(tmp_path, monkeypatch):
     pool._cluster = type("Cluster", (), {"profile": load_profile("local")})
     paths = write_inputs(tmp_path / "in", ["a"])
     orders = []
-    monkeypatch.setattr("xsurvey.engine.pools.run_task", lambda o: orders.append(o) or run_task(o))
+    monkeypatch.setattr(
+        "xsurvey.engine.workers.pools.run_task", lambda o: orders.append(o) or run_task(o)
+    )
     run_plan(toy_plan(paths), Store(tmp_path / "out"), workers=0)
     future = LostReport()
     waiting = type("Sent", (), {"order": orders[0], "losses": 0})()
@@ -176,7 +183,7 @@ def test_workers_that_die_while_they_start_are_tried_once_more(monkeypatch, fail
             raise RuntimeError("Nanny failed to start.")
         return "cluster"
 
-    monkeypatch.setattr("xsurvey.engine.local.LocalCluster", start)
+    monkeypatch.setattr("xsurvey.engine.clusters.local.LocalCluster", start)
     profile = load_profile("local")
     if failures == 1:
         assert _start(profile, 2) == "cluster"

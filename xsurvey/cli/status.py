@@ -9,7 +9,7 @@ from xsurvey.cli.options import json_option, write_json
 from xsurvey.errors import printable
 
 if TYPE_CHECKING:
-    from xsurvey.engine.status import RunStatus
+    from xsurvey.engine.watching.status import RunStatus
 
 _COLUMNS = ("total", "done", "cached", "failed", "skipped", "running", "to_do")
 _FAILURES_SHOWN = 20
@@ -29,7 +29,7 @@ def status_command(output: Path, json_path: Path | None) -> None:
     """
     from dataclasses import asdict
 
-    from xsurvey.engine.status import read_status
+    from xsurvey.engine.watching.status import read_status
     from xsurvey.io.atomic import check_outputs
 
     check_outputs([json_path])

@@ -1,6 +1,7 @@
 """Stages, plans and the runner that does them; results are files, keyed by what decides them."""
 
-from xsurvey.engine.cluster import ClusterError, load_profile, profile_names, start_cluster
+from xsurvey.engine.clusters.profiles import ClusterError, load_profile, profile_names
+from xsurvey.engine.clusters.running import start_cluster
 from xsurvey.engine.plan import OutputOf, Plan, Task, TaskId
 from xsurvey.engine.result import RunResult, TaskOutcome
 from xsurvey.engine.runner import run_plan

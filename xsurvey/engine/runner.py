@@ -9,16 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from xsurvey.engine.board import ProgressBoard
-from xsurvey.engine.cluster import ClusterProfile, load_profile
+from xsurvey.engine.clusters.profiles import ClusterProfile, load_profile
 from xsurvey.engine.interrupts import stop_signals
 from xsurvey.engine.plan import OutputOf, Plan, Task, TaskId, described_inputs, task_key, task_seed
-from xsurvey.engine.pools import Pool, open_pool
-from xsurvey.engine.progress import Progress, counts_line, default_progress
 from xsurvey.engine.provenance import task_provenance
 from xsurvey.engine.result import RunResult, TaskOutcome
 from xsurvey.engine.store import Store
-from xsurvey.engine.worker import TaskOrder, TaskReport
+from xsurvey.engine.watching.board import ProgressBoard
+from xsurvey.engine.watching.progress import Progress, counts_line, default_progress
+from xsurvey.engine.workers.pools import Pool, open_pool
+from xsurvey.engine.workers.worker import TaskOrder, TaskReport
 
 logger = logging.getLogger(__name__)
 

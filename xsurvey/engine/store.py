@@ -9,10 +9,10 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-from xsurvey.engine.attempt import Attempt, attempts_in, new_attempt
 from xsurvey.engine.hashes import FileHashes, file_sha256
 from xsurvey.engine.lock import FolderLock, folder_lock
 from xsurvey.engine.stage import MANIFEST_NAME
+from xsurvey.engine.workers.attempt import Attempt, attempts_in, new_attempt
 from xsurvey.errors import OutputError
 from xsurvey.io.atomic import remove_leftovers
 

@@ -15,7 +15,8 @@ from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster
 from distributed.system import MEMORY_LIMIT
 
-from xsurvey.engine.cluster import ClusterError, ClusterProfile, RunningCluster
+from xsurvey.engine.clusters.profiles import ClusterError, ClusterProfile
+from xsurvey.engine.clusters.running import RunningCluster
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",

@@ -15,12 +15,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xsurvey.engine.attempt import Attempt
 from xsurvey.engine.hashes import FileStamp, check_unchanged
 from xsurvey.engine.process import end_with_parent
 from xsurvey.engine.provenance import json_value, timestamp, versions
 from xsurvey.engine.stage import Stage, TaskContext
 from xsurvey.engine.store import Store
+from xsurvey.engine.workers.attempt import Attempt
 from xsurvey.errors import XSurveyError, printable
 from xsurvey.io.atomic import atomic_output, no_space
 from xsurvey.parameters import StepParameters

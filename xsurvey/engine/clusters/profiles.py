@@ -1,15 +1,9 @@
-"""Where the work is done: cluster profiles, and the back ends that they choose."""
+"""Cluster profiles: which workers a run asks for, and the back ends that start them."""
 
-import importlib
 import importlib.resources
-import importlib.util
-import logging
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
@@ -17,11 +11,6 @@ from xsurvey.errors import ParameterError, XSurveyError, nearest
 from xsurvey.io.yaml_file import read_yaml
 from xsurvey.parameters import StepParameters
 from xsurvey.units import Duration
-
-if TYPE_CHECKING:
-    from distributed import Client
-
-logger = logging.getLogger(__name__)
 
 _MEMORY = re.compile(r"\s*(\d+\.?\d*)\s*([KMGT])(i?)B\s*", re.IGNORECASE)
 
@@ -85,28 +74,6 @@ class LocalProfile(ClusterProfile):
     backend: Literal["local"]
 
 
-@dataclass(frozen=True)
-class RunningCluster:
-    """Workers that can be given tasks, one core each.
-
-    Attributes
-    ----------
-    client : distributed.Client
-        The connection to the scheduler.
-    profile : ClusterProfile
-        What was asked for.
-    workers : int
-        How many workers there are, or are meant to be.
-    """
-
-    client: "Client"
-    profile: ClusterProfile
-    workers: int
-
-
-Backend = Callable[[Any, int | None], AbstractContextManager[RunningCluster]]
-
-
 def profile_names() -> list[str]:
     """Return the names of the profiles that come with xsurvey."""
     folder = importlib.resources.files("xsurvey") / "configs" / "cluster"
@@ -153,39 +120,8 @@ def _read_profile(path: Path) -> ClusterProfile:
         raise ParameterError(f"{path}: {error.subject}", error.cause, error.remedy) from None
 
 
-@contextmanager
-def start_cluster(
-    profile: str | ClusterProfile = "local", workers: int | None = None
-) -> Iterator[RunningCluster]:
-    """Start workers, and stop them when the block ends.
-
-    Parameters
-    ----------
-    profile : str or ClusterProfile
-        As for :func:`load_profile`. Only this one is tried, never another in its stead.
-    workers : int, optional
-        Number of workers, instead of the profile's.
-
-    Raises
-    ------
-    ParameterError
-        No such profile.
-    ClusterError
-        No worker came in the profile's time.
-    """
-    chosen = load_profile(profile) if isinstance(profile, str) else profile
-    module, _, name = BACKENDS[chosen.backend][1].partition(":")
-    # imported when used: Dask alone takes half a second
-    start: Backend = getattr(importlib.import_module(module), name)
-    with start(chosen, workers or chosen.workers) as cluster:
-        logger.info("cluster '%s': %d workers", chosen.backend, cluster.workers)
-        if importlib.util.find_spec("bokeh"):
-            logger.info("dashboard: %s", cluster.client.dashboard_link)
-        yield cluster
-
-
 BACKENDS: dict[str, tuple[type[ClusterProfile], str]] = {
-    "local": (LocalProfile, "xsurvey.engine.local:start_local"),
+    "local": (LocalProfile, "xsurvey.engine.clusters.local:start_local"),
 }
 """Back ends by name: the model of their profiles, and the function ``module:name`` that makes the
 context manager which starts them, called with the profile and the number of workers or None."""

@@ -3,11 +3,11 @@
 from collections import Counter
 
 from xsurvey.engine.plan import Plan, TaskId
-from xsurvey.engine.progress import Progress
 from xsurvey.engine.provenance import timestamp
 from xsurvey.engine.result import TaskOutcome
-from xsurvey.engine.state_file import StateFile
 from xsurvey.engine.store import PROGRESS_NAME, Store
+from xsurvey.engine.watching.progress import Progress
+from xsurvey.engine.watching.state_file import StateFile
 
 _FAILURES_TOLD = 100
 

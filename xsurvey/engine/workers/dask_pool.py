@@ -11,10 +11,11 @@ from queue import Empty, Queue
 from distributed import Future, KilledWorker
 from distributed.scheduler import NoValidWorkerError, NoWorkerError
 
-from xsurvey.engine.attempt import Attempt
-from xsurvey.engine.cluster import ClusterError, RunningCluster
+from xsurvey.engine.clusters.profiles import ClusterError
+from xsurvey.engine.clusters.running import RunningCluster
 from xsurvey.engine.store import Store
-from xsurvey.engine.worker import (
+from xsurvey.engine.workers.attempt import Attempt
+from xsurvey.engine.workers.worker import (
     TaskOrder,
     TaskReport,
     run_task_in_worker,

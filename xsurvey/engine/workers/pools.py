@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from xsurvey.engine.cluster import ClusterProfile, start_cluster
+from xsurvey.engine.clusters.profiles import ClusterProfile
+from xsurvey.engine.clusters.running import start_cluster
 from xsurvey.engine.store import Store
-from xsurvey.engine.worker import TaskOrder, TaskReport, run_task
+from xsurvey.engine.workers.worker import TaskOrder, TaskReport, run_task
 
 
 class Pool(Protocol):
@@ -53,7 +54,7 @@ def open_pool(cluster: str | ClusterProfile, workers: int | None, store: Store) 
     if workers == 0:
         yield SerialPool()
         return
-    from xsurvey.engine.dask_pool import DaskPool  # noqa: PLC0415 - half a second, when needed
+    from xsurvey.engine.workers.dask_pool import DaskPool  # noqa: PLC0415 - half a second, when needed
 
     with start_cluster(cluster, workers) as running:
         yield DaskPool(running, store)
