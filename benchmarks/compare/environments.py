@@ -16,6 +16,8 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 FOLDER = HERE.parents[1] / ".venv-compare"
+PROGRAMS = HERE / "peers"
+"""Programs of the peers that other benchmarks talk to."""
 LIMIT = 3600.0
 """Seconds that an installation may take: Sherpa is built from source, in some minutes."""
 
@@ -97,6 +99,19 @@ def make_environment(name: str, folder: Path = FOLDER) -> Path:
         raise
     (place / ".installed").write_text(requirements(name).read_text())
     return python
+
+
+def peer_python(name: str, option: str) -> Path:
+    """Return the Python that ``--peer`` of a benchmark means: its path, or ``venv``.
+
+    ``venv`` is the environment that is made here, and is made if it is not there.
+    """
+    return make_environment(name) if option == "venv" else Path(option)
+
+
+def peer_variables(name: str, option: str) -> dict[str, str]:
+    """Return what that Python needs in its environment besides."""
+    return library_variables(name) if option == "venv" else {}
 
 
 def library_variables(name: str, folder: Path = FOLDER) -> dict[str, str]:

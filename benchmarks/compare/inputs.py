@@ -85,7 +85,7 @@ def xsurvey(folder: Path, *words: str) -> None:
         It failed.
     """
     done = subprocess.run(
-        [sys.executable, "-m", "xsurvey.cli.main", *words], cwd=folder, check=False,
+        [sys.executable, "-m", "xsurvey", *words], cwd=folder, check=False,
         capture_output=True, text=True, env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     if done.returncode:

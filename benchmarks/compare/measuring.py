@@ -89,7 +89,7 @@ def typical(costs: list[Cost]) -> dict[str, Any]:
 
 
 def user_lines(script: Path) -> int:
-    """Return the lines of user's code: no blank ones, comments or docstring, none below the mark."""
+    """Return the lines of user's code: none that is blank, comment, docstring or below MARK."""
     text = script.read_text().partition(MARK)[0]
     lines = text.splitlines()
     skipped: set[int] = set()

@@ -1,7 +1,7 @@
 """What xsurvey's commands found, read from the JSON that they write.
 
-A record has for each quantity its value, or value, lower and upper limit; a limit that was not found
-is None.
+A record has for each quantity its value, or value, lower and upper limit; a limit that was not
+found is None.
 """
 
 from __future__ import annotations

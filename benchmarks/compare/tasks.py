@@ -20,6 +20,19 @@ class Quantity(NamedTuple):
     """What was simulated."""
 
 
+class Check(NamedTuple):
+    """Another way to do the task, which shows why both sides differ. It is not measured."""
+
+    side: str
+    """Who does it; what the other side found stays."""
+    script: str
+    """Its name in ``scripts``."""
+    label: str
+    """What is done, in words."""
+    quantities: tuple[str, ...]
+    """Names of the quantities that it is about."""
+
+
 class Task(NamedTuple):
     """A measurement that is done by xsurvey and by a peer on the same files.
 
@@ -38,6 +51,7 @@ class Task(NamedTuple):
     """Reads what xsurvey found from the folder; None where xsurvey does not do this."""
     not_yet: str = ""
     """Why xsurvey does not."""
+    checks: tuple[Check, ...] = ()
 
     @property
     def ours(self) -> Path:
@@ -65,6 +79,13 @@ _CUBE = tuple(
         ("mdp99", "MDP99", None),
     )
 )  # fmt: skip
+_SED = tuple(
+    Quantity(f"{name} {exponent}", f"{label} at 1e{exponent} Hz, nu F_nu, erg / (s cm²)")
+    for name, label, exponent in (
+        ("synchrotron", "synchrotron", 13), ("synchrotron", "synchrotron", 17),
+        ("compton", "self-Compton", 22), ("compton", "self-Compton", 26),
+    )
+)  # fmt: skip
 
 TASKS = (
     Task(
@@ -81,38 +102,59 @@ TASKS = (
         "a simulated cluster, eROSITA, 20 ks, 922 x 922 pixels of 4\"",
         inputs.cluster_image, "pyproffit",
         (
-            Quantity("counts", "counts in the rings"), Quantity("statistic", "C, 56 degrees of freedom"),
+            Quantity("counts", "counts in the rings"),
+            Quantity("statistic", "C, 56 degrees of freedom"),
             Quantity("rc", "core radius, arcmin", inputs.CLUSTER["core_radius"] / 60),
             Quantity("beta", "beta", inputs.CLUSTER["beta"]),
             Quantity("norm", "central brightness, counts / (s arcmin²)"),
             Quantity("background", "sky, counts / (s arcmin²)"),
         ),
         readings.profile,
+        checks=(
+            Check(
+                "pyproffit", "profile_pyproffit_inner.py",
+                "pyproffit's model is fitted to the rings within 18' of 20'",
+                ("rc", "beta", "norm", "background"),
+            ),
+        ),
     ),
     Task(
         "cube", "Polarization in three energy bins",
         "a simulated source of 300 000 events in IXPE's three units", inputs.polarized_source,
         "ixpeobssim", _CUBE, readings.cube,
+        checks=(
+            Check(
+                "xsurvey", "cube_xsurvey_pcube.sh",
+                "xsurvey takes ixpeobssim's formula of errors, `--estimator pcube`",
+                tuple(f"mdp99 {energies}" for energies in ("2-4", "4-6", "6-8")),
+            ),
+        ),
     ),
     Task(
         "sed", "Synchrotron and synchrotron self-Compton emission at 96 frequencies",
         "one zone with the parameters of a published fit to Mrk 421", inputs.zone, "agnpy",
-        (
-            *(Quantity(f"synchrotron {n}", f"synchrotron νF_ν at 10^{n} Hz, erg / (s cm²)") for n in (13, 17)),
-            *(Quantity(f"compton {n}", f"self-Compton νF_ν at 10^{n} Hz, erg / (s cm²)") for n in (22, 26)),
-        ),
+        _SED,
         None, "not yet: xsurvey has no models of broadband emission",
     ),
 )  # fmt: skip
 
 NOT_RUN = {
-    "XSPEC and PyXspec": "not installable by pip: part of HEASoft, which is built from source. Its models are "
-    "compared through Sherpa, which is linked to the same library",
-    "CIAO's tools (wavdetect, dmextract, specextract, srcflux)": "not installable by pip: conda packages, or "
-    "CIAO's own installer; of CIAO, Sherpa is on pip",
-    "eSASS (erbox, ermldet, srctool)": "not installable by pip: a container image, or built upon HEASoft",
-    "proffit, SAS, XGA": "not installable by pip, or wrappers of what is not",
-    "detection: photutils, sep": "can be installed, but look for Gaussian noise: with less than one count a pixel "
-    "their thresholds have no false-alarm rate to set them by, so that none would be a fair one",
+    "XSPEC and PyXspec": (
+        "not installable by pip: part of HEASoft, which is built from source. Its models are "
+        "compared through Sherpa, which is built with the same library of them"
+    ),
+    "CIAO (wavdetect, dmextract, specextract, srcflux)": (
+        "not installable by pip: conda packages or an installer of its own. Of CIAO, Sherpa is "
+        "compared"
+    ),
+    "eSASS (erbox, ermldet, srctool)": (
+        "not installable by pip: a container image, or built upon HEASoft"
+    ),
+    "SAS; XGA and DAXA, which call it": "not installable by pip",
+    "detection: photutils, sep": (
+        "pip can install them, but their thresholds are in sigmas of a Gaussian noise: with less "
+        "than one count a pixel such a threshold has no false-alarm rate, and completeness at the "
+        "same number of false sources would be a matter of how well we set theirs"
+    ),
 }
 """Peers that are not run, and why."""

@@ -16,7 +16,7 @@ flux = ui.calc_energy_flux(0.5, 7.0)
 # what the comparison reads
 found = ui.get_conf_results()
 fit = ui.get_stat_info()[0]
-limits = zip(found.parvals, found.parmins, found.parmaxes)
+limits = zip(found.parvals, found.parmins, found.parmaxes, strict=True)
 nh, index, norm = [
     [value, None if low is None else value + low, None if high is None else value + high]
     for value, low, high in limits
