@@ -44,8 +44,9 @@ def cube(folder: Path) -> Record:
     for row in json.loads((folder / "cube.json").read_text())["bins"]:
         name = f"{row['energy_min']:.0f}-{row['energy_max']:.0f}"
         angle, width = row["pa_deg"], row["pa_half_width_deg"]
+        known = angle is not None and width is not None
         record[f"pd {name}"] = [row["pd"], row["pd_lower"], row["pd_upper"]]
-        record[f"pa {name}"] = [angle, angle - width, angle + width]
+        record[f"pa {name}"] = [angle, *([angle - width, angle + width] if known else [])]
         record[f"mdp99 {name}"] = [row["mdp99"]]
     return record
 
