@@ -74,7 +74,10 @@ def _check_rows(check: Mapping[str, Any], task: Mapping[str, Any]) -> list[str]:
         return [f"| *check: {check['label']}*: not run: {check['not_run']} | | | | |\n"]
     rows = [f"| *check: [{check['label']}](../{check['script']})* | | | | |\n"]
     for quantity in (q for q in task["quantities"] if q["name"] in check["quantities"]):
-        found = {name: side["values"].get(quantity["name"]) for name, side in task["sides"].items()}
+        found = {
+            name: side.get("values", {}).get(quantity["name"])
+            for name, side in task["sides"].items()
+        }
         found[check["side"]] = check["values"].get(quantity["name"])
         rows.append(_quantity_row(quantity, [found["xsurvey"], found[task["peer"]]]))
     return rows
@@ -93,7 +96,7 @@ def _state(title: str, side: Mapping[str, Any]) -> str:
 
 
 def number(values: Values) -> str:
-    """Return a value with its errors, to two digits of the smaller one.
+    """Return a value with its errors, to two digits of the smaller one, or four digits.
 
     Parameters
     ----------
@@ -103,6 +106,8 @@ def number(values: Values) -> str:
     value = values[0]
     if value is None or not math.isfinite(value):
         return "none"
+    if len(values) == 1 and value == round(value) and abs(value) < 1e7:
+        return f"{value:.0f}"
     errors = [None if x is None else abs(x - value) for x in values[1:]]
     known = [e for e in errors if e]
     power = math.floor(math.log10(abs(value))) if value else 0

@@ -120,8 +120,8 @@ TASKS = (
     ),
     Task(
         "cube", "Polarization in three energy bins",
-        "a simulated source of 300 000 events in IXPE's three units", inputs.polarized_source,
-        "ixpeobssim", _CUBE, readings.cube,
+        "a simulated source of 300 000 events in IXPE's three units, without background",
+        inputs.polarized_source, "ixpeobssim", _CUBE, readings.cube,
         checks=(
             Check(
                 "xsurvey", "cube_xsurvey_pcube.sh",
@@ -135,6 +135,13 @@ TASKS = (
         "one zone with the parameters of a published fit to Mrk 421", inputs.zone, "agnpy",
         _SED,
         None, "not yet: xsurvey has no models of broadband emission",
+        (
+            Check(
+                "agnpy", "sed_agnpy_fine.py",
+                "agnpy with 600 energies of electrons and 1000 frequencies of seed photons, not 200 of "
+                "each", tuple(quantity.name for quantity in _SED),
+            ),
+        ),
     ),
 )  # fmt: skip
 
@@ -150,7 +157,7 @@ NOT_RUN = {
     "eSASS (erbox, ermldet, srctool)": (
         "not installable by pip: a container image, or built upon HEASoft"
     ),
-    "SAS; XGA and DAXA, which call it": "not installable by pip",
+    "SAS, and XGA and DAXA, which call it": "SAS is not installable by pip",
     "detection: photutils, sep": (
         "pip can install them, but their thresholds are in sigmas of a Gaussian noise: with less "
         "than one count a pixel such a threshold has no false-alarm rate, and completeness at the "
