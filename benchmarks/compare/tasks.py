@@ -138,8 +138,8 @@ TASKS = (
         (
             Check(
                 "agnpy", "sed_agnpy_fine.py",
-                "agnpy with 600 energies of electrons and 1000 frequencies of seed photons, not 200 of "
-                "each", tuple(quantity.name for quantity in _SED),
+                "agnpy with 600 energies of electrons and 1000 frequencies of seed photons, "
+                "not 200 of each", tuple(quantity.name for quantity in _SED),
             ),
         ),
     ),
