@@ -139,9 +139,11 @@ def library_variables(name: str, folder: Path = FOLDER) -> dict[str, str]:
 
 def _run(command: list[str], name: str, environment: dict[str, str] | None = None) -> None:
     """Run a step of the installation; raise `CannotRun` with its last words if it fails."""
+    # what lies on the user's path would count as installed
+    clean = {k: v for k, v in (environment or os.environ).items() if k != "PYTHONPATH"}
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environment, timeout=LIMIT
+            command, capture_output=True, text=True, check=False, env=clean, timeout=LIMIT
         )
     except subprocess.TimeoutExpired as error:
         raise CannotRun(f"the installation took more than {LIMIT:.0f} s") from error

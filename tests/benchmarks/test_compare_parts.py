@@ -122,7 +122,10 @@ def pip(monkeypatch: pytest.MonkeyPatch, errors: dict[str, str]) -> list[list[st
     """Let commands do nothing, and those with certain words fail; return what is called."""
     calls = []
 
-    def run(command: list[str], **_: object) -> SimpleNamespace:
+    monkeypatch.setenv("PYTHONPATH", "/somewhere")
+
+    def run(command: list[str], env: dict[str, str], **_: object) -> SimpleNamespace:
+        assert "PYTHONPATH" not in env
         calls.append(command)
         if "venv" in command:
             Path(command[-1]).mkdir(parents=True)
