@@ -238,7 +238,5 @@ def _as_written(kind: np.dtype, header: fits.Header) -> np.dtype:
     for number, name in enumerate(kind.names or (), start=1):
         logical = str(header[f"TFORM{number}"]).strip() in ("L", "1L")
         own = kind[name].base
-        fields.append(
-            (name, "S1" if logical else own.newbyteorder(">").str, kind[name].shape)
-        )
+        fields.append((name, "S1" if logical else own.newbyteorder(">").str, kind[name].shape))
     return np.dtype(fields)
