@@ -139,7 +139,7 @@ def _target_report(
         text if len(seen) == 1 else f"{one.name}: {text}" for one in seen for text in one.warnings
     ]
     measured = json.loads(result.path(task, "measured.json").read_text())
-    more, notes = said_of(name, _column_files(plan, result))
+    more, notes = said_of(name, _column_files(name, plan, result))
     facts += more
     warnings += [*measured["notes"], *notes]
     warnings += [f"goes on without {n}, which failed" for n in measured["missing"]]
@@ -156,10 +156,9 @@ def _target_report(
     )  # fmt: skip
 
 
-def _column_files(plan: Plan, result: RunResult) -> list[Path]:
-    """Return the files with which stages add columns to the catalog."""
-    catalog = next(t for t in plan.tasks if t.stage.name == "catalog")
-    given = catalog.inputs["columns"]
+def _column_files(stack: str, plan: Plan, result: RunResult) -> list[Path]:
+    """Return the files with which stages add columns to the rows of a stack."""
+    given = plan.by_id[TaskId("source_rows", stack)].inputs["columns"]
     assert not isinstance(given, (Path, OutputOf))
     return [
         result.path(one.task, one.name) for one in given
