@@ -13,7 +13,7 @@ import numpy as np
 from astropy.io import fits
 from astropy.table import Column, Table
 
-from xsurvey.catalogs.columns import column_infos, header_of
+from xsurvey.catalogs.columns import column_infos, header_of, parsed_unit
 from xsurvey.catalogs.fits_columns import fits_column, table_hdus
 from xsurvey.catalogs.fits_sum import DataSum, set_checksums
 from xsurvey.errors import InputError
@@ -130,7 +130,8 @@ class FitsRows:
     ----------
     path : path
     empty : astropy.table.Table, optional
-        What is to be known of the columns of tables that `table` returns.
+        What is to be known of the columns of tables that `table` returns; what the header says of
+        them if not given.
 
     Raises
     ------
@@ -150,7 +151,7 @@ class FitsRows:
             raise InputError(path, f"is no table ({error})", "write it again") from error
         self._length = int(self.header["NAXIS2"])
         self.dtype = _as_written(kind, self.header)
-        self._empty = empty
+        self.empty = _described(self.dtype, self.header) if empty is None else empty
 
     def __len__(self) -> int:
         return self._length
@@ -193,27 +194,44 @@ class FitsRows:
 
     def table(self, records: np.ndarray) -> Table:
         """Return rows as a table, with what is known of the columns."""
-        return records_table(records, self._empty)
+        return records_table(records, self.empty)
 
 
-def records_table(records: np.ndarray, empty: Table | None = None) -> Table:
+def records_table(records: np.ndarray, empty: Table) -> Table:
     """Return rows as they lie in a FITS file as an astropy table.
 
     Parameters
     ----------
     records : ndarray of a type that `row_type` returns
-    empty : astropy.table.Table, optional
-        Units, descriptions and header of the result.
+    empty : astropy.table.Table
+        Columns, with units and descriptions, and header of the result.
     """
-    table = Table(meta=dict(empty.meta) if empty is not None else None)
+    table = Table(meta=dict(empty.meta))
     for name in records.dtype.names or ():
-        known = empty[name] if empty is not None else Column([])
-        values = _native(records[name], known.dtype.kind if empty is not None else "")
+        known = empty[name]
         table[name] = Column(
-            values, name=name, unit=known.unit, description=known.description,
-            meta=dict(known.info.meta or {}),
+            _native(records[name], known.dtype.kind), name=name, unit=known.unit,
+            description=known.description, meta=dict(known.info.meta or {}),
         )  # fmt: skip
     return table
+
+
+def _described(dtype: np.dtype, header: fits.Header) -> Table:
+    """Return a table without rows, with what a header says of its columns."""
+    table = Table()
+    for number, name in enumerate(dtype.names or (), start=1):
+        unit, ucd, text = (str(header.get(f"{k}{number}", "")) for k in ("TUNIT", "TUCD", "TCOMM"))
+        logical = _is_logical(header, number)
+        table[name] = Column(
+            np.empty((0, *dtype[name].shape), bool if logical else dtype[name].base), name=name,
+            unit=parsed_unit(unit) if unit else None, description=text or None,
+            meta={"ucd": ucd} if ucd else {},
+        )  # fmt: skip
+    return table
+
+
+def _is_logical(header: fits.Header, number: int) -> bool:
+    return str(header[f"TFORM{number}"]).strip() in ("L", "1L")
 
 
 def fits_values(values: np.ndarray, kind: np.dtype) -> np.ndarray:
@@ -236,7 +254,7 @@ def _as_written(kind: np.dtype, header: fits.Header) -> np.dtype:
     """Return the type of a row, whose logical values astropy takes for numbers."""
     fields = []
     for number, name in enumerate(kind.names or (), start=1):
-        logical = str(header[f"TFORM{number}"]).strip() in ("L", "1L")
+        logical = _is_logical(header, number)
         own = kind[name].base
         fields.append((name, "S1" if logical else own.newbyteorder(">").str, kind[name].shape))
     return np.dtype(fields)

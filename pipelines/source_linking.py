@@ -51,6 +51,10 @@ class Detections:
     def __len__(self) -> int:
         return len(self.ra)
 
+    def key(self, number: int) -> str:
+        """Return the identifier of a detection."""
+        return source_id(self.stacks[int(self.stack[number])], int(self.row[number]) + 1)
+
 
 @dataclass(frozen=True)
 class LinkedSources:
@@ -157,9 +161,7 @@ def _ties_by_name(found: Detections, members: np.ndarray, label: np.ndarray) -> 
     ends = np.append(np.flatnonzero(~equal) + 1, len(members))
     for start, end in zip(np.append(0, ends[:-1]).tolist(), ends.tolist(), strict=True):
         if end - start > 1:
-            run = members[start:end].tolist()
-            run.sort(key=lambda i: source_id(found.stacks[found.stack[i]], int(found.row[i]) + 1))
-            members[start:end] = run
+            members[start:end] = sorted(members[start:end].tolist(), key=found.key)
     return members
 
 

@@ -90,8 +90,6 @@ def plan_sources(config: Config) -> Plan:
             "measured": measured, "columns": [variability.output(COLUMNS_FILE)]
         }  # fmt: skip
         files = products_task(stack.name, inputs, sections, detect, photometry, variability)
-        if files:
-            given["products"] = [task.output(INDEX) for task in files]
         maps += maps_task(stack.name, inputs, sections, detect)
         maps += profiles_task(config, stack, inputs, sections, detect)
         own = _with_own_regions(config, stack)
@@ -103,6 +101,8 @@ def plan_sources(config: Config) -> Plan:
             )
             if spectra.sources:
                 given["fits"] = [fits[-1].output("fits")]
+        if files:
+            given["products"] = [task.output(INDEX) for task in files]
         rows.append(Task(SOURCE_ROWS, stack.name, given, of_sources, {"schemas": schemas_hash()}))
     groups = {stack.name: stack.group for stack in plan.stacks if stack.name != stack.group}
     catalog = Task(
