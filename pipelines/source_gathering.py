@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from xsurvey.errors import InputError
 from xsurvey.pipelines.source_linking import Detections
-from xsurvey.pipelines.source_pieces import NUMBER, OWNED, PieceFacts, SourcePiece
+from xsurvey.pipelines.source_pieces import NUMBER, OWNED, PieceFacts, SourcePiece, piece_of
 
 _ELLIPSE = ("error_major_68", "error_minor_68", "error_angle")
 _LINKING = {
@@ -104,7 +104,9 @@ def gather(pieces: Sequence[SourcePiece], groups: Mapping[str, str]) -> Gathered
     group = np.repeat(np.arange(len(by_group)), [len(own) for own in by_group.values()])
     found, seen, missions, names = _Parts(), _Parts(), _Codes(), _Codes()
     rows = 0
-    for stack, piece in enumerate(ordered):
+    # of nothing there are columns too
+    nothing = {"target": "", "rows": [], "bands": {}, "hardness": {}}
+    for stack, piece in enumerate(ordered or [piece_of(nothing)]):
         table = piece.read("sources", _wanted)
         found.add(_detections(table, stack, missions), _lengths(table))
         observed = piece.read("observations", _wanted)
