@@ -23,6 +23,7 @@ ROWS_AT_ONCE = 16_384
 """Rows that are in memory together where a table is gone through."""
 
 _BLOCK = 2880
+_KINDS = {"L": "S1", "B": "u1", "I": ">i2", "J": ">i4", "K": ">i8", "E": ">f4", "D": ">f8"}
 _TRUE, _FALSE = ord("T"), ord("F")
 
 
@@ -39,12 +40,10 @@ def row_type(table: Table, widths: Mapping[str, int] | None = None) -> np.dtype:
     fields = []
     for info in column_infos(table):
         given = (widths or {}).get(info.name, 0)
-        column = fits_column(table[info.name], info, Path(info.name), given)
-        data = np.asarray(column.array)
-        kind = "S1" if data.dtype.kind == "b" else data.dtype.newbyteorder(">").str
-        if data.dtype.kind == "S":
-            kind = f"S{max(data.dtype.itemsize, 1)}"
-        fields.append((info.name, kind, data.shape[1:]))
+        code = str(fits_column(table[info.name], info, Path(info.name), given).format)
+        shape = table[info.name].shape[1:]
+        width = int(code[:-1]) // int(np.prod(shape))
+        fields.append((info.name, f"S{width}" if code[-1] == "A" else _KINDS[code[-1]], shape))
     return np.dtype(fields)
 
 
