@@ -20,6 +20,8 @@ from xsurvey.io.atomic import atomic_output
 
 __all__ = ["write_fits", "write_hats", "write_table"]
 
+CSV_OPTIONS = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
+
 
 def write_fits(
     table: Table, path: str | os.PathLike[str], header: Mapping[str, Any] | None = None
@@ -105,13 +107,14 @@ def _write_csv(table: Table, path: Path) -> None:
             raise OutputError(
                 path, f"column {name} holds vectors, which CSV cannot", "write .ecsv or .fits"
             )
-    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
     with atomic_output(path) as temporary, temporary.open("wb") as stream:
-        stream.write((_csv_line(arrow.column_names) + "\n").encode())
-        pyarrow.csv.write_csv(arrow, stream, options)
+        stream.write((csv_line(arrow.column_names) + "\n").encode())
+        pyarrow.csv.write_csv(arrow, stream, CSV_OPTIONS)
 
 
-def _csv_line(names: list[str]) -> str:
+def csv_line(names: list[str]) -> str:
+    """Return names as the first line of a CSV file."""
+
     class Line(list):
         write = list.append
 
