@@ -86,9 +86,8 @@ def plan_sources(config: Config) -> Plan:
         )  # fmt: skip
         measured = photometry.output("measured.json")
         variability = variability_task(config, stack, images, measured)
-        given: dict[str, OutputOf | list[OutputOf]] = {
-            "measured": measured, "columns": [variability.output(COLUMNS_FILE)]
-        }  # fmt: skip
+        columns = [variability.output(COLUMNS_FILE)]
+        given: dict[str, OutputOf | list[OutputOf]] = {"measured": measured, "columns": columns}
         files = products_task(stack.name, inputs, sections, detect, photometry, variability)
         maps += maps_task(stack.name, inputs, sections, detect)
         maps += profiles_task(config, stack, inputs, sections, detect)
