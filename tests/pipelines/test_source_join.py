@@ -89,7 +89,7 @@ def few_at_once() -> Any:
     patch.undo()
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(measured=stacks(), systematic=st.sampled_from([0.0, 1.5]))
 def test_tables_are_those_of_the_reference(
     few_at_once: None, measured: Measured, systematic: float
@@ -102,7 +102,7 @@ def test_tables_are_those_of_the_reference(
             assert table[column].dtype == expected[name][column].dtype
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(measured=stacks(), systematic=st.sampled_from([0.0, 1.5]))
 def test_files_are_those_of_the_reference(
     few_at_once: None, measured: Measured, systematic: float
