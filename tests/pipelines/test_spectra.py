@@ -249,7 +249,7 @@ def test_another_model_repeats_the_fits_only(copy: Path, inputs: dict[str, Path]
     write_config(copy, inputs, with_model("bbody"))
     assert run(copy) == 0
     again = {stage for stage, status in statuses(copy).items() if status != "cached"}
-    assert again == {"spectral_fits", "catalog"}
+    assert again == {"spectral_fits", "source_rows", "catalog"}
     assert "bbody.kT" in fit_of(copy / "out", "blob")["parameters"]
 
 
