@@ -11,6 +11,7 @@ from xsurvey.engine.plan import Task, TaskId
 from xsurvey.engine.products import record_products
 from xsurvey.engine.provenance import json_value, timestamp, versions
 from xsurvey.engine.store import Store
+from xsurvey.engine.workers.usage import Usage
 from xsurvey.io.atomic import atomic_output, remove_leftovers
 
 Status = Literal["done", "cached", "failed", "skipped", "pending"]
@@ -39,6 +40,8 @@ class TaskOutcome:
         What the stage warned of.
     root : TaskId or None
         For a skipped task, the failed one it goes back to.
+    usage : Usage or None
+        What it took, in an earlier run if it is cached; None if nobody measured.
     """
 
     id: TaskId
@@ -49,6 +52,7 @@ class TaskOutcome:
     record: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     root: TaskId | None = None
+    usage: Usage | None = None
 
     @property
     def good(self) -> bool:
@@ -66,6 +70,8 @@ class RunResult:
         One for every task.
     interrupted : str or None
         Why the run ended before its tasks did.
+    watched : mapping
+        What else ``run.json`` tells: ``events``, the log, and ``stages``, what each took.
     """
 
     store: Store
@@ -75,6 +81,7 @@ class RunResult:
     started: str = field(default_factory=timestamp)
     seconds: float = 0.0
     interrupted: str | None = None
+    watched: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -116,6 +123,7 @@ class RunResult:
             "seed": self.seed,
             "cluster": self.cluster,
             "versions": dict(versions()),
+            **self.watched,
             "tasks": [self._task_json(outcome) for outcome in self.outcomes.values()],
         }
 

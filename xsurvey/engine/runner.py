@@ -17,8 +17,11 @@ from xsurvey.engine.result import RunResult, TaskOutcome
 from xsurvey.engine.store import Store
 from xsurvey.engine.watching.board import ProgressBoard
 from xsurvey.engine.watching.progress import Progress, counts_line, default_progress
+from xsurvey.engine.workers.limits import with_left
 from xsurvey.engine.workers.pools import Pool, open_pool
+from xsurvey.engine.workers.usage import Usage
 from xsurvey.engine.workers.worker import TaskOrder, TaskReport
+from xsurvey.errors import OutOfTime
 
 logger = logging.getLogger(__name__)
 
@@ -66,11 +69,14 @@ def run_plan(
         The store cannot be written, or another run uses it.
     ParameterError
         No such cluster profile.
+    OutOfTime
+        The workers' walltime, or the profile's ``time_limit``, came; what is done is kept.
     KeyboardInterrupt
         The user interrupted; what is done is kept.
     """
     profile = load_profile(cluster) if isinstance(cluster, str) else cluster
     with stop_signals(), store.writing(), ExitStack() as stack:
+        began, needs = time.time(), {t.stage.name: t.stage.need for t in plan.tasks if t.stage.need}
         board = ProgressBoard(plan, store, profile.backend, progress or default_progress())
         stack.callback(board.stop)
         files = plan.input_files()
@@ -79,7 +85,9 @@ def run_plan(
         store.hashes.save()
         run = _Run(plan, store, profile.backend, board)
         stack.callback(run.finish, summary, config)
-        run.execute(lambda: stack.enter_context(open_pool(profile, workers, store)))
+        run.execute(
+            lambda: stack.enter_context(open_pool(profile, workers, store, board, began, needs))
+        )
         return run.result
 
 
@@ -109,11 +117,14 @@ class _Run:
                     self._end(self._pool.wait())
         except BaseException as error:
             self.result.interrupted = type(error).__name__
+            if isinstance(error, OutOfTime):
+                raise with_left(error, self.result.counts()["pending"]) from None
             raise
 
     def finish(self, summary: Path | None, config: Mapping[str, Any] | None) -> None:
         self._board.tasks_ended(self.result.interrupted is None)
         self.result.seconds = time.monotonic() - self._clock
+        self.result.watched = self._board.summary()
         counts = self.result.counts()
         pending = counts.pop("pending", 0)
         line = counts_line(counts, counts.total() + pending)
@@ -136,7 +147,7 @@ class _Run:
             return
         if self._pool is None:
             self._pool = open_pool()
-            self._board.begin(self._pool.workers)
+            self._board.begin(self._pool.workers, self._pool.ends)
         self._under_way[key] = task
         self._board.sent(key, task.id)
         # of few tasks each may be long; lines of thousands would hide everything else
@@ -215,8 +226,9 @@ class _Run:
         task = self._under_way.pop(report.key)
         self._board.ended(report.key)
         outcome = TaskOutcome(
-            task.id, "done", report.key, report.seconds, None, report.record, report.warnings
-        )
+            task.id, "done", report.key, report.seconds, None, report.record, report.warnings,
+            usage=report.usage,
+        )  # fmt: skip
         for warning in report.warnings:
             logger.warning("%s: %s", task.id, warning)
         if report.cause is not None:
@@ -239,6 +251,7 @@ def _absolute(path: Path) -> Path:
 
 
 def _cached(task: Task, key: str, manifest: Mapping[str, Any]) -> TaskOutcome:
-    seconds = float(manifest.get("provenance", {}).get("seconds", 0.0))
+    about = manifest.get("provenance", {})
+    seconds, usage = float(about.get("seconds", 0.0)), Usage.recorded(about)
     record, warnings = manifest.get("record", {}), tuple(manifest.get("warnings", ()))
-    return TaskOutcome(task.id, "cached", key, seconds, None, record, warnings)
+    return TaskOutcome(task.id, "cached", key, seconds, None, record, warnings, usage=usage)

@@ -54,7 +54,7 @@ def _start(profile: ClusterProfile, count: int) -> LocalCluster:
                 n_workers=count,
                 threads_per_worker=1,
                 processes=True,
-                memory_limit=profile.memory,
+                memory_limit=profile.limit,
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
