@@ -52,7 +52,7 @@ def test_a_run_is_told_while_it_works_and_after_it_was_killed_or_ended(tmp_path)
     assert lines[1].endswith("; cluster 'local', 2 workers")
     assert lines[3].split()[-4:] == ["time", "CPU", "peak", "memory"]
     assert lines[4].split()[:8] == ["work", "3", "1", "0", "1", "0", "1", "0"]
-    assert re.search(r" \d+ s +\d+ s +\d+ MB$", lines[4])
+    assert re.search(r" \d+\.\d s +\d+\.\d s +\d+ MB$", lines[4])
     assert lines[5].split() == ["join", "1", "0", "0", "0", "0", "0", "1", "-", "-", "-"]
     assert lines[6].startswith("running: work hang1 for ")
     assert lines[7] == "failed: work bad1: bad1.txt: holds no numbers; give a table of numbers"

@@ -85,6 +85,8 @@ def _headline(status: "RunStatus") -> str:
             f"silent: no sign of life from process {pid} on {host} for three minutes; "
             "look there, or run it again to go on"
         )
+    if status.interrupted == "OutOfTime":
+        return "interrupted: it came to its limit of time; run it again to go on"
     return {
         "done": "done: all tasks succeeded",
         "failed": "failed: some tasks failed; run it again to try these once more",
@@ -116,11 +118,22 @@ def _table(stages: dict[str, dict[str, Any]]) -> list[str]:
 def _took(values: Mapping[str, Any]) -> tuple[str, str, str]:
     seconds, peak = values["seconds"] + values["wasted_seconds"], values["peak_memory"]
     memory = "-" if peak is None else f"{peak / 1e6:.0f} MB"
-    cpu = time_text(values["cpu_seconds"]) if peak is not None else "-"
-    return time_text(seconds) if seconds else "-", cpu, memory
+    cpu = _short(values["cpu_seconds"]) if peak is not None else "-"
+    return _short(seconds) if seconds else "-", cpu, memory
 
 
 def _left(seconds: float | None) -> str:
     if seconds is None:
         return "time left: not known before a task of each stage has ended"
     return f"time left: about {time_text(seconds)}, if tasks take as long as those done"
+
+
+def _short(seconds: float) -> str:
+    """Return a time span to read, short ones with a decimal.
+
+    Examples
+    --------
+    >>> _short(0.26), _short(75)
+    ('0.3 s', '1 min 15 s')
+    """
+    return f"{seconds:.1f} s" if seconds < 10 else time_text(seconds)

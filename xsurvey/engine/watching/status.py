@@ -31,6 +31,8 @@ class RunStatus:
         another host and has shown no sign of life for three minutes; else how the run ended.
     process : mapping
         ``pid`` and ``host`` of the run's process, empty when the run has ended.
+    interrupted : str or None
+        What ended a run before its tasks did: ``OutOfTime``, ``KeyboardInterrupt``, or an error.
     phase : str or None
         ``inputs`` (they are looked at), ``tasks`` or ``products`` while it runs, or when it was
         stopped.
@@ -60,6 +62,7 @@ class RunStatus:
 
     state: State
     process: Mapping[str, Any] = field(default_factory=dict)
+    interrupted: str | None = None
     phase: str | None = None
     started: str | None = None
     last_activity: str | None = None
@@ -144,7 +147,7 @@ def _finished(summary: Mapping[str, Any]) -> RunStatus:
     started, seconds = summary["started"], float(summary["seconds"])
     ended = datetime.fromtimestamp(_epoch(started, 0.0) + seconds, UTC)
     return RunStatus(
-        state=summary["status"], started=started, seconds=seconds,
+        state=summary["status"], interrupted=summary.get("interrupted"), started=started, seconds=seconds,
         last_activity=ended.isoformat(timespec="seconds"), cluster=summary["cluster"],
         stages=_stages(summary.get("stages") or _counted(summary["tasks"]), ()), failed=failed,
         events=summary.get("events"),

@@ -5,6 +5,7 @@ import shutil
 import threading
 import time
 from collections import defaultdict, deque
+from collections.abc import Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass, field, replace
 from queue import Empty, Queue
@@ -132,6 +133,21 @@ class DaskPool:
             sent = self._sent.pop(str(future.key), None) if future is not None else None
             if future is not None and sent is not None:
                 self._settle(sent, self._report(future, sent))
+
+    def warn_of(self, needs: Mapping[str, int]) -> None:
+        """Say early which stages need more memory than there is, as far as that is known.
+
+        Parameters
+        ----------
+        needs : mapping of str to int
+            By stage, in bytes.
+        """
+        self._look()
+        for stage, need in needs.items():
+            most = self._roster.too_big(need)
+            if most is not None:
+                cause = _too_big(need, most, self._cluster.profile.backend)
+                logger.warning("stage '%s' %s", stage, cause)
 
     def close(self) -> None:
         """Hear no more of workers, before the connection to the scheduler goes."""
@@ -267,6 +283,7 @@ class DaskPool:
         return TaskReport(sent.order.key, 0.0, f"not sent to a worker ({error})")
 
     def _lost(self, sent: _Sent) -> TaskReport | None:
+        self._news.set()  # the news itself may be on its way, and its worker must not be chosen
         dead = self._store.attempts(sent.order.key)
         if sent.limit is not None and sent.limit.is_over(time.time()):
             return self._cut_short(sent, dead)

@@ -54,8 +54,10 @@ def nearest_limit(*limits: TimeLimit | None) -> TimeLimit | None:
 
 def out_of_time(limit: TimeLimit, under_way: int) -> OutOfTime:
     """Return the error that ends a run in good order."""
-    stopped = "1 task under way was" if under_way == 1 else f"{under_way} tasks under way were"
-    return OutOfTime(limit.name, f"{stopped} stopped", "submit or run it again to go on")
+    cause = {
+        0: "the time left is too short for more tasks", 1: "1 task under way was stopped",
+    }.get(under_way, f"{under_way} tasks under way were stopped")  # fmt: skip
+    return OutOfTime(limit.name, cause, "submit or run it again to go on")
 
 
 def with_left(error: OutOfTime, left: int) -> OutOfTime:

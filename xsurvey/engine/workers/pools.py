@@ -124,6 +124,7 @@ def open_pool(
     ):
         pool = DaskPool(running, store, listener, deadline)
         try:
+            pool.warn_of(needs or {})
             yield pool
         finally:
             pool.close()
