@@ -142,7 +142,7 @@ def test_nothing_is_begun_that_is_known_to_take_too_long(tmp_path, monkeypatch):
 
 
 def remember_memory(context):
-    from distributed import get_worker  # noqa: PLC0415 - in a worker only
+    from distributed import get_worker
 
     (context.folder / "x").write_text(f"{get_worker().memory_manager.memory_limit}")
     time.sleep(0.2)
