@@ -148,7 +148,8 @@ def _finished(summary: Mapping[str, Any]) -> RunStatus:
     ended = datetime.fromtimestamp(_epoch(started, 0.0) + seconds, UTC)
     return RunStatus(
         state=summary["status"], interrupted=summary.get("interrupted"), started=started,
-        seconds=seconds, last_activity=ended.isoformat(timespec="seconds"), cluster=summary["cluster"],
+        seconds=seconds, last_activity=ended.isoformat(timespec="seconds"),
+        cluster=summary["cluster"],
         stages=_stages(summary.get("stages") or _counted(summary["tasks"]), ()), failed=failed,
         events=summary.get("events"),
     )  # fmt: skip
