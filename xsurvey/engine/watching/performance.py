@@ -80,6 +80,7 @@ def _write(client: "Client", path: Path, begun: tuple[float, int] | None) -> Non
     )  # fmt: skip
     with atomic_output(path) as temporary:
         temporary.write_text(without_folders(page))
+    logger.info("performance report: %s", path)
 
 
 def without_folders(text: str) -> str:
