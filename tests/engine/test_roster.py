@@ -101,6 +101,16 @@ def test_a_task_is_too_big_only_when_all_workers_have_been_seen():
     assert roster.too_big(5 * GB) == 4 * GB
 
 
+class JobsProfile(LocalProfile):
+    workers_per_job: int = 4
+
+
+def test_what_a_job_has_is_known_before_it_comes():
+    cluster = FakeCluster({}, workers=64, profile=JobsProfile(backend="local"))
+    roster = roster_of(cluster)
+    assert roster.too_big(8 * GB) is None and roster.too_big(9 * GB) == 8 * GB
+
+
 def test_no_task_begins_that_would_not_end_before_its_workers_job():
     clock = Clock(1000.0)
     jobs = on_host("a", job="1", ends=1600.0) | on_host("b", job="2", ends=4600.0)

@@ -86,6 +86,11 @@ class ClusterProfile(StepParameters):
         """The memory in bytes at which a worker is stopped."""
         return max(self.memory, self._need)
 
+    @property
+    def together(self) -> int | None:
+        """How many workers share their memory, None where that is known of those there only."""
+        return getattr(self, "workers_per_job", None)
+
     def sized_to(self, need: int) -> Self:
         """Return a copy whose workers may take so many bytes, at tasks that need them."""
         sized = self.model_copy()

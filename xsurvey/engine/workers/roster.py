@@ -153,9 +153,13 @@ class Roster:
 
         None if it is enough, or if workers are still to come which may have more.
         """
-        if self._most < self._cluster.workers or not self._groups:
+        profile = self._cluster.profile
+        if profile.together is not None:
+            most = min(profile.together, self._cluster.workers) * profile.memory
+        elif self._most < self._cluster.workers or not self._groups:
             return None
-        most = max(self._budget(group) for group in self._groups.values())
+        else:
+            most = max(self._budget(group) for group in self._groups.values())
         return most if self._size(need) > most else None
 
     def _size(self, need: int | None) -> int:
