@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,9 +149,8 @@ class LostReport:
 
 
 def test_a_report_that_was_lost_is_asked_for_again(tmp_path, monkeypatch):
-    pool = object.__new__(DaskPool)
-    pool._store, pool._backlog = Store(tmp_path), deque()
-    pool._cluster = type("Cluster", (), {"profile": load_profile("local")})
+    client = type("Client", (), {"nthreads": lambda _: {}, "subscribe_topic": lambda *_: None})()
+    pool = DaskPool(RunningCluster(client, load_profile("local"), 2), Store(tmp_path))
     paths = write_inputs(tmp_path / "in", ["a"])
     orders = []
     monkeypatch.setattr(
