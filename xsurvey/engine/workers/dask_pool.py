@@ -1,6 +1,7 @@
 """Tasks on Dask workers, and what to do when a worker dies."""
 
 import logging
+import math
 import shutil
 import threading
 import time
@@ -38,6 +39,7 @@ _LOSSES_ALLOWED = 20
 _EVENT_WAIT_S = 3.0
 _SOON_S = 0.5
 _SELDOM_S = 5.0
+_PAUSE = 20.0
 _PASSED_OVER_MOST = 500
 _MEMORY_TOPIC = "worker-restart-memory"
 _WORKERS_TOPIC = "all"
@@ -87,7 +89,8 @@ class DaskPool:
         self._sent: dict[str, _Sent] = {}
         self._reports: deque[TaskReport] = deque()
         self._ended: Queue[Future | None] = Queue()
-        self._last_alive = self._last_look = time.monotonic()
+        self._last_alive = time.monotonic()
+        self._last_look, self._look_took = -math.inf, 0.0
         self._news = threading.Event()
         self._news.set()
         self.workers = cluster.workers
@@ -166,6 +169,8 @@ class DaskPool:
         """Return how long to wait before looking again."""
         soon = self._backlog or self._roster.misses_some
         patience = _SOON_S if soon else _SELDOM_S
+        if self._news.is_set():
+            patience = min(patience, _PAUSE * self._look_took)
         if self._limit is not None:
             patience = min(patience, self._limit.latest - time.time())
         return max(0.01, patience)
@@ -180,10 +185,13 @@ class DaskPool:
         now = time.monotonic()
         since = now - self._last_look
         watchful = self._roster.misses_some or (self._backlog and not len(self._roster))
-        if self._news.is_set() or since > (_SOON_S if watchful else _SELDOM_S):
+        # when thousands of workers come one by one the scheduler must not be asked at each
+        news = self._news.is_set() and since > _PAUSE * self._look_took
+        if news or since > (_SOON_S if watchful else _SELDOM_S):
             self._news.clear()
             self._roster.refresh()
-            self._last_look = now
+            self._last_look = time.monotonic()
+            self._look_took = self._last_look - now
         if self._roster.misses_some:
             self._give_up_lost()
         if len(self._roster):
@@ -283,7 +291,7 @@ class DaskPool:
         return TaskReport(sent.order.key, 0.0, f"not sent to a worker ({error})")
 
     def _lost(self, sent: _Sent) -> TaskReport | None:
-        self._news.set()  # the news itself may be on its way, and its worker must not be chosen
+        self._last_look = -math.inf  # news of it may be late, and its worker must not be chosen
         dead = self._store.attempts(sent.order.key)
         if sent.limit is not None and sent.limit.is_over(time.time()):
             return self._cut_short(sent, dead)
