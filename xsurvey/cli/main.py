@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from xsurvey.cli.lazy_group import CommandEntry, LazyGroup
-from xsurvey.errors import XSurveyError, printable
+from xsurvey.errors import OutOfTime, XSurveyError, printable
 
 EXIT_BUG, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -62,7 +62,7 @@ def xsurvey(verbose: int, quiet: bool) -> None:
     """X-ray survey analysis: from event files to catalogs, light curves and spectra.
 
     Results go to standard output or files, logs and progress to standard error. Exit status:
-    0 good, 1 our bug, 2 bad input, 3 some targets of a run failed, 130 interrupted.
+    0 good, 1 our bug, 2 bad input, 3 some targets of a run failed, 130 interrupted or out of time.
     """
     level = (
         logging.ERROR if quiet else [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
@@ -82,6 +82,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = 0
     except click.exceptions.Exit as ended:
         status = ended.exit_code
+    except OutOfTime as error:
+        status = _report(str(error), EXIT_INTERRUPTED)
     except XSurveyError as error:
         for one in (error, *error.others):
             status = _report(str(one), EXIT_INPUT)

@@ -37,6 +37,8 @@ def start_local(profile: ClusterProfile, workers: int | None) -> Iterator[Runnin
         They do not start.
     """
     count = workers or max(1, min(CPU_COUNT, MEMORY_LIMIT // profile.memory))
+    # a task that needs more than all workers have together is not begun
+    profile = profile.sized_to(min(profile.limit, count * profile.memory))
     with ExitStack() as stack:
         stack.enter_context(_silent_dask())
         stack.enter_context(dask.config.set(dask_settings(profile)))
@@ -54,7 +56,7 @@ def _start(profile: ClusterProfile, count: int) -> LocalCluster:
                 n_workers=count,
                 threads_per_worker=1,
                 processes=True,
-                memory_limit=profile.memory,
+                memory_limit=profile.limit,
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,

@@ -3,9 +3,9 @@
 import importlib.resources
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr
 
 from xsurvey.errors import ParameterError, XSurveyError, nearest
 from xsurvey.io.yaml_file import read_yaml
@@ -53,7 +53,9 @@ class ClusterProfile(StepParameters):
         None, description="Number of worker processes; null for the back end's own choice."
     )
     memory: Memory = Field(
-        parse_memory("2GB"), description="Memory of one worker; a task that needs more fails."
+        parse_memory("2GB"),
+        description="Memory of one worker; a task that takes more is stopped. Stages that say that "
+        "they need more get it, where other workers of the same host or job wait meanwhile.",
     )
     attempts: int = Field(
         3, ge=1, description="Times that a worker may die at a task before the task has failed."
@@ -66,6 +68,34 @@ class ClusterProfile(StepParameters):
     start_timeout: Duration = Field(
         default=cast(Any, "60s"), gt=0, description="How long to wait for the first worker."
     )
+    time_limit: Annotated[Duration, Field(gt=0)] | None = Field(
+        None,
+        description="How long a run may take before it stops in good order, to be gone on with by "
+        "the next; null for as long as it takes.",
+    )
+    walltime_margin: Duration = Field(
+        default=cast(Any, "60s"),
+        ge=0,
+        description="How long before a time limit, or a job's walltime, work is to be ended; at "
+        "most a tenth of it.",
+    )
+    _need: int = PrivateAttr(0)
+
+    @property
+    def limit(self) -> int:
+        """The memory in bytes at which a worker is stopped."""
+        return max(self.memory, self._need)
+
+    @property
+    def together(self) -> int | None:
+        """How many workers share their memory, None where that is known of those there only."""
+        return getattr(self, "workers_per_job", None)
+
+    def sized_to(self, need: int) -> Self:
+        """Return a copy whose workers may take so many bytes, at tasks that need them."""
+        sized = self.model_copy()
+        sized._need = need
+        return sized
 
 
 class LocalProfile(ClusterProfile):
