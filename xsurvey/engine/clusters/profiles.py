@@ -66,6 +66,10 @@ class ClusterProfile(StepParameters):
     start_timeout: Duration = Field(
         default=cast(Any, "60s"), gt=0, description="How long to wait for the first worker."
     )
+    walltime_margin: Duration = Field(
+        default=cast(Any, "60s"), ge=0,
+        description="How long before the end of a worker's job no task is under way any more.",
+    )  # fmt: skip
 
 
 class LocalProfile(ClusterProfile):

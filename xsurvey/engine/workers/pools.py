@@ -56,5 +56,5 @@ def open_pool(cluster: str | ClusterProfile, workers: int | None, store: Store) 
         return
     from xsurvey.engine.workers.dask_pool import DaskPool  # noqa: PLC0415 - half a second, when needed
 
-    with start_cluster(cluster, workers) as running:
+    with start_cluster(cluster, workers, store.root / "jobs" / store.run) as running:
         yield DaskPool(running, store)
