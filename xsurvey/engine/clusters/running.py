@@ -1,6 +1,5 @@
 """Workers that run: what is known of them, and how they are started and stopped."""
 
-import importlib
 import importlib.util
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xsurvey.engine.clusters.profiles import BACKENDS, ClusterProfile, load_profile
+from xsurvey.engine.clusters.profiles import BACKENDS, ClusterProfile, imported, load_profile
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -123,9 +122,12 @@ def start_cluster(
         No worker came in the profile's time.
     """
     chosen = load_profile(profile) if isinstance(profile, str) else profile
-    module, _, name = BACKENDS[chosen.backend][1].partition(":")
     # imported when used: Dask alone takes half a second
-    start: Backend = getattr(importlib.import_module(module), name)
+    start: Backend = imported(BACKENDS[chosen.backend][1])
+    if jobs is not None and jobs.parent.is_dir():
+        from xsurvey.engine.clusters.job_folder import clear_left_jobs  # noqa: PLC0415
+
+        clear_left_jobs(jobs.parent)
     with start(chosen, workers or chosen.workers, jobs) as cluster:
         logger.info("cluster '%s': %d workers", chosen.backend, cluster.workers)
         if importlib.util.find_spec("bokeh"):
