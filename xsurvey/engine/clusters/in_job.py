@@ -26,7 +26,9 @@ def job_facts() -> dict[str, Any]:
         ends: float | None = float(os.environ.get(ENDS, ""))
     except ValueError:
         ends = None
+    # workers of one srun have numbers
+    log = os.environ.get(LOG, "").replace("%t", os.environ.get("SLURM_PROCID", ""))
     return {
         "host": socket.gethostname(), "job": os.environ.get(JOB) or None, "ends": ends,
-        "log": os.environ.get(LOG) or None,
+        "log": log or None,
     }  # fmt: skip

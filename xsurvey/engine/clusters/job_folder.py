@@ -8,10 +8,14 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from xsurvey.engine.clusters.commands import call
 from xsurvey.engine.clusters.queue_systems import QUEUE_SYSTEMS
 from xsurvey.io.atomic import atomic_output
 
 logger = logging.getLogger(__name__)
+
+BATCH = "batch-"
+"""What names of folders of jobs begin with that are a whole run each."""
 
 _NUMBERS = "jobs.json"
 _KEPT = 5
@@ -56,10 +60,7 @@ def cancel_jobs(backend: str, name: str, jobs: Sequence[str]) -> bool:
     """Cancel jobs, of which some may have ended; return whether the scheduler was asked."""
     words = QUEUE_SYSTEMS[backend].cancel_words(name, jobs)
     try:
-        # not reached by a Ctrl-C, which is when it is needed
-        subprocess.run(
-            words, capture_output=True, timeout=_COMMAND_S, check=False, start_new_session=True
-        )
+        call(words, _COMMAND_S)
     except (OSError, subprocess.SubprocessError) as error:
         logger.warning(
             "jobs %s were not cancelled (%s: %s); cancel them by hand", ", ".join(jobs), words[0],
@@ -77,7 +78,9 @@ def clear_left_jobs(parent: Path) -> None:
     parent : path
         The folder of the folders of jobs; nobody else works in it.
     """
-    folders = [folder for folder in parent.glob("*") if folder.is_dir()]
+    # those of whole runs that were submitted may wait in the queue still
+    found = [folder for folder in parent.glob("*") if folder.is_dir()]
+    folders = [folder for folder in found if not folder.name.startswith(BATCH)]
     for folder in folders:
         _cancel_left(folder)
     folders.sort(key=lambda folder: folder.stat().st_mtime)

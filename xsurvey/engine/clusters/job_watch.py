@@ -9,6 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from xsurvey.engine.clusters.commands import call
 from xsurvey.engine.clusters.queue_systems import JobStates, QueueSystem
 
 logger = logging.getLogger(__name__)
@@ -152,7 +153,7 @@ class JobWatch:
         loop = asyncio.get_running_loop()
         try:
             # some exit with an error for each job that has ended, and list the others
-            done = await loop.run_in_executor(None, lambda: _call(words))
+            done = await loop.run_in_executor(None, lambda: call(words, _QUERY_S))
         except (OSError, subprocess.SubprocessError) as error:
             logger.debug("%s: %s", words[0], error)
             return None
@@ -194,10 +195,3 @@ class JobWatch:
             self.failure = failures[-1]
         elif any(job.job_id for job in jobs):
             self.failure = None
-
-
-def _call(words: list[str]) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        words, capture_output=True, text=True, timeout=_QUERY_S, check=False,
-        start_new_session=True, stdin=subprocess.DEVNULL,
-    )  # fmt: skip

@@ -16,6 +16,7 @@ from distributed import Client, LocalCluster
 from distributed.system import MEMORY_LIMIT
 
 from xsurvey.engine.clusters.dask_settings import dask_settings, silent_dask
+from xsurvey.engine.clusters.in_job import job_facts
 from xsurvey.engine.clusters.profiles import ClusterError, ClusterProfile
 from xsurvey.engine.clusters.running import RunningCluster
 
@@ -42,7 +43,9 @@ def start_local(
             cluster = _start(profile, count)
             stack.callback(_stop, cluster)
         client = stack.enter_context(Client(cluster, timeout=profile.start_timeout))
-        yield RunningCluster(client, profile, count)
+        # of a job that is all of this run
+        ends = job_facts()["ends"]
+        yield RunningCluster(client, profile, count, ends)
 
 
 def _start(profile: ClusterProfile, count: int) -> LocalCluster:

@@ -1,5 +1,6 @@
 """Dask workers as jobs of a site's scheduler, by dask-jobqueue."""
 
+import re
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from xsurvey.engine.clusters.queue_profiles import QueueProfile
 from xsurvey.engine.clusters.queue_systems import QueueSystem, job_memory
 
 DEATH_S = 120
+
+_PREFIX = re.compile(r"^\w+: (error|fatal): ")
 
 
 def job_environment(
@@ -100,6 +103,12 @@ class SubmitterMixin:
         else:
             self.record.add(str(self.job_id))
 
+    async def close(self) -> None:
+        """Cancel the job, if it was submitted."""
+        await super().close()  # type: ignore[misc]
+        # which dask-jobqueue's own does not say, and a cluster of such jobs never closes
+        await ProcessInterface.close(self)  # type: ignore[arg-type]
+
 
 class ClusterMixin:
     """A cluster whose workers find their keys in their settings, not on the command line."""
@@ -143,5 +152,6 @@ def job_arguments(
 def _last_words(text: str) -> str:
     """Return what the scheduler's command said, of dask-jobqueue's account of it."""
     _, _, error = text.partition("stderr:\n")
-    lines = [line.strip() for line in (error or text).splitlines() if line.strip()]
+    lines = [_PREFIX.sub("", line).strip() for line in (error or text).splitlines()]
+    lines = [line for line in lines if line]
     return " ".join(lines[-2:]) if lines else "it says nothing"

@@ -1,13 +1,40 @@
 """Profiles of workers that are had from a site's scheduler, and of a Dask that runs already."""
 
+import re
 import shlex
 import sys
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
 
 from xsurvey.engine.clusters.profiles import ClusterProfile, Memory, parse_memory
-from xsurvey.units import Duration
+from xsurvey.units import Duration, parse_time
+
+_CLOCK = re.compile(r"(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)")
+
+
+def parse_walltime(value: Any) -> float:
+    """Return a time in seconds: with a unit as everywhere, or as schedulers write it.
+
+    Examples
+    --------
+    >>> parse_walltime("2h"), parse_walltime("1-12:00:00")
+    (7200.0, 129600.0)
+    """
+    match = _CLOCK.fullmatch(str(value).strip())
+    if match is None:
+        return parse_time(value)
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return float(((24 * days + hours) * 60 + minutes) * 60 + seconds)
+
+
+Walltime = Annotated[
+    float,
+    BeforeValidator(parse_walltime),
+    PlainSerializer(lambda v: f"{v:g}s", return_type=str, when_used="json"),
+    Field(ge=60),
+]
+"""How long a job may take, in seconds inside."""
 
 Lines = tuple[Annotated[str, Field(min_length=1)], ...]
 
@@ -45,15 +72,14 @@ class QueueProfile(NodeProfile):
         1, description="Worker processes of one job, one core each; the jobs are as many as "
         "`workers` needs."
     )  # fmt: skip
-    queue: str | None = Field(
-        None, description="Queue or partition; null for the site's default."
-    )
+    queue: str | None = Field(None, description="Queue or partition; null for the site's default.")
     account: str | None = Field(
         None, description="Account or project that is charged; null for your default."
     )
-    walltime: Annotated[Duration, Field(gt=0)] | None = Field(
-        default=cast(Any, "2h"), description="How long a job may take; null for the site's default."
-    )
+    walltime: Walltime | None = Field(
+        default=cast(Any, "2h"),
+        description="How long a job may take, as 12h or 12:00:00; null for the site's default.",
+    )  # fmt: skip
     extra_directives: Lines = Field(
         (), description="Further directives, as after #SBATCH, #PBS, #BSUB or #$."
     )

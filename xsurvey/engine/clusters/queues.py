@@ -17,7 +17,7 @@ from xsurvey.engine.clusters.credentials import make_credentials, remove_credent
 from xsurvey.engine.clusters.dask_settings import dask_settings, silent_dask
 from xsurvey.engine.clusters.job_folder import JobRecord
 from xsurvey.engine.clusters.job_watch import JobWatch
-from xsurvey.engine.clusters.profiles import ClusterError
+from xsurvey.engine.clusters.profiles import ClusterError, ClusterProfile
 from xsurvey.engine.clusters.queue_cluster import (
     job_arguments,
     jobqueue_settings,
@@ -116,7 +116,7 @@ def job_folder(jobs: Path | None) -> Path:
 
 
 def wait_for_workers(
-    client: Client, profile: NodeProfile, reason: Callable[[], str], check: Callable[[], None]
+    client: Client, profile: ClusterProfile, reason: Callable[[], str], check: Callable[[], None]
 ) -> None:
     """Wait until there is a worker, and tell now and then why there is none.
 
