@@ -211,9 +211,17 @@ def _stop(folder: Path) -> None:
             number = int(path.read_text())
             os.kill(number, signal.SIGTERM)
             end = time.monotonic() + _STOP_S
-            while Path(f"/proc/{number}").exists() and time.monotonic() < end:
+            while _lives(number) and time.monotonic() < end:
                 time.sleep(0.05)
             os.kill(number, signal.SIGKILL)
+
+
+def _lives(number: int) -> bool:
+    try:
+        stat = Path(f"/proc/{number}/stat").read_text()
+    except OSError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"  # ended, and nobody collects it
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from xsurvey.engine.clusters.commands import call
+from xsurvey.engine.clusters.commands import call, last_words
 from xsurvey.engine.clusters.environment import carried_variables, exports, one_thread
 from xsurvey.engine.clusters.in_job import ENDS, JOB, LOG
 from xsurvey.engine.clusters.profiles import ClusterError, ClusterProfile
@@ -105,7 +105,7 @@ class BatchJob:
             raise self._refused(str(error)) from error
         found = _NUMBER.search(done.stdout)
         if done.returncode or found is None:
-            raise self._refused(" ".join((done.stderr or done.stdout).split()))
+            raise self._refused(last_words(done.stderr or done.stdout))
         return found[1]
 
     def log(self, job: str) -> Path:
@@ -129,7 +129,7 @@ class BatchJob:
         system = QUEUE_SYSTEMS[self.profile.backend]
         return ClusterError(
             f"cluster '{self.profile.backend}'",
-            f"{system.submit} refuses the job: {reason or 'it says nothing'}",
+            f"{system.submit} refuses the job: {reason}",
             "correct queue, account, walltime, memory or extra_directives of the profile",
         )  # fmt: skip
 
@@ -180,14 +180,14 @@ def _pbs(profile: PbsProfile) -> list[str]:
 
 
 def _lsf(profile: LsfProfile) -> list[str]:
-    from dask_jobqueue.lsf import lsf_detect_units, lsf_format_bytes_ceil  # noqa: PLC0415 - slow
+    from xsurvey.engine.clusters.jobqueue import lsf  # noqa: PLC0415 - half a second, when needed
 
-    unit = profile.memory_unit or lsf_detect_units()
+    unit = profile.memory_unit or lsf.lsf_detect_units()
     time = None if profile.walltime is None else clock_text(profile.walltime, with_seconds=False)
     words = _given(
         ("-J ", _NAME), ("-q ", profile.queue), ("-P ", profile.account), ("-n ", profile.workers),
         ("-R ", '"span[hosts=1]"'),
-        ("-M ", lsf_format_bytes_ceil(_memory(profile), lsf_units=unit)), ("-W ", time),
+        ("-M ", lsf.lsf_format_bytes_ceil(_memory(profile), lsf_units=unit)), ("-W ", time),
         ("-o ", "lsf-%J.log"),
     )  # fmt: skip
     return [f"#BSUB {word}" for word in [*words, *profile.extra_directives]]

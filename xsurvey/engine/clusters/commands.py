@@ -1,8 +1,23 @@
 """Calls of a scheduler's commands."""
 
+import re
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+_PREFIX = re.compile(r"^\w+: (error|fatal): ")
+
+
+def last_words(text: str) -> str:
+    r"""Return the end of what a command said, in one line.
+
+    Examples
+    --------
+    >>> last_words("sbatch: error: no such partition: x\nsbatch: error: not submitted\n")
+    'no such partition: x, not submitted'
+    """
+    lines = [_PREFIX.sub("", line).strip() for line in text.splitlines()]
+    return ", ".join([line for line in lines if line][-2:]) or "it says nothing"
 
 
 def call(

@@ -38,6 +38,8 @@ def dask_settings(profile: ClusterProfile) -> dict[str, Any]:
         # a worker in a library that keeps the interpreter's lock is silent, and not dead: death
         # is seen in its connection, and the task's time is limited by itself
         "distributed.scheduler.worker-ttl": None,
+        # the watch of jobs sees better than Dask which one is lost
+        "distributed.deploy.lost-worker-timeout": "365d",
         # nothing can be spilled, and a paused worker would wait for ever
         "distributed.worker.memory.target": False,
         "distributed.worker.memory.spill": False,

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import subprocess
 import time
 from collections import Counter
@@ -17,8 +18,11 @@ logger = logging.getLogger(__name__)
 _FIRST_LOOK_S, _LONGEST_S = 2.0, 30.0
 _QUERY_S = 30.0
 # a scheduler may not list at once what it has just taken
-_NEW_S = 10.0
+_NEW_S = 5.0
+# for a worker that died another is started in its job; if none is by then, the job is of no use
+_EMPTY_S = 120.0
 _BAD_ALLOWED = 3
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 300.0
 
 
 @dataclass
@@ -26,7 +30,9 @@ class _Seen:
     """What the watch knows of one job."""
 
     since: float = field(default_factory=time.monotonic)
+    listed: bool = False
     worked: bool = False
+    empty_since: float | None = None
 
 
 class JobWatch:
@@ -53,6 +59,7 @@ class JobWatch:
         self._seen: dict[str, _Seen] = {}
         self._states: JobStates = {}
         self._bad = 0
+        self._pause = _FIRST_PAUSE_S
         self._not_before = 0.0
         self._task: asyncio.Task[None] | None = None
         self._closed = False
@@ -84,7 +91,7 @@ class JobWatch:
     @property
     def hopeless(self) -> bool:
         """Whether jobs end again and again before any of their workers comes."""
-        return self._bad >= max(_BAD_ALLOWED, self._wanted) and not any(
+        return self._bad >= max(_BAD_ALLOWED, self._wanted + 1) and not any(
             seen.worked for seen in self._seen.values()
         )
 
@@ -123,8 +130,10 @@ class JobWatch:
         for name in self._cluster.workers:
             seen = self._seen.setdefault(name, _Seen())
             if connected[name]:
-                seen.worked, self._bad = True, 0
+                seen.worked, self._bad, self._pause = True, 0, _FIRST_PAUSE_S
+                seen.empty_since = None
             else:
+                seen.empty_since = seen.empty_since or time.monotonic()
                 idle.append(name)
         before = {name for name in idle if self._seen[name].worked}
         states = await self._ask() if idle else {}
@@ -134,6 +143,9 @@ class JobWatch:
                 for job in (str(self._cluster.workers[name].job_id) for name in idle)
                 if job in states
             }
+        for name in idle:
+            seen = self._seen[name]
+            seen.listed |= seen.worked or str(self._cluster.workers[name].job_id) in self._states
         lost = [name for name in idle if self._is_lost(name, states)]
         await self._replace(lost)
         return bool(lost or before)
@@ -163,10 +175,12 @@ class JobWatch:
         job = self._cluster.workers[name]
         if job.failure is not None:
             return True
-        if states is None or time.monotonic() - self._seen[name].since < _NEW_S:
+        seen = self._seen[name]
+        if states is None or (not seen.listed and time.monotonic() - seen.since < _NEW_S):
             return False
         state, _ = states.get(str(job.job_id), ("gone", ""))
-        return state in ("gone", "stuck")
+        empty = seen.worked and time.monotonic() - (seen.empty_since or math.inf) > _EMPTY_S
+        return empty or state in ("gone", "stuck")
 
     async def _replace(self, lost: list[str]) -> None:
         self._note_failures()
@@ -181,7 +195,9 @@ class JobWatch:
                 logger.info("job %s is lost; another is submitted", job.job_id)
                 await job.close()
         if lost and self._bad:
-            self._not_before = time.monotonic() + min(5.0 * 2**self._bad, 300.0)
+            # something is wrong: not as fast as a scheduler can take jobs
+            self._not_before = time.monotonic() + self._pause
+            self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)
         missing = len(self._cluster.worker_spec) < self._wanted
         if missing and time.monotonic() >= self._not_before and not self._closed:
             self._cluster.scale(jobs=self._wanted)

@@ -1,6 +1,6 @@
 """Dask workers as jobs of a site's scheduler, by dask-jobqueue."""
 
-import re
+import itertools
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from dask_jobqueue import core
 from distributed.deploy.spec import ProcessInterface
 
+from xsurvey.engine.clusters.commands import last_words
 from xsurvey.engine.clusters.environment import (
     carried_variables,
     exports,
@@ -20,12 +20,11 @@ from xsurvey.engine.clusters.environment import (
 )
 from xsurvey.engine.clusters.in_job import ENDS, JOB, LOG
 from xsurvey.engine.clusters.job_folder import JobRecord
+from xsurvey.engine.clusters.jobqueue import core
 from xsurvey.engine.clusters.queue_profiles import QueueProfile
 from xsurvey.engine.clusters.queue_systems import QueueSystem, job_memory
 
 DEATH_S = 120
-
-_PREFIX = re.compile(r"^\w+: (error|fatal): ")
 
 
 def job_environment(
@@ -98,7 +97,8 @@ class SubmitterMixin:
         try:
             await super().start()  # type: ignore[misc]
         except (RuntimeError, OSError, ValueError) as error:
-            self.failure = _last_words(str(error))
+            _, _, said = str(error).partition("stderr:\n")
+            self.failure = last_words(said or str(error))
             await ProcessInterface.start(self)  # type: ignore[arg-type]
         else:
             self.record.add(str(self.job_id))
@@ -111,7 +111,16 @@ class SubmitterMixin:
 
 
 class ClusterMixin:
-    """A cluster whose workers find their keys in their settings, not on the command line."""
+    """A cluster whose workers find their keys in their settings, not on the command line.
+
+    No two of its jobs have the same name: what Dask still means to do about a lost one must not
+    meet another.
+    """
+
+    _numbers: Iterator[int]
+
+    def _new_worker_name(self, worker_number: int) -> str:
+        return f"{self._name}-{next(self._numbers)}"  # type: ignore[attr-defined]
 
     def _get_worker_security(self, security: Any) -> None:
         return None
@@ -123,7 +132,9 @@ def make_cluster_class(
     """Return the classes of jobs and of the cluster for one run."""
     job_base, cluster_base = system.classes()
     job = type(job_base.__name__, (SubmitterMixin, job_base), {"folder": folder, "record": record})
-    cluster = type(cluster_base.__name__, (ClusterMixin, cluster_base), {"job_cls": job})
+    cluster = type(cluster_base.__name__, (ClusterMixin, cluster_base), {
+        "job_cls": job, "_numbers": itertools.count(),
+    })  # fmt: skip
     return job, cluster
 
 
@@ -147,11 +158,3 @@ def job_arguments(
         "job_script_prologue": job_environment(profile, system, folder, settings),
         "config_name": profile.backend, **arguments,
     }  # fmt: skip
-
-
-def _last_words(text: str) -> str:
-    """Return what the scheduler's command said, of dask-jobqueue's account of it."""
-    _, _, error = text.partition("stderr:\n")
-    lines = [_PREFIX.sub("", line).strip() for line in (error or text).splitlines()]
-    lines = [line for line in lines if line]
-    return " ".join(lines[-2:]) if lines else "it says nothing"

@@ -161,6 +161,12 @@ class HTCondorProfile(QueueProfile):
     backend: Literal["htcondor"]
     disk: Memory = Field(parse_memory("1GB"), description="Disk of one job.")
 
+    @field_validator("queue")
+    @classmethod
+    def _none_here(cls, queue: str | None) -> None:
+        if queue is not None:
+            raise ValueError("HTCondor has no queues; leave it out")
+
 
 class AllocationProfile(NodeProfile):
     """Workers within the Slurm allocation that the command runs in; `xsurvey submit` uses it."""

@@ -1,6 +1,5 @@
 """What xsurvey must know of each scheduler of a site: commands, directives, words for states."""
 
-import importlib
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -65,8 +64,10 @@ class QueueSystem:
 
     def classes(self) -> tuple[type, type]:
         """Return dask-jobqueue's classes of the job and of the cluster."""
+        from xsurvey.engine.clusters import jobqueue  # noqa: PLC0415 - half a second, when needed
+
         module, _, name = self.job_class.partition(":")
-        found = importlib.import_module(module)
+        found = getattr(jobqueue, module)
         return getattr(found, name), getattr(found, name.removesuffix("Job") + "Cluster")
 
 
@@ -222,7 +223,7 @@ def _words(*before: str) -> Callable[[str, Sequence[str]], list[str]]:
 
 QUEUE_SYSTEMS = {
     "slurm": QueueSystem(
-        "Slurm", "sbatch", "scancel", "dask_jobqueue.slurm:SLURMJob",
+        "Slurm", "sbatch", "scancel", "slurm:SLURMJob",
         job="$SLURM_JOB_ID", log="worker-$SLURM_JOB_ID.log", arguments=_slurm,
         # by the name of all, since it complains of numbers that it has forgotten
         query=lambda name, jobs: ["squeue", "-h", "-n", name, "-o", "%i|%T|%r"],
@@ -233,22 +234,22 @@ QUEUE_SYSTEMS = {
         '$(SLURM_TIME_FORMAT=%s squeue -h -j "$SLURM_JOB_ID" -o %e 2>/dev/null)}',
     ),
     "pbs": QueueSystem(
-        "PBS", "qsub", "qdel", "dask_jobqueue.pbs:PBSJob",
+        "PBS", "qsub", "qdel", "pbs:PBSJob",
         job="${PBS_JOBID%%.*}", log="$PBS_JOBNAME.o${PBS_JOBID%%.*}", arguments=_pbs,
         query=_words("qstat"), parse=_pbs_states, cancel_words=_words("qdel"),
     ),
     "lsf": QueueSystem(
-        "LSF", "bsub", "bkill", "dask_jobqueue.lsf:LSFJob",
+        "LSF", "bsub", "bkill", "lsf:LSFJob",
         job="$LSB_JOBID", log="worker-$LSB_JOBID.log", arguments=_lsf,
         query=_words("bjobs", "-w"), parse=_lsf_states, cancel_words=_words("bkill"),
     ),
     "sge": QueueSystem(
-        "Grid Engine", "qsub", "qdel", "dask_jobqueue.sge:SGEJob",
+        "Grid Engine", "qsub", "qdel", "sge:SGEJob",
         job="$JOB_ID", log="$JOB_NAME.o$JOB_ID", arguments=_sge,
         query=lambda name, jobs: ["qstat"], parse=_sge_states, cancel_words=_words("qdel"),
     ),
     "htcondor": QueueSystem(
-        "HTCondor", "condor_submit", "condor_rm", "dask_jobqueue.htcondor:HTCondorJob",
+        "HTCondor", "condor_submit", "condor_rm", "htcondor:HTCondorJob",
         # the submit file puts the number in
         job="$XSURVEY_CONDOR_JOB", log="worker-$XSURVEY_CONDOR_JOB.err", arguments=_htcondor,
         query=lambda name, jobs: ["condor_q", *jobs, "-af:j", "JobStatus", "HoldReason"],

@@ -102,7 +102,7 @@ def require_command(system: QueueSystem, backend: str) -> None:
         if shutil.which(command) is None:
             raise ClusterError(
                 f"cluster '{backend}'", f"the command {command} is not found",
-                f"run it where {system.label}'s commands are (a login node, perhaps after "
+                f"run it where {system.label}'s commands are (a login node, or after "
                 "`module load`), or name another profile with --cluster",
             )  # fmt: skip
 
