@@ -68,8 +68,9 @@ def submit_command(
     # as it was given: the job works in this folder
     arguments = [str(config), *(() if output is None else ("--output", str(output)))]
     job = BatchJob(profile, folder, arguments)
+    script = job.script()
     if dry_run:
-        click.echo(job.script(), nl=False)
+        click.echo(script, nl=False)
         return
     require_command(QUEUE_SYSTEMS[profile.backend], profile.backend)
     _make_folder(folder.parent)

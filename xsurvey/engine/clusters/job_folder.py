@@ -91,7 +91,11 @@ def clear_left_jobs(parent: Path) -> None:
 def _cancel_left(folder: Path) -> None:
     try:
         told = json.loads((folder / _NUMBERS).read_text())
-        backend, name, jobs = told["backend"], told["name"], sorted(told["jobs"], key=lambda job: (len(job), job))
+        backend, name, jobs = (
+            told["backend"],
+            told["name"],
+            sorted(told["jobs"], key=lambda job: (len(job), job)),
+        )
     except (OSError, ValueError, KeyError, TypeError):
         return
     if jobs and backend in QUEUE_SYSTEMS:

@@ -7,7 +7,7 @@ import subprocess
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from xsurvey.engine.clusters.commands import call
@@ -29,7 +29,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 300.0
 class _Seen:
     """What the watch knows of one job."""
 
-    since: float = field(default_factory=time.monotonic)
+    since: float
     listed: bool = False
     worked: bool = False
     empty_since: float | None = None
@@ -128,7 +128,7 @@ class JobWatch:
         connected = self._connected()
         idle = []
         for name in self._cluster.workers:
-            seen = self._seen.setdefault(name, _Seen())
+            seen = self._seen.setdefault(name, _Seen(time.monotonic()))
             if connected[name]:
                 seen.worked, self._bad, self._pause = True, 0, _FIRST_PAUSE_S
                 seen.empty_since = None

@@ -1,5 +1,6 @@
 """Workers of a Dask that runs already; it is left running."""
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -43,7 +44,8 @@ def start_scheduler_file(
         stack.enter_context(silent_dask())
         stack.enter_context(dask.config.set(dask_settings(profile)))
         try:
-            client = stack.enter_context(Client(scheduler_file=str(path), timeout=_CONNECT_S))
+            address = json.loads(path.read_text())["address"]
+            client = stack.enter_context(Client(str(address), timeout=_CONNECT_S))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise ClusterError(
                 subject, f"the scheduler of {path} does not answer ({error})",
