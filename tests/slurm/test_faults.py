@@ -3,10 +3,11 @@
 ``docs/faults.md`` has a table of these; that its messages are the real ones is tested here.
 """
 
+import contextlib
 import os
 import re
 import signal
-from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,7 @@ from site_tools import Site
 
 MODULE = "fault_pipeline"
 # more than two workers do while they are watched
-TARGETS = ["good1", "killed1", *(f"slow{i}" for i in range(1, 13))]
+TARGETS = ["good1", "killed1", *(f"slow{i}" for i in range(1, 15))]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +50,7 @@ def at_work(folder: Path) -> list[int]:
 
 
 def some_done(folder: Path) -> bool:
-    return len(list(folder.glob("out/.xsurvey/tasks/*/*/noise.txt"))) >= 2 and bool(at_work(folder))
+    return len(results(folder)) >= 2 and bool(at_work(folder))
 
 
 def kill_one(folder: Path) -> None:
@@ -98,7 +99,7 @@ def test_jobs_of_a_killed_run_are_cancelled_by_the_next(site, folder, undisturbe
         process.kill()
         process.wait()
         process.communicate()
-    kept = {path.parent.name for path in folder.glob("out/.xsurvey/tasks/*/*/noise.txt")}
+    kept = results(folder)
     done = site.call(folder, *arguments, module=MODULE)
     assert done.returncode == 0, done.stderr
     line = f"xsurvey: INFO: jobs {', '.join(left)} of a run that was killed are cancelled"
@@ -133,27 +134,36 @@ def cancel(site: Site, folder: Path, number: str) -> None:
     site.slurm.call("scancel", number)
 
 
-@pytest.mark.parametrize("end", [kill_client, cancel])
-def test_a_submitted_run_goes_on_when_submitted_again(
-    site: Site, folder: Path, undisturbed: dict[str, str],
-    end: Callable[[Site, Path, str], None],
-) -> None:  # fmt: skip
+def test_a_submitted_run_goes_on_when_submitted_again(site, folder, undisturbed):
     profile = site.profile(folder, MODULE)
-    number, _ = site.submit(folder, "config.yaml", profile, MODULE)
-    kill_one(folder)
-    wait_for(lambda: at_work(folder))
-    end(site, folder, number)
-    # with the client the whole job ends, at once
-    site.wait_for_end(number, 30)
-    assert site.exit_status(number) != 0
-    before = {path.parent.name for path in folder.glob("out/.xsurvey/tasks/*/*/noise.txt")}
-    assert 2 <= len(before) < len(TARGETS)
+    done: set[str] = set()
+    for end in (kill_client, cancel):
+        number, _ = site.submit(folder, "config.yaml", profile, MODULE)
+        wait_for(partial(goes_on, folder, len(done)))
+        if end is kill_client:  # and before it a worker, which comes back
+            os.kill(at_work(folder)[0], signal.SIGKILL)
+            wait_for(lambda: at_work(folder))
+        end(site, folder, number)
+        # with the client the whole job ends, at once
+        site.wait_for_end(number, 30)
+        assert site.exit_status(number) != 0
+        assert done < results(folder) and len(results(folder)) < len(TARGETS)
+        done = results(folder)
     site.run(folder, "config.yaml", profile, how="submit", module=MODULE)
-    assert before <= {t["key"] for t in tasks(folder).values() if t["status"] == "cached"}
+    assert done <= {t["key"] for t in tasks(folder).values() if t["status"] == "cached"}
     assert hashes(folder) == undisturbed
 
 
-def test_what_is_wrong_with_jobs_is_told(site, folder):
+def goes_on(folder: Path, before: int) -> bool:
+    return len(results(folder)) > before and bool(at_work(folder))
+
+
+def results(folder: Path) -> set[str]:
+    """Return the keys of the targets that are done."""
+    return {path.parent.name for path in folder.glob("out/.xsurvey/tasks/*/*/noise.txt")}
+
+
+def test_what_is_wrong_with_jobs_is_told(site, tmp_path):
     """One line each, and no job is left."""
     refused = (
         "sbatch refuses the job: invalid partition specified: nosuch, Batch job submission failed: "
@@ -163,14 +173,22 @@ def test_what_is_wrong_with_jobs_is_told(site, folder):
     waits = r"no worker came within 4 s: 2 jobs are pending \(BeginTime\); wait for"
     ends = "jobs end before their workers start; see the logs in"
     cases = (({"queue": "nosuch"}, refused), (late, waits), ({"python": "/bin/false"}, ends))
-    for values, message in cases:
-        profile = site.profile(folder, MODULE, **values)
-        done = site.call(folder, "run", "config.yaml", "--cluster", profile, module=MODULE)
-        assert done.returncode == 2, done.stderr
-        line = last_line(done.stderr)
-        assert re.match(f"xsurvey: error: cluster 'slurm': {message}", line), line
-        assert told(without_places(line)), line
-        wait_for(lambda: no_jobs(site))
+    with contextlib.ExitStack() as stack:  # all at once: most of the time they wait
+        started = []
+        for number, (values, message) in enumerate(cases):
+            folder = tmp_path / str(number)
+            folder.mkdir()
+            write_config(folder, TARGETS)
+            profile = site.profile(folder, MODULE, **values)
+            run_it = site.start(folder, "run", "config.yaml", "--cluster", profile, module=MODULE)
+            started.append((stack.enter_context(run_it), message))
+        for process, message in started:
+            _, error = process.communicate(timeout=120)
+            line = last_line(error)
+            assert process.returncode == 2, error
+            assert re.match(f"xsurvey: error: cluster 'slurm': {message}", line), line
+            assert told(without_places(line)), line
+    wait_for(lambda: no_jobs(site))
 
 
 def without_places(line: str) -> str:

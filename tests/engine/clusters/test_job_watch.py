@@ -162,6 +162,7 @@ def test_refusals_are_told_and_tried_again(site):
     assert "sbatch refuses jobs: too many jobs" in site.watch.reason()
     assert not site.watch.running
     site.cluster.refusal = None
+    site.answer = "".join(f"{number}|PENDING|None\n" for number in range(100, 120))
     for _ in range(10):
         site.look(2.0)
     assert site.watch.running and site.watch.failure is None

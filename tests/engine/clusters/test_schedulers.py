@@ -112,6 +112,18 @@ def test_a_scheduler_that_is_not_there(tmp_path, monkeypatch, kind):
     assert not (tmp_path / "jobs").exists()
 
 
+def test_a_network_device_that_is_not_there(tmp_path, commands):
+    place = commands("pbs")
+    path = Path(profile_of("pbs", tmp_path))
+    path.write_text(path.read_text().replace("interface: lo", "interface: nosuch0"))
+    with (
+        pytest.raises(ClusterError, match=r"'pbs': its Dask scheduler does not start here \(.*"),
+        start_cluster(str(path), jobs=tmp_path / "jobs/1"),
+    ):
+        pass
+    assert not list(place.glob("*.pid")) and not list((tmp_path / "jobs").rglob("*.pem"))
+
+
 def test_there_is_no_allocation(monkeypatch):
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     with (

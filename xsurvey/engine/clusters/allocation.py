@@ -24,7 +24,12 @@ from xsurvey.engine.clusters.in_job import ENDS, JOB, LOG
 from xsurvey.engine.clusters.profiles import ClusterError
 from xsurvey.engine.clusters.queue_cluster import DEATH_S
 from xsurvey.engine.clusters.queue_profiles import AllocationProfile
-from xsurvey.engine.clusters.queues import job_folder, scheduler_options, wait_for_workers
+from xsurvey.engine.clusters.queues import (
+    job_folder,
+    scheduler_errors,
+    scheduler_options,
+    wait_for_workers,
+)
 from xsurvey.engine.clusters.running import RunningCluster
 
 _CLOSE_S = 5.0
@@ -57,10 +62,11 @@ def start_allocation(
         stack.enter_context(dask.config.set(settings))
         protocol = "tls://" if profile.encryption else "tcp://"
         options = {**scheduler_options(profile), "protocol": protocol, "security": security}
-        cluster = SpecCluster(
-            workers={}, scheduler={"cls": Scheduler, "options": options}, security=security,
-            silence_logs=False,
-        )  # fmt: skip
+        with scheduler_errors(profile):
+            cluster = SpecCluster(
+                workers={}, scheduler={"cls": Scheduler, "options": options}, security=security,
+                silence_logs=False,
+            )  # fmt: skip
         stack.callback(_close, cluster)
         environment = {
             **os.environ, **dict.fromkeys(THREAD_VARIABLES, "1"), **inherited(settings),
@@ -104,12 +110,14 @@ def _start_step(
     profile: AllocationProfile, count: int, address: str, folder: Path, environment: dict[str, str]
 ) -> "subprocess.Popen[bytes]":
     words = [
-        "srun", f"--ntasks={count}", "--cpus-per-task=1", "--overlap", "--overcommit",
+        "srun", f"--ntasks={count}", "--cpus-per-task=1", "--overlap",
         "--cpu-bind=none", "--input=none", "--job-name=workers",
         # one worker or one node that dies must not end the others
         "--no-kill", "--kill-on-bad-exit=0", "--wait=0",
         f"--chdir={Path.cwd()}", f"--output={folder / _LOG}", "--open-mode=append",
     ]  # fmt: skip
+    if count > int(os.environ.get("SLURM_NTASKS", "1")):
+        words.append("--overcommit")
     words += ["/bin/sh", "-c", f'exec {profile.python_words()} -m distributed.cli.dask_worker "$@"']
     words += [
         "worker", address, "--nthreads", "1", "--nanny", "--no-dashboard",

@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 _FIRST_LOOK_S, _LONGEST_S = 2.0, 30.0
 _QUERY_S = 30.0
 # a scheduler may not list at once what it has just taken
-_NEW_S = 5.0
+_NEW_S = 4.0
 # for a worker that died another is started in its job; if none is by then, the job is of no use
 _EMPTY_S = 120.0
 _BAD_ALLOWED = 3
@@ -70,9 +70,7 @@ class JobWatch:
 
     async def start(self) -> None:
         """Submit the jobs, and watch them from now on."""
-        self._cluster.scale(jobs=self._wanted)
-        await self._cluster._correct_state()
-        self._note_failures()
+        await self._submit()
         self._task = asyncio.ensure_future(self._run())
 
     async def stop(self) -> None:
@@ -200,9 +198,15 @@ class JobWatch:
             self._pause = min(2 * self._pause, _LONGEST_PAUSE_S)
         missing = len(self._cluster.worker_spec) < self._wanted
         if missing and time.monotonic() >= self._not_before and not self._closed:
-            self._cluster.scale(jobs=self._wanted)
-            await self._cluster._correct_state()
-            self._note_failures()
+            await self._submit()
+
+    async def _submit(self) -> None:
+        """Submit as many jobs as are missing."""
+        self._cluster.scale(jobs=self._wanted)
+        await self._cluster._correct_state()
+        for name in self._cluster.workers:
+            self._seen.setdefault(name, _Seen(time.monotonic()))
+        self._note_failures()
 
     def _note_failures(self) -> None:
         jobs = list(self._cluster.workers.values())

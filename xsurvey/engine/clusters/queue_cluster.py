@@ -1,5 +1,6 @@
 """Dask workers as jobs of a site's scheduler, by dask-jobqueue."""
 
+import asyncio
 import itertools
 import shlex
 from collections.abc import Iterator, Mapping
@@ -25,6 +26,9 @@ from xsurvey.engine.clusters.queue_profiles import QueueProfile
 from xsurvey.engine.clusters.queue_systems import QueueSystem, job_memory
 
 DEATH_S = 120
+
+_AT_ONCE = 8
+"""How many submissions go on at a time: a site's scheduler has others to serve."""
 
 
 def job_environment(
@@ -74,6 +78,7 @@ class SubmitterMixin:
 
     folder: Path
     record: JobRecord
+    turn: asyncio.Semaphore
     failure: str | None = None
     job_id: str | None
     name: str
@@ -95,7 +100,8 @@ class SubmitterMixin:
     async def start(self) -> None:
         """Submit the job; what goes wrong is told in `failure`, and tried again by the watch."""
         try:
-            await super().start()  # type: ignore[misc]
+            async with self.turn:
+                await super().start()  # type: ignore[misc]
         except (RuntimeError, OSError, ValueError) as error:
             _, _, said = str(error).partition("stderr:\n")
             self.failure = last_words(said or str(error))
@@ -131,7 +137,9 @@ def make_cluster_class(
 ) -> tuple[type, type]:  # fmt: skip
     """Return the classes of jobs and of the cluster for one run."""
     job_base, cluster_base = system.classes()
-    job = type(job_base.__name__, (SubmitterMixin, job_base), {"folder": folder, "record": record})
+    job = type(job_base.__name__, (SubmitterMixin, job_base), {
+        "folder": folder, "record": record, "turn": asyncio.Semaphore(_AT_ONCE),
+    })  # fmt: skip
     cluster = type(cluster_base.__name__, (ClusterMixin, cluster_base), {
         "job_cls": job, "_numbers": itertools.count(),
     })  # fmt: skip

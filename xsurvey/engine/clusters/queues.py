@@ -61,10 +61,12 @@ def start_queue(
         stack.enter_context(dask.config.set({**settings, **jobqueue_settings(profile.backend)}))
         record = JobRecord(folder, profile.backend, name)
         _, cluster_class = make_cluster_class(system, folder, record)
-        cluster = cluster_class(
-            **job_arguments(profile, system, folder, settings, name), name=name, security=security,
-            scheduler_options=scheduler_options(profile), silence_logs=False,
-        )  # fmt: skip
+        with scheduler_errors(profile):
+            cluster = cluster_class(
+                **job_arguments(profile, system, folder, settings, name), name=name,
+                security=security, scheduler_options=scheduler_options(profile),
+                silence_logs=False,
+            )  # fmt: skip
         stack.callback(_close, cluster)
         stack.callback(record.cancel)
         watch = JobWatch(cluster, system, count, name)
@@ -88,6 +90,24 @@ def scheduler_options(profile: NodeProfile) -> dict[str, Any]:
     if profile.interface is not None:
         options["interface"] = profile.interface
     return options
+
+
+@contextmanager
+def scheduler_errors(profile: NodeProfile) -> Iterator[None]:
+    """Say in one line why Dask's scheduler does not start.
+
+    Raises
+    ------
+    ClusterError
+        It does not, as where there is no such network device.
+    """
+    try:
+        yield
+    except (OSError, ValueError, RuntimeError) as error:
+        raise ClusterError(
+            f"cluster '{profile.backend}'", f"its Dask scheduler does not start here ({error})",
+            "give a network device of this host as the profile's interface",
+        ) from error  # fmt: skip
 
 
 def require_command(system: QueueSystem, backend: str) -> None:
