@@ -13,7 +13,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,6 +99,13 @@ class PrivateSlurm:
         lines = self.call("squeue", "-h", "-o", "%i|%j|%T").splitlines()
         return {number: (name, state) for number, name, state in (x.split("|") for x in lines)}
 
+    def node_returns(self, name: str) -> None:
+        """Wait until a node that was set down is back, by itself or as it is told to."""
+        words = ("scontrol", "update", f"nodename={name}", "state=resume")
+        with contextlib.suppress(subprocess.CalledProcessError):
+            self.call(*words)
+        wait_until(lambda: idle_nodes(self) == 2, _START_S, f"node {name}")
+
     def cancel_all(self) -> None:
         """Cancel what is left, and wait until it has gone."""
         for number in self.jobs():
@@ -130,7 +137,7 @@ def private_slurm(folder: Path) -> Iterator[PrivateSlurm]:
         _start_munged(folder)
         for command in (["slurmctld"], ["slurmd", "-N", "n1"], ["slurmd", "-N", "n2"]):
             _start(slurm, command)
-        wait_until(lambda: _idle_nodes(slurm) == 2, _START_S, f"nodes; see {folder}")
+        wait_until(lambda: idle_nodes(slurm) == 2, _START_S, f"nodes; see {folder}")
         yield slurm
     finally:
         with contextlib.suppress(subprocess.SubprocessError):
@@ -138,7 +145,7 @@ def private_slurm(folder: Path) -> Iterator[PrivateSlurm]:
         _stop(folder)
 
 
-def wait_until(condition: object, seconds: float, what: str) -> None:
+def wait_until(condition: Callable[[], object], seconds: float, what: str) -> None:
     """Wait until a condition holds.
 
     Raises
@@ -147,7 +154,7 @@ def wait_until(condition: object, seconds: float, what: str) -> None:
         It does not come to hold in time.
     """
     end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]
+    while not condition():
         if time.monotonic() > end:
             raise SlurmError(f"waited too long for {what}")
         time.sleep(0.1)
@@ -198,7 +205,8 @@ def _call(command: list[str], environment: dict[str, str]) -> None:
         raise SlurmError(f"{command[0]}: {done.stderr.strip() or done.returncode}")
 
 
-def _idle_nodes(slurm: PrivateSlurm) -> int:
+def idle_nodes(slurm: PrivateSlurm) -> int:
+    """Return how many nodes would take a job now."""
     with contextlib.suppress(subprocess.SubprocessError):
         return slurm.call("sinfo", "-h", "-N", "-o", "%T").split().count("idle")
     return 0

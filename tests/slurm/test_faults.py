@@ -154,6 +154,22 @@ def test_a_submitted_run_goes_on_when_submitted_again(site, folder, undisturbed)
     assert hashes(folder) == undisturbed
 
 
+def test_a_node_that_is_lost_takes_its_workers_only(site, folder, undisturbed):
+    spread = ["--ntasks-per-node=1"]
+    profile = site.profile(folder, MODULE, extra_directives=spread)
+    number, log = site.submit(folder, "config.yaml", profile, MODULE)
+    wait_for(lambda: some_done(folder))
+    nodes = site.slurm.call("squeue", "-h", "-j", number, "-o", "%N %B").split()
+    assert nodes == ["n[1-2]", "n1"]  # the run itself is on the first
+    try:
+        site.slurm.call("scontrol", "update", "nodename=n2", "state=down", "reason=test")
+        site.wait_for_end(number)
+    finally:
+        site.slurm.node_returns("n2")
+    assert site.exit_status(number) == 0, log.read_text()
+    assert hashes(folder) == undisturbed
+
+
 def goes_on(folder: Path, before: int) -> bool:
     return len(results(folder)) > before and bool(at_work(folder))
 
