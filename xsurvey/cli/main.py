@@ -17,6 +17,7 @@ EXIT_BUG, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
 COMMANDS = {
     "run": CommandEntry("xsurvey.cli.run", "Run the pipeline that a config file describes."),
+    "submit": CommandEntry("xsurvey.cli.submit", "Submit a run as one job of a cluster."),
     "check": CommandEntry("xsurvey.cli.run", "Validate a config and print its plan."),
     "status": CommandEntry("xsurvey.cli.status", "Say how far a run is, or how it ended."),
     "explain": CommandEntry("xsurvey.cli.explain", "Say where a product of a run comes from."),

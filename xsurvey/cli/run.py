@@ -8,7 +8,7 @@ import click
 
 if TYPE_CHECKING:
     from xsurvey.config import Config
-    from xsurvey.engine import RunResult
+    from xsurvey.engine import Plan, RunResult
     from xsurvey.engine.clusters.profiles import ClusterProfile
 
 EXIT_TARGETS_FAILED = 3
@@ -82,16 +82,8 @@ def check_command(config: Path, output: Path | None) -> None:
     Opens the inputs and reads their headers. Writes nothing.
     """
     from xsurvey.engine import Store
-    from xsurvey.errors import Complaints
-    from xsurvey.io.atomic import check_folder
-    from xsurvey.pipelines import get_pipeline
 
-    loaded = _load(config, output)
-    pipeline = get_pipeline(loaded.pipeline)
-    plan = pipeline.plan(loaded)
-    complaints = Complaints(pipeline.check(loaded))
-    complaints.attempt(lambda: check_folder(loaded.output))
-    complaints.raise_any()
+    loaded, plan = load_checked(config, output)
     click.echo(f"{config}: good; pipeline {loaded.pipeline}, output in {loaded.output}")
     for line in plan.describe(Store(loaded.output)):
         click.echo(line)
@@ -111,6 +103,27 @@ def init_command(pipeline: str) -> None:
 
     chosen = get_pipeline(pipeline)
     click.echo(write_template(chosen.name, chosen.sections, chosen.example_inputs), nl=False)
+
+
+def load_checked(config: Path, output: Path | None) -> "tuple[Config, Plan]":
+    """Return a config and its plan after looking at all that can be wrong before a run.
+
+    Raises
+    ------
+    XSurveyError
+        The first thing that is wrong; the others are its `others`.
+    """
+    from xsurvey.errors import Complaints
+    from xsurvey.io.atomic import check_folder
+    from xsurvey.pipelines import get_pipeline
+
+    loaded = _load(config, output)
+    pipeline = get_pipeline(loaded.pipeline)
+    plan = pipeline.plan(loaded)
+    complaints = Complaints(pipeline.check(loaded))
+    complaints.attempt(lambda: check_folder(loaded.output))
+    complaints.raise_any()
+    return loaded, plan
 
 
 def _load(path: Path, output: Path | None) -> "Config":

@@ -1,5 +1,6 @@
 """Cluster profiles: which workers a run asks for, and the back ends that start them."""
 
+import importlib
 import importlib.resources
 import re
 from pathlib import Path
@@ -145,13 +146,35 @@ def _read_profile(path: Path) -> ClusterProfile:
         cause = f"no back end '{backend}'" if "backend" in values else "is required"
         raise ParameterError(f"{path}: backend", cause, nearest(backend, BACKENDS))
     try:
-        return BACKENDS[backend][0].read(values, "")
+        model: type[ClusterProfile] = imported(BACKENDS[backend][0])
+        return model.read(values, "")
     except ParameterError as error:
         raise ParameterError(f"{path}: {error.subject}", error.cause, error.remedy) from None
 
 
-BACKENDS: dict[str, tuple[type[ClusterProfile], str]] = {
-    "local": (LocalProfile, "xsurvey.engine.clusters.local:start_local"),
-}
-"""Back ends by name: the model of their profiles, and the function ``module:name`` that makes the
-context manager which starts them, called with the profile and the number of workers or None."""
+_ROOM = "xsurvey.engine.clusters"
+
+BACKENDS: dict[str, tuple[str, str]] = {
+    "local": (f"{_ROOM}.profiles:LocalProfile", f"{_ROOM}.local:start_local"),
+    "slurm": (f"{_ROOM}.queue_profiles:SlurmProfile", f"{_ROOM}.queues:start_queue"),
+    "pbs": (f"{_ROOM}.queue_profiles:PbsProfile", f"{_ROOM}.queues:start_queue"),
+    "lsf": (f"{_ROOM}.queue_profiles:LsfProfile", f"{_ROOM}.queues:start_queue"),
+    "sge": (f"{_ROOM}.queue_profiles:SgeProfile", f"{_ROOM}.queues:start_queue"),
+    "htcondor": (f"{_ROOM}.queue_profiles:HTCondorProfile", f"{_ROOM}.queues:start_queue"),
+    "allocation": (
+        f"{_ROOM}.queue_profiles:AllocationProfile", f"{_ROOM}.allocation:start_allocation",
+    ),
+    "scheduler-file": (
+        f"{_ROOM}.queue_profiles:SchedulerFileProfile",
+        f"{_ROOM}.scheduler_file:start_scheduler_file",
+    ),
+}  # fmt: skip
+"""Back ends by name: the model ``module:name`` of their profiles, and the function that makes the
+context manager which starts them, called with the profile, the number of workers or None, and the
+folder for jobs or None. Both are imported when used."""
+
+
+def imported(place: str) -> Any:
+    """Return what ``module:name`` says."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -1,6 +1,5 @@
 """Workers that run: what is known of them, and how they are started and stopped."""
 
-import importlib
 import importlib.util
 import logging
 from collections.abc import Callable, Iterator, Mapping
@@ -9,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from xsurvey.engine.clusters.profiles import BACKENDS, ClusterProfile, load_profile
+from xsurvey.engine.clusters.profiles import BACKENDS, ClusterProfile, imported, load_profile
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -94,12 +93,14 @@ def _facts(address: str, told: Mapping[str, Any]) -> WorkerFacts:
     return WorkerFacts(host, about.get("job"), about.get("ends"), Path(log) if log else None)
 
 
-Backend = Callable[[Any, int | None], AbstractContextManager[RunningCluster]]
+Backend = Callable[[Any, int | None, Path | None], AbstractContextManager[RunningCluster]]
 
 
 @contextmanager
 def start_cluster(
-    profile: str | ClusterProfile = "local", workers: int | None = None
+    profile: str | ClusterProfile = "local",
+    workers: int | None = None,
+    jobs: Path | None = None,
 ) -> Iterator[RunningCluster]:
     """Start workers, and stop them when the block ends.
 
@@ -109,6 +110,9 @@ def start_cluster(
         As for :func:`load_profile`. Only this one is tried, never another in its stead.
     workers : int, optional
         Number of workers, instead of the profile's.
+    jobs : path, optional
+        Folder for the scripts and logs of jobs, of this run alone; it must be seen from all
+        nodes. Below ``xsurvey_jobs`` in the working directory if not given.
 
     Raises
     ------
@@ -118,10 +122,13 @@ def start_cluster(
         No worker came in the profile's time.
     """
     chosen = load_profile(profile) if isinstance(profile, str) else profile
-    module, _, name = BACKENDS[chosen.backend][1].partition(":")
     # imported when used: Dask alone takes half a second
-    start: Backend = getattr(importlib.import_module(module), name)
-    with start(chosen, workers or chosen.workers) as cluster:
+    start: Backend = imported(BACKENDS[chosen.backend][1])
+    if jobs is not None and jobs.parent.is_dir():
+        from xsurvey.engine.clusters.job_folder import clear_left_jobs  # noqa: PLC0415
+
+        clear_left_jobs(jobs.parent)
+    with start(chosen, workers or chosen.workers, jobs) as cluster:
         logger.info("cluster '%s': %d workers", chosen.backend, cluster.workers)
         if importlib.util.find_spec("bokeh"):
             logger.info("dashboard: %s", cluster.client.dashboard_link)

@@ -119,7 +119,7 @@ def open_pool(
 
     sized = profile.sized_to(max((needs or {}).values(), default=0))
     with (
-        start_cluster(sized, workers) as running,
+        start_cluster(sized, workers, store.root / "jobs" / store.run) as running,
         performance_report(running.client, store.output / PERFORMANCE_NAME),
     ):
         pool = DaskPool(running, store, listener, deadline)
