@@ -286,8 +286,7 @@ def test_profiles_that_come_along_show_every_key_at_its_default(name):
     shipped = load_profile(name)
     text = Path(imported.__code__.co_filename).parents[2] / f"configs/cluster/{name}.yaml"
     keys = set(re.findall(r"^(\w+):", text.read_text(), re.MULTILINE))
-    absent = {"htcondor": {"queue"}, "local": {"walltime_margin"},
-              "scheduler-file": {"walltime_margin"}}  # fmt: skip
+    absent = {"htcondor": {"queue"}}
     assert keys == set(type(shipped).model_fields) - absent.get(name, set())
     model, given = type(shipped), {"backend": name}
     if name == "scheduler-file":

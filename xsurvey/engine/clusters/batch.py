@@ -117,7 +117,7 @@ class BatchJob:
         """Return the profile of the cluster within the job."""
         # of one node the workers are processes like any other
         local = self.profile.backend != "slurm"
-        kept = ["memory", "attempts", "task_timeout", "walltime_margin"]
+        kept = ["memory", "attempts", "task_timeout", "walltime_margin", "time_limit"]
         if not local:
             kept += ["interface", "python", "scratch", "encryption"]
         values = self.profile.normalised()
