@@ -168,7 +168,7 @@ def chosen_group(paths: Sequence[Path], statistic: str) -> str:
 
 
 SPECTRAL_FITS = Stage(
-    "spectral_fits", "3", run_spectral_fits, outputs=("fits",), inputs=("spectra",),
+    "spectral_fits", "4", run_spectral_fits, outputs=("fits",), inputs=("spectra",),
     parameters={
         "spectra": SpectraParameters, "spectral_fits": SpectralFitParameters,
         "spectral_models": ModelSettings,
