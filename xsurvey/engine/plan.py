@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from xsurvey.engine.store import Store
 
 _KEY_FORMAT = 1
+_OVER = "over"
 
 
 class TaskId(NamedTuple):
@@ -45,6 +46,10 @@ class Task:
         Sections of the configuration; those that the stage does not declare are left out.
     uses : mapping of str to str
         Versions of data that this task depends on, beside the stage's.
+    over : OutputOf, optional
+        Makes it a family: the stage is done for the parts that this file lists, one line each
+        (:func:`xsurvey.engine.parts.write_parts`), by as many members. How many there are need
+        not be known before the run. To another task an output of it is a list, in their order.
     """
 
     stage: Stage
@@ -52,10 +57,13 @@ class Task:
     inputs: Mapping[str, "TaskInput"] = field(default_factory=dict)
     parameters: Mapping[str, StepParameters] = field(default_factory=dict)
     uses: Mapping[str, str] = field(default_factory=dict)
+    over: "OutputOf | None" = None
 
     def __post_init__(self) -> None:
         stage = self.stage
         given, known = set(self.inputs), {*stage.inputs, *stage.optional_inputs}
+        if _OVER in known:
+            raise ValueError(f"{self.id}: an input cannot be called '{_OVER}'")
         if given - known or set(stage.inputs) - given:
             raise ValueError(f"{self.id}: inputs {sorted(given)}, not {sorted(known)}")
         sections = {name: self.parameters[name] for name in stage.parameters}
@@ -76,9 +84,13 @@ class Task:
             raise ValueError(f"stage {self.stage.name} has no output '{name}'; {hint}")
         return OutputOf(self, name)
 
+    def all_inputs(self) -> Mapping[str, "TaskInput"]:
+        """Return the inputs, and what tells the parts of a family."""
+        return self.inputs if self.over is None else {**self.inputs, _OVER: self.over}
+
     def references(self) -> Iterator["Path | OutputOf"]:
         """Yield all inputs, one by one."""
-        for value in self.inputs.values():
+        for value in self.all_inputs().values():
             if isinstance(value, (Path, OutputOf)):
                 yield value
             else:
@@ -189,11 +201,17 @@ class Plan:
         done = sum(is_done for _, is_done in status)
         return [
             *(
-                f"{t.stage.name:{width}}  {'done' if d else 'to do':5}  {t.target}"
+                f"{t.stage.name:{width}}  {'done' if d else 'to do':5}  {t.target}{_in_parts(t)}"
                 for t, d in status
             ),
             f"{len(status)} tasks: {done} done already, {len(status) - done} to do",
         ]
+
+
+def _in_parts(task: Task) -> str:
+    if task.over is None:
+        return ""
+    return f" (in parts, as many as '{task.over.task.stage.name}' finds)"
 
 
 def _with_upstream(tasks: Iterable[Task]) -> Iterator[Task]:
@@ -233,7 +251,7 @@ def described_inputs(
         return {"task": keys[reference.task.id], "output": reference.name}
 
     described: dict[str, Any] = {}
-    for name, value in task.inputs.items():
+    for name, value in task.all_inputs().items():
         if isinstance(value, (Path, OutputOf)):
             described[name] = one(value)
         else:

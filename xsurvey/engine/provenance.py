@@ -66,7 +66,7 @@ def task_provenance(
 
 def _with_paths(task: Task, inputs: Mapping[str, Any]) -> dict[str, Any]:
     names: dict[str, Any] = {}
-    for name, value in task.inputs.items():
+    for name, value in task.all_inputs().items():
         if isinstance(value, Path):
             names[name] = {"path": str(value.absolute()), **inputs[name]}
         elif isinstance(value, OutputOf):

@@ -2,11 +2,12 @@
 
 import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from xsurvey.engine.families import member_key, member_paths
 from xsurvey.engine.plan import Task, TaskId
 from xsurvey.engine.products import record_products
 from xsurvey.engine.provenance import json_value, timestamp, versions
@@ -39,6 +40,10 @@ class TaskOutcome:
         What the stage warned of.
     root : TaskId or None
         For a skipped task, the failed one it goes back to.
+    failures : mapping of str to str
+        Of a family that is done: the elements that failed, and why.
+    members : tuple of str
+        Of a family: the keys of its members, in the order of their elements.
     """
 
     id: TaskId
@@ -49,6 +54,8 @@ class TaskOutcome:
     record: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     root: TaskId | None = None
+    failures: Mapping[str, str] = field(default_factory=dict)
+    members: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -66,6 +73,8 @@ class RunResult:
         One for every task.
     interrupted : str or None
         Why the run ended before its tasks did.
+    members : Counter of str
+        Members of families by status, of families that were looked into.
     """
 
     store: Store
@@ -75,20 +84,26 @@ class RunResult:
     started: str = field(default_factory=timestamp)
     seconds: float = 0.0
     interrupted: str | None = None
+    members: Counter[str] = field(default_factory=Counter)
 
     @property
     def ok(self) -> bool:
         """Whether every task's outputs are there."""
-        return all(outcome.good for outcome in self.outcomes.values())
+        return all(outcome.good and not outcome.failures for outcome in self.outcomes.values())
 
     @property
     def failed(self) -> list[TaskOutcome]:
-        """The tasks that failed themselves; not those skipped for them."""
-        return [o for o in self.outcomes.values() if o.status == "failed"]
+        """The tasks that failed themselves, and elements of families; not what was skipped."""
+        found = []
+        for outcome in self.outcomes.values():
+            if outcome.status == "failed" and not outcome.failures:
+                found.append(outcome)
+            found += _failed_elements(outcome)
+        return found
 
     def counts(self) -> Counter[str]:
-        """Return the number of tasks of each status."""
-        return Counter(outcome.status for outcome in self.outcomes.values())
+        """Return the number of tasks, and of members of families, of each status."""
+        return Counter(outcome.status for outcome in self.outcomes.values()) + self.members
 
     def path(self, task: Task, name: str) -> Path:
         """Return where an output of a task is in the store.
@@ -99,9 +114,14 @@ class RunResult:
             The task did not succeed.
         """
         outcome = self.outcomes[task.id]
-        if not outcome.good or outcome.key is None:
+        if not outcome.good or outcome.key is None or task.over is not None:
             raise LookupError(f"{task.id} has no '{name}': {outcome.status}")
         return self.store.folder(outcome.key) / task.output(name).name
+
+    def paths(self, task: Task, name: str) -> list[Path]:
+        """Return where an output of each member of a family is, in the order of the elements."""
+        keys = self.outcomes[task.id].members
+        return member_paths(keys, self.store.folder, task.output(name).name)
 
     def as_json(self) -> dict[str, Any]:
         """Return all this as JSON values, for ``OUTPUT/run.json``."""
@@ -116,7 +136,11 @@ class RunResult:
             "seed": self.seed,
             "cluster": self.cluster,
             "versions": dict(versions()),
-            "tasks": [self._task_json(outcome) for outcome in self.outcomes.values()],
+            "tasks": [
+                self._task_json(one)
+                for outcome in self.outcomes.values()
+                for one in (outcome, *_failed_elements(outcome))
+            ],
         }
 
     def write(self, path: Path, config: Mapping[str, Any] | None = None) -> None:
@@ -153,3 +177,11 @@ class RunResult:
 
     def _relative(self, path: Path) -> str:
         return path.relative_to(self.store.root.parent).as_posix()
+
+
+def _failed_elements(outcome: TaskOutcome) -> Iterator[TaskOutcome]:
+    """Yield one outcome for each element of a family that failed."""
+    stage, target = outcome.id
+    for element, cause in outcome.failures.items():
+        key = member_key(outcome.key or "", (element,))
+        yield TaskOutcome(TaskId(stage, f"{target}: {element}"), "failed", key, cause=cause)

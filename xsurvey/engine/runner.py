@@ -7,13 +7,16 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from xsurvey.engine.clusters.profiles import ClusterProfile, load_profile
+from xsurvey.engine.families import Member, OpenFamily, read_members
+from xsurvey.engine.family_result import commit_family, damaged_member
 from xsurvey.engine.interrupts import stop_signals
-from xsurvey.engine.plan import OutputOf, Plan, Task, TaskId, described_inputs, task_key, task_seed
+from xsurvey.engine.plan import Plan, Task, TaskId, described_inputs, task_key, task_seed
 from xsurvey.engine.provenance import task_provenance
-from xsurvey.engine.result import RunResult, TaskOutcome
+from xsurvey.engine.readiness import Readiness, absolute
+from xsurvey.engine.result import RunResult, Status, TaskOutcome
 from xsurvey.engine.store import Store
 from xsurvey.engine.watching.board import ProgressBoard
 from xsurvey.engine.watching.progress import Progress, counts_line, default_progress
@@ -83,6 +86,14 @@ def run_plan(
         return run.result
 
 
+class _Sent(NamedTuple):
+    """What a worker was given: a task, or a member of a family."""
+
+    id: TaskId
+    task: Task
+    member: Member | None = None
+
+
 class _Run:
     """The state of one run: which tasks are settled, ready and under way."""
 
@@ -90,11 +101,13 @@ class _Run:
         self._plan, self._store, self._board = plan, store, board
         outcomes = {task.id: TaskOutcome(task.id, "pending") for task in plan.tasks}
         self.result = RunResult(store, plan.seed, cluster, outcomes)
+        self._inputs = Readiness(plan, store, outcomes)
         self._clock = time.monotonic()
         self._position = {task.id: i for i, task in enumerate(plan.tasks)}
         self._waiting = {task.id: len(plan.upstream[task.id]) for task in plan.tasks}
         self._ready = [i for i, task in enumerate(plan.tasks) if not self._waiting[task.id]]
-        self._under_way: dict[str, Task] = {}
+        self._under_way: dict[str, _Sent] = {}
+        self._families: dict[TaskId, OpenFamily] = {}
         self._pool: Pool | None = None
 
     def execute(self, open_pool: Callable[[], Pool]) -> None:
@@ -123,106 +136,139 @@ class _Run:
             self.result.write(summary, config)
 
     def _begin(self, task: Task, open_pool: Callable[[], Pool]) -> None:
-        missing, unmet = self._failed_inputs(task)
+        if task.id in self._families:
+            self._begin_member(self._families[task.id], open_pool)
+            return
+        missing, unmet = self._inputs.failed_inputs(task)
         if unmet is not None:
             self._settle(unmet)
             return
-        keys = self._keys_upstream(task)
+        keys = self._inputs.keys_upstream(task)
         inputs = described_inputs(task, self._store.hashes.sha256, keys)
         key = task_key(task, self._plan.seed, inputs, missing)
         known = self._store.manifest(key)
-        if known is not None:
-            self._settle(_cached(task, key, known))
+        if task.over is not None:
+            self._begin_family(task, key, known, inputs, missing)
+        elif known is not None:
+            self._settle(_cached(task.id, key, known))
+        else:
+            provenance = task_provenance(task, self._plan.seed, inputs, missing)
+            self._send(_Sent(task.id, task), self._order(task, key, provenance, missing), open_pool)
+
+    def _begin_family(
+        self, task: Task, key: str, known: Mapping[str, Any] | None, inputs: Mapping[str, Any],
+        missing: Mapping[str, str],
+    ) -> None:  # fmt: skip
+        if known is not None and damaged_member(self._store, key) is None:
+            members = tuple(read_members(self._store.folder(key)))
+            self._settle(replace(_cached(task.id, key, known), members=members))
             return
+        assert task.over is not None
+        parts = self._inputs.path(task.over)
+        family = OpenFamily(task, key, parts, inputs, missing, self._store)
+        self._families[task.id] = family
+        self._board.opened(task.id, family.size)
+        heapq.heappush(self._ready, self._position[task.id])
+
+    def _begin_member(self, family: OpenFamily, open_pool: Callable[[], Pool]) -> None:
+        task, member = family.task, family.next_member()
+        if member is None:
+            family.in_line = False
+            if family.ended:
+                self._end_family(family)
+            return
+        heapq.heappush(self._ready, self._position[task.id])  # there may be more
+        known = self._store.manifest(member.key)
+        label = family.label(member)
+        if known is not None:
+            outcome = _cached(label, member.key, known)
+            family.member_done(member, outcome.seconds)
+            self._note_member(outcome)
+            return
+        family.worked = True
+        order = self._order(task, member.key, family.provenance(member), family.missing)
+        order = replace(order, elements=member.elements)
+        self._send(_Sent(label, task, member), order, open_pool)
+
+    def _send(self, sent: _Sent, order: TaskOrder, open_pool: Callable[[], Pool]) -> None:
         if self._pool is None:
             self._pool = open_pool()
             self._board.begin(self._pool.workers)
-        self._under_way[key] = task
-        self._board.sent(key, task.id)
+        self._under_way[order.key] = sent
+        self._board.sent(order.key, sent.id)
         # of few tasks each may be long; lines of thousands would hide everything else
         level = logging.INFO if len(self._plan.tasks) <= _FEW_TASKS else logging.DEBUG
-        logger.log(level, "%s: started", task.id)
-        self._pool.submit(self._order(task, key, inputs, missing))
-
-    def _failed_inputs(self, task: Task) -> tuple[dict[str, str], TaskOutcome | None]:
-        """Return the targets to go on without, or the outcome if that cannot be."""
-        outcomes = self.result.outcomes
-        bad = [outcomes[i] for i in self._plan.upstream[task.id] if not outcomes[i].good]
-        if not bad:
-            return {}, None
-        dispensable = self._dispensable(task) if not task.stage.needs_all else set()
-        vital = [outcome for outcome in bad if outcome.id not in dispensable]
-        if vital or self._nothing_left(task):
-            first = (vital or bad)[0]
-            root = first.root or first.id
-            cause = f"needs {root}, which failed"
-            return {}, TaskOutcome(task.id, "skipped", cause=cause, root=root)
-        roots = {o.id.target: outcomes[o.root or o.id] for o in bad}
-        return {target: f"{o.id.stage}: {o.cause}" for target, o in roots.items()}, None
-
-    def _dispensable(self, task: Task) -> set[TaskId]:
-        lists = [v for v in task.inputs.values() if not isinstance(v, (Path, OutputOf))]
-        singles = [v for v in task.inputs.values() if isinstance(v, OutputOf)]
-        members = {r.task.id for v in lists for r in v if isinstance(r, OutputOf)}
-        return members - {r.task.id for r in singles}
-
-    def _nothing_left(self, task: Task) -> bool:
-        """Tell whether a list that the stage must have has no member left."""
-        lists = [task.inputs[name] for name in task.stage.inputs]
-        several = [v for v in lists if not isinstance(v, (Path, OutputOf)) and len(v)]
-        return any(not any(self._good(r) for r in members) for members in several)
-
-    def _good(self, reference: Path | OutputOf) -> bool:
-        return isinstance(reference, Path) or self.result.outcomes[reference.task.id].good
-
-    def _keys_upstream(self, task: Task) -> dict[TaskId, str]:
-        found = (self.result.outcomes[i] for i in self._plan.upstream[task.id])
-        return {o.id: o.key for o in found if o.good and o.key is not None}
+        logger.log(level, "%s: started", sent.id)
+        self._pool.submit(order)
 
     def _order(
-        self, task: Task, key: str, inputs: Mapping[str, Any], missing: Mapping[str, str]
+        self, task: Task, key: str, provenance: Mapping[str, Any], missing: Mapping[str, str]
     ) -> TaskOrder:
         files = [r for r in task.references() if isinstance(r, Path)]
         return TaskOrder(
             key=key,
             stage=task.stage,
             target=task.target,
-            inputs={name: self._paths(value) for name, value in task.inputs.items()},
-            stamps={_absolute(f): self._store.hashes.stamp(f) for f in files},
+            inputs=self._inputs.paths(task),
+            stamps={absolute(f): self._store.hashes.stamp(f) for f in files},
             parameters=task.parameters,
             seed=task_seed(task, self._plan.seed),
             missing=missing,
-            provenance=task_provenance(task, self._plan.seed, inputs, missing),
+            provenance=provenance,
             output=self._store.root.parent,
             run=self._store.run,
             log_level=logging.getLogger("xsurvey").getEffectiveLevel(),
         )
 
-    def _paths(self, value: Any) -> Path | list[Path]:
-        if isinstance(value, Path):
-            return _absolute(value)
-        if isinstance(value, OutputOf):
-            return self._store.folder(self._key_of(value)) / value.name
-        paths = [self._paths(reference) for reference in value if self._good(reference)]
-        return [path for path in paths if isinstance(path, Path)]
-
-    def _key_of(self, reference: OutputOf) -> str:
-        key = self.result.outcomes[reference.task.id].key
-        assert key is not None  # only asked for tasks that succeeded
-        return key
-
     def _end(self, report: TaskReport) -> None:
-        task = self._under_way.pop(report.key)
+        sent = self._under_way.pop(report.key)
         self._board.ended(report.key)
         outcome = TaskOutcome(
-            task.id, "done", report.key, report.seconds, None, report.record, report.warnings
+            sent.id, "done", report.key, report.seconds, None, report.record, report.warnings
         )
         for warning in report.warnings:
-            logger.warning("%s: %s", task.id, warning)
+            logger.warning("%s: %s", sent.id, warning)
         if report.cause is not None:
             outcome = replace(outcome, status="failed", cause=report.cause, record={})
-            logger.error("%s: failed: %s", task.id, report.cause)
+        if sent.member is not None:
+            self._end_member(self._families[sent.task.id], sent.member, outcome)
+            return
+        if report.cause is not None:
+            logger.error("%s: failed: %s", sent.id, report.cause)
         self._settle(outcome)
+
+    def _end_member(self, family: OpenFamily, member: Member, outcome: TaskOutcome) -> None:
+        if outcome.cause is None:
+            family.member_done(member, outcome.seconds)
+            self._note_member(outcome)
+        elif family.member_failed(member, outcome.cause):
+            logger.info("%s: failed (%s); one by one", outcome.id, outcome.cause)
+            self._board.opened(family.task.id, len(member.elements) - 1)
+        else:
+            logger.error("%s: failed: %s", outcome.id, outcome.cause)
+            self._note_member(outcome)
+        if not family.in_line:
+            family.in_line = True
+            heapq.heappush(self._ready, self._position[family.task.id])
+
+    def _note_member(self, outcome: TaskOutcome) -> None:
+        self.result.members[outcome.status] += 1
+        self._board.settled(outcome)
+
+    def _end_family(self, family: OpenFamily) -> None:
+        task = self._families.pop(family.task.id).task
+        record, failures = family.record(), family.failures
+        status: Status = "done" if family.worked else "cached"
+        cause = None
+        if failures and not family.members():
+            status, cause = "failed", f"all its elements failed: {next(iter(failures.values()))}"
+        elif not failures:
+            provenance = task_provenance(task, self._plan.seed, family.inputs, family.missing)
+            commit_family(self._store, family, provenance)
+        self._settle(TaskOutcome(
+            task.id, status, family.key, family.seconds, cause, record,
+            failures=failures, members=tuple(family.members()),
+        ))  # fmt: skip
 
     def _settle(self, outcome: TaskOutcome) -> None:
         self.result.outcomes[outcome.id] = outcome
@@ -233,12 +279,7 @@ class _Run:
                 heapq.heappush(self._ready, self._position[other])
 
 
-def _absolute(path: Path) -> Path:
-    # workers may have another working directory
-    return path.absolute()
-
-
-def _cached(task: Task, key: str, manifest: Mapping[str, Any]) -> TaskOutcome:
+def _cached(task: TaskId, key: str, manifest: Mapping[str, Any]) -> TaskOutcome:
     seconds = float(manifest.get("provenance", {}).get("seconds", 0.0))
     record, warnings = manifest.get("record", {}), tuple(manifest.get("warnings", ()))
-    return TaskOutcome(task.id, "cached", key, seconds, None, record, warnings)
+    return TaskOutcome(task, "cached", key, seconds, None, record, warnings)

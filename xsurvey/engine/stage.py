@@ -31,7 +31,11 @@ class TaskContext:
         For ``numpy.random.default_rng``; it depends on the seed of the run, the stage and the
         target only, never on the order of the tasks or the number of workers.
     missing : mapping of str to str
-        For stages with ``needs_all=False``: the targets whose inputs failed, and why.
+        For stages with ``needs_all=False``: the targets whose inputs failed, and why; of a
+        family the elements.
+    elements : tuple of str
+        For a member of a family: which elements of the target it is to do, such as sources.
+        How they are grouped must not decide the results.
     """
 
     target: str
@@ -40,6 +44,7 @@ class TaskContext:
     folder: Path
     seed: int
     missing: Mapping[str, str] = field(default_factory=dict)
+    elements: tuple[str, ...] = ()
 
     def path(self, name: str) -> Path:
         """Return the one file of the input ``name``."""

@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from xsurvey.io.atomic import remove_leftovers
 STORE_NAME = ".xsurvey"
 PROGRESS_NAME = "progress.json"
 PRODUCTS_NAME = "products.json"
+_SPLIT_MARK = "split"
 
 
 class Store:
@@ -162,6 +163,17 @@ class Store:
                 if (self.root / name).exists():
                     os.replace(self.root / name, aside / name)
         shutil.rmtree(aside, ignore_errors=True)
+
+    def mark_split(self, key: str) -> None:
+        """Remember that the elements of a member are done one by one, for the runs to come."""
+        folder = self.folder(key)
+        with suppress(OSError):  # else the next run finds it out again
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / _SPLIT_MARK).touch()
+
+    def is_split(self, key: str) -> bool:
+        """Return whether a member was split in this or an earlier run."""
+        return (self.folder(key) / _SPLIT_MARK).exists()
 
     def report_file(self, key: str) -> Path:
         """Return where a worker of this run leaves its report of a task."""

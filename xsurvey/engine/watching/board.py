@@ -49,6 +49,13 @@ class ProgressBoard:
             self._progress.settled(stage, status)
         self._tell()
 
+    def opened(self, task: TaskId, members: int) -> None:
+        """Note that a family, or a member of it, has so many members more."""
+        self._totals[task.stage] += members
+        if self._workers is not None:
+            self._progress.grown(task.stage, members)
+        self._tell()
+
     def sent(self, key: str, task: TaskId) -> None:
         """Note that a task was given to the workers."""
         self._phase = "tasks"

@@ -21,6 +21,9 @@ class Progress(Protocol):
     def start(self, totals: Mapping[str, int]) -> None:
         """Begin: the number of tasks of each stage."""
 
+    def grown(self, stage: str, more: int) -> None:
+        """Note that a stage has more tasks than was known."""
+
     def settled(self, stage: str, status: str) -> None:
         """One task is done, cached, failed or skipped."""
 
@@ -39,6 +42,10 @@ class LogProgress:
     def start(self, totals: Mapping[str, int]) -> None:
         """Begin."""
         self._total = sum(totals.values())
+
+    def grown(self, stage: str, more: int) -> None:
+        """Add to the total."""
+        self._total += more
 
     def settled(self, stage: str, status: str) -> None:
         """Count a task."""
@@ -82,6 +89,13 @@ class BarProgress:
         for handler in handlers:
             handler.setStream(sys.stderr)
             self._redirected.append(handler)
+
+    def grown(self, stage: str, more: int) -> None:
+        """Make the stage's bar longer."""
+        if self._bars is not None:
+            row = self._rows[stage]
+            total = next(t.total or 0 for t in self._bars.tasks if t.id == row)
+            self._bars.update(row, total=total + more)
 
     def settled(self, stage: str, status: str) -> None:
         """Move the stage's bar."""

@@ -47,6 +47,7 @@ class TaskOrder:
     output: Path
     run: str
     log_level: int
+    elements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -154,8 +155,9 @@ def _report_of(key: str, manifest: Mapping[str, Any]) -> TaskReport:
 
 def _run_stage(order: TaskOrder, folder: Path) -> dict[str, Any]:
     context = TaskContext(
-        order.target, order.inputs, order.parameters, folder, order.seed, order.missing
-    )
+        order.target, order.inputs, order.parameters, folder, order.seed, order.missing,
+        order.elements,
+    )  # fmt: skip
     for path, stamp in order.stamps.items():
         check_unchanged(path, stamp)
     record = json_value(order.stage.run(context))

@@ -1,0 +1,171 @@
+"""Families of tasks: as many members as a file says, done in parts, resumed in parts."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from family_stages import JOIN_ALL, MEASURE, family_plan
+from hypothesis import given
+from hypothesis import strategies as st
+
+from xsurvey.engine import RunResult, Store, TaskId, run_plan
+from xsurvey.engine.clusters.profiles import LocalProfile
+from xsurvey.engine.parts import grouped_by_work, read_parts, write_parts
+
+PROFILE = LocalProfile(backend="local", workers=2, attempts=2, task_timeout="3s")
+
+
+@pytest.fixture
+def names(tmp_path: Path) -> Path:
+    path = tmp_path / "field.txt"
+    path.write_text("\n".join(f"s{i}" for i in range(8)))
+    return path
+
+
+def do(folder: Path, plan, workers=0, **options) -> RunResult:
+    return run_plan(plan, Store(folder), workers=workers, summary=folder / "run.json", **options)
+
+
+def joined(result: RunResult) -> str:
+    key = result.outcomes[TaskId("join", "field")].key
+    return (result.store.folder(str(key)) / "all.txt").read_text()
+
+
+def told(result: RunResult) -> dict:
+    return json.loads((result.store.output / "run.json").read_text())
+
+
+def test_results_do_not_depend_on_how_elements_are_grouped_or_on_workers(names, tmp_path):
+    texts = [joined(do(tmp_path / f"by{n}", family_plan(names, n))) for n in (1, 3, 8, 100)]
+    texts.append(joined(do(tmp_path / "two", family_plan(names, 2), workers=2)))
+    assert len(set(texts)) == 1
+    lines = [line.split() for line in texts[0].splitlines()]
+    assert [line[:2] for line in lines] == [["field", f"s{i}"] for i in range(8)]
+    assert len({line[2] for line in lines}) == 8
+
+
+def test_members_are_counted_and_a_second_run_looks_at_none(names, tmp_path):
+    first = do(tmp_path / "out", family_plan(names))
+    assert first.ok and first.counts() == {"done": 3 + 3}
+    family = first.outcomes[TaskId("measure", "field")]
+    assert family.record == {"members": 3, "elements": 8, "failed": 0}
+    second = do(tmp_path / "out", family_plan(names))
+    assert second.counts() == {"cached": 3} and joined(second) == joined(first)
+    assert told(second)["status"] == "done"
+
+
+def test_what_is_done_is_not_done_again(names, tmp_path):
+    first = do(tmp_path / "out", family_plan(names))
+    names.write_text(names.read_text() + "\nnew")
+    # another list of names is another input of the members
+    assert do(tmp_path / "out", family_plan(names)).members == {"done": 3}
+    names.write_text("\n".join(f"s{i}" for i in range(8)))
+    again = do(tmp_path / "out", family_plan(names))
+    assert again.counts() == {"cached": 3} and joined(again) == joined(first)
+
+
+def test_an_interrupted_family_goes_on_where_it_stopped(names, tmp_path, monkeypatch):
+    import family_stages
+
+    seen: list[tuple[str, ...]] = []
+
+    def interrupted(context):
+        seen.append(context.elements)
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return MEASURE.run(context)
+
+    monkeypatch.setattr(family_stages, "interrupted", interrupted, raising=False)
+    interrupted.__qualname__ = "interrupted"
+    plan = family_plan(names, measuring=replace(MEASURE, run=interrupted))
+    with pytest.raises(KeyboardInterrupt):
+        do(tmp_path / "out", plan)
+    resumed = do(tmp_path / "out", plan)
+    assert resumed.members == {"cached": 2, "done": 1} and resumed.ok
+    assert joined(resumed) == joined(do(tmp_path / "new", family_plan(names)))
+
+
+@pytest.mark.parametrize("fault", ["bad", "dies", "segfault", "hang"])
+def test_one_element_does_not_take_the_others_of_its_part_along(tmp_path, fault):
+    path = tmp_path / "field.txt"
+    path.write_text(f"s0 s1 {fault}2 s3 s4")
+    result = do(tmp_path / "out", family_plan(path, 3), workers=2, cluster=PROFILE)
+    lines = joined(result).splitlines()
+    assert [line.split()[1] for line in lines[:-1]] == ["s0", "s1", "s3", "s4"]
+    assert lines[-1].startswith(f"# {fault}2: ")
+    assert not result.ok and [o.id.target for o in result.failed] == [f"field: {fault}2"]
+    failed = [t for t in told(result)["tasks"] if t["status"] == "failed"]
+    assert [t["target"] for t in failed] == [f"field: {fault}2"] and told(result)["status"]
+    assert failed[0]["cause"] in lines[-1] and (result.store.output / failed[0]["log"]).exists()
+    # the next run tries the one that failed, and nothing else
+    again = do(tmp_path / "out", family_plan(path, 3), workers=2, cluster=PROFILE)
+    assert again.members == {"cached": 3, "failed": 1}
+    assert joined(again) == joined(result)
+
+
+def test_what_needs_all_elements_is_skipped(tmp_path):
+    path = tmp_path / "field.txt"
+    path.write_text("s0 bad1 s2")
+    result = do(tmp_path / "out", family_plan(path, joining=JOIN_ALL))
+    assert result.outcomes[TaskId("join", "field")].status == "skipped"
+
+
+def test_a_family_that_failed_wholly_joins_nothing(tmp_path):
+    path = tmp_path / "field.txt"
+    path.write_text("bad1 bad2")
+    result = do(tmp_path / "out", family_plan(path))
+    assert result.outcomes[TaskId("measure", "field")].status == "failed"
+    assert result.outcomes[TaskId("join", "field")].status == "skipped"
+    assert {o.id.target for o in result.failed} == {"field: bad1", "field: bad2"}
+
+
+def test_a_target_without_elements_is_joined(tmp_path):
+    path = tmp_path / "field.txt"
+    path.write_text("")
+    result = do(tmp_path / "out", family_plan(path))
+    assert result.ok and joined(result) == ""
+    assert do(tmp_path / "out", family_plan(path)).counts() == {"cached": 3}
+
+
+def test_a_damaged_member_is_made_again(names, tmp_path):
+    first = do(tmp_path / "out", family_plan(names))
+    text = joined(first)
+    member = first.outcomes[TaskId("measure", "field")].members[1]
+    (first.store.folder(member) / "lines.txt").unlink()
+    second = do(tmp_path / "out", family_plan(names))
+    assert second.members == {"cached": 2, "done": 1} and joined(second) == text
+
+
+def test_a_plan_with_a_family_is_described_before_it_runs(names, tmp_path):
+    lines = family_plan(names).describe(Store(tmp_path / "out"))
+    assert any(line.split()[:3] == ["measure", "to", "do"] and "parts" in line for line in lines)
+    do(tmp_path / "out", family_plan(names))
+    lines = family_plan(names).describe(Store(tmp_path / "out"))
+    assert lines[-1] == "3 tasks: 3 done already, 0 to do"
+
+
+@given(st.dictionaries(st.text(min_size=1), st.floats(0, 50), max_size=20), st.floats(0.1, 40))
+def test_groups_hold_every_element_once_in_order(seconds, least):
+    groups = list(grouped_by_work(seconds, least))
+    assert [name for group in groups for name in group] == list(seconds)
+    assert all(sum(seconds[n] for n in group) >= least for group in groups[:-1])
+    assert all(sum(seconds[n] for n in group[:-1]) < least for group in groups)
+
+
+@given(st.lists(st.lists(st.text(min_size=1), min_size=1, unique=True), max_size=5))
+def test_lists_of_parts_are_read_as_written(tmp_path_factory, parts):
+    path = tmp_path_factory.mktemp("parts") / "parts.jsonl"
+    names = [name for part in parts for name in part]
+    if len(set(names)) < len(names):
+        with pytest.raises(ValueError, match="twice"):
+            write_parts(path, parts)
+        return
+    write_parts(path, parts)
+    assert list(read_parts(path)) == [tuple(part) for part in parts]
+
+
+def test_an_empty_part_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="no element"):
+        write_parts(tmp_path / "parts.jsonl", [[]])
+    assert not list(tmp_path.iterdir())
