@@ -15,7 +15,6 @@ from xsurvey.pipelines.columns import with_columns
 from xsurvey.pipelines.products.columns import with_products
 from xsurvey.pipelines.source_products import CATALOG_FILES, write_catalog
 from xsurvey.pipelines.spectra.columns import CATALOG_PART, with_spectra
-from xsurvey.pipelines.spectra.fits_stage import FITS
 from xsurvey.pipelines.spectra.parameters import SpectraParameters
 
 
@@ -44,7 +43,7 @@ def run_catalog(context: TaskContext) -> dict[str, Any]:
     parts = []
     spectra = context.section(SpectraParameters)
     if spectra.sources:
-        found = [json.loads((p / FITS).read_text()) for p in context.paths("fits")]
+        found = [json.loads(p.read_text()) for p in context.paths("fits")]
         fits = {one["target"]: one for one in found}
         measured = [with_spectra(one, fits.get(one["target"]), spectra) for one in measured]
         parts.append(CATALOG_PART)

@@ -2,7 +2,7 @@
 
     image (each observation) -> detect -> photometry -> variability ----> catalog -> report
                                   |          |    |                         |
-                                  |          |    +-> spectra -> spectral_fits
+                                  |          |    +-> spectra -> spectral_fits -> spectral_results
                                   +-> maps   +-> products
                                   +-> profiles
 
@@ -44,7 +44,9 @@ from xsurvey.pipelines.source_report import publish
 from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
 from xsurvey.pipelines.spectra.fits_stage import SPECTRAL_FITS
 from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
+from xsurvey.pipelines.spectra.parts_stage import SPECTRAL_PARTS
 from xsurvey.pipelines.spectra.plan import sections_of, spectral_fit_task, spectral_versions
+from xsurvey.pipelines.spectra.results_stage import FITS, SPECTRAL_RESULTS
 from xsurvey.pipelines.stack_reading import stack_inputs, stack_sections
 from xsurvey.pipelines.stack_stages import DETECT, PHOTOMETRY, flux_versions
 from xsurvey.pipelines.stacks import StackInput, stacks_of
@@ -98,7 +100,7 @@ def plan_sources(config: Config) -> Plan:
             )
     joined: dict[str, list[OutputOf]] = {"measured": measured, "columns": columns}
     if spectra.sources:
-        joined["fits"] = [task.output("fits") for task in fits]
+        joined["fits"] = [task.output(FITS) for task in fits]
     if files:
         joined["products"] = [task.output(INDEX) for task in files]
     groups = {stack.name: stack.group for stack in plan.stacks if stack.name != stack.group}
@@ -185,8 +187,8 @@ SOURCES = Pipeline(
         "catalog": CatalogParameters,
     },
     stages=(
-        IMAGE, DETECT, PHOTOMETRY, VARIABILITY, SPECTRA, SPECTRAL_FITS, PRODUCTS, MAPS, PROFILES,
-        CATALOG,
+        IMAGE, DETECT, PHOTOMETRY, VARIABILITY, SPECTRA, SPECTRAL_PARTS, SPECTRAL_FITS,
+        SPECTRAL_RESULTS, PRODUCTS, MAPS, PROFILES, CATALOG,
     ),
     kinds=("exposure", "background", "region", "arf", "rmf"),
     plan=plan_sources,

@@ -12,7 +12,6 @@ from xsurvey.inference.minimise import minimise
 from xsurvey.inference.minimum import Minimum
 from xsurvey.inference.statistic_target import Objective
 
-
 _TOLERANCE = 1e-3
 """Of the statistic: it moves the ends of an interval by less than `profile_interval` tells them."""
 
