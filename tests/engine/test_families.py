@@ -5,12 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from family_stages import JOIN_ALL, MEASURE, family_plan
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xsurvey.cli.main import xsurvey
 from xsurvey.engine import RunResult, Store, TaskId, run_plan
 from xsurvey.engine.clusters.profiles import LocalProfile
+from xsurvey.engine.lineage import read_lineage
 from xsurvey.engine.parts import grouped_by_work, read_parts, write_parts
 
 PROFILE = LocalProfile(backend="local", workers=2, attempts=2, task_timeout="3s")
@@ -169,3 +172,19 @@ def test_an_empty_part_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no element"):
         write_parts(tmp_path / "parts.jsonl", [[]])
     assert not list(tmp_path.iterdir())
+
+
+def test_results_of_members_and_of_what_joins_them_are_explained(names, tmp_path):
+    result = do(tmp_path / "out", family_plan(names))
+    family = result.outcomes[TaskId("measure", "field")]
+    joined_key = str(result.outcomes[TaskId("join", "field")].key)
+    for file, tasks in (
+        (result.store.folder(joined_key) / "all.txt", 3),
+        (result.store.folder(family.members[1]) / "lines.txt", 3),
+    ):
+        lineage = read_lineage(file)
+        assert len(lineage.manifests) == tasks and not lineage.gone
+        shown = CliRunner().invoke(xsurvey, ["explain", str(file)])
+        assert shown.exit_code == 0, shown.output
+        assert "over: divide field" in shown.output
+    assert "elements: s3, s4, s5" in shown.output

@@ -1,6 +1,8 @@
 """Keys: what changes them, and what does not."""
 
 import dataclasses
+import hashlib
+import json
 import os
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from hypothesis import strategies as st
 from toy_stages import NOISE, SCALE, NoiseParameters, ScaleParameters, toy_plan, write_inputs
 
 from xsurvey.engine import Plan, Stage, Store, Task, TaskContext
-from xsurvey.engine.plan import task_key, task_seed
+from xsurvey.engine.plan import described_inputs, task_key, task_seed
 from xsurvey.errors import InputError
 
 
@@ -131,3 +133,19 @@ def test_a_large_plan_is_ordered_without_recursion():
     for i in range(3000):
         task = Task(stage, str(i), {"x": task.output("x")})
     assert len(Plan([task]).keys(str)) == 3001
+
+
+def test_a_key_is_the_hash_of_the_canonical_json_of_all_that_decides(paths):
+    plan = toy_plan(paths)
+    store_hash = "ab" * 32
+    keys = plan.keys(lambda path: store_hash)
+    for task in plan.tasks:
+        material = {
+            "format": 1, "stage": task.stage.name, "version": task.stage.version,
+            "target": task.target, "seed": plan.seed,
+            "parameters": {n: p.normalised() for n, p in task.parameters.items()},
+            "inputs": described_inputs(task, lambda path: store_hash, keys),
+            "uses": {**task.stage.uses, **task.uses}, "missing": {},
+        }  # fmt: skip
+        text = json.dumps(material, sort_keys=True, separators=(",", ":"))
+        assert keys[task.id] == hashlib.sha256(text.encode()).hexdigest()

@@ -159,6 +159,8 @@ class _Explained:
     def _facts(self, key: str, manifest: Mapping[str, Any], versions: Any) -> Iterator[str]:
         about = manifest.get("provenance", {})
         yield f"version {manifest['version']}, seed {manifest['seed']}, key {key[:_KEY_SHOWN]}"
+        if manifest.get("elements"):
+            yield f"elements: {', '.join(manifest['elements'])}"
         yield f"done {about.get('finished', '?')} in {about.get('seconds', 0.0):g} s"
         for data, version in manifest.get("uses", {}).items():
             if version:  # of a mission without responses of its own there is none

@@ -56,6 +56,8 @@ class OpenFamily:
         What the task that divides wrote.
     inputs, missing : mapping
         As those of a task's key.
+    seed : int
+        Of the run.
     store : Store
         Where split parts are remembered.
 
@@ -80,6 +82,7 @@ class OpenFamily:
     parts_file: Path
     inputs: Mapping[str, Any]
     missing: Mapping[str, str]
+    seed: int
     store: Store
     size: int = 0
     seconds: float = 0.0
@@ -157,7 +160,8 @@ class OpenFamily:
         family = {"stage": task.stage.name, "target": task.target, "task": self.key, "output": ""}
         return {
             "stage": task.stage.name, "version": task.stage.version, "target": task.target,
-            "elements": list(member.elements), "inputs": {"family": family},
+            "seed": self.seed, "elements": list(member.elements), "inputs": {"family": family},
+            "parameters": {}, "uses": {}, "missing": {},
         }  # fmt: skip
 
     def _singles(self, member: Member) -> None:

@@ -5,6 +5,7 @@ import heapq
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -72,7 +73,7 @@ class Task:
                 raise TypeError(f"{self.id}: section '{name}' is not a {model.__name__}")
         object.__setattr__(self, "parameters", sections)
 
-    @property
+    @cached_property
     def id(self) -> TaskId:
         """The name of the task in its plan."""
         return TaskId(self.stage.name, self.target)
@@ -268,25 +269,39 @@ def task_key(
     Paths, times, host names and versions of libraries are not part of it: the same analysis of
     the same data has the same key everywhere.
     """
-    material = {
-        "format": _KEY_FORMAT,
-        "stage": task.stage.name,
-        "version": task.stage.version,
-        "target": task.target,
-        "seed": seed,
-        "parameters": {name: p.normalised() for name, p in task.parameters.items()},
-        "inputs": inputs,
-        "uses": {**task.stage.uses, **task.uses},
-        "missing": dict(missing or {}),
-    }
-    return hashlib.sha256(_canonical(material)).hexdigest()
+    stage = task.stage
+    sections = sorted(task.parameters.items())
+    parameters = ",".join(f"{json.dumps(n)}:{_canonical_parameters(p)}" for n, p in sections)
+    # the canonical JSON of one dictionary, whose parameters are encoded already: they are those
+    # of many tasks
+    before = {"format": _KEY_FORMAT, "inputs": inputs, "missing": dict(missing or {})}
+    after = {
+        "seed": seed, "stage": stage.name, "target": task.target,
+        "uses": {**stage.uses, **task.uses}, "version": stage.version,
+    }  # fmt: skip
+    text = f'{_canonical(before)[:-1]},"parameters":{{{parameters}}},{_canonical(after)[1:]}'
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def task_seed(task: Task, seed: int) -> int:
     """Return the task's own seed: the same however often and in whatever order it is run."""
-    digest = hashlib.sha256(_canonical([seed, task.stage.name, task.target])).digest()
+    text = _canonical([seed, task.stage.name, task.target])
+    digest = hashlib.sha256(text.encode()).digest()
     return int.from_bytes(digest[:8], "big") >> 1
 
 
-def _canonical(value: Any) -> bytes:
-    return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+def _canonical_parameters(parameters: StepParameters) -> str:
+    """Return the canonical JSON of a section, which most tasks of a plan share."""
+    known = _ENCODED.get(id(parameters))
+    if known is None:
+        if len(_ENCODED) >= _MOST_ENCODED:
+            _ENCODED.clear()
+        # with the section itself, whose number cannot be another's as long as it lives
+        known = _ENCODED[id(parameters)] = parameters, _canonical(parameters.normalised())
+    return known[1]
+
+
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":")).encode
+
+_MOST_ENCODED = 10_000
+_ENCODED: dict[int, tuple[StepParameters, str]] = {}

@@ -1,11 +1,12 @@
 """What a run did: one outcome a task, and the file that tells of them all."""
 
 import json
+import os
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 from xsurvey.engine.families import member_key, member_paths
 from xsurvey.engine.plan import Task, TaskId
@@ -154,7 +155,8 @@ class RunResult:
         remove_leftovers(path)
         with atomic_output(path) as temporary:
             values = {**self.as_json(), "config": json_value(config)}
-            temporary.write_text(json.dumps(values, indent=1, allow_nan=False) + "\n")
+            with temporary.open("w") as stream:
+                _write_json(stream, values)
         record_products(self.store, {path: self.good_keys()})
 
     def good_keys(self) -> list[str]:
@@ -166,17 +168,17 @@ class RunResult:
         values |= {"seconds": round(outcome.seconds, 3), "cause": outcome.cause}
         values |= {"record": dict(outcome.record), "warnings": list(outcome.warnings)}
         if outcome.key is not None:
-            log = self.store.log_file(outcome.key)
             told = outcome.status == "failed" or outcome.warnings
+            log = self.store.log_file(outcome.key) if told else None
             values["key"] = outcome.key
             values["folder"] = (
                 self._relative(self.store.folder(outcome.key)) if outcome.good else None
             )
-            values["log"] = self._relative(log) if told and log.exists() else None
+            values["log"] = self._relative(log) if log is not None and log.exists() else None
         return values
 
     def _relative(self, path: Path) -> str:
-        return path.relative_to(self.store.root.parent).as_posix()
+        return str(path).removeprefix(f"{self.store.root.parent}{os.sep}")
 
 
 def _failed_elements(outcome: TaskOutcome) -> Iterator[TaskOutcome]:
@@ -185,3 +187,15 @@ def _failed_elements(outcome: TaskOutcome) -> Iterator[TaskOutcome]:
     for element, cause in outcome.failures.items():
         key = member_key(outcome.key or "", (element,))
         yield TaskOutcome(TaskId(stage, f"{target}: {element}"), "failed", key, cause=cause)
+
+
+def _write_json(stream: TextIO, values: Mapping[str, Any]) -> None:
+    """Write run.json: indented, but each task on a line of its own, since there may be many."""
+    tasks = values["tasks"]
+    whole = json.dumps({**values, "tasks": []}, indent=1, allow_nan=False)
+    before, after = whole.split('"tasks": []', 1)
+    stream.write(f'{before}"tasks": [')
+    encode = json.JSONEncoder(allow_nan=False).encode
+    for number, task in enumerate(tasks):
+        stream.write(f"{',' if number else ''}\n  {encode(task)}")
+    stream.write(f"\n ]{after}\n")

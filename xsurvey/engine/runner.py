@@ -165,7 +165,7 @@ class _Run:
             return
         assert task.over is not None
         parts = self._inputs.path(task.over)
-        family = OpenFamily(task, key, parts, inputs, missing, self._store)
+        family = OpenFamily(task, key, parts, inputs, missing, self._plan.seed, self._store)
         self._families[task.id] = family
         self._board.opened(task.id, family.size)
         heapq.heappush(self._ready, self._position[task.id])

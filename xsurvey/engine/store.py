@@ -47,13 +47,14 @@ class Store:
     def __init__(self, output: Path, run: str | None = None) -> None:
         self.output = output
         self.root = output.absolute() / STORE_NAME
+        self._tasks = f"{self.root}/tasks"
         self.run = run or secrets.token_hex(4)
         self.hashes = FileHashes(self.root / "hashes.json")
         self._lock: FolderLock | None = None
 
     def folder(self, key: str) -> Path:
         """Return where the results of a task are, or will be."""
-        return self.root / "tasks" / key[:2] / key
+        return Path(f"{self._tasks}/{key[:2]}/{key}")
 
     def log_file(self, key: str) -> Path:
         """Return where the log of a task goes."""
@@ -65,13 +66,15 @@ class Store:
         Done means: the manifest can be read and is this task's, and every file in it is there
         with the size it had.
         """
-        folder = self.folder(key)
+        # plain strings: a plan of many tasks is looked up in seconds
+        folder = f"{self._tasks}/{key[:2]}/{key}"
         try:
-            found = json.loads((folder / MANIFEST_NAME).read_bytes())
+            with open(f"{folder}/{MANIFEST_NAME}", "rb") as stream:
+                found = json.loads(stream.read())
             if found["key"] != key:
                 return None
             for entry in found["outputs"]:
-                if (folder / entry["name"]).stat().st_size != entry["size"]:
+                if os.stat(f"{folder}/{entry['name']}").st_size != entry["size"]:
                     return None
         except (OSError, ValueError, KeyError, TypeError):
             return None
