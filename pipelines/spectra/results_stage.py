@@ -48,6 +48,9 @@ def run_spectral_results(context: TaskContext) -> dict[str, Any]:
 SPECTRAL_RESULTS = Stage(
     "spectral_results", "1", run_spectral_results, outputs=(FITS,), inputs=("spectra", "lines"),
     parameters={"spectra": SpectraParameters, "spectral_fits": SpectralFitParameters},
-    helpers=("xsurvey.pipelines.spectra.joined_entries", "xsurvey.pipelines.spectra.settings_of"),
+    helpers=(
+        "xsurvey.pipelines.spectra.joined_entries", "xsurvey.pipelines.spectra.settings_of",
+        "xsurvey.pipelines.spectra.targets",
+    ),
     needs_all=False,
 )  # fmt: skip
