@@ -5,13 +5,14 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS := hpc,ixpe,test
 
-.PHONY: help install demo three-missions cluster cluster-input polarization polarization-input test check format clean
+.PHONY: help install demo three-missions cluster cluster-input polarization polarization-input compare test check format clean
 
 help:
 	@echo "make demo    install, get the demo's data and run it"
 	@echo "make three-missions   Chandra, eROSITA and IXPE in one catalog"
 	@echo "make cluster   simulate a cluster in four survey tiles, and measure its profiles and mass"
 	@echo "make polarization   simulate a polarized blazar and its optical light, and measure its polarization"
+	@echo "make compare   the same measurements by Sherpa, pyproffit, ixpeobssim and agnpy: values, time, memory"
 	@echo "make test    the whole test suite"
 	@echo "make check   style, types, layers, stages and contracts, in seconds"
 	@echo "make format  bring the sources into the house style"
@@ -96,6 +97,14 @@ polarization-input: $(STAMP)
 polarization: polarization-input
 	$(BIN)/xsurvey run configs/polarization.yaml
 
+# each peer in an environment of its own below .venv-compare, 2.3 GB and some minutes in all
+compare: $(STAMP)
+	$(BIN)/xsurvey data install 3c273
+	mkdir -p compare_output
+	$(BIN)/python -m benchmarks.compare --json compare_output/compare.json \
+	  --page compare_output/compare.md >/dev/null
+	@cat compare_output/compare.md
+
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2
 
@@ -112,5 +121,5 @@ format: $(STAMP)
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf $(VENV) demo_output three_missions_input three_missions_output cluster_input cluster_output polarization_input \
+	rm -rf $(VENV) .venv-compare compare_output demo_output three_missions_input three_missions_output cluster_input cluster_output polarization_input \
 	  polarization_output build *.egg-info

@@ -17,6 +17,7 @@ import numpy as np
 from astropy.io import fits
 
 from benchmarks.command import benchmark
+from benchmarks.compare.environments import PROGRAMS
 from xsurvey.missions import open_events
 from xsurvey.missions.ixpe_responses import package_folder
 from xsurvey.polarization.measure import measure_polarization
@@ -26,7 +27,7 @@ IRF = "ixpe:obssim20230101:v13"
 EBINS = "2,4,6,8"
 EXPOSURE = 60_000.0
 LINE = 1e-5
-_PEER = Path(__file__).with_name("cube_peer.py")
+_PEER = PROGRAMS / "ixpeobssim_cubes.py"
 _MODEL = """
 from ixpeobssim.srcmodel.bkg import xPowerLawInstrumentalBkg
 from ixpeobssim.srcmodel.polarization import constant

@@ -1,8 +1,9 @@
 """Speed of surface-brightness profiles: bins, PSF mixing matrix, a fit, a deprojection.
 
 An image of 512 x 512 pixels of 4 arcsec with a beta model, exposed unevenly; 100 bins. With
-``--peer PYTHON``, an interpreter that has pyproffit, the same is done there on the same files.
-Times are CPU seconds of one core, so that what else runs does not count.
+``--peer PYTHON``, an interpreter that has pyproffit, or ``--peer venv``, that of ``make compare``,
+the same is done there on the same files. Times are CPU seconds of one core, so that what else runs
+does not count.
 """
 
 import json
@@ -18,6 +19,7 @@ from astropy.wcs import WCS
 from scipy.signal import fftconvolve
 
 from benchmarks.command import benchmark
+from benchmarks.compare.environments import PROGRAMS, peer_python
 from benchmarks.deprojection import speed as deprojection_speed
 from xsurvey.imaging.psf_image import psf_image
 from xsurvey.imaging.sky_image import SkyImage, grid_from_wcs
@@ -123,7 +125,7 @@ def run(seed: int, fraction: float, peer: str | None = None) -> dict[str, Any]:
 
 def ask_peer(python: str, counts: SkyImage, exposure: SkyImage) -> dict[str, Any]:
     """Return what pyproffit measures on the same images."""
-    script = Path(__file__).with_name("pyproffit_peer.py")
+    command = [str(peer_python("pyproffit", python)), str(PROGRAMS / "pyproffit_matrix.py")]
     with tempfile.TemporaryDirectory() as folder:
         files = [str(Path(folder) / name) for name in ("image.fits", "exposure.fits")]
         counts.write(files[0])
@@ -135,10 +137,12 @@ def ask_peer(python: str, counts: SkyImage, exposure: SkyImage) -> dict[str, Any
             / float(np.sqrt(0.1 ** (1 / (1 - PSF.slope)) - 1)), "slope": PSF.slope,
         }  # fmt: skip
         answer = subprocess.run(
-            [python, str(script), json.dumps(request)], check=True, capture_output=True, text=True
+            [*command, json.dumps(request)], check=True, capture_output=True, text=True
         )
     return dict(json.loads(answer.stdout.splitlines()[-1]))
 
 
 if __name__ == "__main__":
-    benchmark(run, 20261126, options={"peer": "Python that has pyproffit"})
+    benchmark(
+        run, 20261126, options={"peer": "Python that has pyproffit, or venv: that of make compare"}
+    )

@@ -2,7 +2,8 @@
 
 `tbabs*apec` with kT, abundance, column density and norm free, cstat, on official responses: a rate
 counts folding and statistic too. With ``--peer PYTHON``, an interpreter that has Sherpa linked to
-the same model library, the same is done there, in turns, so that a busy machine is so for both.
+the same model library, or ``--peer venv``, that of ``make compare``, the same is done there, in
+turns, so that a busy machine is so for both.
 """
 
 import json
@@ -16,6 +17,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from benchmarks.command import benchmark, trials
+from benchmarks.compare.environments import PROGRAMS, peer_python, peer_variables
 from xsurvey.inference.ensemble import sample_ensembles
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.io.ogip.arf import read_arf
@@ -72,10 +74,11 @@ class Peer:
     """A process of Sherpa's Python that answers requests."""
 
     def __init__(self, python: str) -> None:
-        script = Path(__file__).with_name("sherpa_peer.py")
         self._process = subprocess.Popen(
-            [python, str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [str(peer_python("sherpa", python)), str(PROGRAMS / "sherpa_statistics.py")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True,
+            env={**os.environ, **peer_variables("sherpa", python)},
         )  # fmt: skip
 
     def __call__(self, do: str, **request: Any) -> dict[str, Any]:
@@ -258,6 +261,6 @@ if __name__ == "__main__":
         options={
             "responses": "folder of eROSITA's RMF and ARF ($XSURVEY_EROSITA_RESPONSES)",
             "chandra": "folder of Sherpa's 3c273 files ($XSURVEY_3C273)",
-            "peer": "Python interpreter with Sherpa",
+            "peer": "Python interpreter with Sherpa, or venv: that of make compare",
         },
     )  # fmt: skip

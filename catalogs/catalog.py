@@ -10,6 +10,7 @@ import numpy as np
 from astropy.table import Row, Table
 
 from xsurvey.catalogs.columns import ColumnInfo
+from xsurvey.catalogs.export import can_be_streamed, stream_catalog
 from xsurvey.catalogs.matching import match_sources, positions
 from xsurvey.catalogs.position import is_number
 from xsurvey.catalogs.products import catalog_folder, chosen_id, read_products
@@ -189,12 +190,18 @@ class Catalog:
     def export(self, path: str | os.PathLike[str]) -> None:
         """Write the catalog as FITS, CSV, ECSV, Parquet or HATS, as the suffix of ``path`` says.
 
+        Of a HATS or Parquet catalog CSV and Parquet are written some rows at a time; for other
+        formats all rows are in memory.
+
         Raises
         ------
         OutputError
             An unknown suffix, or a file that cannot be written.
         """
         check_format(path)
+        if can_be_streamed(self._source, Path(path)):
+            stream_catalog(self._source, Path(path))
+            return
         write_table(self.query(), path, self._source.position)
 
     def _sky(self) -> dict[str, float] | None:

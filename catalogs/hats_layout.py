@@ -1,11 +1,13 @@
 """Catalogs as HATS: Parquet files sorted and split on the sky, which LSDB reads.
 
 The layout is the one of the IVOA note "HATS: A Standard for the Hierarchical Adaptive Tiling
-Scheme in the Virtual Observatory" (2025), written from a table in memory.
+Scheme in the Virtual Observatory" (2025), written partition after partition, of which one group
+of rows at a time is in memory.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from xsurvey.io.atomic import atomic_output
 ROWS_PER_PARTITION = 1_000_000
 ROWS_PER_GROUP = 32_768
 _DEEPEST_PARTITION = 18
+_INDEX = pa.field(COLUMN, pa.int64(), metadata={"description": "HEALPix index, order 29"})
 _PIXELS_PER_FOLDER = 10_000
 
 
@@ -65,26 +68,75 @@ def write_hats(
     no file holds a date. So the same table gives the same bytes.
     """
     path = Path(path)
+    plain = plain_header(header)
+    table = table.copy(copy_data=False)
+    table.meta.update(plain)
+    for column in position:
+        if column not in table.colnames:
+            raise OutputError(path, f"the table has no column '{column}'", "HATS needs positions")
+    ra, dec = (np.ma.filled(table[c].astype(np.float64), np.nan) for c in position)
+    pixels = sky_pixels(ra, dec, path)
+    order = np.argsort(pixels, kind="stable")
+    rows = to_arrow(table[[c for c in table.colnames if c != COLUMN]]).take(order)
+    sky = SkyRows(rows.schema, pixels[order], lambda start, end: rows.slice(start, end - start))
+    write_sky_rows(sky, path, name, position=position, rows_per_partition=rows_per_partition)
+
+
+def plain_header(header: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the values of a header, without the comments of FITS."""
+    return {k: v[0] if isinstance(v, tuple) else v for k, v in (header or {}).items()}
+
+
+@dataclass(frozen=True)
+class SkyRows:
+    """Rows of a table in the order of their HEALPix index, wherever they are.
+
+    Attributes
+    ----------
+    schema : pyarrow.Schema
+        Without the index.
+    pixels : ndarray of int64, shape (n,)
+        The index, in increasing order.
+    read : callable
+        Returns the rows from a first to an end, as a table of that schema.
+    """
+
+    schema: pa.Schema
+    pixels: np.ndarray
+    read: Callable[[int, int], pa.Table]
+
+    @property
+    def full_schema(self) -> pa.Schema:
+        """The schema, with the index as its first column."""
+        return self.schema.insert(0, _INDEX)
+
+    def rows(self, start: int, end: int) -> pa.Table:
+        """Return rows with their index."""
+        index = pa.array(self.pixels[start:end])
+        return self.read(start, end).add_column(0, _INDEX, index)
+
+
+def write_sky_rows(
+    sky: SkyRows, path: Path, name: str, *, position: tuple[str, str] = ("ra", "dec"),
+    rows_per_partition: int = ROWS_PER_PARTITION,
+) -> None:  # fmt: skip
+    """Write rows as a HATS catalog; arguments and errors are those of `write_hats`."""
     _check_replaceable(path)
     if not name.isprintable() or not name.strip() or "\\" in name:
         raise ParameterError("name", f"{name!r} cannot name a catalog", "use letters and digits")
-    plain = {k: v[0] if isinstance(v, tuple) else v for k, v in (header or {}).items()}
-    table = table.copy(copy_data=False)
-    table.meta.update(plain)
-    rows = _sorted_rows(table, position, path)
-    pixels = rows[COLUMN].to_numpy()
-    partitions = list(_partitions(pixels, rows_per_partition))
+    partitions = list(_partitions(sky.pixels, rows_per_partition))
+    schema = sky.full_schema
     with atomic_output(path) as temporary:
         dataset = temporary / "dataset"
         dataset.mkdir(parents=True)
         footers = []
-        for order, pixel, start, end in partitions:
-            footers += _write_partition(rows.slice(start, end - start), dataset, order, pixel)
-        pyarrow.parquet.write_metadata(rows.schema, dataset / "_metadata", footers)
-        pyarrow.parquet.write_metadata(rows.schema, dataset / "_common_metadata")
+        for partition in partitions:
+            footers += _write_partition(sky, dataset, *partition)
+        pyarrow.parquet.write_metadata(schema, dataset / "_metadata", footers)
+        pyarrow.parquet.write_metadata(schema, dataset / "_common_metadata")
         lines = ["Norder,Npix", *(f"{order},{pixel}" for order, pixel, _, _ in partitions)]
         (temporary / "partition_info.csv").write_text("\n".join(lines) + "\n")
-        properties = _properties(name, position, len(rows), partitions, rows_per_partition)
+        properties = _properties(name, position, len(sky.pixels), partitions, rows_per_partition)
         for file in ("hats.properties", "properties"):
             (temporary / file).write_text(properties, encoding="utf-8")
 
@@ -98,20 +150,20 @@ def _check_replaceable(path: Path) -> None:
         raise OutputError(path, "is a folder that holds other files", "give a new folder")
 
 
-def _sorted_rows(table: Table, position: tuple[str, str], path: Path) -> pa.Table:
-    for column in position:
-        if column not in table.colnames:
-            raise OutputError(path, f"the table has no column '{column}'", "HATS needs positions")
-    ra, dec = (np.ma.filled(table[c].astype(np.float64), np.nan) for c in position)
+def sky_pixels(ra: np.ndarray, dec: np.ndarray, path: Path, first: int = 0) -> np.ndarray:
+    """Return the HEALPix index of positions, of which the first is that of the row ``first``.
+
+    Raises
+    ------
+    OutputError
+        A position is missing or not on the sky.
+    """
     bad = ~(np.isfinite(ra) & (np.abs(dec) <= 90))
     if np.any(bad):
-        cause = f"the position of row {int(np.argmax(bad))} is missing or not on the sky"
+        row = first + int(np.argmax(bad))
+        cause = f"the position of row {row} is missing or not on the sky"
         raise OutputError(path, cause, "leave the row out, or write .parquet")
-    pixels = healpix_29(ra, dec)
-    order = np.argsort(pixels, kind="stable")
-    rows = to_arrow(table[[c for c in table.colnames if c != COLUMN]]).take(order)
-    index = pa.field(COLUMN, pa.int64(), metadata={"description": "HEALPix index, order 29"})
-    return rows.add_column(0, index, pa.array(pixels[order]))
+    return healpix_29(ra, dec)
 
 
 def _partitions(pixels: np.ndarray, limit: int) -> Iterator[tuple[int, int, int, int]]:
@@ -137,15 +189,18 @@ def _partitions(pixels: np.ndarray, limit: int) -> Iterator[tuple[int, int, int,
 
 
 def _write_partition(
-    rows: pa.Table, dataset: Path, order: int, pixel: int
+    sky: SkyRows, dataset: Path, order: int, pixel: int, start: int, end: int
 ) -> list[pyarrow.parquet.FileMetaData]:
     folder = pixel // _PIXELS_PER_FOLDER * _PIXELS_PER_FOLDER
     file = dataset / f"Norder={order}" / f"Dir={folder}" / f"Npix={pixel}.parquet"
     file.parent.mkdir(parents=True, exist_ok=True)
     footers: list[pyarrow.parquet.FileMetaData] = []
-    pyarrow.parquet.write_table(
-        rows, file, row_group_size=ROWS_PER_GROUP, compression="zstd", metadata_collector=footers
-    )
+    with pyarrow.parquet.ParquetWriter(
+        file, sky.full_schema, compression="zstd", metadata_collector=footers
+    ) as writer:
+        for first in range(start, end, ROWS_PER_GROUP):
+            rows = sky.rows(first, min(first + ROWS_PER_GROUP, end))
+            writer.write_table(rows, row_group_size=ROWS_PER_GROUP)
     for footer in footers:
         footer.set_file_path(file.relative_to(dataset).as_posix())
     return footers

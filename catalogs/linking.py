@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 LIMIT = 11.829
 """Squared distance in units of the errors that 99.73 % of true pairs do not exceed."""
+
+_AT_ONCE = 20_000
+"""Detections whose neighbours are in memory together."""
 
 _RADIUS_68 = float(np.sqrt(-2 * np.log1p(-0.6827)))
 """Radius that holds 68.27 % of a circular Gaussian of unit width."""
@@ -60,36 +64,61 @@ def link_detections(
         errors, are joined first, so that the result does not depend on the order.
     """
     group = np.arange(len(ra))
-    members: dict[int, list[int]] = {i: [i] for i in range(len(ra))}
-    for _, i, j in _pairs(np.asarray(ra, float), np.asarray(dec, float), covariance):
+    members: dict[int, list[int]] = {}  # of groups of several
+    first_of, second_of = _pairs(np.asarray(ra, float), np.asarray(dec, float), covariance)
+    for i, j in zip(first_of.tolist(), second_of.tolist(), strict=True):
         first, second = sorted((int(group[i]), int(group[j])))
         if first == second:
             continue
-        searches = [search[k] for k in (*members[first], *members[second])]
+        joined = [*members.get(first, [first]), *members.get(second, [second])]
+        searches = [search[k] for k in joined]
         if len(set(searches)) < len(searches):
             continue
-        members[first] += members.pop(second)
-        group[members[first]] = first
+        members[first] = joined
+        members.pop(second, None)
+        group[joined] = first
     return group
 
 
-def _pairs(ra: np.ndarray, dec: np.ndarray, covariance: np.ndarray) -> list[tuple[float, int, int]]:
-    """Return pairs within the limit with their squared distances, the nearest first."""
+def _pairs(
+    ra: np.ndarray, dec: np.ndarray, covariance: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the pairs within the limit, the nearest first: the lower indices, and the others.
+
+    Each is looked for from the one with the wider error, so that a single wide one does not make
+    candidates of all that lie near each other.
+    """
     if len(ra) < 2:
-        return []
+        return np.empty(0, int), np.empty(0, int)
     lon, lat = np.radians(ra), np.radians(dec)
     vectors = np.stack([np.cos(lat) * np.cos(lon), np.cos(lat) * np.sin(lon), np.sin(lat)], axis=-1)
-    widest = float(np.sqrt(LIMIT * 2 * np.trace(covariance, axis1=1, axis2=2).max()))
-    chord = 2 * np.sin(min(np.radians(widest / 3600), np.pi) / 2)
-    close = cKDTree(vectors).query_pairs(chord, output_type="ndarray")
-    if not len(close):
-        return []
-    i, j = close.T
+    width = np.trace(covariance, axis1=1, axis2=2)
+    radius = np.sqrt(LIMIT * 2 * width)
+    chord = 2 * np.sin(np.minimum(np.radians(radius / 3600), np.pi) / 2) * (1 + 1e-9)
+    tree = cKDTree(vectors)
+    found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+    for start in range(0, len(ra), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        near = tree.query_ball_point(vectors[part], chord[part])
+        counts = np.fromiter(map(len, near), int, len(near))
+        i = np.repeat(np.arange(start, start + len(near)), counts)
+        j = np.fromiter(chain.from_iterable(near), int, int(counts.sum()))
+        wider = (width[i] > width[j]) | ((width[i] == width[j]) & (i < j))
+        i, j = np.minimum(i, j)[wider], np.maximum(i, j)[wider]
+        distance = _distances(ra, dec, lat, covariance, i, j)
+        kept = distance <= LIMIT
+        found.append((distance[kept], i[kept], j[kept]))
+    distance, i, j = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    order = np.lexsort((j, i, distance))
+    return i[order], j[order]
+
+
+def _distances(
+    ra: np.ndarray, dec: np.ndarray, lat: np.ndarray, covariance: np.ndarray,
+    i: np.ndarray, j: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Return the squared distances of pairs in units of their errors."""
     east = ((ra[j] - ra[i] + 180) % 360 - 180) * np.cos((lat[i] + lat[j]) / 2) * 3600
     offset = np.stack([east, (dec[j] - dec[i]) * 3600], axis=-1)
-    total = covariance[i] + covariance[j]
-    distance = np.einsum("na,nab,nb->n", offset, np.linalg.pinv(total, hermitian=True), offset)
-    kept = distance <= LIMIT
-    return sorted(
-        (float(d), int(a), int(b)) for d, a, b in zip(distance[kept], i[kept], j[kept], strict=True)
-    )
+    inverse = np.linalg.pinv(covariance[i] + covariance[j], hermitian=True)
+    return np.asarray(np.einsum("na,nab,nb->n", offset, inverse, offset))

@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 _MICROARCSEC_PER_DEGREE = 3_600_000_000
+_AT_ONCE = 65_536
 
 
 def assign_names(ra: ArrayLike, dec: ArrayLike, prefix: str = "XSV") -> list[str]:
@@ -35,17 +36,23 @@ def assign_names(ra: ArrayLike, dec: ArrayLike, prefix: str = "XSV") -> list[str
     is integer arithmetic: otherwise a declination of exactly 10", which as a binary
     fraction of a degree may lie one unit in the last place below it, would be called 09".
     """
+    return [name.decode() for name in name_array(ra, dec, prefix).tolist()]
+
+
+def name_array(ra: ArrayLike, dec: ArrayLike, prefix: str = "XSV") -> np.ndarray:
+    """Return the names of `assign_names` as an array of bytes, shape (n,)."""
     if len(prefix) < 3 or not prefix.isascii() or not prefix.isalnum():
         raise ValueError(f"prefix '{prefix}' is not three or more letters and digits")
     ra, dec = np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64)
     off_sky = ~(np.isfinite(ra) & (np.abs(dec) <= 90))
     if np.any(off_sky):
         raise ValueError(f"the position of row {int(np.argmax(off_sky))} is not on the sky")
-    names = [
-        f"{prefix} {_designation(a, d)}"
-        for a, d in zip(_microarcsec(ra % 360), _microarcsec(dec), strict=True)
-    ]
-    return _distinct(names, np.lexsort((dec, ra)))
+    names = np.empty(len(ra), f"S{len(prefix) + 1 + len('Jhhmmss.s+ddmmss')}")
+    for start in range(0, len(ra), _AT_ONCE):
+        part = slice(start, start + _AT_ONCE)
+        places = zip(_microarcsec(ra[part] % 360), _microarcsec(dec[part]), strict=True)
+        names[part] = [f"{prefix} {_designation(a, d)}".encode() for a, d in places]
+    return _distinct(names, ra, dec)
 
 
 def _microarcsec(degrees: np.ndarray) -> list[int]:
@@ -62,15 +69,19 @@ def _designation(ra: int, dec: int) -> str:
     )
 
 
-def _distinct(names: list[str], order: np.ndarray) -> list[str]:
-    groups: dict[str, list[int]] = {}
-    for row in order:
-        groups.setdefault(names[row], []).append(int(row))
-    distinct = list(names)
-    for name, rows in groups.items():
-        if len(rows) > 1:
-            for number, row in enumerate(rows):
-                distinct[row] = name + _letters(number)
+def _distinct(names: np.ndarray, ra: np.ndarray, dec: np.ndarray) -> np.ndarray:
+    order = np.lexsort((dec, ra, names))
+    ordered = names[order]
+    begins = np.append(True, ordered[1:] != ordered[:-1])[: len(names)]
+    place = np.arange(len(names))
+    number = place - np.maximum.accumulate(np.where(begins, place, 0))
+    shared = ~begins | np.append(~begins[1:], False)[: len(names)]
+    if not shared.any():
+        return names
+    letters = [_letters(n).encode() for n in range(int(number.max()) + 1)]
+    distinct = names.astype(f"S{names.itemsize + max(map(len, letters))}")
+    for row, n in zip(order[shared].tolist(), number[shared].tolist(), strict=True):
+        distinct[row] = distinct[row] + letters[n]
     return distinct
 
 

@@ -295,7 +295,7 @@ def _pruned(source: Source, cone: Cone) -> pa.dataset.Dataset | pa.Table:
             for group in fragment.split_by_row_group(meets, schema=source.data.schema)
         ]
     except (pa.ArrowException, OSError) as error:
-        raise _damaged(source, error) from error
+        raise damaged(source, error) from error
     if not groups:
         return source.data.schema.empty_table()
     return pa.dataset.FileSystemDataset(
@@ -334,7 +334,7 @@ def _fetch(
             raise
         raise _mistake(error) from error
     except (duckdb.InvalidInputException, duckdb.IOException, pa.ArrowException, OSError) as error:
-        raise _damaged(source, error) from error
+        raise damaged(source, error) from error
 
 
 def _mistake(error: Exception) -> ParameterError:
@@ -343,7 +343,8 @@ def _mistake(error: Exception) -> ParameterError:
     )
 
 
-def _damaged(source: Source, error: Exception) -> InputError:
+def damaged(source: Source, error: Exception) -> InputError:
+    """Return what is told of a file of which a part cannot be read."""
     return InputError(
         source.path, f"cannot be read ({first_line(error)})", "fetch or write it again"
     )

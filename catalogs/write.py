@@ -2,30 +2,25 @@
 
 import csv
 import os
-import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 from astropy.io import fits
-from astropy.table import Column, MaskedColumn, Table
-from astropy.units import UnrecognizedUnit
+from astropy.table import Table
 
-from xsurvey import __version__
-from xsurvey.catalogs.columns import ColumnInfo, column_infos, header_of, parsed_unit, to_arrow
+from xsurvey.catalogs.columns import column_infos, header_of, to_arrow
+from xsurvey.catalogs.fits_columns import fits_column, table_hdus
 from xsurvey.catalogs.hats_layout import write_hats
-from xsurvey.errors import OutputError, printable
+from xsurvey.errors import OutputError
 from xsurvey.io.atomic import atomic_output
 
 __all__ = ["write_fits", "write_hats", "write_table"]
 
-_KEYWORD = re.compile(r"[A-Z0-9_-]{1,8}")
-_FITS_CODES = {"u1": "B", "i2": "I", "i4": "J", "i8": "K", "f4": "E", "f8": "D"}
-_WIDER = {"b1": "i2", "i1": "i2", "u2": "i4", "u4": "i8", "u8": "i8", "f2": "f4"}
+CSV_OPTIONS = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
 
 
 def write_fits(
@@ -55,22 +50,10 @@ def write_fits(
         A keyword that FITS does not allow.
     """
     infos = column_infos(table)
-    columns = [_fits_column(table[info.name], info, Path(path)) for info in infos]
-    extension = fits.BinTableHDU.from_columns(columns, nrows=len(table))
-    extension.name = "CATALOG"
-    for number, info in enumerate(infos, start=1):
-        last = f"TUNIT{number}" if f"TUNIT{number}" in extension.header else f"TFORM{number}"
-        for key, text in (("TCOMM", info.description), ("TUCD", info.ucd)):
-            if text:
-                extension.header.set(f"{key}{number}", _ascii(text), after=last)
-    _set_keywords(extension.header, {**header_of(table), **(header or {})})
-    primary = fits.PrimaryHDU()
-    for hdu in (primary, extension):
-        _set_keywords(hdu.header, {"CREATOR": f"xsurvey {__version__}"})
-        hdu.header.setdefault("ORIGIN", "xsurvey")
-        hdu.add_checksum(when="checksum of the HDU")
+    columns = [fits_column(table[info.name], info, Path(path)) for info in infos]
+    hdus = table_hdus(columns, infos, len(table), {**header_of(table), **(header or {})})
     with atomic_output(path) as temporary:
-        fits.HDUList([primary, extension]).writeto(temporary)
+        fits.HDUList(list(hdus)).writeto(temporary)
 
 
 def write_table(
@@ -124,13 +107,14 @@ def _write_csv(table: Table, path: Path) -> None:
             raise OutputError(
                 path, f"column {name} holds vectors, which CSV cannot", "write .ecsv or .fits"
             )
-    options = pyarrow.csv.WriteOptions(include_header=False, quoting_style="needed")
     with atomic_output(path) as temporary, temporary.open("wb") as stream:
-        stream.write((_csv_line(arrow.column_names) + "\n").encode())
-        pyarrow.csv.write_csv(arrow, stream, options)
+        stream.write((csv_line(arrow.column_names) + "\n").encode())
+        pyarrow.csv.write_csv(arrow, stream, CSV_OPTIONS)
 
 
-def _csv_line(names: list[str]) -> str:
+def csv_line(names: list[str]) -> str:
+    """Return names as the first line of a CSV file."""
+
     class Line(list):
         write = list.append
 
@@ -147,78 +131,3 @@ def _write_ecsv(table: Table, path: Path) -> None:
 def _write_parquet(table: Table, path: Path) -> None:
     with atomic_output(path) as temporary:
         pyarrow.parquet.write_table(to_arrow(table), temporary, compression="zstd")
-
-
-def _fits_column(column: Column, info: ColumnInfo, path: Path) -> fits.Column:
-    data, null = _fits_values(column, path)
-    code = _fits_code(data, info.name, path)
-    if not info.name.isascii():
-        raise OutputError(
-            path, f"column name '{info.name}' is not ASCII", "write .parquet or .ecsv"
-        )
-    return fits.Column(
-        name=info.name, format=code, unit=_fits_unit(info.unit), array=data, null=null
-    )
-
-
-def _fits_values(column: Column, path: Path) -> tuple[np.ndarray, int | None]:
-    """Return the values as a FITS type, and the number that marks a missing one."""
-    data = np.asarray(column)
-    mask = np.asarray(column.mask) if isinstance(column, MaskedColumn) else np.False_
-    if data.dtype.kind in "US":
-        data = np.where(mask, np.zeros((), data.dtype), data)
-        try:
-            return np.char.encode(data, "ascii") if data.dtype.kind == "U" else data, None
-        except UnicodeEncodeError as error:
-            raise OutputError(
-                path, f"column {column.name} holds text that is not ASCII, which FITS cannot",
-                "write .parquet or .ecsv",
-            ) from error  # fmt: skip
-    missing = bool(np.any(mask))
-    kind = data.dtype.str[1:]
-    if kind != "b1" or missing:
-        data = data.astype(_WIDER.get(kind, kind))
-    if not missing:
-        return data, None
-    if data.dtype.kind == "f":
-        return np.where(mask, np.nan, data).astype(data.dtype), None
-    null = int(np.iinfo(data.dtype).min)
-    return np.where(mask, null, data).astype(data.dtype), null
-
-
-def _fits_code(data: np.ndarray, name: str, path: Path) -> str:
-    if data.dtype.kind == "S":
-        code, width = "A", max(data.dtype.itemsize, 1)
-    elif data.dtype.kind == "b":
-        code, width = "L", 1
-    elif data.dtype.str[1:] in _FITS_CODES:
-        code, width = _FITS_CODES[data.dtype.str[1:]], 1
-    else:
-        raise OutputError(
-            path, f"column {name} holds values that FITS tables cannot", "leave it out"
-        )
-    return f"{width * int(np.prod(data.shape[1:]))}{code}"
-
-
-def _fits_unit(text: str) -> str | None:
-    if not text:
-        return None
-    unit = parsed_unit(text)
-    if isinstance(unit, UnrecognizedUnit):
-        return _ascii(text)
-    try:
-        return str(unit.to_string("fits"))
-    except ValueError:
-        return _ascii(text)
-
-
-def _set_keywords(header: fits.Header, values: Mapping[str, Any]) -> None:
-    for key, value in values.items():
-        if not _KEYWORD.fullmatch(key):
-            raise ValueError(f"'{key}' is not a FITS keyword")
-        plain, comment = value if isinstance(value, tuple) else (value, None)
-        header[key] = (_ascii(plain) if isinstance(plain, str) else plain, comment)
-
-
-def _ascii(text: str) -> str:
-    return printable(text).encode("ascii", "replace").decode()

@@ -1,13 +1,15 @@
 """Which input files make one observation: detector units with a file each belong together."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from xsurvey.config import Config, InputEntry
 from xsurvey.errors import InputError, ParameterError, plain_ascii
-from xsurvey.io.fits_file import open_fits
-from xsurvey.missions import Mission, mission_of
+from xsurvey.imaging.stack_footprints import Footprint
+from xsurvey.missions import Mission
+from xsurvey.pipelines.known_inputs import KnownInputs, known_inputs
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,10 @@ def observations(config: Config) -> list[ObservationInput]:
         different ones.
     """
     found: list[_Group] = []
+    units: dict[str, list[_Group]] = {}
+    known_inputs(config.output).looks([path for entry in config.inputs for path in entry.events])
     for number, entry in enumerate(config.inputs):
-        groups = _groups(entry)
+        groups = _groups(entry, known_inputs(config.output))
         if len(groups) > 1 and (groups[0].others or entry.name):
             names = ", ".join(group.name for group in groups[:3])
             raise ParameterError(
@@ -60,9 +64,11 @@ def observations(config: Config) -> list[ObservationInput]:
                 "write one entry for each observation",
             )  # fmt: skip
         for group in groups:
-            known = next((g for g in found if group.belongs_to(g)), None)
+            same = units.setdefault(group.units_of, []) if group.units_of is not None else []
+            known = next((g for g in same if group.belongs_to(g)), None)
             if known is None:
                 found.append(group)
+                same.append(group)
             else:
                 known.events += group.events
     return [ObservationInput(g.name, tuple(g.events), g.others, g.mission) for g in found]
@@ -76,8 +82,8 @@ def check_names(found: Sequence[ObservationInput]) -> None:
     InputError
         Their targets could not be told apart.
     """
-    names = [observation.name for observation in found]
-    twice = next((name for name in names if names.count(name) > 1), None)
+    names = Counter(observation.name for observation in found)
+    twice = next((name for name, times in names.items() if times > 1), None)
     if twice is not None:
         raise InputError(
             twice, "is the name of two inputs",
@@ -102,29 +108,27 @@ class _Group:
         return plain and self.units_of is not None and self.units_of == other.units_of
 
 
-def _groups(entry: InputEntry) -> list[_Group]:
+def _groups(entry: InputEntry, known: KnownInputs) -> list[_Group]:
     others = {kind: paths[0] for kind, paths in entry.files.items() if kind != "events"}
     groups: list[_Group] = []
-    for path in entry.events:
-        mission, units_of = _look(path)
+    units: dict[str, _Group] = {}
+    for path, look in zip(entry.events, known.looks(entry.events), strict=True):
+        mission, units_of = look.mission, look.units_of
         stem = path.name.removesuffix(".gz").removesuffix(".fits")
         name = entry.name or plain_ascii(units_of.partition(" ")[2] if units_of else stem)
         new = _Group(name, [path], mission, units_of, others, entry.name is not None)
-        same = next((g for g in groups if units_of is not None and g.units_of == units_of), None)
-        if same is None:
+        same = units.setdefault(units_of, new) if units_of is not None else new
+        if same is new:
             groups.append(new)
         else:
             same.events.append(path)
     return groups
 
 
-def _look(path: Path) -> tuple[Mission | None, str | None]:
-    """Return the mission of a file, and for a unit mission and observation."""
-    try:
-        file = open_fits(path)
-        mission = mission_of(file)
-        if mission is None or not mission.units_have_files:
-            return mission, None
-        return mission, f"{mission.name} {mission.open(file).observation.obs_id}"
-    except InputError:
-        return None, None
+def footprints_of(config: Config, found: Sequence[ObservationInput]) -> list[Footprint | None]:
+    """Return the outlines of observations on the sky, None where there is none."""
+    known = known_inputs(config.output)
+    return [
+        known.outline(one.events, "exposure" in one.others) if one.mission is not None else None
+        for one in found
+    ]  # fmt: skip

@@ -15,7 +15,7 @@ from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult
 from xsurvey.engine.products import read_products, record_products
 from xsurvey.io.atomic import atomic_output
-from xsurvey.pipelines.run_facts import provenance_text
+from xsurvey.pipelines.run_facts import write_provenance
 
 CATALOG = "catalog"
 """Name of the folder."""
@@ -70,6 +70,6 @@ def publish_catalog(plan: Plan, result: RunResult, stage: str) -> Table | None:
             source = result.path(task, name)
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
             copy(source, temporary / name)
-        (temporary / "provenance.json").write_text(provenance_text(result))
+        write_provenance(temporary / "provenance.json", result)
     record_products(result.store, {folder: [result.outcomes[task.id].key or ""]})
     return open_catalog(folder / "sources.fits").query()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import textwrap
+from pathlib import Path
 from typing import Any
 
 from xsurvey.config import Config
@@ -10,15 +12,20 @@ from xsurvey.engine import RunResult
 from xsurvey.engine.provenance import versions
 
 
-def provenance_text(result: RunResult) -> str:
-    """Return the manifests of all tasks behind a catalog, as JSON.
+def write_provenance(path: Path, result: RunResult) -> None:
+    """Write the manifests of all tasks behind a catalog as JSON, one at a time.
 
     They hold the hashes of the input files, the parameters, seeds and versions; a task refers
     to those before it by their keys.
     """
-    manifests = [result.store.manifest(key) for key in result.good_keys()]
-    content = {"seed": result.seed, "tasks": manifests}
-    return json.dumps(content, indent=1, allow_nan=False) + "\n"
+    with path.open("w") as stream:
+        stream.write(f'{{\n "seed": {json.dumps(result.seed)},\n "tasks": [')
+        separator = ""
+        for key in result.good_keys():
+            manifest = json.dumps(result.store.manifest(key), indent=1, allow_nan=False)
+            stream.write(f"{separator}\n{textwrap.indent(manifest, '  ')}")
+            separator = ","
+        stream.write(("\n " if separator else "") + "]\n}\n")
 
 
 def run_facts(config: Config, result: RunResult) -> dict[str, Any]:

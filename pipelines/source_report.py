@@ -4,20 +4,20 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from astropy.table import Table
 
 from xsurvey import __version__
-from xsurvey.catalogs import open_catalog
 from xsurvey.catalogs.products import PRODUCTS_NAME
 from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.plan import OutputOf, TaskId
 from xsurvey.engine.products import record_products
 from xsurvey.io.atomic import atomic_output, remove_leftovers
+from xsurvey.pipelines.catalog_rows import StackRows
 from xsurvey.pipelines.columns import said_of
 from xsurvey.pipelines.products.publishing import (
     COVERAGE_NAME,
@@ -27,11 +27,14 @@ from xsurvey.pipelines.products.publishing import (
 )
 from xsurvey.pipelines.products.report_data import brightest_of, profiles_of, sensitivity_of
 from xsurvey.pipelines.publishing import PublishedFolder, are_published, publish_folders
-from xsurvey.pipelines.run_facts import provenance_text, run_facts
+from xsurvey.pipelines.run_facts import run_facts, write_provenance
 from xsurvey.pipelines.spectra.products import spectra_folders, spectra_of_target
 from xsurvey.report import ReportData, TargetReport, write_report
+from xsurvey.report.data import NotShown
 
 _PUBLISHED = "published.json"
+_MOST_TARGETS, _MOST_SOURCES = 200, 50_000
+"""What the page shows before it leaves the rest to the catalog."""
 
 
 def publish(config: Config, plan: Plan, result: RunResult) -> None:
@@ -53,13 +56,13 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     for path in (catalog, report, marker):
         remove_leftovers(path)
     publish_folders(result, folders)
-    table = _publish_catalog(config, plan, result, catalog)
+    rows = _publish_catalog(config, plan, result, catalog)
     joined = [o.key or "" for o in result.outcomes.values() if o.good and o.id.stage == "catalog"]
     record_products(result.store, {catalog: joined})
     lists = [catalog / name for name in (PRODUCTS_NAME, COVERAGE_NAME)]
     keys = list_keys(plan, result)
     record_products(result.store, {path: keys for path in lists if path.is_file()})
-    write_report(report, _report_data(config, plan, result, table))
+    write_report(report, _report_data(config, plan, result, rows))
     record_products(result.store, {report: result.good_keys()})
     with atomic_output(marker) as temporary:
         temporary.write_text(state)
@@ -78,7 +81,9 @@ def _state(config: Config, result: RunResult) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _publish_catalog(config: Config, plan: Plan, result: RunResult, folder: Path) -> Table | None:
+def _publish_catalog(
+    config: Config, plan: Plan, result: RunResult, folder: Path
+) -> StackRows | None:
     task = next(t for t in plan.tasks if t.stage.name == "catalog")
     if not result.outcomes[task.id].good:
         # an earlier run's catalog must not pass for this one's; rmtree leaves links alone
@@ -90,29 +95,40 @@ def _publish_catalog(config: Config, plan: Plan, result: RunResult, folder: Path
             source = result.path(task, name)
             copy = shutil.copytree if source.is_dir() else shutil.copyfile
             copy(source, temporary / name)
-        (temporary / "provenance.json").write_text(provenance_text(result))
+        write_provenance(temporary / "provenance.json", result)
         write_lists(temporary, config, plan, result)
-    return open_catalog(folder / "sources.fits").query()
+    return StackRows(folder / "sources.fits")
 
 
-def _report_data(config: Config, plan: Plan, result: RunResult, table: Table | None) -> ReportData:
-    targets = [
-        _target_report(task, plan, result, table)
-        for task in plan.tasks
-        if task.stage.name == "photometry" and result.outcomes[task.id].good
-    ]
+def _report_data(
+    config: Config, plan: Plan, result: RunResult, rows: StackRows | None
+) -> ReportData:
+    shown: list[TargetReport] = []
+    others: list[str] = []
+    for task in plan.tasks:
+        if task.stage.name != "photometry" or not result.outcomes[task.id].good:
+            continue
+        counts = sum(len(one.sources) for one in shown)
+        if len(shown) >= _MOST_TARGETS or counts >= _MOST_SOURCES:
+            others.append(task.target)
+        elif (target := _target_report(task, plan, result, rows)) is not None:
+            shown.append(target)
     return ReportData(
-        **run_facts(config, result),
-        targets=[target for target in targets if target is not None],
-        table=table,
+        **run_facts(config, result), targets=shown, not_shown=_not_shown(others, rows),
+        table=rows.empty if rows is not None else None,
         catalog_paths=[
             ("Sources (FITS)", "catalog/sources.fits"),
             ("Detections (FITS)", "catalog/detections.fits"),
             ("Observations (FITS)", "catalog/observations.fits"),
             ("HATS catalog", "catalog/hats"), ("DS9 regions", "catalog/sources.reg"),
             *_lists(config),
-        ] if table is not None else [],
+        ] if rows is not None else [],
     )  # fmt: skip
+
+
+def _not_shown(targets: Sequence[str], rows: StackRows | None) -> NotShown:
+    counts = [rows.counts(name) if rows is not None else (0, 0) for name in targets]
+    return NotShown(targets, sum(all_ for all_, _ in counts), sum(m for _, m in counts))
 
 
 def _lists(config: Config) -> list[tuple[str, str]]:
@@ -122,7 +138,7 @@ def _lists(config: Config) -> list[tuple[str, str]]:
 
 
 def _target_report(
-    task: Task, plan: Plan, result: RunResult, table: Table | None
+    task: Task, plan: Plan, result: RunResult, catalog: StackRows | None
 ) -> TargetReport | None:
     """Return what the report shows of a stack, None of one where nothing was exposed."""
     name = task.target
@@ -139,11 +155,11 @@ def _target_report(
         text if len(seen) == 1 else f"{one.name}: {text}" for one in seen for text in one.warnings
     ]
     measured = json.loads(result.path(task, "measured.json").read_text())
-    more, notes = said_of(name, _column_files(plan, result))
+    more, notes = said_of(name, _column_files(name, plan, result))
     facts += more
     warnings += [*measured["notes"], *notes]
     warnings += [f"goes on without {n}, which failed" for n in measured["missing"]]
-    rows = table[[name == stack for stack in table["stack"]]] if table else Table()
+    rows = catalog.of(name) if catalog is not None else Table()
     spectra = spectra_of_target(plan, result, name)
     return TargetReport(
         name=name, title=" + ".join(dict.fromkeys(one.title for one in seen)),
@@ -156,10 +172,9 @@ def _target_report(
     )  # fmt: skip
 
 
-def _column_files(plan: Plan, result: RunResult) -> list[Path]:
-    """Return the files with which stages add columns to the catalog."""
-    catalog = next(t for t in plan.tasks if t.stage.name == "catalog")
-    given = catalog.inputs["columns"]
+def _column_files(stack: str, plan: Plan, result: RunResult) -> list[Path]:
+    """Return the files with which stages add columns to the rows of a stack."""
+    given = plan.by_id[TaskId("source_rows", stack)].inputs["columns"]
     assert not isinstance(given, (Path, OutputOf))
     return [
         result.path(one.task, one.name) for one in given

@@ -1,13 +1,13 @@
 """Pipeline ``sources``: event files to a source catalog and a report.
 
-    image (each observation) -> detect -> photometry -> variability ----> catalog -> report
+    image (of each observation) -> detect -> photometry -> variability -> source_rows -> catalog
                                   |          |    |                         |
-                                  |          |    +-> spectra -> spectral_fits -> spectral_results
-                                  +-> maps   +-> products
+                                  |          |    +-> spectra -> spectral_fits
+                                  +-> maps   +-> products ------------------+
                                   +-> profiles
 
 From the search on the targets are stacks: observations of one mission that overlap, or tiles of a
-large survey. The catalog joins those that succeeded.
+large survey. Each gives its rows, and the catalog joins those of stacks that succeeded.
 """
 
 from collections.abc import Sequence
@@ -41,6 +41,7 @@ from xsurvey.pipelines.products.parameters import ProductParameters
 from xsurvey.pipelines.products.plan import maps_task, products_task
 from xsurvey.pipelines.products.stage import INDEX, PRODUCTS
 from xsurvey.pipelines.source_report import publish
+from xsurvey.pipelines.source_rows_stage import ROWS, SOURCE_ROWS
 from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
 from xsurvey.pipelines.spectra.fits_stage import SPECTRAL_FITS
 from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
@@ -61,13 +62,13 @@ def plan_sources(config: Config) -> Plan:
 
     Where spectra are asked for, they are extracted and fitted after the photometry.
     """
-    measured: list[OutputOf] = []
-    columns: list[OutputOf] = []
+    rows: list[Task] = []
     fits: list[Task] = []
-    files: list[Task] = []
     maps: list[Task] = []
     spectra = sections_of(config)[0]
     versions = spectral_versions(config) if spectra.wanted else {}
+    # regions have no part in the catalog
+    of_sources = {**config.sections, "spectra": spectra.model_copy(update={"regions": {}})}
     found = observations(config)
     _check_detectors(config, found)
     _check_band_labels(config, found)
@@ -85,31 +86,29 @@ def plan_sources(config: Config) -> Plan:
             {**inputs, "found": detect.output("found"), **stack.given("arfs", "rmfs")}, sections,
             flux_versions(stack),
         )  # fmt: skip
-        measured.append(photometry.output("measured.json"))
-        variability = variability_task(config, stack, images, measured[-1])
-        columns.append(variability.output(COLUMNS_FILE))
-        files += products_task(stack.name, inputs, sections, detect, photometry, variability)
+        measured = photometry.output("measured.json")
+        variability = variability_task(config, stack, images, measured)
+        columns = [variability.output(COLUMNS_FILE)]
+        given: dict[str, OutputOf | list[OutputOf]] = {"measured": measured, "columns": columns}
+        files = products_task(stack.name, inputs, sections, detect, photometry, variability)
         maps += maps_task(stack.name, inputs, sections, detect)
         maps += profiles_task(config, stack, inputs, sections, detect)
         own = _with_own_regions(config, stack)
         if sections_of(own)[0].wanted:
             fits.append(
                 spectral_fit_task(
-                    own, stack.name, stack.observations, measured[-1], versions, plan.shared
+                    own, stack.name, stack.observations, measured, versions, plan.shared
                 )
             )
-    joined: dict[str, list[OutputOf]] = {"measured": measured, "columns": columns}
-    if spectra.sources:
-        joined["fits"] = [task.output(FITS) for task in fits]
-    if files:
-        joined["products"] = [task.output(INDEX) for task in files]
+            if spectra.sources:
+                given["fits"] = [fits[-1].output(FITS)]
+        if files:
+            given["products"] = [task.output(INDEX) for task in files]
+        rows.append(Task(SOURCE_ROWS, stack.name, given, of_sources, {"schemas": schemas_hash()}))
     groups = {stack.name: stack.group for stack in plan.stacks if stack.name != stack.group}
-    # regions have no part in the catalog
-    of_sources = spectra.model_copy(update={"regions": {}})
     catalog = Task(
-        CATALOG, "all", joined,
-        {**config.sections, "spectra": of_sources, "tiles": TileGroups(groups=groups)},
-        {"schemas": schemas_hash()},
+        CATALOG, "all", {"rows": [task.output(ROWS) for task in rows]},
+        {**config.sections, "tiles": TileGroups(groups=groups)}, {"schemas": schemas_hash()},
     )  # fmt: skip
     return Plan([catalog, *fits, *maps], config.seed)
 
@@ -188,7 +187,7 @@ SOURCES = Pipeline(
     },
     stages=(
         IMAGE, DETECT, PHOTOMETRY, VARIABILITY, SPECTRA, SPECTRAL_PARTS, SPECTRAL_FITS,
-        SPECTRAL_RESULTS, PRODUCTS, MAPS, PROFILES, CATALOG,
+        SPECTRAL_RESULTS, PRODUCTS, MAPS, PROFILES, SOURCE_ROWS, CATALOG,
     ),
     kinds=("exposure", "background", "region", "arf", "rmf"),
     plan=plan_sources,

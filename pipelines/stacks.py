@@ -5,7 +5,6 @@ All of it is known before anything is made, from headers and one look at the eve
 
 from __future__ import annotations
 
-import itertools
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,11 +14,10 @@ from xsurvey.attitude import separations, unit_vectors
 from xsurvey.config import Config
 from xsurvey.errors import InputError
 from xsurvey.imaging.parameters import ImageParameters
-from xsurvey.imaging.stack_footprints import Footprint, connected, footprint_of_events
+from xsurvey.imaging.stack_footprints import Footprint, connected, near_pairs
 from xsurvey.imaging.stack_parameters import SharedSky, StackGeometry, StackParameters
 from xsurvey.imaging.stack_tiles import mean_position, tiles_of
-from xsurvey.missions import open_events
-from xsurvey.pipelines.observations import ObservationInput
+from xsurvey.pipelines.observations import ObservationInput, footprints_of
 from xsurvey.units import SkyPosition
 
 logger = logging.getLogger(__name__)
@@ -81,7 +79,7 @@ def stacks_of(config: Config, found: Sequence[ObservationInput]) -> StackPlan:
     stacking, imaging = config.sections["stacking"], config.sections["image"]
     assert isinstance(stacking, StackParameters)
     assert isinstance(imaging, ImageParameters)
-    footprints = [_footprint(observation) for observation in found]
+    footprints = footprints_of(config, found)
     shared = _shared_sky(found, footprints)
     stacks: list[StackInput] = []
     taken: set[str] = {observation.name for observation in found}
@@ -94,24 +92,15 @@ def stacks_of(config: Config, found: Sequence[ObservationInput]) -> StackPlan:
     return StackPlan(tuple(stacks), shared)
 
 
-def _footprint(observation: ObservationInput) -> Footprint | None:
-    if observation.mission is None:
-        return None
-    try:
-        events = open_events(observation.events)
-        return footprint_of_events(events, "exposure" in observation.others)
-    except InputError:
-        return None
-
-
 def _shared_sky(
     found: Sequence[ObservationInput], footprints: Sequence[Footprint | None]
 ) -> dict[str, SharedSky]:
     """Return what each observation shares with others: photons of theirs that it holds too."""
     others: dict[int, list[int]] = {i: [] for i in range(len(found))}
-    for i, j in itertools.combinations(range(len(found)), 2):
-        a, b = footprints[i], footprints[j]
-        if a is None or b is None or found[i].mission is not found[j].mission:
+    known = [(i, f) for i, f in enumerate(footprints) if f is not None]
+    for one, other in near_pairs([f for _, f in known]):
+        (i, a), (j, b) = known[one], known[other]
+        if found[i].mission is not found[j].mission:
             continue
         if not (a.shares_photons(b) and a.overlaps(b)):
             continue

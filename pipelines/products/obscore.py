@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
+from astropy.table import Table
+
 from xsurvey import __version__
-from xsurvey.catalogs import build_table, write_fits
+from xsurvey.catalogs import build_table
+from xsurvey.catalogs.fits_rows import ROWS_AT_ONCE, fits_values, writing_fits
 from xsurvey.errors import plain_ascii
 from xsurvey.pipelines.products.entries import (
     EVENTS,
@@ -88,13 +93,39 @@ def obscore_row(
     }  # fmt: skip
 
 
-def write_product_list(path: Path, rows: Iterable[Mapping[str, Any]]) -> None:
+def write_product_list(path: Path, rows: Callable[[], Iterator[Mapping[str, Any]]]) -> None:
     """Write a list of files as a FITS table.
+
+    Parameters
+    ----------
+    path : path
+    rows : callable
+        Gives the rows, the same ones each time: once for the lengths of their texts, once to be
+        written, some at a time.
 
     Raises
     ------
     OutputError
         The file cannot be written.
     """
-    table = build_table(list(rows), "obscore", {})
-    write_fits(table, path, {"CREATOR": f"xsurvey {__version__}"})
+    empty = build_table([], "obscore", {})
+    widths: dict[str, int] = {}
+    number = 0
+    for table in _tables(rows()):
+        texts = {
+            n: table[n].dtype.itemsize // 4 for n in table.colnames if table[n].dtype.kind == "U"
+        }
+        widths = {n: max(w, widths.get(n, 1)) for n, w in texts.items()}
+        number += len(table)
+    header = {"CREATOR": f"xsurvey {__version__}"}
+    with writing_fits(path, empty, widths, number, header) as writer:
+        for table in _tables(rows()):
+            records = np.empty(len(table), writer.dtype)
+            for name in table.colnames:
+                records[name] = fits_values(np.asarray(table[name]), writer.dtype[name])
+            writer.append(records)
+
+
+def _tables(rows: Iterator[Mapping[str, Any]]) -> Iterator[Table]:
+    while part := list(islice(rows, ROWS_AT_ONCE)):
+        yield build_table(part, "obscore", {})

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from astropy.table import Table
 from mocpy import MOC
 
 from xsurvey.catalogs.products import PRODUCTS_NAME
 from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.imaging.coverage import joined_area, write_coverage
+from xsurvey.pipelines.products.detected import DetectedSources
 from xsurvey.pipelines.products.entries import SPECTRUM, ProductEntry
 from xsurvey.pipelines.products.maps import COVERAGE
 from xsurvey.pipelines.products.obscore import SourceOfFiles, obscore_row, write_product_list
@@ -69,25 +69,19 @@ def write_lists(folder: Path, config: Config, plan: Plan, result: RunResult) -> 
         The file cannot be written.
     """
     collection = getattr(config.sections["catalog"], "acronym", "XSV")
-    sources = detected_sources(folder)
-    rows: list[Row] = []
-    for one in _folders(plan, result):
-        centre = _centre(one)
-        for entry in one.entries:
-            path = f"{one.name}/{entry['path']}"
-            if entry.get("number", 0):
-                detection = source_id(one.task.target, entry["number"])
-                rows.append(obscore_row(
-                    entry, path, sources[detection], collection, one.task.target
-                ))  # fmt: skip
-            else:
-                rows.append(obscore_row(entry, path, centre, collection, one.task.target))
-    rows += _spectra_rows(config, plan, result, sources, collection)
-    if rows:
+    sources = DetectedSources(folder)
+
+    def rows() -> Iterator[Row]:
+        for one in _folders(plan, result, sources):
+            yield from _folder_rows(one, sources, collection)
+        yield from _spectra_rows(config, plan, result, sources, collection)
+
+    if any(True for _ in rows()):
         write_product_list(folder / PRODUCTS_NAME, rows)
     mocs = [
         one.source / entry["path"]
-        for one in _folders(plan, result) for entry in one.entries if entry["kind"] == COVERAGE
+        for one in _folders(plan, result, sources)
+        for entry in one.entries if entry["kind"] == COVERAGE
     ]  # fmt: skip
     if mocs:
         joined = joined_area([MOC.from_fits(path) for path in mocs])
@@ -101,32 +95,31 @@ def list_keys(plan: Plan, result: RunResult) -> list[str]:
     return [result.outcomes[t.id].key or "" for t in tasks]
 
 
-def detected_sources(folder: Path) -> dict[str, SourceOfFiles]:
-    """Return the source that each detection, by its key, belongs to."""
-    masters = {}
-    for row in Table.read(folder / "sources.fits", hdu=1):
-        one = SourceOfFiles(
-            str(row["source_id"]), str(row["name"]), float(row["ra"]), float(row["dec"])
-        )
-        masters[one.source_id] = one
-    detections = folder / "detections.fits"
-    if not detections.is_file():
-        return masters
-    rows = Table.read(detections, hdu=1)
-    return {str(r["detection_id"]): masters[str(r["source_id"])] for r in rows}
+def _folder_rows(
+    one: _Folder, sources: Mapping[str, SourceOfFiles], collection: str
+) -> Iterator[Row]:
+    """Yield a row of the list for each file of a folder."""
+    centre = _centre(one)
+    for entry in one.entries:
+        path = f"{one.name}/{entry['path']}"
+        source = centre
+        if entry.get("number", 0):
+            source = sources[source_id(one.task.target, entry["number"])]
+        yield obscore_row(entry, path, source, collection, one.task.target)
 
 
-def _folders(plan: Plan, result: RunResult) -> Iterator[_Folder]:
+def _folders(
+    plan: Plan, result: RunResult, sources: Mapping[str, SourceOfFiles] | None = None
+) -> Iterator[_Folder]:
     """Yield what is to be published; of sources that are not in the catalog nothing is."""
     catalog = next((t for t in plan.tasks if t.stage.name == "catalog"), None)
     if catalog is None or not result.outcomes[catalog.id].good:
         return
-    sources: Mapping[str, Any] | None = None
     for task in plan.tasks:
         if task.stage.name not in _NAMES or not result.outcomes[task.id].good:
             continue
         if sources is None:
-            sources = detected_sources(result.path(catalog, "sources.fits").parent)
+            sources = DetectedSources(result.path(catalog, "sources.fits").parent)
         index = json.loads(result.path(task, INDEX).read_text())
         entries = [
             e for e in index["entries"]

@@ -2,7 +2,10 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from xsurvey.catalogs import linking
 from xsurvey.catalogs.linking import ellipse_covariance, link_detections
 
 CIRCLE = np.eye(2) * 0.25  # half an arcsec
@@ -71,3 +74,35 @@ def test_over_the_origin_of_right_ascension_and_near_the_pole() -> None:
 
 def test_without_detections_there_is_nothing_to_link() -> None:
     assert link_detections(np.empty(0), np.empty(0), np.empty((0, 2, 2)), []).tolist() == []
+
+
+@given(seed=st.integers(0, 2**32 - 1), detections=st.integers(0, 60), at_once=st.integers(1, 70))
+@settings(max_examples=60, deadline=None)
+def test_pairs_are_those_of_all_comparisons(seed: int, detections: int, at_once: int) -> None:
+    generator = np.random.default_rng(seed)
+    centre = generator.choice([0.0, 60.0, -89.99])
+    ra = generator.normal(0, 5 / 3600, detections) % 360
+    dec = centre + generator.normal(0, 5 / 3600, detections)
+    major, minor = generator.lognormal(0, 1.5, detections), generator.lognormal(-1, 1, detections)
+    covariance = ellipse_covariance(major, minor, generator.uniform(0, 180, detections))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(linking, "_AT_ONCE", at_once)
+        i, j = linking._pairs(ra, dec, covariance)
+    first, second = np.triu_indices(detections, 1)
+    east = ((ra[second] - ra[first] + 180) % 360 - 180) * 3600
+    east *= np.cos(np.radians((dec[first] + dec[second]) / 2))
+    offset = np.stack([east, (dec[second] - dec[first]) * 3600], axis=-1)
+    inverse = np.linalg.inv(covariance[first] + covariance[second])
+    distance = np.einsum("na,nab,nb->n", offset, inverse, offset)
+    # what lies on the limit may fall to either side
+    certain = {
+        pair for pair, d in zip(zip(first, second, strict=True), distance, strict=True)
+        if d < linking.LIMIT * (1 - 1e-6)
+    }  # fmt: skip
+    possible = {
+        pair for pair, d in zip(zip(first, second, strict=True), distance, strict=True)
+        if d < linking.LIMIT * (1 + 1e-6)
+    }  # fmt: skip
+    found = list(zip(i, j, strict=True))
+    assert len(set(found)) == len(found)
+    assert certain <= set(found) <= possible

@@ -41,7 +41,7 @@ def test_footprint_of_a_pointing_is_its_field(events: EventList) -> None:
     sky = events.wcs.all_pix2world(every["x"], every["y"], 1)
     assert footprint.contains(*sky).mean() > 0.999  # the outline itself may round off
     assert not footprint.contains(np.array([150.5, 330.0]), np.array([2.2, -2.2])).any()
-    ra, dec = footprint.inside()
+    ra, dec = footprint.inside
     assert footprint.contains(ra, dec).all()
     # four chips of ACIS-I: 16.9' a side
     assert np.ptp(dec) * 60 == pytest.approx(17, abs=1)
@@ -98,7 +98,7 @@ def test_every_place_has_one_owner_whose_image_holds_it(
     tiles = tiles_of(fields, 4.0, parameters)
     generator = np.random.default_rng(1)
     for field in fields:
-        places = field.inside()
+        places = field.inside
         chosen = generator.integers(0, len(places[0]), 100)
         places = places[0][chosen], places[1][chosen]
         owners = np.array([Core(tile)(*places) for tile, _ in tiles])

@@ -8,6 +8,7 @@ import pytest
 
 from xsurvey.catalogs import open_catalog
 from xsurvey.errors import InputError, ParameterError
+from xsurvey.pipelines.source_pieces import piece_of
 from xsurvey.pipelines.source_products import CATALOG_FILES, write_catalog
 from xsurvey.pipelines.source_tables import source_tables
 
@@ -151,7 +152,7 @@ def test_two_meanings_of_a_band_are_refused() -> None:
 def test_all_tables_are_written_and_opened(tmp_path: Path) -> None:
     measured = stack("f", [row(150.0), row(150.1)], [seen(1, "o", 55000.0), seen(2, "o", 55000.0)])
     (tmp_path / "catalog").mkdir()
-    write_catalog(tmp_path / "catalog", [measured], "XSV")
+    write_catalog(tmp_path / "catalog", [piece_of(measured)], "XSV")
     assert sorted(p.name for p in (tmp_path / "catalog").iterdir()) == sorted(CATALOG_FILES)
     for folder in (tmp_path, tmp_path / "catalog"):
         for name, key in (("detections", "detection_id"), ("observations", "epoch")):
@@ -175,9 +176,8 @@ def test_all_tables_are_written_and_opened(tmp_path: Path) -> None:
 
 def test_the_command_reads_other_tables(tmp_path: Path, call: Any) -> None:
     (tmp_path / "catalog").mkdir()
-    write_catalog(
-        tmp_path / "catalog", [stack("f", [row(150.0)], [seen(1, "mine", 55000.0)])], "XSV"
-    )
+    measured = stack("f", [row(150.0)], [seen(1, "mine", 55000.0)])
+    write_catalog(tmp_path / "catalog", [piece_of(measured)], "XSV")
     status, out, _ = call("catalog", "query", tmp_path, "--table", "observations",
                           "--columns", "observation,epoch")  # fmt: skip
     assert status == 0

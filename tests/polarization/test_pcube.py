@@ -23,7 +23,7 @@ from xsurvey.regions import read_region_file
 from ..mission_files import write_ixpe
 from .conftest import needs_responses, polarized_columns
 
-PEER = Path(__file__).parents[2] / "benchmarks" / "cube_peer.py"
+PEER = Path(__file__).parents[2] / "benchmarks/compare/peers/ixpeobssim_cubes.py"
 Call = Callable[..., tuple[int, str, str]]
 
 KEYS = {

@@ -12,7 +12,7 @@ from astropy.table import vstack
 from xsurvey.errors import OutputError
 from xsurvey.report import ReportData, write_report
 from xsurvey.report.build import render_report
-from xsurvey.report.data import SpectrumReport
+from xsurvey.report.data import NotShown, SpectrumReport
 from xsurvey.report.page import (
     Detail,
     detail_for,
@@ -250,3 +250,30 @@ def test_the_menu_tells_targets_of_one_object_apart(run):
         ]
         pages = [target_page(target, i, 4) for i, target in enumerate(targets)]
     assert menu_names(pages) == ["A", "n1", "n2", "n3"]
+
+
+def test_what_is_not_shown_is_counted_and_named(run, without_pictures):
+    left = NotShown(["field <b>", "field c"], 700_000, 200_000)
+    large = replace(without_pictures, not_shown=left)
+    page = Page(render_report(large))
+    assert "This page shows 1 of 3 targets" in page.text
+    assert "The other 2, with 700000 sources, are in the catalog" in page.text
+    assert "They begin with field <b>;" in page.text
+    assert "#targets" in page.attributes("a", "href")
+    numbers = {label: (number, remark) for label, number, remark in key_numbers(
+        large, [target_page(run.targets[0], 0, 1)]
+    )}  # fmt: skip
+    assert numbers["Sources"] == ("700005", "500004 true, 200001 marginal")
+    assert numbers["Targets"] == ("3", "of 4")
+    assert numbers["Livetime"][1] == "of 1 of the 1 targets shown"
+
+
+def test_long_lists_of_tasks_say_where_the_rest_is(without_pictures, monkeypatch):
+    monkeypatch.setattr("xsurvey.report.build._LISTED", 1)
+    failures = [
+        {"target": name, "stage": "image", "cause": "is empty", "log": ""} for name in ("x", "y")
+    ]
+    page = Page(render_report(replace(without_pictures, failures=failures)))
+    assert "2 tasks failed" in page.text
+    assert page.text.count("These are the first 1; run.json lists all 2.") == 2
+    assert page.text.count("is empty") == 1

@@ -43,6 +43,7 @@ def run_command(
     from xsurvey.engine import Store, run_plan
     from xsurvey.engine.interrupts import stop_signals
     from xsurvey.pipelines import get_pipeline
+    from xsurvey.pipelines.known_inputs import known_inputs
 
     loaded = _load(config, output)
     pipeline = get_pipeline(loaded.pipeline)
@@ -53,6 +54,7 @@ def run_command(
         logger.setLevel(logging.INFO)
     store = Store(loaded.output)
     with stop_signals(), store.writing():
+        known_inputs(loaded.output).save()
         if fresh:
             store.clear()
         result = run_plan(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 from astropy.coordinates import SkyCoord
 from astropy.wcs import WCS
 from astropy.wcs.utils import pixel_to_skycoord, skycoord_to_pixel
-from scipy.spatial import ConvexHull, QhullError
+from scipy.spatial import ConvexHull, QhullError, cKDTree
 
 from xsurvey.attitude import separations, unit_vectors
 from xsurvey.events import EventList
@@ -23,6 +24,7 @@ _PER_EDGE = 128
 _SAMPLES = 48  # on each side, of places inside
 _SKETCH = 2048
 _FEWEST_SHARED = 3
+_SLACK = 1.0  # arcmin: an outline is a polygon of steps
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,23 @@ class Footprint:
     gti: GoodTimeIntervals
     sketch: np.ndarray = field(repr=False)
 
+    @cached_property
     def outline(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return ICRS positions (degrees) closely along the outline."""
+        """ICRS positions (degrees) closely along the outline."""
         closed = np.vstack([self.corners, self.corners[:1]])
         steps = np.linspace(0, 1, _PER_EDGE, endpoint=False)[:, None]
         xy = np.concatenate([a + steps * (b - a) for a, b in itertools.pairwise(closed)])
         return self._to_sky(xy)
 
+    @cached_property
+    def reach(self) -> float:
+        """The greatest distance of the outline from the centre, arcmin."""
+        away = separations(unit_vectors(*self.outline), unit_vectors(*self.centre))
+        return float(np.max(away))
+
+    @cached_property
     def inside(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return ICRS positions (degrees) evenly over the field."""
+        """ICRS positions (degrees) evenly over the field."""
         low, high = self.corners.min(axis=0), self.corners.max(axis=0)
         x, y = (np.linspace(a, b, _SAMPLES) for a, b in zip(low, high, strict=True))
         xy = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
@@ -85,7 +95,7 @@ class Footprint:
     def overlaps(self, other: Footprint) -> bool:
         """Tell whether two fields have some sky in common."""
         for a, b in ((self, other), (other, self)):
-            for places in (a.inside(), a.outline()):
+            for places in (a.inside, a.outline):
                 if b.contains(*places).any():
                     return True
         return False
@@ -161,23 +171,39 @@ def _sketch(times: np.ndarray) -> np.ndarray:
     return bits[np.argsort(scrambled, kind="stable")[:_SKETCH]].view(float)
 
 
+def near_pairs(footprints: Sequence[Footprint]) -> list[tuple[int, int]]:
+    """Return the pairs of indices, in order, of footprints near enough to overlap."""
+    if len(footprints) < 2:
+        return []
+    centres = np.stack([unit_vectors(*f.centre) for f in footprints])
+    reach = np.array([f.reach for f in footprints]) + _SLACK
+    pairs = cKDTree(centres).query_pairs(chord(2 * float(reach.max())), output_type="ndarray")
+    i, j = np.sort(pairs, axis=1).T
+    near = separations(centres[i], centres[j]) < reach[i] + reach[j]
+    return sorted(zip(i[near].tolist(), j[near].tolist(), strict=True))
+
+
+def chord(angle: float) -> float:
+    """Return the distance of unit vectors that are an angle (arcmin) apart."""
+    return float(2 * np.sin(min(np.radians(angle / 60), np.pi) / 2))
+
+
 def connected(footprints: Sequence[Footprint]) -> list[list[int]]:
     """Return the indices of footprints in groups that overlap, directly or through others."""
-    group = list(range(len(footprints)))
-    for i, j in itertools.combinations(range(len(footprints)), 2):
-        if group[i] != group[j] and _near(footprints[i], footprints[j]):
-            a, b = footprints[i], footprints[j]
-            if a.timed == b.timed and a.overlaps(b):
-                kept, gone = min(group[i], group[j]), max(group[i], group[j])
-                group = [kept if g == gone else g for g in group]
-    return [[i for i, g in enumerate(group) if g == one] for one in sorted(set(group))]
+    first = list(range(len(footprints)))  # of the group, found through others of it
 
+    def group_of(i: int) -> int:
+        while first[i] != i:
+            first[i] = first[first[i]]
+            i = first[i]
+        return i
 
-def _near(first: Footprint, second: Footprint) -> bool:
-    distance = separations(unit_vectors(*first.centre), unit_vectors(*second.centre))
-    return bool(distance < _reach(first) + _reach(second))
-
-
-def _reach(one: Footprint) -> float:
-    away = separations(unit_vectors(*one.outline()), unit_vectors(*one.centre))
-    return float(np.max(away))
+    for i, j in near_pairs(footprints):
+        a, b = footprints[i], footprints[j]
+        one, other = sorted((group_of(i), group_of(j)))
+        if one != other and a.timed == b.timed and a.overlaps(b):
+            first[other] = one
+    groups: dict[int, list[int]] = {}
+    for i in range(len(footprints)):
+        groups.setdefault(group_of(i), []).append(i)
+    return list(groups.values())

@@ -52,7 +52,7 @@ def tiles_of(
         Cores are zones of declination, cut at right ascensions; together they are the whole sky,
         so that each place has one owner. Images reach beyond them by the margin.
     """
-    outlines = [footprint.outline() for footprint in footprints]
+    outlines = [footprint.outline for footprint in footprints]
     origin = mean_position([f.centre for f in footprints])
     ra = _difference(np.concatenate([o[0] for o in outlines]), origin.ra)
     dec = np.concatenate([o[1] for o in outlines])
@@ -63,11 +63,16 @@ def tiles_of(
     if max(whole.width, whole.height) <= largest:
         return [(whole, everything)]
     side = max(largest - 2 * parameters.margin, largest / 4) / 3600
+    centres = np.stack([unit_vectors(*f.centre) for f in footprints])
+    reach = np.array([f.reach for f in footprints])
     found = []
     for core_dec, zone in _zones(dec, side):
         for core_ra, cell in _cells(ra, zone, side):
             tile = _cell_tile(origin, cell, zone, core_ra, core_dec, parameters.margin)
-            reaching = [i for i in everything if _reaches(tile, footprints[i], outlines[i])]
+            apart = separations(centres, unit_vectors(tile.ra, tile.dec))
+            # the size of an image is measured on the plane, which is wider than the sky
+            near = apart < reach + np.hypot(tile.width, tile.height) / 60
+            reaching = [i for i in np.flatnonzero(near).tolist() if _reaches(tile, footprints[i])]
             if reaching:
                 found.append((tile, reaching))
     return found
@@ -137,8 +142,9 @@ def tangent_wcs(centre: SkyPosition, pixel_size: float) -> WCS:
     return wcs
 
 
-def _reaches(tile: Tile, footprint: Footprint, outline: tuple[np.ndarray, np.ndarray]) -> bool:
+def _reaches(tile: Tile, footprint: Footprint) -> bool:
     """Tell whether a field reaches into the image of a tile."""
+    outline = footprint.outline
     wcs = tangent_wcs(SkyPosition(tile.ra, tile.dec), 1.0)
     near = (
         separations(unit_vectors(*outline), unit_vectors(tile.ra, tile.dec))

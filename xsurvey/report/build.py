@@ -23,6 +23,9 @@ from xsurvey.report.page import (
 )
 from xsurvey.report.table import glossary
 
+_LISTED = 1000
+"""Tasks that a list of the page has at most."""
+
 
 def write_report(path: str | os.PathLike[str], data: ReportData) -> None:
     """Write the report of a run as one HTML file.
@@ -77,7 +80,7 @@ def page_text(
         data=data, pages=pages, menu=menu_names(pages), version=__version__,
         style_hash=_hash(environment, "report.css"), script_hash=_hash(environment, "report.js"),
         key_numbers=keys, population=population([t.sources for t in data.targets]),
-        stages=stage_timings(data.timings),
+        stages=stage_timings(data.timings), listed=_LISTED,
         glossary=glossary(data.table) if data.table is not None else [], **more,
     )  # fmt: skip
 

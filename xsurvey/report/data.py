@@ -153,6 +153,23 @@ class TargetReport:
 
 
 @dataclass(frozen=True)
+class NotShown:
+    """What a page leaves out because it would be too long.
+
+    Attributes
+    ----------
+    targets : sequence of str
+        Names of targets that succeeded.
+    sources, marginal : int
+        Of these targets; how many of the sources are MARGINAL.
+    """
+
+    targets: Sequence[str] = ()
+    sources: int = 0
+    marginal: int = 0
+
+
+@dataclass(frozen=True)
 class ReportData:
     """A run.
 
@@ -162,7 +179,8 @@ class ReportData:
     targets : sequence of TargetReport
         Those that succeeded.
     table : astropy.table.Table or None
-        The rows of all targets, with units and descriptions; None where there is no catalog.
+        The columns of the catalog, with units and descriptions, whose rows do not matter; None
+        where there is no catalog.
     config_text : str
         The configuration as the user wrote it.
     versions : mapping of str to str
@@ -175,6 +193,8 @@ class ReportData:
         Labels and paths relative to the page.
     summary : mapping
         More facts of the run for its header: label to value (started, seed, cluster, ...).
+    not_shown : NotShown
+        Targets that succeeded beside ``targets``.
     """
 
     title: str
@@ -187,3 +207,4 @@ class ReportData:
     failures: Sequence[Mapping[str, Any]] = ()
     catalog_paths: Sequence[tuple[str, str]] = ()
     summary: Mapping[str, Any] = field(default_factory=dict)
+    not_shown: NotShown = field(default_factory=NotShown)

@@ -251,16 +251,20 @@ def relative_link(path: str) -> str:
 
 def key_numbers(data: ReportData, pages: Sequence[TargetPage]) -> Iterator[tuple[str, str, str]]:
     """Yield label, number and a remark for what a reader asks first."""
-    total = sum(page.table.total for page in pages)
-    marginal = sum(page.marginal for page in pages)
+    more = data.not_shown
+    total = sum(page.table.total for page in pages) + more.sources
+    marginal = sum(page.marginal for page in pages) + more.marginal
     yield "Sources", f"{total}", f"{total - marginal} true, {marginal} marginal"
-    failed = {str(f.get("target", "")) for f in data.failures} - {p.name for p in pages}
-    attempted = len(pages) + len(failed)
-    yield "Targets", f"{len(pages)}", f"of {attempted}" if attempted != len(pages) else "all done"
+    good = {*(page.name for page in pages), *more.targets}
+    failed = {str(f.get("target", "")) for f in data.failures} - good
+    done, attempted = len(pages) + len(more.targets), len(good | failed)
+    yield "Targets", f"{done}", f"of {attempted}" if failed else "all done"
     livetimes = [p.livetime for p in pages if np.isfinite(p.livetime)]
     remark = "summed over targets" if len(pages) > 1 else "of the target"
     if not pages:
         remark = "no target was finished"
+    elif more.targets:
+        remark = f"of {len(livetimes)} of the {len(pages)} targets shown"
     elif len(livetimes) < len(pages):
         # no place of a scan is seen for as long as it lasts
         remark = f"of {len(livetimes)} of {len(pages)} targets, scans have none in common"
@@ -268,6 +272,7 @@ def key_numbers(data: ReportData, pages: Sequence[TargetPage]) -> Iterator[tuple
     spectra = sum(s.status == "failed" for t in data.targets for s in t.spectra)
     tasks = len(data.failures)
     remark = ", ".join((_number_of(tasks, "task"), _number_of(spectra, "spectra", "spectrum")))
+    remark += " of targets shown" if more.targets and spectra else ""
     yield "Failures", f"{tasks + spectra}", remark if tasks + spectra else "none"
 
 
