@@ -84,6 +84,10 @@ class ArchiveError(XSurveyError):
     """An archive does not answer, refuses, or sends something damaged."""
 
 
+class OutOfTime(XSurveyError):
+    """A walltime or another limit of time is near: the run stopped, and the next one goes on."""
+
+
 class Complaints:
     """Errors that are collected, so that a user hears of all of them at once.
 

@@ -61,14 +61,14 @@ def causes(folder: Path) -> dict[str, str]:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    """Return the SHA-256 of all outputs and products; manifests and run.json hold times."""
+    """Return the SHA-256 of all outputs and products, but of those that hold times."""
     out = folder / "out"
     found = [p for p in (out / ".xsurvey/tasks").rglob("*") if p.is_file()]
     found += [p for p in out.rglob("*") if p.is_file() and ".xsurvey" not in p.parts]
     return {
         str(path.relative_to(out)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in found
-        if path.name not in ("manifest.json", "run.json")
+        if path.name not in ("manifest.json", "run.json", "performance.html")
     }
 
 

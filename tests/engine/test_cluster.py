@@ -160,7 +160,7 @@ def test_a_profile_may_be_a_file_of_the_user(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("backend: slrum", r"backend: no back end 'slrum'; use one of local"),
+        ("backend: slrum", r"backend: no back end 'slrum'; did you mean 'slurm'\?"),
         ("memory: 4GB", r"backend: is required"),
         ("backend: local\nmemory: 4", r"\.yaml: memory: .*greater than or equal"),
         ("backend: local\nmemory: lots", r"\.yaml: memory: 'lots' is not an amount of memory"),

@@ -97,15 +97,22 @@ def check_ending(folder: Path, status: int, line: str) -> None:
 
 def full_for(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     """Let the disk be full when files of these names are written, half of each."""
-    write = Path.write_text
+    write, opened = Path.write_text, Path.open
 
     def limited(path, text, *arguments, **options):
         if path.name.endswith(names):
-            write(path, text[: len(text) // 2], *arguments, **options)
+            with opened(path, "w") as stream:
+                stream.write(text[: len(text) // 2])
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
         return write(path, text, *arguments, **options)
 
+    def limited_open(path, mode="r", *arguments, **options):
+        if "w" in mode and path.name.endswith(names):
+            limited(path, "half of what was meant to be there")
+        return opened(path, mode, *arguments, **options)
+
     monkeypatch.setattr(Path, "write_text", limited)
+    monkeypatch.setattr(Path, "open", limited_open)
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "all.txt"])

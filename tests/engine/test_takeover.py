@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections import deque
+import time
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +21,7 @@ from xsurvey.engine.clusters.local import _start
 from xsurvey.engine.clusters.profiles import ClusterError, LocalProfile
 from xsurvey.engine.clusters.running import RunningCluster
 from xsurvey.engine.process import has_ended, this_process
-from xsurvey.engine.workers.dask_pool import DaskPool
+from xsurvey.engine.workers.dask_pool import DaskPool, _Sent
 from xsurvey.engine.workers.worker import run_task
 from xsurvey.errors import OutputError
 from xsurvey.io.atomic import atomic_output, remove_leftovers
@@ -149,9 +149,8 @@ class LostReport:
 
 
 def test_a_report_that_was_lost_is_asked_for_again(tmp_path, monkeypatch):
-    pool = object.__new__(DaskPool)
-    pool._store, pool._backlog = Store(tmp_path), deque()
-    pool._cluster = type("Cluster", (), {"profile": load_profile("local")})
+    client = type("Client", (), {"nthreads": lambda _: {}, "subscribe_topic": lambda *_: None})()
+    pool = DaskPool(RunningCluster(client, load_profile("local"), 2), Store(tmp_path))
     paths = write_inputs(tmp_path / "in", ["a"])
     orders = []
     monkeypatch.setattr(
@@ -159,16 +158,17 @@ def test_a_report_that_was_lost_is_asked_for_again(tmp_path, monkeypatch):
     )
     run_plan(toy_plan(paths), Store(tmp_path / "out"), workers=0)
     future = LostReport()
-    waiting = type("Sent", (), {"order": orders[0], "losses": 0})()
+    waiting = _Sent(orders[0])
     assert pool._report(future, waiting) is None
     assert list(pool._backlog) == [waiting] and waiting.losses == 1 and future.released
 
 
 def test_a_cluster_without_workers_ends_the_run(tmp_path):
     profile = LocalProfile(backend="local", start_timeout="10ms")
-    client = type("Client", (), {"nthreads": lambda self: {}})()
+    client = type("Client", (), {"nthreads": lambda _: {}, "subscribe_topic": lambda *_: None})()
     pool = DaskPool(RunningCluster(client, profile, 2), Store(tmp_path))
     pool._backlog.append(None)
+    time.sleep(0.02)
     with pytest.raises(ClusterError, match=r"'local': no worker came within 0\.01 s; see why"):
         pool.wait()
 

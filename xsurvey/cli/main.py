@@ -10,13 +10,14 @@ from collections.abc import Sequence
 import click
 
 from xsurvey.cli.lazy_group import CommandEntry, LazyGroup
-from xsurvey.errors import XSurveyError, printable
+from xsurvey.errors import OutOfTime, XSurveyError, printable
 
 EXIT_BUG, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
 
 
 COMMANDS = {
     "run": CommandEntry("xsurvey.cli.run", "Run the pipeline that a config file describes."),
+    "submit": CommandEntry("xsurvey.cli.submit", "Submit a run as one job of a cluster."),
     "check": CommandEntry("xsurvey.cli.run", "Validate a config and print its plan."),
     "status": CommandEntry("xsurvey.cli.status", "Say how far a run is, or how it ended."),
     "explain": CommandEntry("xsurvey.cli.explain", "Say where a product of a run comes from."),
@@ -62,7 +63,7 @@ def xsurvey(verbose: int, quiet: bool) -> None:
     """X-ray survey analysis: from event files to catalogs, light curves and spectra.
 
     Results go to standard output or files, logs and progress to standard error. Exit status:
-    0 good, 1 our bug, 2 bad input, 3 some targets of a run failed, 130 interrupted.
+    0 good, 1 our bug, 2 bad input, 3 some targets of a run failed, 130 interrupted or out of time.
     """
     level = (
         logging.ERROR if quiet else [logging.WARNING, logging.INFO, logging.DEBUG][min(verbose, 2)]
@@ -82,6 +83,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         status = 0
     except click.exceptions.Exit as ended:
         status = ended.exit_code
+    except OutOfTime as error:
+        status = _report(str(error), EXIT_INTERRUPTED)
     except XSurveyError as error:
         for one in (error, *error.others):
             status = _report(str(one), EXIT_INPUT)

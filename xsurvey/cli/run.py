@@ -8,7 +8,8 @@ import click
 
 if TYPE_CHECKING:
     from xsurvey.config import Config
-    from xsurvey.engine import RunResult
+    from xsurvey.engine import Plan, RunResult
+    from xsurvey.engine.clusters.profiles import ClusterProfile
 
 EXIT_TARGETS_FAILED = 3
 
@@ -27,10 +28,15 @@ output_option = click.option(
     help="Number of workers; 0 runs everything in this process.",
 )  # fmt: skip
 @output_option
+@click.option(
+    "--time-limit", metavar="TIME",
+    help="Stop in good order after this time, such as 8h; the profile's if not given.",
+)  # fmt: skip
 @click.option("--fresh", is_flag=True, help="Forget earlier results of this output folder.")
 def run_command(
-    config: Path, cluster: str | None, workers: int | None, output: Path | None, fresh: bool
-) -> None:
+    config: Path, cluster: str | None, workers: int | None, output: Path | None,
+    time_limit: str | None, fresh: bool,
+) -> None:  # fmt: skip
     """Run the pipeline that CONFIG describes.
 
     Writes OUTPUT/catalog/sources.fits and the same as HATS (OUTPUT/catalog/hats),
@@ -48,6 +54,7 @@ def run_command(
     loaded = _load(config, output)
     pipeline = get_pipeline(loaded.pipeline)
     plan = pipeline.plan(loaded)
+    profile = _profile(cluster or loaded.cluster.profile, time_limit)
     _make_folder(loaded.output)
     logger = logging.getLogger("xsurvey")
     if logger.level == logging.WARNING:  # progress lines are wanted unless --quiet is given
@@ -58,7 +65,7 @@ def run_command(
         if fresh:
             store.clear()
         result = run_plan(
-            plan, store, cluster=cluster or loaded.cluster.profile,
+            plan, store, cluster=profile,
             workers=loaded.cluster.workers if workers is None else workers,
             summary=loaded.output / "run.json", config=loaded.as_json(),
         )  # fmt: skip
@@ -75,16 +82,8 @@ def check_command(config: Path, output: Path | None) -> None:
     Opens the inputs and reads their headers. Writes nothing.
     """
     from xsurvey.engine import Store
-    from xsurvey.errors import Complaints
-    from xsurvey.io.atomic import check_folder
-    from xsurvey.pipelines import get_pipeline
 
-    loaded = _load(config, output)
-    pipeline = get_pipeline(loaded.pipeline)
-    plan = pipeline.plan(loaded)
-    complaints = Complaints(pipeline.check(loaded))
-    complaints.attempt(lambda: check_folder(loaded.output))
-    complaints.raise_any()
+    loaded, plan = load_checked(config, output)
     click.echo(f"{config}: good; pipeline {loaded.pipeline}, output in {loaded.output}")
     for line in plan.describe(Store(loaded.output)):
         click.echo(line)
@@ -106,6 +105,27 @@ def init_command(pipeline: str) -> None:
     click.echo(write_template(chosen.name, chosen.sections, chosen.example_inputs), nl=False)
 
 
+def load_checked(config: Path, output: Path | None) -> "tuple[Config, Plan]":
+    """Return a config and its plan after looking at all that can be wrong before a run.
+
+    Raises
+    ------
+    XSurveyError
+        The first thing that is wrong; the others are its `others`.
+    """
+    from xsurvey.errors import Complaints
+    from xsurvey.io.atomic import check_folder
+    from xsurvey.pipelines import get_pipeline
+
+    loaded = _load(config, output)
+    pipeline = get_pipeline(loaded.pipeline)
+    plan = pipeline.plan(loaded)
+    complaints = Complaints(pipeline.check(loaded))
+    complaints.attempt(lambda: check_folder(loaded.output))
+    complaints.raise_any()
+    return loaded, plan
+
+
 def _load(path: Path, output: Path | None) -> "Config":
     from dataclasses import replace
 
@@ -120,6 +140,23 @@ def _load(path: Path, output: Path | None) -> "Config":
         resolve_data=lambda name: [resolve(f"data:{name}")],
     )
     return replace(config, output=output) if output is not None else config
+
+
+def _profile(name: str, time_limit: str | None) -> "ClusterProfile":
+    from xsurvey.engine import load_profile
+    from xsurvey.errors import ParameterError
+    from xsurvey.units import parse_time
+
+    profile = load_profile(name)
+    if time_limit is None:
+        return profile
+    try:
+        seconds = parse_time(time_limit)
+    except ValueError as error:
+        raise ParameterError("--time-limit", str(error), "write 8h, or 30min") from None
+    if not seconds > 0:
+        raise ParameterError("--time-limit", f"'{time_limit}' is no time", "write 8h, or 30min")
+    return profile.model_copy(update={"time_limit": seconds})
 
 
 def _make_folder(output: Path) -> None:

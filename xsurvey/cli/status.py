@@ -1,17 +1,20 @@
 """``xsurvey status``."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from xsurvey.cli.options import json_option, write_json
+from xsurvey.engine.watching.totals import time_text
 from xsurvey.errors import printable
 
 if TYPE_CHECKING:
     from xsurvey.engine.watching.status import RunStatus
 
 _COLUMNS = ("total", "done", "cached", "failed", "skipped", "running", "to_do")
+_TOOK = ("time", "CPU", "peak memory")
 _FAILURES_SHOWN = 20
 
 
@@ -42,21 +45,25 @@ def status_command(output: Path, json_path: Path | None) -> None:
 def _lines(status: "RunStatus") -> list[str]:
     lines = [_headline(status)]
     if status.started is not None:
-        lines.append(f"started {status.started}, {_time(status.seconds)}; {_workers(status)}")
+        lines.append(f"started {status.started}, {time_text(status.seconds)}; {_workers(status)}")
     if status.last_activity is not None:
         lines.append(f"last activity {status.last_activity}")
+    if status.ends is not None:
+        lines.append(f"stops at {status.ends}, or before; then run it again to go on")
     if status.stages:
         lines += _table(status.stages)
     for task in status.running:
         again = f", attempt {task['attempt']}" if task["attempt"] > 1 else ""
         lines.append(
-            f"running: {task['stage']} {printable(task['target'])} for {_time(task['seconds'])} "
-            f"(process {task['pid']} on {task['host']}{again})"
+            f"running: {task['stage']} {printable(task['target'])} "
+            f"for {time_text(task['seconds'])} (process {task['pid']} on {task['host']}{again})"
         )
     shown = status.failed[:_FAILURES_SHOWN]
     lines += [printable("failed: {stage} {target}: {cause}".format(**task)) for task in shown]
     if len(status.failed) > len(shown):
         lines.append(f"failed: {len(status.failed) - len(shown)} more")
+    if status.events is not None:
+        lines.append(f"events: {status.events}")
     if status.state == "running" and status.phase == "tasks":
         lines.append(_left(status.seconds_left))
     return lines
@@ -78,6 +85,8 @@ def _headline(status: "RunStatus") -> str:
             f"silent: no sign of life from process {pid} on {host} for three minutes; "
             "look there, or run it again to go on"
         )
+    if status.interrupted == "OutOfTime":
+        return "interrupted: it came to its limit of time; run it again to go on"
     return {
         "done": "done: all tasks succeeded",
         "failed": "failed: some tasks failed; run it again to try these once more",
@@ -93,31 +102,38 @@ def _workers(status: "RunStatus") -> str:
     return f"cluster '{status.cluster}', {status.workers} workers"
 
 
-def _table(stages: dict[str, dict[str, int]]) -> list[str]:
+def _table(stages: dict[str, dict[str, Any]]) -> list[str]:
     width = max(len("stage"), *(len(name) for name in stages))
     head = "".join(f"{name.replace('_', ' '):>9}" for name in _COLUMNS)
+    head += "".join(f"{name:>13}" for name in _TOOK)
     rows = [
-        f"{stage:{width}}" + "".join(f"{counts[name]:>9}" for name in _COLUMNS)
-        for stage, counts in stages.items()
+        f"{stage:{width}}"
+        + "".join(f"{values[name]:>9}" for name in _COLUMNS)
+        + "".join(f"{text:>13}" for text in _took(values))
+        for stage, values in stages.items()
     ]
     return [f"{'stage':{width}}{head}", *rows]
+
+
+def _took(values: Mapping[str, Any]) -> tuple[str, str, str]:
+    seconds, peak = values["seconds"] + values["wasted_seconds"], values["peak_memory"]
+    memory = "-" if peak is None else f"{peak / 1e6:.0f} MB"
+    cpu = _short(values["cpu_seconds"]) if peak is not None else "-"
+    return _short(seconds) if seconds else "-", cpu, memory
 
 
 def _left(seconds: float | None) -> str:
     if seconds is None:
         return "time left: not known before a task of each stage has ended"
-    return f"time left: about {_time(seconds)}, if tasks take as long as those done"
+    return f"time left: about {time_text(seconds)}, if tasks take as long as those done"
 
 
-def _time(seconds: Any) -> str:
-    """Return a time span to read.
+def _short(seconds: float) -> str:
+    """Return a time span to read, short ones with a decimal.
 
     Examples
     --------
-    >>> _time(4000), _time(75), _time(3.2)
-    ('1 h 07 min', '1 min 15 s', '3 s')
+    >>> _short(0.26), _short(75)
+    ('0.3 s', '1 min 15 s')
     """
-    whole = round(float(seconds))
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-    return f"{whole // 60} min {whole % 60:02} s" if whole >= 60 else f"{whole} s"
+    return f"{seconds:.1f} s" if seconds < 10 else time_text(seconds)

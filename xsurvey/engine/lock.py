@@ -3,9 +3,11 @@
 import errno
 import fcntl
 import json
+import logging
 import os
 import secrets
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,6 +19,14 @@ from xsurvey.errors import OutputError
 _NO_FLOCK = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 _TOUCH_EVERY_S = 20.0
 SILENT_AFTER_S = 180.0
+
+WAIT_VARIABLE = "XSURVEY_LOCK_WAIT"
+"""For how many seconds a run waits for the folder; set in batch jobs, where nobody is to try again
+when the run that was killed on another host has been silent for long enough."""
+
+_LOOK_EVERY_S = 1.0
+
+logger = logging.getLogger(__name__)
 
 
 class FolderLock:
@@ -80,19 +90,42 @@ def folder_lock(path: Path) -> Iterator[FolderLock]:
     Raises
     ------
     OutputError
-        Another process has the lock.
+        Another process has the lock, and has it still after the time that `WAIT_VARIABLE` says.
     """
     mine = {**this_process(), "token": secrets.token_hex(8)}
-    with _guard(path.with_name(f"{path.name}.guard")) as now:
-        owner = read_lock(path)
-        if path.exists() and not _is_free(owner, now - path.stat().st_mtime):
+    end, told = time.monotonic() + _patience(), False
+    while (owner := _take(path, mine)) is not None:
+        if time.monotonic() >= end:
             raise _taken(path, owner)
-        _write(path, mine)
+        if not told:
+            told = True
+            logger.info(
+                "waiting for the run of process %s on host %s, which works in the folder or was "
+                "killed", owner.get("pid"), owner.get("host"),
+            )  # fmt: skip
+        time.sleep(_LOOK_EVERY_S)
     lock = FolderLock(path, mine)
     try:
         yield lock
     finally:
         lock.release()
+
+
+def _take(path: Path, mine: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Take the lock, or return who has it."""
+    with _guard(path.with_name(f"{path.name}.guard")) as now:
+        owner = read_lock(path)
+        if path.exists() and not _is_free(owner, now - path.stat().st_mtime):
+            return owner
+        _write(path, mine)
+    return None
+
+
+def _patience() -> float:
+    try:
+        return float(os.environ.get(WAIT_VARIABLE, "0"))
+    except ValueError:
+        return 0.0
 
 
 def read_lock(path: Path) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from xsurvey.engine.plan import Task, TaskId
 from xsurvey.engine.products import record_products
 from xsurvey.engine.provenance import json_value, timestamp, versions
 from xsurvey.engine.store import Store
+from xsurvey.engine.workers.usage import Usage
 from xsurvey.io.atomic import atomic_output, remove_leftovers
 
 Status = Literal["done", "cached", "failed", "skipped", "pending"]
@@ -45,6 +46,8 @@ class TaskOutcome:
         Of a family that is done: the elements that failed, and why.
     members : tuple of str
         Of a family: the keys of its members, in the order of their elements.
+    usage : Usage or None
+        What it took, in an earlier run if it is cached; None if nobody measured.
     """
 
     id: TaskId
@@ -57,6 +60,7 @@ class TaskOutcome:
     root: TaskId | None = None
     failures: Mapping[str, str] = field(default_factory=dict)
     members: tuple[str, ...] = ()
+    usage: Usage | None = None
 
     @property
     def good(self) -> bool:
@@ -76,6 +80,8 @@ class RunResult:
         Why the run ended before its tasks did.
     members : Counter of str
         Members of families by status, of families that were looked into.
+    watched : mapping
+        What else ``run.json`` tells: ``events``, the log, and ``stages``, what each took.
     """
 
     store: Store
@@ -86,6 +92,7 @@ class RunResult:
     seconds: float = 0.0
     interrupted: str | None = None
     members: Counter[str] = field(default_factory=Counter)
+    watched: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def ok(self) -> bool:
@@ -137,6 +144,7 @@ class RunResult:
             "seed": self.seed,
             "cluster": self.cluster,
             "versions": dict(versions()),
+            **self.watched,
             "tasks": [
                 self._task_json(one)
                 for outcome in self.outcomes.values()

@@ -20,8 +20,11 @@ from xsurvey.engine.result import RunResult, Status, TaskOutcome
 from xsurvey.engine.store import Store
 from xsurvey.engine.watching.board import ProgressBoard
 from xsurvey.engine.watching.progress import Progress, counts_line, default_progress
+from xsurvey.engine.workers.limits import with_left
 from xsurvey.engine.workers.pools import Pool, open_pool
+from xsurvey.engine.workers.usage import Usage
 from xsurvey.engine.workers.worker import TaskOrder, TaskReport
+from xsurvey.errors import OutOfTime
 
 logger = logging.getLogger(__name__)
 
@@ -69,11 +72,14 @@ def run_plan(
         The store cannot be written, or another run uses it.
     ParameterError
         No such cluster profile.
+    OutOfTime
+        The workers' walltime, or the profile's ``time_limit``, came; what is done is kept.
     KeyboardInterrupt
         The user interrupted; what is done is kept.
     """
     profile = load_profile(cluster) if isinstance(cluster, str) else cluster
     with stop_signals(), store.writing(), ExitStack() as stack:
+        began, needs = time.time(), {t.stage.name: t.stage.need for t in plan.tasks if t.stage.need}
         board = ProgressBoard(plan, store, profile.backend, progress or default_progress())
         stack.callback(board.stop)
         files = plan.input_files()
@@ -82,7 +88,9 @@ def run_plan(
         store.hashes.save()
         run = _Run(plan, store, profile.backend, board)
         stack.callback(run.finish, summary, config)
-        run.execute(lambda: stack.enter_context(open_pool(profile, workers, store)))
+        run.execute(
+            lambda: stack.enter_context(open_pool(profile, workers, store, board, began, needs))
+        )
         return run.result
 
 
@@ -122,11 +130,14 @@ class _Run:
                     self._end(self._pool.wait())
         except BaseException as error:
             self.result.interrupted = type(error).__name__
+            if isinstance(error, OutOfTime):
+                raise with_left(error, self.result.counts()["pending"]) from None
             raise
 
     def finish(self, summary: Path | None, config: Mapping[str, Any] | None) -> None:
         self._board.tasks_ended(self.result.interrupted is None)
         self.result.seconds = time.monotonic() - self._clock
+        self.result.watched = self._board.summary()
         counts = self.result.counts()
         pending = counts.pop("pending", 0)
         line = counts_line(counts, counts.total() + pending)
@@ -167,7 +178,8 @@ class _Run:
         parts = self._inputs.path(task.over)
         family = OpenFamily(task, key, parts, inputs, missing, self._plan.seed, self._store)
         self._families[task.id] = family
-        self._board.opened(task.id, family.size)
+        # it stands for itself no more, but for its members
+        self._board.grown(task.stage.name, family.size - 1)
         heapq.heappush(self._ready, self._position[task.id])
 
     def _begin_member(self, family: OpenFamily, open_pool: Callable[[], Pool]) -> None:
@@ -193,7 +205,7 @@ class _Run:
     def _send(self, sent: _Sent, order: TaskOrder, open_pool: Callable[[], Pool]) -> None:
         if self._pool is None:
             self._pool = open_pool()
-            self._board.begin(self._pool.workers)
+            self._board.begin(self._pool.workers, self._pool.ends)
         self._under_way[order.key] = sent
         self._board.sent(order.key, sent.id)
         # of few tasks each may be long; lines of thousands would hide everything else
@@ -224,8 +236,9 @@ class _Run:
         sent = self._under_way.pop(report.key)
         self._board.ended(report.key)
         outcome = TaskOutcome(
-            sent.id, "done", report.key, report.seconds, None, report.record, report.warnings
-        )
+            sent.id, "done", report.key, report.seconds, None, report.record, report.warnings,
+            usage=report.usage,
+        )  # fmt: skip
         for warning in report.warnings:
             logger.warning("%s: %s", sent.id, warning)
         if report.cause is not None:
@@ -243,7 +256,7 @@ class _Run:
             self._note_member(outcome)
         elif family.member_failed(member, outcome.cause):
             logger.info("%s: failed (%s); one by one", outcome.id, outcome.cause)
-            self._board.opened(family.task.id, len(member.elements) - 1)
+            self._board.grown(family.task.stage.name, len(member.elements) - 1)
         else:
             logger.error("%s: failed: %s", outcome.id, outcome.cause)
             self._note_member(outcome)
@@ -265,14 +278,18 @@ class _Run:
         elif not failures:
             provenance = task_provenance(task, self._plan.seed, family.inputs, family.missing)
             commit_family(self._store, family, provenance)
-        self._settle(TaskOutcome(
+        # the board had its members
+        self._note(TaskOutcome(
             task.id, status, family.key, family.seconds, cause, record,
             failures=failures, members=tuple(family.members()),
         ))  # fmt: skip
 
     def _settle(self, outcome: TaskOutcome) -> None:
-        self.result.outcomes[outcome.id] = outcome
         self._board.settled(outcome)
+        self._note(outcome)
+
+    def _note(self, outcome: TaskOutcome) -> None:
+        self.result.outcomes[outcome.id] = outcome
         for other in self._plan.dependants[outcome.id]:
             self._waiting[other] -= 1
             if not self._waiting[other]:
@@ -280,6 +297,7 @@ class _Run:
 
 
 def _cached(task: TaskId, key: str, manifest: Mapping[str, Any]) -> TaskOutcome:
-    seconds = float(manifest.get("provenance", {}).get("seconds", 0.0))
+    about = manifest.get("provenance", {})
+    seconds, usage = float(about.get("seconds", 0.0)), Usage.recorded(about)
     record, warnings = manifest.get("record", {}), tuple(manifest.get("warnings", ()))
-    return TaskOutcome(task, "cached", key, seconds, None, record, warnings)
+    return TaskOutcome(task, "cached", key, seconds, None, record, warnings, usage=usage)

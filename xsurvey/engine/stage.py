@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from xsurvey.engine.clusters.profiles import parse_memory
 from xsurvey.parameters import StepParameters
 
 MANIFEST_NAME = "manifest.json"
@@ -100,6 +101,9 @@ class Stage:
         Modules, or packages, whose source decides the results too; for the fingerprint.
     needs_all : bool
         False: run even if some members of its list inputs failed, with those that did not.
+    memory : str or None
+        What one task of it needs, such as ``6GB``, where that may be more than a worker has by
+        default. Tasks are begun only where it is there; it is no part of their keys.
     """
 
     name: str
@@ -112,6 +116,7 @@ class Stage:
     uses: Mapping[str, str] = field(default_factory=dict)
     helpers: tuple[str, ...] = ()
     needs_all: bool = True
+    memory: str | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
@@ -121,3 +126,10 @@ class Stage:
         for output in self.outputs:
             if Path(output).name != output or output in ("", MANIFEST_NAME):
                 raise ValueError(f"stage {self.name}: '{output}' is not a file name")
+        if self.memory is not None:
+            parse_memory(self.memory)
+
+    @property
+    def need(self) -> int | None:
+        """The memory in bytes that one task needs; None if it gets by with what there is."""
+        return None if self.memory is None else parse_memory(self.memory)

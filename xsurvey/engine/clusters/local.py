@@ -7,28 +7,27 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing import resource_tracker
+from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import dask
 from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster
 from distributed.system import MEMORY_LIMIT
 
+from xsurvey.engine.clusters.dask_settings import dask_settings, silent_dask
+from xsurvey.engine.clusters.in_job import job_facts
 from xsurvey.engine.clusters.profiles import ClusterError, ClusterProfile
 from xsurvey.engine.clusters.running import RunningCluster
-
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS",
-)  # fmt: skip
 
 _START_TRIES = 2
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
-def start_local(profile: ClusterProfile, workers: int | None) -> Iterator[RunningCluster]:
+def start_local(
+    profile: ClusterProfile, workers: int | None, jobs: Path | None = None
+) -> Iterator[RunningCluster]:
     """Start worker processes that listen on the loopback device only.
 
     Raises
@@ -37,14 +36,18 @@ def start_local(profile: ClusterProfile, workers: int | None) -> Iterator[Runnin
         They do not start.
     """
     count = workers or max(1, min(CPU_COUNT, MEMORY_LIMIT // profile.memory))
+    # a task that needs more than all workers have together is not begun
+    profile = profile.sized_to(min(profile.limit, count * profile.memory))
     with ExitStack() as stack:
-        stack.enter_context(_silent_dask())
+        stack.enter_context(silent_dask())
         stack.enter_context(dask.config.set(dask_settings(profile)))
         with _interrupts_held():
             cluster = _start(profile, count)
             stack.callback(_stop, cluster)
         client = stack.enter_context(Client(cluster, timeout=profile.start_timeout))
-        yield RunningCluster(client, profile, count)
+        # of a job that is all of this run
+        ends = job_facts()["ends"]
+        yield RunningCluster(client, profile, count, ends)
 
 
 def _start(profile: ClusterProfile, count: int) -> LocalCluster:
@@ -54,7 +57,7 @@ def _start(profile: ClusterProfile, count: int) -> LocalCluster:
                 n_workers=count,
                 threads_per_worker=1,
                 processes=True,
-                memory_limit=profile.memory,
+                memory_limit=profile.limit,
                 host="127.0.0.1",
                 dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
@@ -114,39 +117,3 @@ def _stop(cluster: LocalCluster) -> None:
     cluster.sync(kill)
     with suppress(TimeoutError):
         cluster.close()
-
-
-@contextmanager
-def _silent_dask() -> Iterator[None]:
-    # its messages are about its own doings; what concerns the user the runner says
-    names = [n for n in logging.root.manager.loggerDict if n.split(".")[0] == "distributed"]
-    levels = {logging.getLogger(name): logging.getLogger(name).level for name in names}
-    for logger in levels:
-        logger.setLevel(logging.CRITICAL)
-    yield
-    # not after an error: what then stops at the exit of the process must be silent too
-    for logger, level in levels.items():
-        logger.setLevel(level)
-
-
-def dask_settings(profile: ClusterProfile) -> dict[str, Any]:
-    """Return Dask's configuration for tasks that keep everything in files."""
-    return {
-        # the runner counts itself which tasks were running when a worker died: the scheduler
-        # would blame those that waited behind them as well
-        "distributed.scheduler.allowed-failures": 0,
-        "distributed.scheduler.no-workers-timeout": f"{profile.start_timeout}s",
-        "distributed.scheduler.worker-saturation": 1.0,
-        # a worker in a library that keeps the interpreter's lock is silent, and not dead: death
-        # is seen in its connection, and the task's time is limited by itself
-        "distributed.scheduler.worker-ttl": None,
-        # nothing can be spilled, and a paused worker would wait for ever
-        "distributed.worker.memory.target": False,
-        "distributed.worker.memory.spill": False,
-        "distributed.worker.memory.pause": False,
-        "distributed.worker.memory.terminate": 0.95,
-        "distributed.nanny.pre-spawn-environ": {
-            **dict.fromkeys(_THREAD_VARIABLES, "1"),
-            "MALLOC_TRIM_THRESHOLD_": "65536",  # memory goes back to the system after a task
-        },
-    }

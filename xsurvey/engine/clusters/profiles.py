@@ -1,11 +1,12 @@
 """Cluster profiles: which workers a run asks for, and the back ends that start them."""
 
+import importlib
 import importlib.resources
 import re
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 
-from pydantic import BeforeValidator, Field, PlainSerializer
+from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr
 
 from xsurvey.errors import ParameterError, XSurveyError, nearest
 from xsurvey.io.yaml_file import read_yaml
@@ -53,7 +54,9 @@ class ClusterProfile(StepParameters):
         None, description="Number of worker processes; null for the back end's own choice."
     )
     memory: Memory = Field(
-        parse_memory("2GB"), description="Memory of one worker; a task that needs more fails."
+        parse_memory("2GB"),
+        description="Memory of one worker; a task that takes more is stopped. Stages that say that "
+        "they need more get it, where other workers of the same host or job wait meanwhile.",
     )
     attempts: int = Field(
         3, ge=1, description="Times that a worker may die at a task before the task has failed."
@@ -66,6 +69,34 @@ class ClusterProfile(StepParameters):
     start_timeout: Duration = Field(
         default=cast(Any, "60s"), gt=0, description="How long to wait for the first worker."
     )
+    time_limit: Annotated[Duration, Field(gt=0)] | None = Field(
+        None,
+        description="How long a run may take before it stops in good order, to be gone on with by "
+        "the next; null for as long as it takes.",
+    )
+    walltime_margin: Duration = Field(
+        default=cast(Any, "60s"),
+        ge=0,
+        description="How long before a time limit, or a job's walltime, work is to be ended; at "
+        "most a tenth of it.",
+    )
+    _need: int = PrivateAttr(0)
+
+    @property
+    def limit(self) -> int:
+        """The memory in bytes at which a worker is stopped."""
+        return max(self.memory, self._need)
+
+    @property
+    def together(self) -> int | None:
+        """How many workers share their memory, None where that is known of those there only."""
+        return getattr(self, "workers_per_job", None)
+
+    def sized_to(self, need: int) -> Self:
+        """Return a copy whose workers may take so many bytes, at tasks that need them."""
+        sized = self.model_copy()
+        sized._need = need
+        return sized
 
 
 class LocalProfile(ClusterProfile):
@@ -115,13 +146,35 @@ def _read_profile(path: Path) -> ClusterProfile:
         cause = f"no back end '{backend}'" if "backend" in values else "is required"
         raise ParameterError(f"{path}: backend", cause, nearest(backend, BACKENDS))
     try:
-        return BACKENDS[backend][0].read(values, "")
+        model: type[ClusterProfile] = imported(BACKENDS[backend][0])
+        return model.read(values, "")
     except ParameterError as error:
         raise ParameterError(f"{path}: {error.subject}", error.cause, error.remedy) from None
 
 
-BACKENDS: dict[str, tuple[type[ClusterProfile], str]] = {
-    "local": (LocalProfile, "xsurvey.engine.clusters.local:start_local"),
-}
-"""Back ends by name: the model of their profiles, and the function ``module:name`` that makes the
-context manager which starts them, called with the profile and the number of workers or None."""
+_ROOM = "xsurvey.engine.clusters"
+
+BACKENDS: dict[str, tuple[str, str]] = {
+    "local": (f"{_ROOM}.profiles:LocalProfile", f"{_ROOM}.local:start_local"),
+    "slurm": (f"{_ROOM}.queue_profiles:SlurmProfile", f"{_ROOM}.queues:start_queue"),
+    "pbs": (f"{_ROOM}.queue_profiles:PbsProfile", f"{_ROOM}.queues:start_queue"),
+    "lsf": (f"{_ROOM}.queue_profiles:LsfProfile", f"{_ROOM}.queues:start_queue"),
+    "sge": (f"{_ROOM}.queue_profiles:SgeProfile", f"{_ROOM}.queues:start_queue"),
+    "htcondor": (f"{_ROOM}.queue_profiles:HTCondorProfile", f"{_ROOM}.queues:start_queue"),
+    "allocation": (
+        f"{_ROOM}.queue_profiles:AllocationProfile", f"{_ROOM}.allocation:start_allocation",
+    ),
+    "scheduler-file": (
+        f"{_ROOM}.queue_profiles:SchedulerFileProfile",
+        f"{_ROOM}.scheduler_file:start_scheduler_file",
+    ),
+}  # fmt: skip
+"""Back ends by name: the model ``module:name`` of their profiles, and the function that makes the
+context manager which starts them, called with the profile, the number of workers or None, and the
+folder for jobs or None. Both are imported when used."""
+
+
+def imported(place: str) -> Any:
+    """Return what ``module:name`` says."""
+    module, _, name = place.partition(":")
+    return getattr(importlib.import_module(module), name)

@@ -4,22 +4,28 @@ import logging
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from rich import progress as rich_progress
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from xsurvey.engine.watching.totals import time_text
 
 logger = logging.getLogger(__name__)
 
 _LINE_EVERY_S = 10.0
 
 
+SecondsLeft = Callable[[], float | None]
+
+
 class Progress(Protocol):
     """What the runner tells about its progress."""
 
-    def start(self, totals: Mapping[str, int]) -> None:
-        """Begin: the number of tasks of each stage."""
+    def start(self, totals: Mapping[str, int], seconds_left: SecondsLeft) -> None:
+        """Begin: the number of tasks of each stage, and who estimates the time to go."""
 
     def grown(self, stage: str, more: int) -> None:
         """Note that a stage has more tasks than was known."""
@@ -37,11 +43,12 @@ class LogProgress:
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._total = 0
+        self._seconds_left: SecondsLeft = lambda: None
         self._last = time.monotonic()
 
-    def start(self, totals: Mapping[str, int]) -> None:
+    def start(self, totals: Mapping[str, int], seconds_left: SecondsLeft) -> None:
         """Begin."""
-        self._total = sum(totals.values())
+        self._total, self._seconds_left = sum(totals.values()), seconds_left
 
     def grown(self, stage: str, more: int) -> None:
         """Add to the total."""
@@ -58,21 +65,35 @@ class LogProgress:
 
     def _line(self) -> None:
         self._last = time.monotonic()
-        logger.info("%s", counts_line(self._counts, self._total))
+        line = counts_line(self._counts, self._total)
+        logger.info("%s", "; ".join(filter(None, (line, left_text(self._seconds_left())))))
+
+
+class _Bars(rich_progress.Progress):
+    """Bars with a line below them: the time left."""
+
+    seconds_left: SecondsLeft = staticmethod(lambda: None)
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Give the bars, and the line where there is something to say."""
+        yield from super().get_renderables()
+        text = left_text(self.seconds_left())
+        if text:
+            yield Text(text)
 
 
 class BarProgress:
     """A bar for each stage on standard error, gone when the run ends."""
 
     def __init__(self) -> None:
-        self._bars: rich_progress.Progress | None = None
+        self._bars: _Bars | None = None
         self._rows: dict[str, rich_progress.TaskID] = {}
         self._bad: Counter[str] = Counter()
         self._redirected: list[logging.StreamHandler] = []
 
-    def start(self, totals: Mapping[str, int]) -> None:
+    def start(self, totals: Mapping[str, int], seconds_left: SecondsLeft) -> None:
         """Show the bars."""
-        self._bars = rich_progress.Progress(
+        self._bars = _Bars(
             rich_progress.TextColumn("{task.description}", markup=False),
             rich_progress.BarColumn(),
             rich_progress.MofNCompleteColumn(),
@@ -83,6 +104,7 @@ class BarProgress:
             redirect_stdout=False,
         )
         self._rows = {s: self._bars.add_task(s, total=n, bad="") for s, n in totals.items()}
+        self._bars.seconds_left = seconds_left
         handlers = _stderr_handlers()
         self._bars.start()
         # log lines go above the bars instead of through them
@@ -122,6 +144,17 @@ def default_progress() -> Progress:
     if sys.stderr.isatty() and logger.isEnabledFor(logging.WARNING):
         return BarProgress()
     return LogProgress()
+
+
+def left_text(seconds: float | None) -> str:
+    """Return the time to go to read; nothing if it is not known.
+
+    Examples
+    --------
+    >>> left_text(754.0)
+    'about 12 min 34 s left'
+    """
+    return "" if seconds is None else f"about {time_text(seconds)} left"
 
 
 def counts_line(counts: Mapping[str, int], total: int) -> str:

@@ -19,7 +19,7 @@ _WRITE_EVERY_S = 1.0
 
 
 class StateFile:
-    """Writes the newest state that it was told, at most once a second, in a thread of its own.
+    """Writes the newest state, at most once a second, in a thread of its own.
 
     The file is a service: a disk on which it cannot be written does not stop the run.
 
@@ -29,21 +29,24 @@ class StateFile:
         The file.
     may_write : callable
         Whether the folder is still ours.
+    state : callable
+        Gives the state when it is written; called from that thread.
     """
 
-    def __init__(self, path: Path, may_write: Callable[[], bool]) -> None:
+    def __init__(
+        self, path: Path, may_write: Callable[[], bool], state: Callable[[], Mapping[str, Any]]
+    ) -> None:
         self._path = path
         self._may_write = may_write
+        self._state = state
         self._process = this_process()
-        self._state: Mapping[str, Any] = {}
         self._news, self._ended = threading.Event(), threading.Event()
         self._complained = False
         self._writer = threading.Thread(target=self._write_news, daemon=True)
         self._writer.start()
 
-    def tell(self, state: Mapping[str, Any]) -> None:
-        """Have a state written soon; it must not be changed afterwards."""
-        self._state = state
+    def tell(self) -> None:
+        """Say that there is news, to be written soon."""
         self._news.set()
 
     def stop(self) -> None:
@@ -67,7 +70,7 @@ class StateFile:
         head = {"schema": SCHEMA, "process": self._process, "updated": timestamp()}
         try:
             with atomic_output(self._path) as temporary:
-                temporary.write_text(json.dumps({**head, **self._state}, allow_nan=False))
+                temporary.write_text(json.dumps({**head, **self._state()}, allow_nan=False))
         except OutputError as error:
             if not self._complained:
                 logger.warning("%s; until then `xsurvey status` is behind", error)

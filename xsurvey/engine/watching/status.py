@@ -11,10 +11,11 @@ from typing import Any, Literal
 from xsurvey.engine.lock import SILENT_AFTER_S, read_lock
 from xsurvey.engine.process import has_ended, is_here
 from xsurvey.engine.store import PROGRESS_NAME, Store
+from xsurvey.engine.watching.totals import STATUSES, time_left
 from xsurvey.errors import InputError
 
 RUN_NAME = "run.json"
-_SETTLED = ("done", "cached", "failed", "skipped")
+_TOOK = ("seconds", "wasted_seconds", "cpu_seconds")
 
 State = Literal["running", "stopped", "silent", "done", "failed", "interrupted"]
 
@@ -30,6 +31,8 @@ class RunStatus:
         another host and has shown no sign of life for three minutes; else how the run ended.
     process : mapping
         ``pid`` and ``host`` of the run's process, empty when the run has ended.
+    interrupted : str or None
+        What ended a run before its tasks did: ``OutOfTime``, ``KeyboardInterrupt``, or an error.
     phase : str or None
         ``inputs`` (they are looked at), ``tasks`` or ``products`` while it runs, or when it was
         stopped.
@@ -40,28 +43,37 @@ class RunStatus:
     cluster : str
     workers : int or None
         Tasks done at a time; 0 if the process does them itself, None if none were started.
+    ends : str or None
+        UTC, ISO 8601: when a limit of time stops the run that is under way.
     stages : dict
         By stage the numbers of tasks: ``total``, ``done``, ``cached``, ``failed``, ``skipped``,
-        ``running``, ``to_do``.
+        ``running``, ``to_do``; and what they took: ``seconds`` (good tasks, in the run in which
+        each was done), ``wasted_seconds`` (failed ones), ``cpu_seconds``, and ``peak_memory`` in
+        bytes of the task that took most, None if nobody measured.
     running : list of dict
         ``stage``, ``target``, ``seconds``, ``host``, ``pid``, ``attempt`` of tasks under way.
     failed : list of dict
         ``stage``, ``target``, ``cause``.
+    events : str or None
+        The log of events of a run that has ended, relative to the output folder.
     seconds_left : float or None
         Estimate of the time to go; None if there is nothing to base it on.
     """
 
     state: State
     process: Mapping[str, Any] = field(default_factory=dict)
+    interrupted: str | None = None
     phase: str | None = None
     started: str | None = None
     last_activity: str | None = None
     seconds: float = 0.0
     cluster: str = ""
     workers: int | None = None
-    stages: dict[str, dict[str, int]] = field(default_factory=dict)
+    ends: str | None = None
+    stages: dict[str, dict[str, Any]] = field(default_factory=dict)
     running: list[dict[str, Any]] = field(default_factory=list)
     failed: list[dict[str, Any]] = field(default_factory=list)
+    events: str | None = None
     seconds_left: float | None = None
 
 
@@ -107,14 +119,15 @@ def _unfinished(
     started, updated = state.get("started"), state.get("updated")
     # the time at which a run that has ended did so is that of its last words
     end = now if alive == "running" else _epoch(updated, now)
-    timed = {name: _mean(values) for name, values in state.get("stages", {}).items()}
+    at_work = [(task["stage"], task["seconds"]) for task in running]
     workers, process = state.get("workers"), owner or state.get("process", {})
     return RunStatus(
         state=alive, process={name: process.get(name) for name in ("pid", "host")},
         phase=state.get("phase", "inputs"), started=started, last_activity=updated,
         seconds=max(0.0, end - _epoch(started, end)), cluster=state.get("cluster", ""),
-        workers=workers, stages=stages, running=running, failed=list(state.get("failed", ())),
-        seconds_left=_time_left(stages, timed, running, workers) if alive == "running" else None,
+        workers=workers, ends=state.get("ends") if alive == "running" else None, stages=stages,
+        running=running, failed=list(state.get("failed", ())),
+        seconds_left=time_left(stages, at_work, workers) if alive == "running" else None,
     )  # fmt: skip
 
 
@@ -126,11 +139,6 @@ def _life(owner: Mapping[str, Any], age: float) -> State:
 
 
 def _finished(summary: Mapping[str, Any]) -> RunStatus:
-    stages: dict[str, dict[str, Any]] = {}
-    for task in summary["tasks"]:
-        counts = stages.setdefault(task["stage"], {"total": 0})
-        counts["total"] += 1
-        counts[task["status"]] = counts.get(task["status"], 0) + 1
     failed = [
         {name: task[name] for name in ("stage", "target", "cause")}
         for task in summary["tasks"]
@@ -139,22 +147,36 @@ def _finished(summary: Mapping[str, Any]) -> RunStatus:
     started, seconds = summary["started"], float(summary["seconds"])
     ended = datetime.fromtimestamp(_epoch(started, 0.0) + seconds, UTC)
     return RunStatus(
-        state=summary["status"], started=started, seconds=seconds,
-        last_activity=ended.isoformat(timespec="seconds"), cluster=summary["cluster"],
-        stages=_stages(stages, ()), failed=failed,
+        state=summary["status"], interrupted=summary.get("interrupted"), started=started,
+        seconds=seconds, last_activity=ended.isoformat(timespec="seconds"),
+        cluster=summary["cluster"],
+        stages=_stages(summary.get("stages") or _counted(summary["tasks"]), ()), failed=failed,
+        events=summary.get("events"),
     )  # fmt: skip
+
+
+def _counted(tasks: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Return numbers of tasks by stage, of a run of an older version, which does not tell them."""
+    stages: dict[str, dict[str, Any]] = {}
+    for task in tasks:
+        counts = stages.setdefault(task["stage"], {"total": 0})
+        counts["total"] += 1
+        counts[task["status"]] = counts.get(task["status"], 0) + 1
+    return stages
 
 
 def _stages(
     told: Mapping[str, Mapping[str, Any]], running: Iterable[Mapping[str, Any]]
-) -> dict[str, dict[str, int]]:
+) -> dict[str, dict[str, Any]]:
     under_way = [task["stage"] for task in running]
-    stages = {}
+    stages: dict[str, dict[str, Any]] = {}
     for name, values in told.items():
-        counts = {status: int(values.get(status, 0)) for status in _SETTLED}
+        counts = {status: int(values.get(status, 0)) for status in STATUSES}
         busy = under_way.count(name)
         left = int(values["total"]) - sum(counts.values()) - busy
         stages[name] = {"total": int(values["total"]), **counts, "running": busy, "to_do": left}
+        stages[name] |= {took: float(values.get(took, 0.0)) for took in _TOOK}
+        stages[name]["peak_memory"] = values.get("peak_memory")
     return stages
 
 
@@ -171,38 +193,6 @@ def _running(store: Store, sent: Iterable[Mapping[str, str]], now: float) -> lis
                 "pid": newest.pid, "attempt": len(attempts),
             })  # fmt: skip
     return found
-
-
-def _mean(stage: Mapping[str, Any]) -> float | None:
-    """Return the mean time that a task of a stage took, in this run or an earlier one."""
-    timed = int(stage.get("done", 0)) + int(stage.get("cached", 0))
-    return float(stage.get("seconds", 0.0)) / timed if timed else None
-
-
-def _time_left(
-    stages: Mapping[str, Mapping[str, int]],
-    means: Mapping[str, float | None],
-    running: Iterable[Mapping[str, Any]],
-    workers: int | None,
-) -> float | None:
-    """Return the time to go if tasks take as long as others of their stage did.
-
-    None if a stage with work to do has no task that was done yet.
-    """
-    if workers is None:
-        return None
-    work = longest = 0.0
-    for name, counts in stages.items():
-        left, mean = counts["to_do"] + counts["running"], means.get(name)
-        if not left:
-            continue
-        if mean is None:
-            return None
-        work += left * mean
-        longest = max(longest, mean)
-    # what was spent on tasks under way is no longer to do, as far as it was expected
-    spent = sum(min(task["seconds"], means.get(task["stage"]) or 0.0) for task in running)
-    return max((work - spent) / max(1, workers), 0.0 if running else longest)
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -1,12 +1,16 @@
 """Tasks on Dask workers, and what to do when a worker dies."""
 
 import logging
+import math
 import shutil
+import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
+from collections.abc import Mapping
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from queue import Empty, Queue
+from typing import Any
 
 from distributed import Future, KilledWorker
 from distributed.scheduler import NoValidWorkerError, NoWorkerError
@@ -15,6 +19,11 @@ from xsurvey.engine.clusters.profiles import ClusterError
 from xsurvey.engine.clusters.running import RunningCluster
 from xsurvey.engine.store import Store
 from xsurvey.engine.workers.attempt import Attempt
+from xsurvey.engine.workers.limits import TimeLimit, nearest_limit, out_of_time
+from xsurvey.engine.workers.listener import NobodyListens, PoolListener
+from xsurvey.engine.workers.loss import cause_of_death, how_often, log_of_death, memory_text
+from xsurvey.engine.workers.roster import Look, Roster
+from xsurvey.engine.workers.usage import Place
 from xsurvey.engine.workers.worker import (
     TaskOrder,
     TaskReport,
@@ -28,22 +37,31 @@ logger = logging.getLogger(__name__)
 # a death before the task began is not its fault, but something is wrong if that goes on
 _LOSSES_ALLOWED = 20
 _EVENT_WAIT_S = 3.0
-_LOOK_EVERY_S = 0.5
+_SOON_S = 0.5
+_SELDOM_S = 5.0
+_PAUSE = 20.0
+_PASSED_OVER_MOST = 500
 _MEMORY_TOPIC = "worker-restart-memory"
+_WORKERS_TOPIC = "all"
 
 
 @dataclass
 class _Sent:
     order: TaskOrder
     losses: int = 0
+    cuts: int = 0
+    tries: int = 0
+    seconds: float = 0.0
+    place: Place | None = None
+    limit: TimeLimit | None = None
     future: Future | None = field(default=None, repr=False)
 
 
 class DaskPool:
     """Hands tasks to Dask workers, and again when a worker died that was not the task's doing.
 
-    A worker has one task at a time; the others wait here, not with it: Dask would leave them
-    behind one that hangs, while other workers idle.
+    It chooses the worker itself. A worker has one task at a time; the others wait here, not with
+    it: Dask would leave them behind one that hangs, while other workers idle.
 
     Parameters
     ----------
@@ -51,18 +69,44 @@ class DaskPool:
         The workers.
     store : Store
         Where to see whether a lost task had begun.
+    listener : PoolListener, optional
+        Is told where tasks go, and of workers that were lost.
+    deadline : TimeLimit, optional
+        When the run is to stop, should its cluster have no end of its own before.
     """
 
-    def __init__(self, cluster: RunningCluster, store: Store) -> None:
-        self._cluster = cluster
-        self._store = store
+    def __init__(
+        self, cluster: RunningCluster, store: Store, listener: PoolListener | None = None,
+        deadline: TimeLimit | None = None,
+    ) -> None:  # fmt: skip
+        self._cluster, self._store = cluster, store
+        self._listener: PoolListener = listener or NobodyListens()
+        self._roster = Roster(cluster)
+        self._limit = nearest_limit(deadline, _end_of(cluster))
         self._backlog: deque[_Sent] = deque()
+        self._passed_over = 0
+        self._longest: dict[str, float] = defaultdict(float)
         self._sent: dict[str, _Sent] = {}
-        self._ended: Queue[Future] = Queue()
+        self._reports: deque[TaskReport] = deque()
+        self._ended: Queue[Future | None] = Queue()
         self._last_alive = time.monotonic()
+        self._last_look, self._look_took = -math.inf, 0.0
+        self._news = threading.Event()
+        self._news.set()
         self.workers = cluster.workers
-        # one more for each worker waits at hand, so that none idles while the runner thinks
-        self.capacity = 2 * cluster.workers
+        cluster.client.subscribe_topic(_WORKERS_TOPIC, self._workers_changed)
+
+    @property
+    def capacity(self) -> int:
+        """How many orders to have here at a time."""
+        # one more for each worker waits at hand, so that none idles while the runner thinks; and
+        # where some have to wait for time or memory, others behind them may not
+        return 2 * self.workers + min(self._passed_over, _PASSED_OVER_MOST)
+
+    @property
+    def ends(self) -> float | None:
+        """The Unix time at which the run has to stop."""
+        return self._limit.latest if self._limit else None
 
     def submit(self, order: TaskOrder) -> None:
         """Take an order."""
@@ -70,45 +114,162 @@ class DaskPool:
         self._dispatch()
 
     def wait(self) -> TaskReport:
-        """Return the report of the task that ended first."""
+        """Return the report of the task that ended first.
+
+        Raises
+        ------
+        OutOfTime
+            The time is over, or too short for any task that waits.
+        ClusterError
+            There are no workers.
+        """
         while True:
-            try:
-                future = self._ended.get(timeout=_LOOK_EVERY_S if self._backlog else None)
-            except Empty:  # workers may have come
-                self._dispatch()
-                continue
-            report = self._report(future, self._sent.pop(str(future.key)))
             self._dispatch()
-            if report is not None:
-                return report
+            if self._reports:
+                return self._reports.popleft()
+            self._check_time()
+            try:
+                future = self._ended.get(timeout=self._patience())
+            except Empty:
+                continue
+            # None: workers came or went; unknown: its worker was given up before
+            sent = self._sent.pop(str(future.key), None) if future is not None else None
+            if future is not None and sent is not None:
+                self._settle(sent, self._report(future, sent))
+
+    def warn_of(self, needs: Mapping[str, int]) -> None:
+        """Say early which stages need more memory than there is, as far as that is known.
+
+        Parameters
+        ----------
+        needs : mapping of str to int
+            By stage, in bytes.
+        """
+        self._look()
+        for stage, need in needs.items():
+            most = self._roster.too_big(need)
+            if most is not None:
+                cause = _too_big(need, most, self._cluster.profile.backend)
+                logger.warning("stage '%s' %s", stage, cause)
+
+    def close(self) -> None:
+        """Hear no more of workers, before the connection to the scheduler goes."""
+        self._cluster.client.unsubscribe_topic(_WORKERS_TOPIC)
+
+    def _settle(self, sent: _Sent, report: TaskReport | None) -> None:
+        assert sent.place is not None and sent.place.worker is not None
+        self._roster.give_back(sent.place.worker)
+        if report is not None:
+            if report.cause is None:
+                stage = sent.order.stage.name
+                self._longest[stage] = max(self._longest[stage], report.seconds)
+            self._reports.append(replace(report, place=sent.place))
+
+    def _patience(self) -> float:
+        """Return how long to wait before looking again."""
+        soon = self._backlog or self._roster.misses_some
+        patience = _SOON_S if soon else _SELDOM_S
+        if self._news.is_set():
+            patience = min(patience, _PAUSE * self._look_took)
+        if self._limit is not None:
+            patience = min(patience, self._limit.latest - time.time())
+        return max(0.01, patience)
+
+    def _workers_changed(self, event: Any) -> None:
+        # in Dask's thread
+        self._news.set()
+        self._ended.put(None)
+
+    def _look(self) -> None:
+        """Look which workers are there, when there is news, or for safety's sake now and then."""
+        now = time.monotonic()
+        since = now - self._last_look
+        watchful = self._roster.misses_some or (self._backlog and not len(self._roster))
+        # when thousands of workers come one by one the scheduler must not be asked at each
+        news = self._news.is_set() and since > _PAUSE * self._look_took
+        if news or since > (_SOON_S if watchful else _SELDOM_S):
+            self._news.clear()
+            self._roster.refresh()
+            self._last_look = time.monotonic()
+            self._look_took = self._last_look - now
+        if self._roster.misses_some:
+            self._give_up_lost()
+        if len(self._roster):
+            self._last_alive = now
+        elif self._backlog and now - self._last_alive > self._cluster.profile.start_timeout:
+            raise self._no_workers()
+
+    def _give_up_lost(self) -> None:
+        """Take back tasks that were sent to workers which were gone by then."""
+        for name, sent in list(self._sent.items()):
+            assert sent.place is not None and sent.future is not None
+            if self._roster.is_gone(str(sent.place.worker)) and sent.future.status == "pending":
+                del self._sent[name]
+                sent.future.cancel()
+                self._settle(sent, self._lost(sent))
 
     def _dispatch(self) -> None:
-        """Give a task to each worker that has none."""
-        if not self._backlog:
+        """Give each worker that has no task one that it may be given."""
+        self._look()
+        if not self._backlog or not self._roster.has_idle:
             return
-        alive, now = sum(self._cluster.client.nthreads().values()), time.monotonic()
-        if alive:
-            self._last_alive = now
-        elif now - self._last_alive > self._cluster.profile.start_timeout:
-            raise self._no_workers()
-        while self._backlog and len(self._sent) < alive:
-            self._send(self._backlog.popleft())
+        look, now, passed_over = Look(), time.time(), []
+        while self._backlog and self._roster.has_idle:
+            sent = self._backlog.popleft()
+            need, seconds = sent.order.stage.need, self._expected(sent)
+            most = self._roster.too_big(need)
+            if most is not None:
+                cause = _too_big(need or 0, most, self._cluster.profile.backend)
+                self._reports.append(TaskReport(sent.order.key, 0.0, cause))
+                continue
+            address = None
+            if self._limit is None or self._limit.allows(now, seconds):
+                address = self._roster.choose(need, seconds, look)
+            if address is None:
+                passed_over.append(sent)
+            else:
+                self._send(sent, address)
+        self._backlog.extendleft(reversed(passed_over))
+        self._passed_over = len(passed_over)
 
-    def _send(self, sent: _Sent) -> None:
-        order = sent.order
+    def _expected(self, sent: _Sent) -> float:
+        known = sent.order.expected_seconds
+        usual = self._longest[sent.order.stage.name] if known is None else known
+        return max(usual, sent.seconds)
+
+    def _send(self, sent: _Sent, address: str) -> None:
+        order, facts = sent.order, self._roster.facts(address)
+        assert facts is not None
+        sent.tries += 1
+        sent.place = Place(facts.host, address, facts.job, sent.tries)
+        sent.limit = self._roster.limit(address)
         # a Dask key tells the stage (its prefix) and differs between attempts
-        name = f"{order.stage.name}-{order.key[:32]}-{self._store.run}-{sent.losses}"
+        name = f"{order.stage.name}-{order.key[:32]}-{self._store.run}-{sent.tries}"
+        self._roster.take(address, order.stage.need)
         sent.future = self._cluster.client.submit(
-            run_task_in_worker, order, self._cluster.profile.task_timeout, key=name, pure=False
-        )
+            run_task_in_worker, order, self._cluster.profile.task_timeout, key=name, pure=False,
+            workers=[address], allow_other_workers=False,
+        )  # fmt: skip
         self._sent[name] = sent
         sent.future.add_done_callback(self._ended.put)
+        self._listener.given(order, sent.place)
+
+    def _check_time(self) -> None:
+        limit, now = self._limit, time.time()
+        if limit is None:
+            return
+        if limit.is_over(now) or (
+            self._backlog
+            and not self._sent
+            and not any(limit.allows(now, self._expected(sent)) for sent in self._backlog)
+        ):
+            raise out_of_time(limit, len(self._sent))
 
     def _no_workers(self) -> ClusterError:
         return ClusterError(
             f"cluster '{self._cluster.profile.backend}'",
             f"no worker came within {self._cluster.profile.start_timeout:g} s",
-            "see why workers do not start; run again to go on",
+            f"see why workers do not start ({self._cluster.waiting()}); run again to go on",
         )
 
     def _report(self, future: Future, sent: _Sent) -> TaskReport | None:
@@ -123,53 +284,58 @@ class DaskPool:
             error = lost
         finally:
             future.release()
-        if isinstance(error, (NoValidWorkerError, NoWorkerError)):
-            raise self._no_workers()
-        if error is None or isinstance(error, (KilledWorker, CancelledError)):
+        # no valid worker: the one that was chosen had gone
+        lost_worker = (KilledWorker, CancelledError, NoValidWorkerError, NoWorkerError)
+        if error is None or isinstance(error, lost_worker):
             return self._lost(sent)
         return TaskReport(sent.order.key, 0.0, f"not sent to a worker ({error})")
 
     def _lost(self, sent: _Sent) -> TaskReport | None:
+        self._last_look = -math.inf  # news of it may be late, and its worker must not be chosen
+        dead = self._store.attempts(sent.order.key)
+        if sent.limit is not None and sent.limit.is_over(time.time()):
+            return self._cut_short(sent, dead)
         sent.losses += 1
-        order, dead = sent.order, self._store.attempts(sent.order.key)
         timed_out = any(attempt.end()[0] == "timeout" for attempt in dead)
         may_go_on = len(dead) < self._cluster.profile.attempts and not timed_out
         if may_go_on and sent.losses < _LOSSES_ALLOWED:
             for attempt in dead:  # may be large
                 shutil.rmtree(attempt.outputs, ignore_errors=True)
-            logger.info("a worker died; %s %s goes to another", order.stage.name, order.target)
-            self._backlog.appendleft(sent)
+            self._again(sent, "a worker died")
             return None
-        cause = self._cause(dead) if dead else f"{sent.losses} workers died before they began it"
-        write_log(self._store.log_file(order.key), _log_text(cause, dead))
+        cause = f"{sent.losses} workers died before they began it"
+        if dead:
+            cause = cause_of_death(dead, self._cluster.profile, self._was_out_of_memory)
+        return self._failed(sent, cause, dead)
+
+    def _cut_short(self, sent: _Sent, dead: list[Attempt]) -> TaskReport | None:
+        """Have a task done again whose worker's job had come to its end, which is no fault."""
+        sent.cuts += 1
+        if sent.cuts >= self._cluster.profile.attempts:
+            times = how_often(sent.cuts)
+            cause = f"its worker's job reached its walltime {times}; give the profile a longer one"
+            return self._failed(sent, cause, dead)
+        if dead:
+            ran = time.time() - dead[-1].began()
+            sent.seconds = max(sent.seconds, ran)
+            dead[-1].discard()
+        self._again(sent, "the walltime of a worker's job ended")
+        return None
+
+    def _again(self, sent: _Sent, why: str) -> None:
+        stage, target = sent.order.stage.name, sent.order.target
+        logger.info("%s; %s %s goes to another", why, stage, target)
+        if sent.place is not None:
+            self._listener.lost(sent.order, sent.place, why)
+        self._backlog.appendleft(sent)
+
+    def _failed(self, sent: _Sent, cause: str, dead: list[Attempt]) -> TaskReport:
+        order = sent.order
+        write_log(self._store.log_file(order.key), log_of_death(cause, dead))
         seconds = time.time() - dead[-1].began() if dead else 0.0
         for attempt in dead:
             attempt.discard()
         return TaskReport(order.key, seconds, cause)
-
-    def _cause(self, dead: list[Attempt]) -> str:
-        """Return why a task has failed at which workers died.
-
-        It has no numbers of processes nor anything else that differs from run to run: it is part
-        of the keys of tasks that go on without this one.
-        """
-        profile = self._cluster.profile
-        ends = [attempt.end() for attempt in dead]
-        if any(end == "timeout" for end, _ in ends):
-            return f"took longer than {_time_text(profile.task_timeout or 0.0)} (task_timeout)"
-        times = f"{len(dead)} times" if len(dead) > 1 else "once"
-        end, name = ends[-1]
-        if end == "crash":
-            return f"its worker process crashed {times} ({name}): an error in a library"
-        if end == "terminated" and self._was_out_of_memory(dead[-1].pid):
-            limit = f"{profile.memory / 1e9:g} GB"
-            return f"its worker process was stopped {times} at its memory limit of {limit}"
-        if end == "terminated":
-            return f"its worker process was asked to stop (SIGTERM) {times}"
-        return (
-            f"its worker process died {times} without a trace: killed by a system short of memory "
-            "or by hand, or ended by a library"
-        )
 
     def _was_out_of_memory(self, pid: int) -> bool:
         """Return whether the process was stopped for its memory; the news may be on its way."""
@@ -183,33 +349,16 @@ class DaskPool:
             time.sleep(0.05)
 
 
-def _log_text(cause: str, dead: list[Attempt]) -> str:
-    parts = [f"{cause}\n"]
-    for number, attempt in enumerate(dead, start=1):
-        trace = _task_stack(attempt.trace()) or "no stack was written: it was killed at once\n"
-        parts.append(f"\nattempt {number}, process {attempt.pid} on {attempt.host}\n{trace}")
-    return "".join(parts)
+def _end_of(cluster: RunningCluster) -> TimeLimit | None:
+    if cluster.ends is None:
+        return None
+    margin = cluster.profile.walltime_margin
+    return TimeLimit("walltime", time.time(), cluster.ends, margin)
 
 
-def _task_stack(trace: str) -> str:
-    """Return the stack of the thread that did the task, if it can be told from the others."""
-    head, _, _ = trace.partition("\n")
-    for stack in trace.split("\n\n"):
-        if f"in {run_task_in_worker.__name__}\n" in stack:
-            return f"{head}\n{stack.removeprefix(head).lstrip()}\n"
-    return trace
-
-
-def _time_text(seconds: float) -> str:
-    """Return a time as a profile writes it.
-
-    Examples
-    --------
-    >>> _time_text(5400.0), _time_text(2.0)
-    ('1.5 h', '2 s')
-    """
-    unit, size = next(u for u in _UNITS if seconds >= u[1] or u[0] == "s")
-    return f"{seconds / size:g} {unit}"
-
-
-_UNITS = (("d", 86400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
+def _too_big(need: int, most: int, backend: str) -> str:
+    key = "workers" if backend == "local" else "workers_per_job"
+    return (
+        f"needs {memory_text(need)}; its workers have {memory_text(most)} together; "
+        f"set memory or {key} in the cluster profile"
+    )

@@ -11,7 +11,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from xsurvey.engine.provenance import json_value, timestamp, versions
 from xsurvey.engine.stage import Stage, TaskContext
 from xsurvey.engine.store import Store
 from xsurvey.engine.workers.attempt import Attempt
+from xsurvey.engine.workers.usage import Meter, Place, Usage
 from xsurvey.errors import XSurveyError, printable
 from xsurvey.io.atomic import atomic_output, no_space
 from xsurvey.parameters import StepParameters
@@ -33,7 +34,10 @@ _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 @dataclass(frozen=True)
 class TaskOrder:
-    """All that a worker needs to do one task; it is sent to it pickled."""
+    """All that a worker needs to do one task; it is sent to it pickled.
+
+    ``expected_seconds`` is how long it took when it was done last; None if nobody knows.
+    """
 
     key: str
     stage: Stage
@@ -48,13 +52,15 @@ class TaskOrder:
     run: str
     log_level: int
     elements: tuple[str, ...] = ()
+    expected_seconds: float | None = None
 
 
 @dataclass(frozen=True)
 class TaskReport:
     """The small record that comes back from a worker.
 
-    ``cause`` is None when the task succeeded, and one line when not.
+    ``cause`` is None when the task succeeded, and one line when not; ``usage`` is None where it
+    could not be measured, and ``place`` where the task was not begun.
     """
 
     key: str
@@ -62,6 +68,8 @@ class TaskReport:
     cause: str | None = None
     record: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    usage: Usage | None = None
+    place: Place | None = None
 
 
 def run_task(order: TaskOrder, time_limit: float | None = None, alone: bool = False) -> TaskReport:
@@ -80,7 +88,7 @@ def run_task(order: TaskOrder, time_limit: float | None = None, alone: bool = Fa
     done = store.manifest(order.key)
     if done is not None:  # by a worker that died, or was thought dead, before it could say so
         return _report_of(order.key, done)
-    started, clock = timestamp(), time.monotonic()
+    started, clock, meter = timestamp(), time.monotonic(), Meter()
     cause, record, attempt = None, {}, None
     with _captured_log(order.log_level) as log:
         try:
@@ -88,9 +96,10 @@ def run_task(order: TaskOrder, time_limit: float | None = None, alone: bool = Fa
             with attempt.watched(time_limit) if alone else contextlib.nullcontext():
                 record = _run_stage(order, attempt.outputs)
                 seconds = round(time.monotonic() - clock, 3)
-                times = {"started": started, "finished": timestamp(), "seconds": seconds}
+                took = {"started": started, "finished": timestamp(), "seconds": seconds}
+                took |= asdict(meter.read())
                 about = {"record": record, "warnings": log.kept}
-                about["provenance"] = {"versions": dict(versions()), **times}
+                about["provenance"] = {"versions": dict(versions()), **took}
                 store.commit(attempt, order.key, {**order.provenance, **about})
         except XSurveyError as error:
             cause = _without(attempt, str(error))
@@ -103,7 +112,8 @@ def run_task(order: TaskOrder, time_limit: float | None = None, alone: bool = Fa
             if attempt is not None:
                 attempt.discard()
     write_log(store.log_file(order.key), log.text.getvalue())
-    return TaskReport(order.key, time.monotonic() - clock, cause, record, tuple(log.kept))
+    seconds, usage = time.monotonic() - clock, meter.read()
+    return TaskReport(order.key, seconds, cause, record, tuple(log.kept), usage)
 
 
 def run_task_in_worker(order: TaskOrder, time_limit: float | None) -> TaskReport | None:
@@ -122,7 +132,7 @@ def run_task_in_worker(order: TaskOrder, time_limit: float | None) -> TaskReport
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_output(path) as temporary:
-            temporary.write_text(json.dumps(vars(report)))
+            temporary.write_text(json.dumps(asdict(report)))
     except (OSError, XSurveyError):  # a full disk: the report can still be asked for
         return report
     return None
@@ -136,7 +146,8 @@ def take_report(store: Store, key: str) -> TaskReport | None:
     except FileNotFoundError:
         return None
     path.unlink(missing_ok=True)
-    return TaskReport(**{**values, "warnings": tuple(values["warnings"])})
+    usage = Usage(**values["usage"]) if values["usage"] else None
+    return TaskReport(**{**values, "warnings": tuple(values["warnings"]), "usage": usage})
 
 
 @functools.cache
@@ -147,10 +158,10 @@ def _prepare_process() -> None:
 
 
 def _report_of(key: str, manifest: Mapping[str, Any]) -> TaskReport:
-    seconds = float(manifest.get("provenance", {}).get("seconds", 0.0))
-    return TaskReport(
-        key, seconds, None, manifest.get("record", {}), tuple(manifest.get("warnings", ()))
-    )
+    about = manifest.get("provenance", {})
+    record, kept = manifest.get("record", {}), tuple(manifest.get("warnings", ()))
+    seconds = float(about.get("seconds", 0.0))
+    return TaskReport(key, seconds, None, record, kept, Usage.recorded(about))
 
 
 def _run_stage(order: TaskOrder, folder: Path) -> dict[str, Any]:

@@ -1,0 +1,168 @@
+"""The watch of jobs: which are lost, what is done about it, and what is told."""
+
+import asyncio
+import subprocess
+from types import SimpleNamespace
+
+import pytest
+
+from xsurvey.engine.clusters import job_watch
+from xsurvey.engine.clusters.job_watch import JobWatch
+from xsurvey.engine.clusters.queue_systems import QUEUE_SYSTEMS
+
+
+class FakeJob:
+    """A job as dask-jobqueue has it."""
+
+    def __init__(self, number, failure=None):
+        self.job_id, self.failure, self.closed = number, failure, False
+
+    async def close(self):
+        self.closed = True
+
+
+class FakeCluster:
+    """A cluster whose jobs are taken at once, or refused."""
+
+    def __init__(self):
+        self.workers, self.worker_spec = {}, {}
+        self.scheduler = SimpleNamespace(workers={})
+        self.refusal = None
+        self.submitted = 0
+
+    def scale(self, jobs):
+        while len(self.worker_spec) < jobs:
+            name = f"x-{self.submitted}"
+            self.submitted += 1
+            self.worker_spec[name] = None
+            number = None if self.refusal else str(100 + self.submitted)
+            self.workers[name] = FakeJob(number, self.refusal)
+
+    async def _correct_state(self):
+        pass
+
+    def connect(self, *names):
+        self.scheduler.workers = {n: SimpleNamespace(name=n) for n in names}
+
+
+class Site:
+    """A cluster of two jobs, its watch, and what the scheduler tells when it is asked."""
+
+    def __init__(self, monkeypatch, jobs=2):
+        self.cluster, self.answer, self.now, self.asked = FakeCluster(), "", 1000.0, 0
+        self.watch = JobWatch(self.cluster, QUEUE_SYSTEMS["slurm"], jobs, "x")
+        monkeypatch.setattr(job_watch, "call", self.call)
+        monkeypatch.setattr(job_watch, "time", SimpleNamespace(monotonic=lambda: self.now))
+        self.cluster.scale(jobs)
+
+    def call(self, words, seconds):
+        self.asked += 1
+        if self.answer is None:
+            raise subprocess.TimeoutExpired(words, seconds)
+        return SimpleNamespace(stdout=self.answer, returncode=0)
+
+    def look(self, seconds=0.0):
+        self.now += seconds
+        return asyncio.run(self.watch._look())
+
+
+@pytest.fixture
+def site(monkeypatch):
+    return Site(monkeypatch)
+
+
+def test_nothing_is_asked_while_all_jobs_have_workers(site):
+    site.cluster.connect("x-0", "x-1")
+    assert not site.look() and site.asked == 0
+    assert site.watch.reason() == "Slurm has not told of the jobs yet"
+
+
+def test_jobs_in_the_queue_are_not_lost(site):
+    site.answer = "101|PENDING|Priority\n102|PENDING|Resources\n"
+    site.look()
+    site.look(3600)
+    assert site.cluster.submitted == 2 and not site.watch.hopeless
+    assert site.watch.reason() == "2 jobs are pending (Priority, Resources)"
+    site.answer = "101|RUNNING|None\n102|PENDING|Priority\n"
+    site.look()
+    assert site.watch.reason() == (
+        "1 job is pending (Priority); workers of 1 job have not come yet"
+    )
+
+
+def test_a_job_that_has_gone_is_replaced(site):
+    site.cluster.connect("x-0", "x-1")
+    site.look()
+    lost = site.cluster.workers["x-0"]
+    site.cluster.connect("x-1")
+    assert site.look() and lost.closed
+    assert set(site.cluster.workers) == {"x-1", "x-2"} and site.watch.lost == 1
+
+
+def test_jobs_of_several_workers_are_known_by_them(site):
+    site.cluster.connect("x-0-0", "x-1-0", "x-1-1")
+    site.look()
+    site.cluster.connect("x-1-1")
+    site.look()
+    assert set(site.cluster.workers) == {"x-1", "x-2"}
+
+
+def test_a_job_that_is_not_listed_yet_has_time(site):
+    site.look(1.0)
+    assert site.cluster.submitted == 2
+    site.look(10.0)  # two of them ended before a worker came
+    assert site.watch.lost == 2
+    site.look(10.0)
+    assert site.cluster.submitted == 4
+
+
+def test_a_scheduler_that_does_not_answer_loses_nothing(site):
+    site.cluster.connect("x-0", "x-1")
+    site.look()
+    site.cluster.connect()
+    site.answer = None
+    site.look(60.0)
+    assert site.cluster.submitted == 2
+
+
+def test_a_job_without_workers_for_long_is_replaced(site):
+    site.cluster.connect("x-0", "x-1")
+    site.look()
+    site.cluster.connect("x-1")
+    site.answer = "101|RUNNING|None\n"
+    site.look(10.0)
+    assert site.cluster.submitted == 2  # another worker is started in it
+    site.look(121.0)
+    assert site.cluster.submitted == 3
+
+
+def test_pauses_double_while_jobs_end_without_a_worker(site):
+    submitted = []
+    for _ in range(400):
+        site.look(1.0)
+        submitted.append(site.cluster.submitted)
+    # fast at first, and then ever slower
+    assert site.watch.hopeless and 8 <= submitted[-1] <= 24
+    assert submitted[60] - submitted[0] > submitted[-1] - submitted[-61]
+    assert "ended before a worker came" in site.watch.reason()
+    site.look(300.0)
+    name = next(iter(site.cluster.workers))
+    site.cluster.connect(name)
+    site.look(1.0)
+    assert not site.watch.hopeless
+
+
+def test_refusals_are_told_and_tried_again(site):
+    site.cluster.connect("x-0", "x-1")
+    site.look()
+    site.cluster.refusal = "too many jobs"
+    site.cluster.connect()
+    site.look(1.0)
+    site.look(1.0)
+    assert "sbatch refuses jobs: too many jobs" in site.watch.reason()
+    assert not site.watch.running
+    site.cluster.refusal = None
+    site.answer = "".join(f"{number}|PENDING|None\n" for number in range(100, 120))
+    for _ in range(10):
+        site.look(2.0)
+    assert site.watch.running and site.watch.failure is None

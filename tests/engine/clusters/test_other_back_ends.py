@@ -1,0 +1,99 @@
+"""A Dask of the user's own, runs in jobs that wait for their folder, and facts of workers."""
+
+import json
+import os
+import threading
+import time
+
+import pytest
+from distributed import LocalCluster
+from toy_stages import toy_plan, write_inputs
+
+from xsurvey.engine import Store, run_plan, start_cluster
+from xsurvey.engine.clusters.environment import carried_variables, nested
+from xsurvey.engine.clusters.in_job import job_facts
+from xsurvey.engine.clusters.profiles import ClusterError
+from xsurvey.engine.lock import WAIT_VARIABLE, folder_lock
+from xsurvey.errors import OutputError
+
+
+@pytest.fixture
+def own_dask(tmp_path):
+    """Start a Dask as users do, and return the path of a profile with its scheduler file."""
+    with LocalCluster(
+        n_workers=1, threads_per_worker=1, host="127.0.0.1", dashboard_address=None,
+        silence_logs=50,
+    ) as cluster:  # fmt: skip
+        path = tmp_path / "scheduler.json"
+        path.write_text(json.dumps({"address": cluster.scheduler_address}))
+        profile = tmp_path / "mine.yaml"
+        profile.write_text(f"backend: scheduler-file\nscheduler_file: {path}\n")
+        yield cluster, str(profile)
+
+
+def test_a_dask_that_runs_already_does_the_work_and_stays(tmp_path, own_dask):
+    cluster, profile = own_dask
+    before = cluster.scheduler.allowed_failures, cluster.scheduler.worker_ttl
+    paths = write_inputs(tmp_path / "in", ["a", "killed once"])
+    result = run_plan(toy_plan(paths), Store(tmp_path / "out"), cluster=profile)
+    assert result.counts() == {"done": 5}
+    assert (cluster.scheduler.allowed_failures, cluster.scheduler.worker_ttl) == before
+    assert cluster.status.name == "running"
+
+
+def test_a_dask_that_does_not_run_is_told(tmp_path):
+    path, profile = tmp_path / "scheduler.json", tmp_path / "mine.yaml"
+    profile.write_text(f"backend: scheduler-file\nscheduler_file: {path}\n")
+    with pytest.raises(ClusterError, match=r"scheduler.json does not exist; start one with `dask"):
+        start_cluster(str(profile)).__enter__()
+    for text in ("{", "{}", '{"address": "nothing"}'):
+        path.write_text(text)
+        with pytest.raises(ClusterError, match=r"does not answer \(.*\); is it running, and are"):
+            start_cluster(str(profile)).__enter__()
+
+
+def lock_of_another_host(path, age):
+    path.write_text(json.dumps({"pid": 1, "host": "elsewhere", "token": "x"}))
+    then = time.time() - age
+    os.utime(path, (then, then))
+
+
+def test_a_run_in_a_job_waits_for_the_folder(tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+    lock_of_another_host(path, age=179)
+    with pytest.raises(OutputError, match="in use by the run of process 1 on host elsewhere"):
+        folder_lock(path).__enter__()
+    monkeypatch.setenv(WAIT_VARIABLE, "60")
+    monkeypatch.setattr("xsurvey.engine.lock._LOOK_EVERY_S", 0.05)
+    began = time.monotonic()
+    with folder_lock(path):
+        assert time.monotonic() - began < 30
+
+
+def test_a_run_that_lives_is_waited_for_until_it_ends_or_the_time_is_over(tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+    monkeypatch.setattr("xsurvey.engine.lock._LOOK_EVERY_S", 0.02)
+    for patience, message in (("0.2", "elsewhere"), ("nonsense", "elsewhere")):
+        monkeypatch.setenv(WAIT_VARIABLE, patience)
+        lock_of_another_host(path, age=0)
+        with pytest.raises(OutputError, match=message):
+            folder_lock(path).__enter__()
+    monkeypatch.setenv(WAIT_VARIABLE, "60")
+    threading.Timer(0.2, path.unlink).start()
+    with folder_lock(path):
+        pass
+
+
+def test_facts_of_a_job(monkeypatch):
+    monkeypatch.setenv("XSURVEY_JOB", "12")
+    monkeypatch.setenv("XSURVEY_JOB_ENDS", "1700000000")
+    monkeypatch.setenv("XSURVEY_JOB_LOG", "/x/worker-%t.log")
+    monkeypatch.setenv("SLURM_PROCID", "3")
+    facts = job_facts()
+    assert (facts["job"], facts["ends"], facts["log"]) == ("12", 1.7e9, "/x/worker-3.log")
+    for none in ("", "N/A", "NONE"):
+        monkeypatch.setenv("XSURVEY_JOB_ENDS", none)
+        assert job_facts()["ends"] is None
+    # they are of one job, and not of those that it starts
+    assert not [name for name in carried_variables() if name.startswith("XSURVEY_JOB")]
+    assert nested({"a.b": 1, "a.c.d": 2, "e": 3}) == {"a": {"b": 1, "c": {"d": 2}}, "e": 3}

@@ -1,0 +1,66 @@
+"""What a job on a node must find as it is here: folder, variables, Dask's settings."""
+
+import os
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import dask
+
+from xsurvey.engine.clusters.dask_settings import THREAD_VARIABLES
+from xsurvey.engine.clusters.profiles import ClusterProfile
+
+_OWN = "XSURVEY_"
+_OTHERS = ("PYTHONPATH", "ATOMDB", "HEADAS", "CALDB", "XDG_DATA_HOME", "XDG_CACHE_HOME")
+_OF_ONE_JOB = ("XSURVEY_JOB", "XSURVEY_LOCK_WAIT")
+
+
+def carried_variables() -> dict[str, str]:
+    """Return the variables that jobs get, whatever the site's scheduler passes on by itself."""
+    return {
+        name: value
+        for name, value in sorted(os.environ.items())
+        if (name.startswith(_OWN) or name in _OTHERS) and not name.startswith(_OF_ONE_JOB)
+    }
+
+
+def exports(variables: Mapping[str, str]) -> list[str]:
+    """Return shell lines that set variables to these very values."""
+    return [f"export {name}={shlex.quote(value)}" for name, value in variables.items()]
+
+
+def one_thread() -> list[str]:
+    """Return shell lines that keep libraries from starting threads."""
+    return exports(dict.fromkeys(THREAD_VARIABLES, "1"))
+
+
+def inherited(settings: Mapping[str, Any]) -> dict[str, str]:
+    """Return the variable by which a worker's Dask gets its settings."""
+    return {"DASK_INTERNAL_INHERIT_CONFIG": dask.config.serialize(nested(settings))}
+
+
+def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with dots in their names as the tree that Dask keeps.
+
+    Examples
+    --------
+    >>> nested({"a.b": 1, "a.c": 2})
+    {'a': {'b': 1, 'c': 2}}
+    """
+    tree: dict[str, Any] = {}
+    for name, value in settings.items():
+        *folders, last = name.split(".")
+        place = tree
+        for folder in folders:
+            place = place.setdefault(folder, {})
+        place[last] = value
+    return tree
+
+
+def memory_limit(profile: ClusterProfile) -> list[str]:
+    """Return the words that give a worker its limit of memory.
+
+    It may take what a task needs of the memory that it shares with the others of its job.
+    """
+    together = profile.memory * (profile.together or 1)
+    return ["--memory-limit", f"{max(profile.memory, min(profile.limit, together))}B"]

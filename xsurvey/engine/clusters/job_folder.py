@@ -1,0 +1,105 @@
+"""The folder of a run's jobs: their scripts, logs and numbers; jobs of runs that were killed."""
+
+import json
+import logging
+import shutil
+import subprocess
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from xsurvey.engine.clusters.commands import call
+from xsurvey.engine.clusters.queue_systems import QUEUE_SYSTEMS
+from xsurvey.io.atomic import atomic_output
+
+logger = logging.getLogger(__name__)
+
+BATCH = "batch-"
+"""What names of folders of jobs begin with that are a whole run each."""
+
+_NUMBERS = "jobs.json"
+_KEPT = 5
+_COMMAND_S = 60.0
+
+
+class JobRecord:
+    """The numbers of a run's jobs, in a file: who comes after a run that was killed needs them.
+
+    Parameters
+    ----------
+    folder : path
+        Of the run's jobs.
+    backend : str
+        Which scheduler has them.
+    name : str
+        The name of all jobs.
+    """
+
+    def __init__(self, folder: Path, backend: str, name: str) -> None:
+        self._folder, self._backend, self._name = folder, backend, name
+        self.jobs: list[str] = []
+
+    def add(self, job: str) -> None:
+        """Note a job that was submitted."""
+        self.jobs.append(job)
+        self._write(self.jobs)
+
+    def cancel(self) -> None:
+        """Cancel all jobs, and note that none is left."""
+        if self.jobs and cancel_jobs(self._backend, self._name, self.jobs):
+            self._write([])
+
+    def _write(self, jobs: Sequence[str]) -> None:
+        with atomic_output(self._folder / _NUMBERS) as temporary:
+            temporary.write_text(
+                json.dumps({"backend": self._backend, "name": self._name, "jobs": list(jobs)})
+            )
+
+
+def cancel_jobs(backend: str, name: str, jobs: Sequence[str]) -> bool:
+    """Cancel jobs, of which some may have ended; return whether the scheduler was asked."""
+    words = QUEUE_SYSTEMS[backend].cancel_words(name, jobs)
+    try:
+        call(words, _COMMAND_S)
+    except (OSError, subprocess.SubprocessError) as error:
+        logger.warning(
+            "jobs %s were not cancelled (%s: %s); cancel them by hand", ", ".join(jobs), words[0],
+            error,
+        )  # fmt: skip
+        return False
+    return True
+
+
+def clear_left_jobs(parent: Path) -> None:
+    """Cancel what runs that were killed left in the queue; remove all but the newest folders.
+
+    Parameters
+    ----------
+    parent : path
+        The folder of the folders of jobs; nobody else works in it.
+    """
+    # those of whole runs that were submitted may wait in the queue still
+    found = [folder for folder in parent.glob("*") if folder.is_dir()]
+    folders = [folder for folder in found if not folder.name.startswith(BATCH)]
+    for folder in folders:
+        _cancel_left(folder)
+    folders.sort(key=lambda folder: folder.stat().st_mtime)
+    for folder in folders[:-_KEPT]:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _cancel_left(folder: Path) -> None:
+    try:
+        told = json.loads((folder / _NUMBERS).read_text())
+        backend, name, jobs = (
+            told["backend"],
+            told["name"],
+            sorted(told["jobs"], key=lambda job: (len(job), job)),
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return
+    if jobs and backend in QUEUE_SYSTEMS:
+        logger.info("jobs %s of a run that was killed are cancelled", ", ".join(jobs))
+        if cancel_jobs(backend, name, jobs):
+            with suppress(OSError):
+                (folder / _NUMBERS).unlink()
