@@ -11,7 +11,6 @@ from xsurvey.pipelines.columns import with_columns
 from xsurvey.pipelines.products.columns import with_products
 from xsurvey.pipelines.source_pieces import piece_of, write_piece
 from xsurvey.pipelines.spectra.columns import CATALOG_PART, with_spectra
-from xsurvey.pipelines.spectra.fits_stage import FITS
 from xsurvey.pipelines.spectra.parameters import SpectraParameters
 
 ROWS = "rows"
@@ -25,7 +24,7 @@ def run_source_rows(context: TaskContext) -> dict[str, Any]:
     parts = []
     spectra = context.section(SpectraParameters)
     if spectra.sources:
-        measured = with_spectra(measured, _one(_files(context, "fits"), FITS), spectra)
+        measured = with_spectra(measured, _one(_files(context, "fits")), spectra)
         parts.append(CATALOG_PART)
     measured = with_products(measured, _one(_files(context, "products")))
     write_piece(context.folder / ROWS, piece_of(measured, parts))
@@ -36,9 +35,9 @@ def _files(context: TaskContext, name: str) -> list[Path]:
     return context.paths(name) if name in context.inputs else []
 
 
-def _one(found: list[Path], inside: str = "") -> Any:
+def _one(found: list[Path]) -> Any:
     """Return the content of the file of a stage, None where that failed or was not asked for."""
-    return json.loads((found[0] / inside).read_text()) if found else None
+    return json.loads(found[0].read_text()) if found else None
 
 
 SOURCE_ROWS = Stage(

@@ -45,7 +45,9 @@ from xsurvey.pipelines.source_rows_stage import ROWS, SOURCE_ROWS
 from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
 from xsurvey.pipelines.spectra.fits_stage import SPECTRAL_FITS
 from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
+from xsurvey.pipelines.spectra.parts_stage import SPECTRAL_PARTS
 from xsurvey.pipelines.spectra.plan import sections_of, spectral_fit_task, spectral_versions
+from xsurvey.pipelines.spectra.results_stage import FITS, SPECTRAL_RESULTS
 from xsurvey.pipelines.stack_reading import stack_inputs, stack_sections
 from xsurvey.pipelines.stack_stages import DETECT, PHOTOMETRY, flux_versions
 from xsurvey.pipelines.stacks import StackInput, stacks_of
@@ -99,7 +101,7 @@ def plan_sources(config: Config) -> Plan:
                 )
             )
             if spectra.sources:
-                given["fits"] = [fits[-1].output("fits")]
+                given["fits"] = [fits[-1].output(FITS)]
         if files:
             given["products"] = [task.output(INDEX) for task in files]
         rows.append(Task(SOURCE_ROWS, stack.name, given, of_sources, {"schemas": schemas_hash()}))
@@ -184,8 +186,8 @@ SOURCES = Pipeline(
         "catalog": CatalogParameters,
     },
     stages=(
-        IMAGE, DETECT, PHOTOMETRY, VARIABILITY, SPECTRA, SPECTRAL_FITS, PRODUCTS, MAPS, PROFILES,
-        SOURCE_ROWS, CATALOG,
+        IMAGE, DETECT, PHOTOMETRY, VARIABILITY, SPECTRA, SPECTRAL_PARTS, SPECTRAL_FITS,
+        SPECTRAL_RESULTS, PRODUCTS, MAPS, PROFILES, SOURCE_ROWS, CATALOG,
     ),
     kinds=("exposure", "background", "region", "arf", "rmf"),
     plan=plan_sources,

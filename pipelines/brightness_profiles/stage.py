@@ -95,7 +95,7 @@ def _entries(folder: Path, name: str, stack: Stack, images: BandImages) -> list[
 
 
 PROFILES = Stage(
-    "profiles", "2", run_profiles, outputs=(FOLDER, INDEX), inputs=(*STACK_INPUTS, "found"),
+    "profiles", "3", run_profiles, outputs=(FOLDER, INDEX), inputs=(*STACK_INPUTS, "found"),
     optional_inputs=("mask_regions",),
     parameters={**STACK_SECTIONS, "profiles": ProfileParameters, "mask": MaskParameters},
     helpers=(

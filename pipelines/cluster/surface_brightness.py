@@ -214,7 +214,7 @@ def _significances(
 
 
 SURFACE_BRIGHTNESS = Stage(
-    "surface_brightness", "3", run_surface_brightness, outputs=(JSON, TABLE, RESIDUALS, LIGHT),
+    "surface_brightness", "4", run_surface_brightness, outputs=(JSON, TABLE, RESIDUALS, LIGHT),
     inputs=("mosaic",), optional_inputs=("psf",),
     parameters={
         "target": TargetParameters, "surface_brightness": SurfaceBrightnessParameters,

@@ -166,7 +166,7 @@ def _interval(name: str, record: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 SPECTROPOLARIMETRY = Stage(
-    "spectropolarimetry", "1", run_spectropolarimetry, outputs=(JSON, FIGURES, CHAINS),
+    "spectropolarimetry", "2", run_spectropolarimetry, outputs=(JSON, FIGURES, CHAINS),
     inputs=("spectra",),
     parameters={
         "spectropolarimetry": SpectropolarimetryParameters, "spectral_models": ModelSettings,

@@ -22,9 +22,9 @@ from xsurvey.pipelines.products.places import FOLDER, PROFILES_FOLDER, stack_fol
 from xsurvey.pipelines.products.stage import INDEX
 from xsurvey.pipelines.publishing import PublishedFolder
 from xsurvey.pipelines.source_tables import source_id
-from xsurvey.pipelines.spectra.fits_stage import FITS
 from xsurvey.pipelines.spectra.places import folder_name
 from xsurvey.pipelines.spectra.products import FOLDER as SPECTRA_FOLDER
+from xsurvey.pipelines.spectra.results_stage import FITS, SPECTRAL_RESULTS
 
 MAPS_FOLDER = "maps"
 COVERAGE_NAME = "coverage_moc.fits"
@@ -90,7 +90,7 @@ def write_lists(folder: Path, config: Config, plan: Plan, result: RunResult) -> 
 
 def list_keys(plan: Plan, result: RunResult) -> list[str]:
     """Return the keys of the tasks whose files `write_lists` names."""
-    stages = ("catalog", *_NAMES, "spectral_fits")
+    stages = ("catalog", *_NAMES, SPECTRAL_RESULTS.name)
     tasks = [t for t in plan.tasks if t.stage.name in stages and result.outcomes[t.id].good]
     return [result.outcomes[t.id].key or "" for t in tasks]
 
@@ -158,9 +158,9 @@ def _spectra_rows(
 ) -> Iterator[Row]:  # fmt: skip
     """Yield rows of the files below ``OUTPUT/spectra`` that are of sources."""
     for task in plan.tasks:
-        if task.stage.name != "spectral_fits" or not result.outcomes[task.id].good:
+        if task.stage.name != SPECTRAL_RESULTS.name or not result.outcomes[task.id].good:
             continue
-        found = json.loads((result.path(task, "fits") / FITS).read_text())["fits"]
+        found = json.loads(result.path(task, FITS).read_text())["fits"]
         for line in found:
             source = sources.get(source_id(task.target, line.get("number") or 0))
             if source is None:

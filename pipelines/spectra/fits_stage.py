@@ -1,4 +1,8 @@
-"""The stage ``spectral_fits``: models fitted to the spectra of one stack of observations."""
+"""The stage ``spectral_fits``: models fitted to spectra of one stack of observations.
+
+It is done in parts, for some regions and sources each: `xsurvey.pipelines.spectra.parts_stage`
+divides the stack, `xsurvey.pipelines.spectra.results_stage` puts together what came out.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +18,8 @@ from xsurvey.engine import Stage, TaskContext
 from xsurvey.engine.provenance import json_value
 from xsurvey.errors import InputError
 from xsurvey.io.ogip.pha import read_single_pha
-from xsurvey.pipelines.spectra.extraction_stage import EXTRACTED, FAILED, INDEX
-from xsurvey.pipelines.spectra.joined_entries import by_name, joined_entry
+from xsurvey.pipelines.spectra.extraction_stage import EXTRACTED, FAILED
+from xsurvey.pipelines.spectra.joined_entries import read_entries
 from xsurvey.pipelines.spectra.model_fits import fit_models, net_counts
 from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
 from xsurvey.pipelines.spectra.reading import SpectrumFiles, datasets_of, read_spectra
@@ -33,30 +37,25 @@ from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
 from xsurvey.spectra.models.settings import ModelSettings
 
 FITTED = "fitted"
-FITS = "fits.json"
+FITS_FOLDER, LINES = "fits", "lines.json"
 WIDE = 10.0
 """Areas of background over source from which W-stat needs no groups."""
 
 
 def run_spectral_fits(context: TaskContext) -> dict[str, Any]:
-    """Fit the spectra of one stack, those of several observations together.
+    """Fit the spectra of some regions and sources of a stack, jointly where there are several.
 
     A fit that failed has a cause and no parameters.
     """
-    folders = context.paths("spectra")
-    indices = [(f, json.loads((f / INDEX).read_text())) for f in folders]
     work = _Fitting(
         context.section(SpectraParameters), context.section(SpectralFitParameters),
-        context.section(ModelSettings), context.folder / "fits", context.seed,
+        context.section(ModelSettings), context.folder / FITS_FOLDER, context.seed,
     )  # fmt: skip
     work.output.mkdir()
-    several = len(indices) + len(context.missing) > 1
-    entries = [
-        work.line(*joined_entry(found, context.missing, several)) for found in by_name(indices)
-    ]
-    result = json_value({"target": context.target, "fits": entries})
-    (work.output / FITS).write_text(json.dumps(result, allow_nan=False, indent=1) + "\n")
-    return count_states(entries)
+    known = {e.line["name"]: e for e in read_entries(context.paths("spectra"), context.missing)}
+    lines = [work.line(*known[name]) for name in context.elements]
+    (context.folder / LINES).write_text(json.dumps(json_value(lines), allow_nan=False))
+    return count_states(lines)
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,7 @@ def chosen_group(paths: Sequence[Path], statistic: str) -> str:
 
 
 SPECTRAL_FITS = Stage(
-    "spectral_fits", "3", run_spectral_fits, outputs=("fits",), inputs=("spectra",),
+    "spectral_fits", "4", run_spectral_fits, outputs=(FITS_FOLDER, LINES), inputs=("spectra",),
     parameters={
         "spectra": SpectraParameters, "spectral_fits": SpectralFitParameters,
         "spectral_models": ModelSettings,

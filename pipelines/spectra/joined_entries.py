@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from xsurvey.pipelines.spectra.extraction_stage import EXTRACTED, FAILED
+from xsurvey.pipelines.spectra.extraction_stage import EXTRACTED, FAILED, INDEX
 from xsurvey.pipelines.spectra.targets import PILED_UP
 
 
@@ -21,6 +22,36 @@ class Extracted(NamedTuple):
     def path(self) -> Path:
         """The spectrum."""
         return self.folder / self.entry["folder"] / self.entry["spectrum"]
+
+
+class JoinedEntry(NamedTuple):
+    """What is known of a region or source of a stack before it is fitted.
+
+    Attributes
+    ----------
+    line : dict
+        See `joined_entry`.
+    paths : list of path
+        The spectra to fit together.
+    """
+
+    line: dict[str, Any]
+    paths: list[Path]
+
+
+def read_entries(folders: Sequence[Path], missing: Mapping[str, str]) -> list[JoinedEntry]:
+    """Return all regions and sources of a stack, in the order in which they are listed.
+
+    Parameters
+    ----------
+    folders : sequence of path
+        What the stage ``spectra`` made of each observation.
+    missing : mapping of str to str
+        Observations of which nothing is there, and why.
+    """
+    indices = [(folder, json.loads((folder / INDEX).read_text())) for folder in folders]
+    several = len(indices) + len(missing) > 1
+    return [JoinedEntry(*joined_entry(own, missing, several)) for own in by_name(indices)]
 
 
 def by_name(indices: Iterable[tuple[Path, Mapping[str, Any]]]) -> list[list[Extracted]]:

@@ -6,15 +6,18 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from xsurvey.config import Config
 from xsurvey.engine import Task
+from xsurvey.engine.parts import PARTS_FILE
 from xsurvey.engine.plan import OutputOf
 from xsurvey.errors import MissingDataError, ParameterError, XSurveyError
 from xsurvey.imaging.stack_parameters import SharedSky
 from xsurvey.missions import Mission
 from xsurvey.pipelines.observations import ObservationInput
 from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
-from xsurvey.pipelines.spectra.fits_stage import SPECTRAL_FITS
+from xsurvey.pipelines.spectra.fits_stage import LINES, SPECTRAL_FITS
 from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
+from xsurvey.pipelines.spectra.parts_stage import SPECTRAL_PARTS
 from xsurvey.pipelines.spectra.places import extraction_target
+from xsurvey.pipelines.spectra.results_stage import SPECTRAL_RESULTS
 from xsurvey.pipelines.spectra.settings_of import alternatives_for, parameters_for
 from xsurvey.spectra.assembly import model_parameters
 from xsurvey.spectra.fit_parameters import SpectrumFitParameters
@@ -134,10 +137,10 @@ def spectral_fit_task(
     config: Config, stack: str, observations: Sequence[ObservationInput], measured: OutputOf,
     versions: Mapping[str, str], shared: Mapping[str, SharedSky] | None = None,
 ) -> Task:  # fmt: skip
-    """Plan the extraction and the fits of one stack; return the task of the fits.
+    """Plan the extraction and the fits of one stack; return the task that lists all fits.
 
     Spectra are extracted from each observation, and those of one source or region are fitted
-    together. The outputs of the fits' task are ``fits``.
+    together, some of them in each part of the family ``spectral_fits``.
 
     Parameters
     ----------
@@ -176,10 +179,13 @@ def spectral_fit_task(
     if fitting.energy is None and mission is not None:
         band = mission.bands[mission.detection_bands[0]]
         fitting = fitting.model_copy(update={"energy": band})
-    return Task(
-        SPECTRAL_FITS, stack, {"spectra": [task.output("spectra") for task in extractions]},
-        {**config.sections, "spectral_fits": fitting}, uses=versions,
-    )  # fmt: skip
+    sections = {**config.sections, "spectral_fits": fitting}
+    extracted = {"spectra": [task.output("spectra") for task in extractions]}
+    parts = Task(SPECTRAL_PARTS, stack, extracted, sections)
+    fits = Task(
+        SPECTRAL_FITS, stack, extracted, sections, uses=versions, over=parts.output(PARTS_FILE)
+    )
+    return Task(SPECTRAL_RESULTS, stack, {**extracted, "lines": fits.output(LINES)}, sections)
 
 
 def _mission_versions(mission: Mission | None) -> dict[str, str]:

@@ -139,7 +139,8 @@ def test_init_check_and_doctor(run_command: Run, event_file: Path, tmp_path: Pat
     assert checked.returncode == 0, checked.stderr
     assert "tasks: 0 done already" in checked.stdout
     listed = {line.split()[0] for line in checked.stdout.splitlines()}
-    optional = {"spectra", "spectral_fits", "profiles"}  # nothing is fitted unless asked for
+    # nothing is fitted unless asked for
+    optional = {"spectra", "spectral_parts", "spectral_fits", "spectral_results", "profiles"}
     assert {stage.name for stage in SOURCES.stages} - listed == optional
     assert sorted(p.name for p in tmp_path.iterdir()) == ["my.yaml"]
     doctor = run_command("doctor", "--json", tmp_path / "d.json")

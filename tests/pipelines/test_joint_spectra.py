@@ -15,6 +15,7 @@ from xsurvey.cli import main as cli
 from xsurvey.config import Config, load_config
 from xsurvey.detection.photometry import SourceFlag
 from xsurvey.engine import Stage, Task, TaskContext
+from xsurvey.engine.parts import PARTS_FILE, read_parts
 from xsurvey.errors import InputError, MissingDataError
 from xsurvey.inference.chain_file import read_chains
 from xsurvey.inference.intervals import equal_tailed
@@ -26,8 +27,11 @@ from xsurvey.pipelines.sources import SOURCES
 from xsurvey.pipelines.spectra.columns import with_spectra
 from xsurvey.pipelines.spectra.extraction_stage import run_spectra
 from xsurvey.pipelines.spectra.fits_stage import run_spectral_fits
+from xsurvey.pipelines.spectra.joined_entries import JoinedEntry, read_entries
 from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
+from xsurvey.pipelines.spectra.parts_stage import expected_seconds, run_spectral_parts
 from xsurvey.pipelines.spectra.plan import spectral_fit_task
+from xsurvey.pipelines.spectra.results_stage import run_spectral_results
 from xsurvey.spectra.extraction import extract
 from xsurvey.spectra.extraction.gaussian_response import gaussian_matrix
 
@@ -129,12 +133,28 @@ def extracted(task: Task, folder: Path, measured: dict[str, Any]) -> dict[str, P
     return made
 
 
-def fitted(task: Task, folders: list[Path], folder: Path, **missing: str) -> Path:
-    folder.mkdir()
-    run_spectral_fits(
-        TaskContext(task.target, {"spectra": folders}, task.parameters, folder, 1, missing)
+def fitted(task: Task, folders: list[Path], folder: Path, size: int = 100, **missing: str) -> Path:
+    """Fit all spectra in parts of some size; return the folder of the fits and their list."""
+    family = task.inputs["lines"].task
+    divided, made = family.over.task, folder / "fits"
+    made.mkdir(parents=True)
+    run_spectral_parts(
+        TaskContext(task.target, {"spectra": folders}, divided.parameters, folder, 1, missing)
     )
-    return folder / "fits"
+    names = [name for part in read_parts(folder / PARTS_FILE) for name in part]
+    lines = []
+    for number in range(0, len(names), size):
+        own = folder / f"part{number}"
+        own.mkdir()
+        run_spectral_fits(TaskContext(
+            task.target, {"spectra": folders}, family.parameters, own, 1, missing,
+            tuple(names[number : number + size]),
+        ))  # fmt: skip
+        shutil.copytree(own / "fits", made, dirs_exist_ok=True)
+        lines.append(own / "lines.json")
+    inputs = {"spectra": folders, "lines": lines}
+    run_spectral_results(TaskContext(task.target, inputs, task.parameters, made, 1, missing))
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -171,12 +191,61 @@ def fit_of(fits_folder: Path, name: str) -> dict[str, Any]:
 
 def test_tasks_of_a_stack(tmp_path: Path, files: dict[str, Path]) -> None:
     task = planned(config_of(tmp_path, files), files)
-    assert str(task.id) == "spectral_fits field"
+    family = task.inputs["lines"].task
+    assert [str(t.id) for t in (family.over.task, family, task)] == [
+        "spectral_parts field", "spectral_fits field", "spectral_results field"
+    ]  # fmt: skip
     own = [reference.task for reference in task.inputs["spectra"]]
     assert [str(t.id) for t in own] == ["spectra field/early", "spectra field/late"]
     assert [t.inputs["events"] for t in own] == [[files["early"]], [files["late"]]]
     assert {t.inputs["arf"] for t in own} == {files["arf"]}
     assert not task.stage.needs_all
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_how_fits_are_grouped_changes_no_byte(
+    stack: dict[str, Path], tmp_path: Path, files: dict[str, Path]
+) -> None:
+    fitting = {**SECTIONS["spectral_fits"], "mcmc_counts": None}
+    task = planned(config_of(tmp_path, files, spectral_fits=fitting), files)
+    folders = [stack[name] for name in NAMES]
+    whole, single = (fitted(task, folders, tmp_path / f"by{n}", n) for n in (100, 1))
+    assert files_of(whole) == files_of(single)
+    assert len(list(single.rglob("fit.json"))) == 3
+
+
+def test_a_fit_whose_worker_died_is_listed_with_the_cause(
+    stack: dict[str, Path], tmp_path: Path, files: dict[str, Path]
+) -> None:
+    task = planned(config_of(tmp_path, files), files)
+    inputs = {"spectra": [stack[name] for name in NAMES], "lines": []}
+    missing = {"source_0001": "its worker died", "field/other": "cannot be read"}
+    run_spectral_results(TaskContext("field", inputs, task.parameters, tmp_path, 1, missing))
+    lines = entries(tmp_path)
+    assert list(lines) == list(entries(stack["fits"]))
+    lost = lines["source_0001"]
+    assert (lost["status"], lost["cause"]) == ("failed", "its worker died")
+    assert lost["notes"][-1] == "field/other is left out: cannot be read"
+    assert "source_0001" not in lines["blob"]["notes"][-1]
+    assert all(line["status"] == "failed" and line["model"] for line in lines.values())
+
+
+def test_parts_are_seconds_of_work_and_chains_weigh_more(stack: dict[str, Path]) -> None:
+    entry = next(
+        e for e in read_entries([stack[n] for n in NAMES], {}) if e.line["name"] == "source_0001"
+    )
+
+    def seconds(**changes: Any) -> float:
+        return expected_seconds(entry, SpectralFitParameters(**changes))
+
+    sampled = seconds(mcmc_counts=entry.line["net_counts"])
+    assert sampled > seconds(mcmc_counts=None) == seconds(mcmc_counts=1e9)
+    assert seconds(alternatives=(), goodness_trials=0, mcmc_counts=None) < sampled / 3
+    alone = JoinedEntry(entry.line, entry.paths[:1])
+    assert expected_seconds(alone, SpectralFitParameters()) < seconds()
 
 
 def test_a_joint_fit_is_that_of_the_command(stack: dict[str, Path], tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from xsurvey.catalogs import open_catalog
 from xsurvey.cli import main as cli
 from xsurvey.detection.photometry import SourceFlag
 from xsurvey.engine import Store
+from xsurvey.engine.families import read_members
 from xsurvey.io.ogip.types import AncillaryResponse, PhaSpectrum
 from xsurvey.io.ogip.write_pha import write_pha
 from xsurvey.io.ogip.write_responses import write_arf, write_rmf
@@ -29,6 +30,7 @@ from xsurvey.pipelines.spectra.places import folder_name
 from xsurvey.pipelines.spectra.products import spectra_folders
 from xsurvey.spectra.extraction.gaussian_response import gaussian_matrix
 
+SPECTRAL = {"spectra", "spectral_parts", "spectral_fits", "spectral_results"}
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 INDEX = 2.3
@@ -249,7 +251,7 @@ def test_another_model_repeats_the_fits_only(copy: Path, inputs: dict[str, Path]
     write_config(copy, inputs, with_model("bbody"))
     assert run(copy) == 0
     again = {stage for stage, status in statuses(copy).items() if status != "cached"}
-    assert again == {"spectral_fits", "source_rows", "catalog"}
+    assert again == SPECTRAL - {"spectra"} | {"source_rows", "catalog"}
     assert "bbody.kT" in fit_of(copy / "out", "blob")["parameters"]
 
 
@@ -264,7 +266,7 @@ def test_without_the_sections_there_are_no_spectra(copy: Path, inputs: dict[str,
     write_config(copy, {"events": inputs["events"]}, "image: {pixel_size: 2arcsec}")
     assert run(copy) == 0
     every = {stage.name for stage in SOURCES.stages}
-    assert every - set(statuses(copy)) == {"spectra", "spectral_fits", "profiles"}
+    assert every - set(statuses(copy)) == SPECTRAL | {"profiles"}
     table = open_catalog(copy / "out").query()
     assert not [n for n in table.colnames if n.startswith(("spectral", "photon_index"))]
     assert not (copy / "out" / "spectra").exists()  # an earlier run's
@@ -280,11 +282,15 @@ def test_a_folder_of_that_name_that_is_not_ours_stays(tmp_path: Path) -> None:
 
 
 def test_workers_change_nothing(copy: Path, finished: Path, run_command: Run) -> None:
-    again = {"spectra", "spectral_fits", "catalog"}
+    again = SPECTRAL | {"source_rows", "catalog"}
     tasks = json.loads((copy / "out" / "run.json").read_text())["tasks"]
     for task in tasks:
         if task["stage"] in again:
-            shutil.rmtree(copy / "out" / task["folder"])
+            folder = copy / "out" / task["folder"]
+            if task["stage"] == "spectral_fits":
+                for key in read_members(folder):
+                    shutil.rmtree(Store(copy / "out").folder(key))
+            shutil.rmtree(folder)
     for name in ("spectra", "catalog"):
         shutil.rmtree(copy / "out" / name)
     done = run_command("run", "config.yaml", "--workers", 2, cwd=copy)

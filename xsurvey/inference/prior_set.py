@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xsurvey.inference.priors import Prior
+from xsurvey.inference.priors import Prior, Uniform
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,11 @@ class PriorSet:
     def bounds(self) -> tuple[np.ndarray, np.ndarray]:
         """Lower and upper ends, shape (k,) each; infinite where there are none."""
         return np.array([p.low for p in self.priors]), np.array([p.high for p in self.priors])
+
+    @property
+    def flat(self) -> bool:
+        """Whether all are the same everywhere between their ends: they add nothing there."""
+        return all(isinstance(prior, Uniform) for prior in self.priors)
 
     def log_density(self, theta: np.ndarray) -> np.ndarray:
         """Return ln of the joint density of ``theta``, (b, k) to (b,); -inf outside the bounds."""

@@ -152,8 +152,8 @@ class Search:
         found = optimize.minimize(
             lambda y: self.target.value(place(y)), np.zeros(n), method="Nelder-Mead",
             options={"initial_simplex": np.concatenate([np.zeros((1, n)), size * np.eye(n)]),
-                     "fatol": self.tolerance, "xatol": 1e-3, "maxfev": 200 * n,
-                     "adaptive": n > 4},
+                     "fatol": self.tolerance, "xatol": np.sqrt(0.1 * self.tolerance),
+                     "maxfev": 200 * n, "adaptive": n > 4},
         )  # fmt: skip
         models, totals = self.target.values(place(found.x)[None])
         if totals[0] < self.total:

@@ -210,7 +210,10 @@ class FluxObjective:
         return self.likelihood.derivatives(model)
 
     def penalty(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return what priors of the other parameters add."""
+        """Return what priors of the other parameters add; nothing where no norm is possible."""
+        if self.likelihood.priors.flat:  # which is all that the norm would be needed for
+            zero = np.zeros_like(theta)
+            return np.zeros(len(theta)), zero, zero
         known = self.norms(theta)
         value, gradient, curvature = self.likelihood.penalty(known)
         gradient[:, self.index] = curvature[:, self.index] = 0.0

@@ -12,6 +12,9 @@ from xsurvey.inference.minimise import minimise
 from xsurvey.inference.minimum import Minimum
 from xsurvey.inference.statistic_target import Objective
 
+_TOLERANCE = 1e-3
+"""Of the statistic: it moves the ends of an interval by less than `profile_interval` tells them."""
+
 
 class PenalisedObjective(Objective, Protocol):
     """An objective with what priors add to it."""
@@ -72,10 +75,13 @@ def profile_statistic(
     -------
     callable
         From a value to the statistic and all parameters there, shape (k,). The fit of the others
-        starts where their covariance says that they are.
+        starts where their covariance says that they are, or on a line through what was found for
+        other values, whichever is lower.
     """
     others = np.arange(len(best.best)) != index
     slope = _slope(best.covariance, index)[others]
+    limits = (bounds[0][others], bounds[1][others])
+    ridge = _Ridge(float(best.best[index]), best.best[others], slope)
 
     def statistic(value: float) -> tuple[float, np.ndarray]:
         held = Held(objective, index, value)
@@ -83,17 +89,42 @@ def profile_statistic(
             theta = np.empty((1, 0))
             found = held.total(held.evaluate(theta)) + held.penalty(theta)[0]
             return float(found[0]), np.array([value])
-        start = best.best[others] + slope * (value - best.best[index])
-        limits = (bounds[0][others], bounds[1][others])
-        start = np.clip(start, *limits)
-        if not np.isfinite(held.total(held.evaluate(start[None, :]))[0]):
-            start = best.best[others]
-            if not np.isfinite(held.total(held.evaluate(start[None, :]))[0]):
-                return np.inf, np.insert(start, index, value)
-        minimum = minimise(held, start, limits, scale[others], held.penalty, probe=False)
+        starts = np.clip(ridge.starts(value), *limits)
+        totals = np.asarray(held.total(held.evaluate(starts)), float)
+        totals[~np.isfinite(totals)] = np.inf
+        lowest = int(np.argmin(totals))
+        if not np.isfinite(totals[lowest]):
+            return np.inf, np.insert(starts[0], index, value)
+        minimum = minimise(
+            held, starts[lowest], limits, scale[others], held.penalty, _TOLERANCE, probe=False
+        )
+        ridge.add(value, minimum.best)
         return minimum.statistic, np.insert(minimum.best, index, value)
 
     return statistic
+
+
+class _Ridge:
+    """Where the other parameters are expected as one of them moves away from the best fit."""
+
+    def __init__(self, value: float, best: np.ndarray, slope: np.ndarray) -> None:
+        self._slope = slope
+        self._known = [(value, best)]
+
+    def add(self, value: float, others: np.ndarray) -> None:
+        """Tell where they were found."""
+        self._known.append((value, others))
+
+    def starts(self, value: float) -> np.ndarray:
+        """Return places to begin at, shape (s, k): the covariance's, the fit's, and a line's."""
+        middle, best = self._known[0]
+        places = [best + self._slope * (value - middle), best]
+        # through the nearest two on this side, the best fit among them
+        side = [(v, o) for v, o in self._known if v == middle or (v > middle) == (value > middle)]
+        if len(side) > 1:
+            (v, one), (w, two) = sorted(side, key=lambda known: abs(known[0] - value))[:2]
+            places.append(one if v == w else one + (two - one) * ((value - v) / (w - v)))
+        return np.array(places)
 
 
 def _slope(covariance: np.ndarray, index: int) -> np.ndarray:

@@ -15,6 +15,9 @@ from xsurvey.spectra.fit import Fit, typical_changes
 from xsurvey.spectra.likelihood import SpectralLikelihood
 from xsurvey.spectra.statistics.goodness import simulated_goodness
 
+_TOLERANCE = 1e-2
+"""Of each statistic: some hundredths of a per cent of how much they differ among themselves."""
+
 
 def simulate_goodness(fit: Fit, trials: int, seed: int = 0) -> dict[str, Any]:
     """Compare the statistic of a fit with those of spectra simulated from it.
@@ -44,7 +47,8 @@ def simulate_goodness(fit: Fit, trials: int, seed: int = 0) -> dict[str, Any]:
             return float(likelihood.statistic(fit.theta[None, :])[0])
         found = minimise(
             likelihood, fit.theta, likelihood.parameters.bounds,
-            typical_changes(likelihood, fit.theta), likelihood.penalty, probe=False,
+            typical_changes(likelihood, fit.theta), likelihood.penalty, _TOLERANCE,
+            probe=False,
         )  # fmt: skip
         return float(likelihood.statistic(found.best[None, :])[0])
 
