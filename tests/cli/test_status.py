@@ -13,6 +13,7 @@ from fault_tools import counts, last_line, run, start, wait_for
 from hypothesis import given
 from hypothesis import strategies as st
 
+from xsurvey.cli.status import _lines
 from xsurvey.engine.process import this_process
 from xsurvey.engine.watching.status import read_status
 from xsurvey.errors import InputError
@@ -120,6 +121,18 @@ def test_the_time_left_follows_from_tasks_of_the_stage(tmp_path):
     found = read_status(told(tmp_path))
     assert found.state == "running" and found.stages["image"]["to_do"] == 6
     assert found.seconds_left == 60.0  # six tasks of 20 s, two at a time
+
+
+def test_a_limit_of_time_and_what_stages_took_are_told(tmp_path):
+    ends = "2026-01-01T08:00:00+00:00"
+    image = {"total": 2, "done": 1, "failed": 1, "seconds": 75.0, "wasted_seconds": 5.0}
+    image |= {"cpu_seconds": 60.04, "peak_memory": 1_500_000_000}
+    found = read_status(told(tmp_path, ends=ends, stages={"image": image, "maps": {"total": 1}}))
+    lines = _lines(found)
+    assert f"stops at {ends}, or before; then run it again to go on" in lines
+    rows = {line.split()[0]: line for line in lines}
+    assert rows["image"].endswith(" 1 min 20 s   1 min 00 s      1500 MB")
+    assert rows["maps"].split()[-3:] == ["-", "-", "-"]
 
 
 @given(

@@ -61,9 +61,9 @@ def submit_command(
     loaded, _ = load_checked(config, output)
     name = cluster or loaded.cluster.profile
     profile = batch_profile(load_profile(name), name)
-    profile = _changed(
-        profile, {"workers": workers or loaded.cluster.workers, "walltime": walltime}
-    )
+    # a config's 0, for a run in its own process, says nothing of a job
+    given = {"workers": workers or loaded.cluster.workers or None, "walltime": walltime}
+    profile = _changed(profile, given)
     folder = _job_folder(loaded.output.absolute())
     # as it was given: the job works in this folder
     arguments = [str(config), *(() if output is None else ("--output", str(output)))]

@@ -8,7 +8,10 @@ import re
 import sys
 from pathlib import Path
 
+import dask
 import pytest
+from distributed import Client
+from distributed.security import Security
 from fault_tools import wait_for
 from toy_stages import toy_plan, write_inputs
 
@@ -78,6 +81,12 @@ def test_facts_of_a_worker_and_the_keys_of_its_run(tmp_path, commands):
         modes = {path.name: path.stat().st_mode & 0o777 for path in jobs.rglob("*.pem")}
         assert modes == {"key.pem": 0o600, "certificate.pem": 0o600}
         assert (jobs / "tls").stat().st_mode & 0o777 == 0o700
+        scheduler = cluster.client.scheduler.address
+        # strangers, with keys of their own or none
+        with dask.config.set({"distributed.comm.require-encryption": False}):
+            for there, keys in ((scheduler, Security.temporary()), (f"tcp{scheduler[3:]}", None)):
+                with pytest.raises(OSError, match=r"TLS certificate|Timed out|reset|[Cc]losed"):
+                    Client(there, security=keys, timeout="1s")
     assert not list(jobs.rglob("*.pem"))
 
 

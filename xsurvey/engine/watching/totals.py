@@ -116,7 +116,7 @@ def time_text(seconds: float) -> str:
     Examples
     --------
     >>> time_text(4000), time_text(75), time_text(3.2)
-    ('1 h 07 min', '1 min 15 s', '3 s')
+    ('1 h 06 min', '1 min 15 s', '3 s')
     """
     whole = round(seconds)
     if whole >= 3600:
