@@ -241,5 +241,6 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for _number in (signal.SIGINT, signal.SIGTERM):  # one that a shell put behind ignores Ctrl-C
+        signal.signal(_number, signal.default_int_handler)
     main()
