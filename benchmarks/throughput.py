@@ -75,7 +75,7 @@ def run(seed: int, fraction: float, workers: str | None = None) -> dict[str, Any
         "client_cpu_seconds": round(used.client_cpu, 1),
         "peak_memory_mb": {
             "client": round(used.client_memory / 1e6),
-            "workers": [round(peak / 1e6) for peak in sorted(used.memory.values(), reverse=True)],
+            "others": [round(peak / 1e6) for peak in sorted(used.memory.values(), reverse=True)],
         },
         **compared(sources, truth),
     }  # fmt: skip
@@ -117,7 +117,7 @@ class Used:
     client_memory : int
         Largest resident memory of that process, bytes.
     memory : dict of int to int
-        The same of each worker, by its process number.
+        The same of its workers, and of what else it started, by number of the process.
     """
 
     wall: float = 0.0
