@@ -101,6 +101,14 @@ def test_one_element_does_not_take_the_others_of_its_part_along(tmp_path, fault)
     failed = [t for t in told(result)["tasks"] if t["status"] == "failed"]
     assert [t["target"] for t in failed] == [f"field: {fault}2"] and told(result)["status"]
     assert failed[0]["cause"] in lines[-1] and (result.store.output / failed[0]["log"]).exists()
+    # in the log of events every attempt that was begun has an end
+    log = (result.store.output / told(result)["events"]).read_text()
+    events = [json.loads(line) for line in log.splitlines()]
+    begun = sorted(e["key"] for e in events if e["event"] == "sent")
+    ends = ("done", "failed", "lost", "divided")
+    assert begun == sorted(e["key"] for e in events if e["event"] in ends)
+    (divided,) = (e for e in events if e["event"] == "divided")
+    assert divided["worker"] and divided["cause"] == failed[0]["cause"]
     # the next run tries the one that failed, and nothing else
     again = do(tmp_path / "out", family_plan(path, 3), workers=2, cluster=PROFILE)
     assert again.members == {"cached": 3, "failed": 1}

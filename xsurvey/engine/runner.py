@@ -256,7 +256,7 @@ class _Run:
             self._note_member(outcome)
         elif family.member_failed(member, outcome.cause):
             logger.info("%s: failed (%s); one by one", outcome.id, outcome.cause)
-            self._board.grown(family.task.stage.name, len(member.elements) - 1)
+            self._board.divided(outcome, len(member.elements))
         else:
             logger.error("%s: failed: %s", outcome.id, outcome.cause)
             self._note_member(outcome)

@@ -106,6 +106,13 @@ class ProgressBoard:
             del self._queued[key]
             self._begun.pop(key, None)
 
+    def divided(self, outcome: TaskOutcome, elements: int) -> None:
+        """Note that a member of a family failed, and its elements are to be done one by one."""
+        with self._lock:
+            place = self._places.pop(outcome.key or "", None)
+        self._log_outcome("divided", outcome, place)
+        self.grown(outcome.id.stage, elements - 1)
+
     def settled(self, outcome: TaskOutcome) -> None:
         """Note the fate of a task."""
         stage = outcome.id.stage
@@ -115,7 +122,7 @@ class ProgressBoard:
             place = self._places.pop(outcome.key or "", None)
             if outcome.status == "failed" and len(self._failed) < _FAILURES_TOLD:
                 self._failed.append({**outcome.id._asdict(), "cause": outcome.cause})
-        self._log_outcome(outcome, place)
+        self._log_outcome(outcome.status, outcome, place)
         if self._workers is None:
             self._early.append((stage, outcome.status))
         else:
@@ -159,7 +166,7 @@ class ProgressBoard:
         target = order.target if task is None else task.target
         return {"stage": order.stage.name, "target": target, "key": order.key}
 
-    def _log_outcome(self, outcome: TaskOutcome, place: Place | None) -> None:
+    def _log_outcome(self, event: str, outcome: TaskOutcome, place: Place | None) -> None:
         values: dict[str, Any] = {**outcome.id._asdict(), "key": outcome.key}
         if outcome.status != "skipped":
             values["seconds"] = round(outcome.seconds, 3)
@@ -170,7 +177,7 @@ class ProgressBoard:
         if outcome.key is not None and (outcome.cause or outcome.warnings):
             log = self._store.log_file(outcome.key)
             values["log"] = log.relative_to(self._store.root.parent).as_posix()
-        self._log.add(outcome.status, **values, cause=outcome.cause)
+        self._log.add(event, **values, cause=outcome.cause)
 
     def _state(self) -> dict[str, Any]:
         ends = None if self._ends is None else datetime.fromtimestamp(self._ends, UTC)
