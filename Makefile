@@ -14,6 +14,7 @@ help:
 	@echo "make polarization   simulate a polarized blazar and its optical light, and measure its polarization"
 	@echo "make compare   the same measurements by Sherpa, pyproffit, ixpeobssim and agnpy: values, time, memory"
 	@echo "make test    the whole test suite"
+	@echo "make test-slurm   runs on a real Slurm (Debian: slurmctld slurmd slurm-client munge), with faults"
 	@echo "make check   style, types, layers, stages and contracts, in seconds"
 	@echo "make format  bring the sources into the house style"
 
@@ -107,6 +108,11 @@ compare: $(STAMP)
 
 test: $(STAMP)
 	$(BIN)/python -m pytest -q -n 2
+
+# on a private Slurm of its own; each file of tests starts one, and most of the time they wait
+test-slurm: $(STAMP)
+	$(BIN)/xsurvey data install msh15-52 chandra-acis-i-arf atomdb
+	XSURVEY_SLURM=required $(BIN)/python -m pytest -q -n 2 --dist loadfile tests/slurm
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -15,11 +15,27 @@ from site_tools import Site  # noqa: E402
 from start import missing_programs, private_slurm  # noqa: E402
 
 REQUIRED = "XSURVEY_SLURM"
-"""Set to ``required`` where a missing Slurm is a failure, as in continuous integration."""
+"""``required``: a missing Slurm is a failure, and the long tests run too; ``off``: none runs."""
+
+LONG = f"takes minutes; {REQUIRED}=required runs it (make test-slurm)"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def wanted() -> None:
+    """Skip all where they run at another time."""
+    if os.environ.get(REQUIRED) == "off":
+        pytest.skip(f"{REQUIRED}=off")
 
 
 @pytest.fixture(scope="session")
-def slurm_site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def long_test() -> None:
+    """Skip tests that take minutes where the whole suite runs."""
+    if os.environ.get(REQUIRED) != "required":
+        pytest.skip(LONG)
+
+
+@pytest.fixture(scope="session")
+def slurm_site(wanted: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A Slurm of two nodes of two cores each on this machine."""
     absent = missing_programs()
     if absent and os.environ.get(REQUIRED) == "required":

@@ -11,6 +11,8 @@ import pytest
 from fault_pipeline import write_config
 from fault_tools import last_line, tasks, told
 
+pytestmark = pytest.mark.usefixtures("long_test")
+
 MODULE = "fault_pipeline"
 TARGETS = [f"slow{i}" for i in range(1, 200)]  # 80 s of one worker
 

@@ -271,7 +271,8 @@ class _Run:
     def _end_family(self, family: OpenFamily) -> None:
         task = self._families.pop(family.task.id).task
         record, failures = family.record(), family.failures
-        status: Status = "done" if family.worked else "cached"
+        # without work in this run it still is not from an earlier one if nothing was to be done
+        status: Status = "done" if family.worked or not family.members() else "cached"
         cause = None
         if failures and not family.members():
             status, cause = "failed", f"all its elements failed: {next(iter(failures.values()))}"
