@@ -45,7 +45,7 @@ def dask_settings(profile: ClusterProfile) -> dict[str, Any]:
         "distributed.worker.memory.spill": False,
         "distributed.worker.memory.pause": False,
         "distributed.worker.memory.terminate": 0.95,
-        # for the performance report; a hundred times a second, as is the default, is 5 % of the work
+        # for the performance report; the default, a hundred times a second, is 5 % of the work
         "distributed.worker.profile.interval": "100ms",
         # each worker tells which job it is of, and when that ends
         "distributed.worker.preload": ["xsurvey.engine.clusters.in_job"],
