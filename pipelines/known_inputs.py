@@ -11,6 +11,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -35,6 +36,7 @@ from xsurvey.units import SkyPosition
 
 INPUTS_NAME = "inputs.parquet"
 _FORMAT = "1"
+_SETTLED_AFTER_NS = 2_000_000_000
 _FOR_EACH = 50
 """Files that are worth another process."""
 _MOST_PROCESSES = 8
@@ -83,10 +85,11 @@ class KnownInputs:
     def looks(self, paths: Sequence[Path]) -> list[FileLook]:
         """Return what files tell; many that are new are looked at by several processes."""
         self._load()
+        # by the stamps from before: a file that is written meanwhile has others by then
         names = [_stamped(path) for path in paths]
-        new = [p for p, name in zip(paths, names, strict=True) if name not in self._looks]
-        for path, look in zip(new, _look_at_all(new), strict=True):
-            self._looks[_stamped(path)] = look
+        new = [i for i, name in enumerate(names) if name not in self._looks]
+        for i, look in zip(new, _look_at_all([paths[i] for i in new]), strict=True):
+            self._looks[names[i]] = look
             self._changed = True
         return [self._looks[name] for name in names]
 
@@ -114,7 +117,10 @@ class KnownInputs:
         if not self._changed:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        rows = [_row(name, look) for name, look in self._looks.items() if _is_worth(look)]
+        rows = [
+            _row(name, look)
+            for name, look in self._looks.items() if _is_worth(look) and _is_settled(name)
+        ]  # fmt: skip
         with atomic_output(self._path) as temporary:
             table = pa.Table.from_pylist(rows, _SCHEMA)
             pyarrow.parquet.write_table(table, temporary, compression="zstd")
@@ -146,6 +152,12 @@ def _stamped(path: Path) -> tuple[str, ...]:
         return (os.path.abspath(path),)
     stamps = (found.st_size, found.st_mtime_ns, found.st_ctime_ns)
     return (os.path.abspath(path), *map(str, stamps))
+
+
+def _is_settled(name: Sequence[str]) -> bool:
+    """Return whether files are older than the ticks of clocks, so that they have their stamps."""
+    changed = [int(stamp) for i in range(0, len(name), 4) for stamp in name[i + 2 : i + 4]]
+    return bool(changed) and time.time_ns() - max(changed) > _SETTLED_AFTER_NS
 
 
 def _look_at_all(paths: Sequence[Path]) -> list[FileLook]:

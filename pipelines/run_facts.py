@@ -31,7 +31,6 @@ def write_provenance(path: Path, result: RunResult) -> None:
 def run_facts(config: Config, result: RunResult) -> dict[str, Any]:
     """Return those fields of `xsurvey.report.ReportData` that are the run's, of any pipeline."""
     outcomes = list(result.outcomes.values())
-    logs = {(t["stage"], t["target"]): t.get("log") or "" for t in result.as_json()["tasks"]}
     return {
         "title": f"{config.output.name}: {config.pipeline}", "pipeline": config.pipeline,
         "config_text": config.path.read_text(encoding="utf-8", errors="replace"),
@@ -41,8 +40,11 @@ def run_facts(config: Config, result: RunResult) -> dict[str, Any]:
             for o in outcomes
         ],
         "failures": [
-            {"target": o.id.target, "stage": o.id.stage, "cause": o.cause or "", "log": logs[o.id]}
-            for o in outcomes if o.status == "failed"
+            {
+                "target": o.id.target, "stage": o.id.stage, "cause": o.cause or "",
+                "log": result.log_of(o) or "",
+            }
+            for o in result.failed
         ],
         "summary": {
             "started": result.started, "took": f"{result.seconds:.1f} s",

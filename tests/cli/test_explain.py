@@ -74,12 +74,13 @@ def test_a_catalog_leads_down_to_its_events(
     assert lines[0].startswith(f"{catalog}: unchanged since it was published 20")
     assert lines[1] == "catalog all"
     order = [lines.index(line) for line in (
-        "catalog all", "  measured: photometry field", f"    events: {made / 'field.fits'}",
-        "    fields: image field", "    found: detect field", "      fields: image field (above)",
+        "catalog all", "  rows: source_rows field", "    measured: photometry field",
+        f"      events: {made / 'field.fits'}", "      fields: image field",
+        "      found: detect field", "        fields: image field (above)",
     )]  # fmt: skip
     assert order == sorted(order)
-    assert f"      sha256 {digest}, unchanged" in lines
-    assert "      detection.threshold = 25.0 (default 12.0)" in lines
+    assert f"        sha256 {digest}, unchanged" in lines
+    assert "        detection.threshold = 25.0 (default 12.0)" in lines
     assert any("at their defaults: " in line and "detection.band" in line for line in lines)
     assert lines[-1].startswith("made with python ")
     assert values["state"] == "unchanged"
@@ -187,7 +188,7 @@ def test_a_source_leads_to_its_observation(
     catalog = made / "out/catalog/sources.fits"
     row = Table.read(catalog)[0]
     for name in (row["name"], row["source_id"]):
-        assert "    fields: image field" in explain(catalog, "--source", name)[0].splitlines()
+        assert "      fields: image field" in explain(catalog, "--source", name)[0].splitlines()
     status, _, error = call(catalog, "--source", "nobody")
     assert status == 2
     assert "has no source 'nobody'" in error.splitlines()[-1]

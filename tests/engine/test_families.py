@@ -1,6 +1,9 @@
 """Families of tasks: as many members as a file says, done in parts, resumed in parts."""
 
+import errno
 import json
+import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +18,8 @@ from xsurvey.engine import RunResult, Store, TaskId, run_plan
 from xsurvey.engine.clusters.profiles import LocalProfile
 from xsurvey.engine.lineage import read_lineage
 from xsurvey.engine.parts import grouped_by_work, read_parts, write_parts
+from xsurvey.engine.workers.worker import run_task
+from xsurvey.errors import OutOfTime
 
 PROFILE = LocalProfile(backend="local", workers=2, attempts=2, task_timeout="3s")
 
@@ -113,6 +118,9 @@ def test_one_element_does_not_take_the_others_of_its_part_along(tmp_path, fault)
     again = do(tmp_path / "out", family_plan(path, 3), workers=2, cluster=PROFILE)
     assert again.members == {"cached": 3, "failed": 1}
     assert joined(again) == joined(result)
+    assert again.outcomes[TaskId("measure", "field")].status == "cached"
+    # the parts that were divided before are counted as their elements
+    assert told(again)["stages"]["measure"]["total"] == 4
 
 
 def test_what_needs_all_elements_is_skipped(tmp_path):
@@ -196,3 +204,59 @@ def test_results_of_members_and_of_what_joins_them_are_explained(names, tmp_path
         assert shown.exit_code == 0, shown.output
         assert "over: divide field" in shown.output
     assert "elements: s3, s4, s5" in shown.output
+
+
+def test_provenance_goes_through_a_family_of_which_elements_failed(tmp_path):
+    path = tmp_path / "field.txt"
+    path.write_text("s0 bad1 s2")
+    result = do(tmp_path / "out", family_plan(path))
+    key = str(result.outcomes[TaskId("join", "field")].key)
+    lineage = read_lineage(result.store.folder(key) / "all.txt")
+    assert [m["stage"] for m in lineage.manifests.values()] == ["join", "measure", "divide"]
+    assert not lineage.gone
+    assert all(result.store.manifest(key) is not None for key in result.good_keys())
+    lines = family_plan(path).describe(Store(tmp_path / "out"))
+    assert any(line.split()[:3] == ["measure", "to", "do"] for line in lines)
+
+
+def test_what_fails_everything_splits_nothing_for_good(names, tmp_path, monkeypatch):
+    import family_stages
+
+    seen: list[tuple[str, ...]] = []
+
+    def full(context):
+        seen.append(context.elements)
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    full.__qualname__ = "full"
+    monkeypatch.setattr(family_stages, "full", full, raising=False)
+    plan = family_plan(names, measuring=replace(MEASURE, run=full))
+    first = do(tmp_path / "out", plan)
+    assert len(first.failed) == 8 and len(seen) == 3 + 8
+    second = do(tmp_path / "out", family_plan(names))
+    assert second.ok and second.members == {"done": 3}
+
+
+def test_a_run_out_of_time_tells_how_many_members_are_left(names, tmp_path):
+    profile = LocalProfile(backend="local", workers=1, time_limit="3s", walltime_margin="0s")
+    names.write_text(" ".join(f"slow{i}" for i in range(40)))
+    with pytest.raises(OutOfTime) as stopped:
+        do(tmp_path / "out", family_plan(names, 1), workers=1, cluster=profile)
+    left = int(re.search(r"(\d+) are left", str(stopped.value))[1])
+    done = len(list(tmp_path.glob("out/.xsurvey/tasks/*/*/lines.txt")))
+    # the one that joins is left too; one that was stopped may just have ended
+    assert done + left in (40 + 1, 40 + 2)
+    rest = do(tmp_path / "out", family_plan(names, 1))
+    assert rest.ok and rest.members["cached"] >= done
+
+
+def test_the_next_run_knows_how_long_tasks_take(names, tmp_path, monkeypatch):
+    do(tmp_path / "out", family_plan(names))
+    names.write_text(names.read_text() + "\n")  # another input, with the same elements
+    orders = []
+    monkeypatch.setattr(
+        "xsurvey.engine.workers.pools.run_task", lambda o: orders.append(o) or run_task(o)
+    )
+    do(tmp_path / "out", family_plan(names))
+    expected = [o.expected_seconds for o in orders if o.stage.name == "measure"]
+    assert expected[0] is None and all(seconds is not None for seconds in expected[1:])

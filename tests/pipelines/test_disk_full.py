@@ -6,6 +6,7 @@ import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -36,6 +37,14 @@ def full_for(patch: pytest.MonkeyPatch, product: str) -> None:
             return chosen(path, *arguments, **options)
 
         patch.setattr(Path, name, limited)
+    opened = Path.open
+
+    def limited_open(path: Path, mode: str = "r", *arguments: Any, **options: Any) -> Any:
+        if "w" in mode and path.name.endswith(product):
+            no_room()
+        return opened(path, mode, *arguments, **options)
+
+    patch.setattr(Path, "open", limited_open)
 
 
 @pytest.fixture

@@ -13,6 +13,12 @@ from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.simulate.write import write_simulation
 
 
+@pytest.fixture(autouse=True)
+def settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let files count as settled as soon as they are written."""
+    monkeypatch.setattr(module, "_SETTLED_AFTER_NS", 0)
+
+
 def make(path: Path, mission: str, ra: float = 10.0, seed: int = 1) -> Path:
     values = SimulationParameters(
         mission=mission, exposure="1ks", pointing=f"{ra},-30", energy="2-5",
@@ -118,3 +124,29 @@ def test_units_of_an_observation_have_one_outline(files, tmp_path):
     assert known.outline(files[:2], exposure_given=False) is None
     known.save()
     assert KnownInputs(tmp_path).outline(files[:2], exposure_given=False) is None
+
+
+def test_a_young_file_is_looked_at_again_by_the_next_run(tmp_path, monkeypatch):
+    path = make(tmp_path / "one.fits", "chandra")
+    monkeypatch.setattr(module, "_SETTLED_AFTER_NS", 3600 * 10**9)
+    known = KnownInputs(tmp_path / "out")
+    known.look(path)
+    known.save()
+    asked = []
+    monkeypatch.setattr(module, "look_at", lambda path: asked.append(path) or module._NOTHING)
+    KnownInputs(tmp_path / "out").look(path)
+    assert asked == [path]
+
+
+def test_a_file_that_is_being_written_does_no_harm(tmp_path, monkeypatch):
+    path = make(tmp_path / "one.fits", "chandra")
+    look_at = module.look_at
+
+    def grows(path: Path) -> module.FileLook:
+        found = look_at(path)
+        with path.open("ab") as stream:
+            stream.write(bytes(2880))
+        return found
+
+    monkeypatch.setattr(module, "look_at", grows)
+    assert KnownInputs(tmp_path / "out").look(path).mission.name == "chandra"

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from xsurvey.engine.clusters.profiles import ClusterProfile
 
 EXIT_TARGETS_FAILED = 3
+_NAMED = 20
 
 config_argument = click.argument("config", type=click.Path(path_type=Path), metavar="CONFIG")
 output_option = click.option(
@@ -179,8 +180,9 @@ def _say_result(config: "Config", result: "RunResult") -> None:
         return
     first = result.failed[0]
     targets = sorted({o.id.target for o in result.failed})
+    named = targets if len(targets) <= _NAMED else [*targets[:_NAMED], "..."]
     click.echo(
-        f"xsurvey: error: {', '.join(targets)}: {first.cause} (failed: {len(targets)}); "
+        f"xsurvey: error: {', '.join(named)}: {first.cause} (failed: {len(targets)}); "
         f"see {output / 'run.json'}", err=True,
     )  # fmt: skip
     raise click.exceptions.Exit(EXIT_TARGETS_FAILED)

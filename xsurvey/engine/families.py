@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from xsurvey.engine.parts import read_parts
 from xsurvey.engine.plan import Task, TaskId
@@ -43,6 +43,16 @@ class Member:
 
 
 @dataclass
+class _Split:
+    """A part whose elements are done one by one: how many are left, were done, and failed."""
+
+    key: str
+    left: int
+    done: int = 0
+    failed: int = 0
+
+
+@dataclass
 class OpenFamily:
     """A family whose members are being done.
 
@@ -64,13 +74,13 @@ class OpenFamily:
     Attributes
     ----------
     size : int
-        Number of parts.
+        Number of members, as far as is known: of parts, or elements of those that were split.
     seconds : float
         Work of the members that are done.
     elements : int
         Of the parts that were looked at.
     worked : bool
-        Whether a member had to be done in this run.
+        Whether a member was done in this run.
     in_line : bool
         Whether the runner will ask for members by itself.
     failures : dict of str to str
@@ -93,6 +103,7 @@ class OpenFamily:
     _under_way: int = 0
     _number: int = 0
     _split: deque[Member] = field(default_factory=deque)
+    _splits: dict[int, _Split] = field(default_factory=dict)
     _done: list[tuple[tuple[int, int], bytes]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -117,6 +128,11 @@ class OpenFamily:
         return self._split.popleft()
 
     @property
+    def left(self) -> int:
+        """How many members are not done yet, those under way among them."""
+        return self.size - len(self._done) - len(self.failures)
+
+    @property
     def ended(self) -> bool:
         """Whether no member is under way; with none left to begin, the family is done."""
         return self._under_way == 0 and not self._split
@@ -133,14 +149,16 @@ class OpenFamily:
         self._under_way -= 1
         self.seconds += seconds
         self._done.append((member.place, bytes.fromhex(member.key)))
+        self._note_single(member, "done")
 
     def member_failed(self, member: Member, cause: str) -> bool:
         """Note that a member failed; return whether its elements are tried one by one."""
         self._under_way -= 1
         if len(member.elements) == 1:
             self.failures[member.elements[0]] = cause
+            self._note_single(member, "failed")
             return False
-        self.store.mark_split(member.key)
+        self._splits[member.place[0]] = _Split(member.key, len(member.elements))
         self._singles(member)
         return True
 
@@ -164,8 +182,24 @@ class OpenFamily:
             "parameters": {}, "uses": {}, "missing": {},
         }  # fmt: skip
 
+    def _note_single(self, member: Member, fate: Literal["done", "failed"]) -> None:
+        """Remember for later runs that a part is to be done one by one, where that is of use.
+
+        What fails all its elements, such as a full disk, is not theirs.
+        """
+        split = self._splits.get(member.place[0])
+        if split is None:
+            return
+        split.left -= 1
+        setattr(split, fate, getattr(split, fate) + 1)
+        if not split.left:
+            del self._splits[member.place[0]]
+            if split.done and split.failed:
+                self.store.mark_split(split.key)
+
     def _singles(self, member: Member) -> None:
         number, _ = member.place
+        self.size += len(member.elements) - 1
         for i, element in enumerate(member.elements):
             self._split.append(Member(member_key(self.key, (element,)), (element,), (number, i)))
 

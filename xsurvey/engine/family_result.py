@@ -13,7 +13,9 @@ from xsurvey.errors import OutputError
 
 
 def commit_family(store: Store, family: OpenFamily, provenance: Mapping[str, Any]) -> None:
-    """Record that all members of a family are done, so that the next run need not ask them.
+    """Record the members of a family, so that the next run need not ask them if all are done.
+
+    With ``failures`` it tells where results come from, and the family is not done.
 
     Raises
     ------
@@ -21,12 +23,15 @@ def commit_family(store: Store, family: OpenFamily, provenance: Mapping[str, Any
         It cannot be written.
     """
     try:
+        _forget(store.folder(family.key))  # of an earlier run, where elements had failed
         attempt = store.attempt(family.key)
         try:
             write_members(attempt.outputs / MEMBERS_FILE, family.members())
             seconds = {"finished": timestamp(), "seconds": round(family.seconds, 3)}
             about = {"record": family.record(), "warnings": []}
             about["provenance"] = {"versions": dict(versions()), **seconds}
+            if family.failures:
+                about["failures"] = dict(family.failures)
             store.commit(attempt, family.key, {**provenance, **about})
         finally:
             attempt.discard()

@@ -187,7 +187,8 @@ class Plan:
         store.hashes.prepare(self.input_files())
         keys = self.keys(store.hashes.sha256)
         for task in self.tasks:
-            yield task, store.manifest(keys[task.id]) is not None
+            manifest = store.manifest(keys[task.id])
+            yield task, manifest is not None and not manifest.get("failures")
 
     def describe(self, store: "Store") -> list[str]:
         """Return lines that say what would be done; nothing is written.

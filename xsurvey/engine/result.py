@@ -176,14 +176,18 @@ class RunResult:
         values |= {"seconds": round(outcome.seconds, 3), "cause": outcome.cause}
         values |= {"record": dict(outcome.record), "warnings": list(outcome.warnings)}
         if outcome.key is not None:
-            told = outcome.status == "failed" or outcome.warnings
-            log = self.store.log_file(outcome.key) if told else None
+            folder = self.store.folder(outcome.key)
             values["key"] = outcome.key
-            values["folder"] = (
-                self._relative(self.store.folder(outcome.key)) if outcome.good else None
-            )
-            values["log"] = self._relative(log) if log is not None and log.exists() else None
+            values["folder"] = self._relative(folder) if outcome.good else None
+            values["log"] = self.log_of(outcome)
         return values
+
+    def log_of(self, outcome: TaskOutcome) -> str | None:
+        """Return where the log of a task is below the output folder, None if it has none."""
+        if outcome.key is None or not (outcome.status == "failed" or outcome.warnings):
+            return None
+        log = self.store.log_file(outcome.key)
+        return self._relative(log) if log.exists() else None
 
     def _relative(self, path: Path) -> str:
         return str(path).removeprefix(f"{self.store.root.parent}{os.sep}")

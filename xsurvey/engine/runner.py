@@ -116,6 +116,7 @@ class _Run:
         self._ready = [i for i, task in enumerate(plan.tasks) if not self._waiting[task.id]]
         self._under_way: dict[str, _Sent] = {}
         self._families: dict[TaskId, OpenFamily] = {}
+        self._longest: dict[str, float] = {}
         self._pool: Pool | None = None
 
     def execute(self, open_pool: Callable[[], Pool]) -> None:
@@ -131,8 +132,13 @@ class _Run:
         except BaseException as error:
             self.result.interrupted = type(error).__name__
             if isinstance(error, OutOfTime):
-                raise with_left(error, self.result.counts()["pending"]) from None
+                raise with_left(error, self._left()) from None
             raise
+
+    def _left(self) -> int:
+        """Return how many tasks and members are not settled."""
+        members = sum(family.left - 1 for family in self._families.values())
+        return self.result.counts()["pending"] + members
 
     def finish(self, summary: Path | None, config: Mapping[str, Any] | None) -> None:
         self._board.tasks_ended(self.result.interrupted is None)
@@ -170,7 +176,8 @@ class _Run:
         self, task: Task, key: str, known: Mapping[str, Any] | None, inputs: Mapping[str, Any],
         missing: Mapping[str, str],
     ) -> None:  # fmt: skip
-        if known is not None and damaged_member(self._store, key) is None:
+        whole = known is not None and not known.get("failures")
+        if known is not None and whole and damaged_member(self._store, key) is None:
             members = tuple(read_members(self._store.folder(key)))
             self._settle(replace(_cached(task.id, key, known), members=members))
             return
@@ -183,7 +190,9 @@ class _Run:
         heapq.heappush(self._ready, self._position[task.id])
 
     def _begin_member(self, family: OpenFamily, open_pool: Callable[[], Pool]) -> None:
-        task, member = family.task, family.next_member()
+        task, size = family.task, family.size
+        member = family.next_member()
+        self._board.grown(task.stage.name, family.size - size)
         if member is None:
             family.in_line = False
             if family.ended:
@@ -197,7 +206,6 @@ class _Run:
             family.member_done(member, outcome.seconds)
             self._note_member(outcome)
             return
-        family.worked = True
         order = self._order(task, member.key, family.provenance(member), family.missing)
         order = replace(order, elements=member.elements)
         self._send(_Sent(label, task, member), order, open_pool)
@@ -230,6 +238,7 @@ class _Run:
             output=self._store.root.parent,
             run=self._store.run,
             log_level=logging.getLogger("xsurvey").getEffectiveLevel(),
+            expected_seconds=self._longest.get(task.stage.name),
         )
 
     def _end(self, report: TaskReport) -> None:
@@ -252,6 +261,7 @@ class _Run:
 
     def _end_member(self, family: OpenFamily, member: Member, outcome: TaskOutcome) -> None:
         if outcome.cause is None:
+            family.worked = True
             family.member_done(member, outcome.seconds)
             self._note_member(outcome)
         elif family.member_failed(member, outcome.cause):
@@ -264,7 +274,14 @@ class _Run:
             family.in_line = True
             heapq.heappush(self._ready, self._position[family.task.id])
 
+    def _time(self, outcome: TaskOutcome) -> None:
+        """Remember how long tasks of a stage take, in this run or an earlier one."""
+        stage = outcome.id.stage
+        if outcome.good:
+            self._longest[stage] = max(self._longest.get(stage, 0.0), outcome.seconds)
+
     def _note_member(self, outcome: TaskOutcome) -> None:
+        self._time(outcome)
         self.result.members[outcome.status] += 1
         self._board.settled(outcome)
 
@@ -276,7 +293,7 @@ class _Run:
         cause = None
         if failures and not family.members():
             status, cause = "failed", f"all its elements failed: {next(iter(failures.values()))}"
-        elif not failures:
+        else:
             provenance = task_provenance(task, self._plan.seed, family.inputs, family.missing)
             commit_family(self._store, family, provenance)
         # the board had its members
@@ -291,6 +308,8 @@ class _Run:
 
     def _note(self, outcome: TaskOutcome) -> None:
         self.result.outcomes[outcome.id] = outcome
+        if not outcome.members:
+            self._time(outcome)
         for other in self._plan.dependants[outcome.id]:
             self._waiting[other] -= 1
             if not self._waiting[other]:
