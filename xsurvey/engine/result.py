@@ -80,6 +80,8 @@ class RunResult:
         Why the run ended before its tasks did.
     members : Counter of str
         Members of families by status, of families that were looked into.
+    opened : set of TaskId
+        These families: not they are counted, but their members.
     watched : mapping
         What else ``run.json`` tells: ``events``, the log, and ``stages``, what each took.
     """
@@ -92,6 +94,7 @@ class RunResult:
     seconds: float = 0.0
     interrupted: str | None = None
     members: Counter[str] = field(default_factory=Counter)
+    opened: set[TaskId] = field(default_factory=set)
     watched: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -110,8 +113,9 @@ class RunResult:
         return found
 
     def counts(self) -> Counter[str]:
-        """Return the number of tasks, and of members of families, of each status."""
-        return Counter(outcome.status for outcome in self.outcomes.values()) + self.members
+        """Return the number of tasks of each status, those that a family is done in for itself."""
+        plain = (o.status for i, o in self.outcomes.items() if i not in self.opened)
+        return Counter(plain) + self.members
 
     def path(self, task: Task, name: str) -> Path:
         """Return where an output of a task is in the store.

@@ -137,15 +137,15 @@ class _Run:
 
     def _left(self) -> int:
         """Return how many tasks and members are not settled."""
-        members = sum(family.left - 1 for family in self._families.values())
+        members = sum(family.left for family in self._families.values())
         return self.result.counts()["pending"] + members
 
     def finish(self, summary: Path | None, config: Mapping[str, Any] | None) -> None:
         self._board.tasks_ended(self.result.interrupted is None)
         self.result.seconds = time.monotonic() - self._clock
         self.result.watched = self._board.summary()
-        counts = self.result.counts()
-        pending = counts.pop("pending", 0)
+        counts, pending = self.result.counts(), self._left()
+        counts.pop("pending", None)
         line = counts_line(counts, counts.total() + pending)
         nothing = self._pool is None and not pending
         logger.info("%s%s", "nothing to do: " if nothing else "", line)
@@ -185,6 +185,7 @@ class _Run:
         parts = self._inputs.path(task.over)
         family = OpenFamily(task, key, parts, inputs, missing, self._plan.seed, self._store)
         self._families[task.id] = family
+        self.result.opened.add(task.id)
         # it stands for itself no more, but for its members
         self._board.grown(task.stage.name, family.size - 1)
         heapq.heappush(self._ready, self._position[task.id])
