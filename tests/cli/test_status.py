@@ -8,12 +8,14 @@ import time
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from fault_pipeline import write_config
 from fault_tools import counts, last_line, run, start, wait_for
 from hypothesis import given
 from hypothesis import strategies as st
 
-from xsurvey.cli.status import _lines
+from xsurvey.cli.status import _lines, status_command
+from xsurvey.engine.clusters.submitted import record_submitted
 from xsurvey.engine.process import this_process
 from xsurvey.engine.watching.status import read_status
 from xsurvey.errors import InputError
@@ -183,3 +185,24 @@ def test_a_damaged_progress_file_is_no_run(tmp_path, text):
     (tmp_path / ".xsurvey" / "lock").unlink()
     with pytest.raises(InputError, match="holds no run"):
         read_status(tmp_path)
+
+
+def test_a_submitted_run_is_told_before_it_begins(tmp_path: Path) -> None:
+    folder = tmp_path / "out" / ".xsurvey" / "jobs" / "batch-20261126T120000-ab"
+    folder.mkdir(parents=True)
+    record_submitted(folder, "slurm", "7", folder / "slurm-7.log")
+    status = read_status(tmp_path / "out")
+    assert status.state == "submitted" and status.job is not None and status.job["job"] == "7"
+    shown = CliRunner().invoke(status_command, [str(tmp_path / "out")])
+    assert shown.exit_code == 0
+    assert shown.output.splitlines()[0] == (
+        "submitted: job 7 of slurm waits, or ended before the run began; its log is "
+        f"{folder / 'slurm-7.log'}"
+    )
+    # a run that began later has more to tell
+    summary = {
+        "status": "done", "started": "2999-01-01T00:00:00+00:00", "seconds": 1.0, "tasks": [],
+        "cluster": "local",
+    }  # fmt: skip
+    (tmp_path / "out" / "run.json").write_text(json.dumps(summary))
+    assert read_status(tmp_path / "out").state == "done"

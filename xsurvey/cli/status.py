@@ -77,6 +77,11 @@ def _headline(status: "RunStatus") -> str:
             "products": "writes products",
         }[status.phase or "inputs"]  # fmt: skip
         return f"running: process {pid} on {host} {doing}"
+    if status.state == "submitted" and status.job is not None:
+        return (
+            f"submitted: job {status.job['job']} of {status.job['backend']} waits, or ended before "
+            f"the run began; its log is {status.job['log']}"
+        )
     if status.state == "stopped":
         when = " while it wrote products" if status.phase == "products" else ""
         return f"stopped: process {pid} has ended{when}; run it again to go on"

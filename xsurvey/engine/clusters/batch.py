@@ -21,6 +21,7 @@ from xsurvey.engine.clusters.queue_profiles import (
     SgeProfile,
 )
 from xsurvey.engine.clusters.queue_systems import QUEUE_SYSTEMS, clock_text, megabytes
+from xsurvey.engine.clusters.submitted import record_submitted
 from xsurvey.engine.lock import SILENT_AFTER_S, WAIT_VARIABLE
 from xsurvey.errors import ParameterError
 
@@ -106,6 +107,7 @@ class BatchJob:
         found = _NUMBER.search(done.stdout)
         if done.returncode or found is None:
             raise self._refused(last_words(done.stderr or done.stdout))
+        record_submitted(self.folder, self.profile.backend, found[1], self.log(found[1]))
         return found[1]
 
     def log(self, job: str) -> Path:

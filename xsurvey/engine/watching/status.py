@@ -3,11 +3,12 @@
 import json
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from xsurvey.engine.clusters.submitted import newest_submitted
 from xsurvey.engine.lock import SILENT_AFTER_S, read_lock
 from xsurvey.engine.process import has_ended, is_here
 from xsurvey.engine.store import PROGRESS_NAME, Store
@@ -17,7 +18,7 @@ from xsurvey.errors import InputError
 RUN_NAME = "run.json"
 _TOOK = ("seconds", "wasted_seconds", "cpu_seconds")
 
-State = Literal["running", "stopped", "silent", "done", "failed", "interrupted"]
+State = Literal["submitted", "running", "stopped", "silent", "done", "failed", "interrupted"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,9 @@ class RunStatus:
     Attributes
     ----------
     state : str
-        ``running``; ``stopped`` if its process has ended before the run; ``silent`` if it is on
-        another host and has shown no sign of life for three minutes; else how the run ended.
+        ``submitted`` as a job that has not begun; ``running``; ``stopped`` if its process has ended
+        before the run; ``silent`` if it is on another host and has shown no sign of life for three
+        minutes; else how the run ended.
     process : mapping
         ``pid`` and ``host`` of the run's process, empty when the run has ended.
     interrupted : str or None
@@ -58,6 +60,8 @@ class RunStatus:
         The log of events of a run that has ended, relative to the output folder.
     seconds_left : float or None
         Estimate of the time to go; None if there is nothing to base it on.
+    job : dict or None
+        Of a run that was submitted and has not begun: ``backend``, ``job``, ``log``, ``submitted``.
     """
 
     state: State
@@ -75,6 +79,7 @@ class RunStatus:
     failed: list[dict[str, Any]] = field(default_factory=list)
     events: str | None = None
     seconds_left: float | None = None
+    job: dict[str, str] | None = None
 
 
 def read_status(output: Path) -> RunStatus:
@@ -98,6 +103,11 @@ def read_status(output: Path) -> RunStatus:
     lock_file = store.root / "lock"
     owner = read_lock(lock_file)
     summary = _read(output / RUN_NAME)
+    job = newest_submitted(store.root / "jobs")
+    if job is not None and not owner and job.submitted > _last_words(state, summary):
+        return RunStatus(
+            state="submitted", job=asdict(job), last_activity=job.submitted, cluster=job.backend
+        )
     if summary and not owner and state.get("phase", "ended") == "ended":
         return _finished(summary)
     if state or owner:
@@ -106,6 +116,11 @@ def read_status(output: Path) -> RunStatus:
         output, f"holds no run: neither {RUN_NAME} nor {store.root.name}/{PROGRESS_NAME}",
         "give the output folder of a run",
     )  # fmt: skip
+
+
+def _last_words(state: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
+    """Return when the newest run began that told of itself; nothing if none did."""
+    return str(state.get("started") or summary.get("started") or "")
 
 
 def _unfinished(
