@@ -12,6 +12,7 @@ import pytest
 
 from xsurvey.engine.clusters.batch import BatchJob, batch_profile
 from xsurvey.engine.clusters.dask_settings import dask_settings
+from xsurvey.engine.clusters.environment import memory_limit
 from xsurvey.engine.clusters.job_folder import JobRecord
 from xsurvey.engine.clusters.profiles import ClusterProfile, imported, load_profile
 from xsurvey.engine.clusters.queue_cluster import (
@@ -151,6 +152,22 @@ def test_workers_are_those_of_the_profile(backend, tmp_path, monkeypatch):
     assert settings["worker"]["memory"]["terminate"] == 0.95
     assert settings["nanny"]["pre-spawn-environ"]["OMP_NUM_THREADS"] == "1"
     assert settings["worker"]["preload"] == ["xsurvey.engine.clusters.in_job"]
+
+
+@pytest.mark.parametrize(
+    ("backend", "values", "need", "limit"),
+    [
+        # how many workers of an allocation share a host shows only when they are there
+        ("allocation", {}, 6, 6), ("allocation", {}, 0, 2), ("allocation", {}, 1, 2),
+        # of a job it is known: no worker may take more than all have
+        ("slurm", {"workers_per_job": 4}, 6, 6), ("slurm", {"workers_per_job": 2}, 6, 4),
+        ("slurm", {"workers_per_job": 1}, 6, 2), ("slurm", {"workers_per_job": 4}, 0, 2),
+    ],
+)  # fmt: skip
+def test_a_worker_may_take_what_its_tasks_need(backend, values, need, limit):
+    made = type(load_profile(backend)).read({"backend": backend, "memory": "2GB", **values}, "")
+    words = memory_limit(made.sized_to(need * 1_000_000_000))
+    assert words == ["--memory-limit", f"{limit}000000000B"]
 
 
 @pytest.mark.parametrize("backend", SCHEDULERS)

@@ -60,7 +60,11 @@ def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
 def memory_limit(profile: ClusterProfile) -> list[str]:
     """Return the words that give a worker its limit of memory.
 
-    It may take what a task needs of the memory that it shares with the others of its job.
+    It may take what a task needs of the memory that it shares with the others of its job. Where
+    it is not known yet how many these are, as in an allocation, the pool looks before a task
+    begins whether they have it together.
     """
-    together = profile.memory * (profile.together or 1)
-    return ["--memory-limit", f"{max(profile.memory, min(profile.limit, together))}B"]
+    limit = profile.limit
+    if profile.together is not None:
+        limit = max(profile.memory, min(limit, profile.together * profile.memory))
+    return ["--memory-limit", f"{limit}B"]
