@@ -278,6 +278,18 @@ def test_a_whole_run_as_a_job(backend, tmp_path):
     assert job.log("12").parent == job.folder
 
 
+def test_what_is_submitted_is_for_its_owner_alone(tmp_path, monkeypatch):
+    (tmp_path / "qsub").write_text("#!/bin/sh\necho 7.server\n")
+    (tmp_path / "qsub").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("XSURVEY_TOKEN", "secret")
+    job = BatchJob(batch_profile(profile("pbs"), "pbs"), tmp_path / "jobs/batch-1", ["c.yaml"])
+    assert job.submit() == "7"
+    assert "export XSURVEY_TOKEN=secret" in (job.folder / "job.sh").read_text()
+    modes = {p.name: p.stat().st_mode & 0o777 for p in (job.folder, job.folder / "job.sh")}
+    assert modes == {"batch-1": 0o700, "job.sh": 0o700}
+
+
 def test_a_job_of_a_machine_of_htcondor(tmp_path):
     job = BatchJob(batch_profile(profile("htcondor"), "x"), tmp_path, ["c.yaml"])
     assert job.files()["job.submit"].splitlines() == [

@@ -67,6 +67,9 @@ def test_a_run_on_each_scheduler(tmp_path, commands, kind):
     (number,) = [path.stem for path in place.glob("*.pid")]
     wait_for(lambda: not Path(f"/proc/{(place / f'{number}.pid').read_text()}/root").exists())
     assert "distributed.worker" in (jobs / f"job.o{number}").read_text()
+    # scripts carry variables of the user
+    assert {p.stat().st_mode & 0o777 for p in (jobs, *jobs.glob("*.sh"))} == {0o700}
+    assert list(jobs.glob("*.sh"))
     assert (jobs / "jobs.json").exists() and not list(jobs.rglob("*.pem"))
 
 

@@ -12,7 +12,7 @@ from xsurvey.engine.clusters.profiles import ClusterProfile
 
 _OWN = "XSURVEY_"
 _OTHERS = ("PYTHONPATH", "ATOMDB", "HEADAS", "CALDB", "XDG_DATA_HOME", "XDG_CACHE_HOME")
-_OF_ONE_JOB = ("XSURVEY_JOB", "XSURVEY_LOCK_WAIT")
+_OF_ONE_JOB = ("XSURVEY_JOB", "XSURVEY_CONDOR_JOB", "XSURVEY_LOCK_WAIT")
 
 
 def carried_variables() -> dict[str, str]:

@@ -16,9 +16,19 @@ logger = logging.getLogger(__name__)
 BATCH = "batch-"
 """What names of folders of jobs begin with that are a whole run each."""
 
+PRIVATE = 0o700
+"""Mode of folders of jobs, and of scripts: these carry variables of their owner."""
+
 _NUMBERS = "jobs.json"
 _KEPT = 5
 _COMMAND_S = 60.0
+
+
+def write_script(path: Path, text: str) -> None:
+    """Write a script that its owner alone can read and run."""
+    path.touch(PRIVATE)
+    path.chmod(PRIVATE)
+    path.write_text(text)
 
 
 class JobRecord:

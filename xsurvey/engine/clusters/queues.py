@@ -15,7 +15,7 @@ from distributed import Client
 
 from xsurvey.engine.clusters.credentials import make_credentials, remove_credentials
 from xsurvey.engine.clusters.dask_settings import dask_settings, silent_dask
-from xsurvey.engine.clusters.job_folder import JobRecord
+from xsurvey.engine.clusters.job_folder import PRIVATE, JobRecord
 from xsurvey.engine.clusters.job_watch import JobWatch
 from xsurvey.engine.clusters.profiles import ClusterError, ClusterProfile
 from xsurvey.engine.clusters.queue_cluster import (
@@ -128,10 +128,11 @@ def require_command(system: QueueSystem, backend: str) -> None:
 
 
 def job_folder(jobs: Path | None) -> Path:
-    """Make the folder of a run's jobs."""
+    """Make the folder of a run's jobs, for its owner alone."""
     folder = jobs or Path("xsurvey_jobs") / secrets.token_hex(4)
     folder = folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(PRIVATE, parents=True, exist_ok=True)
+    folder.chmod(PRIVATE)
     return folder
 
 
