@@ -10,7 +10,7 @@ import pytest
 from xsurvey.engine.clusters import job_folder
 from xsurvey.engine.clusters.job_folder import JobRecord, clear_left_jobs
 
-AWAY = "scancel: error: Unable to contact slurm controller (connect failure)\n"
+AWAY = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n"
 FORGOTTEN = "scancel: error: Kill job error on job id 7: Invalid job id specified\n"
 
 
