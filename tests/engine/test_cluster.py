@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 
 import pytest
-from distributed import Future
+from distributed import Client, Future
+from distributed.security import Security
 from toy_stages import report_threads, toy_plan, write_inputs
 
 from xsurvey.engine import Plan, Stage, Store, Task, load_profile, run_plan, start_cluster
@@ -63,6 +64,21 @@ def test_a_task_that_kills_its_worker_stops_nobody_else(tmp_path, capfd):
     # what a library prints must not get among the results of the command
     out, error = capfd.readouterr()
     assert out == "" and "printed by a library" in error and "Traceback" not in error
+
+
+def test_strangers_on_this_machine_are_not_let_in():
+    with start_cluster(workers=1) as cluster:
+        scheduler = cluster.client.scheduler.address
+        ports = [scheduler, *cluster.describe()]
+        ports += [w["nanny"] for w in cluster.client.scheduler_info()["workers"].values()]
+        assert len(ports) == 3
+        for port in ports:
+            assert port.startswith("tls://127.0.0.1:")
+            # keys of their own, or none
+            for there, keys in ((port, Security.temporary()), (f"tcp{port[3:]}", None)):
+                with pytest.raises(OSError, match=r"TLS certificate|Timed out|reset|[Cc]losed"):
+                    Client(there, security=keys, timeout="1s")
+        assert cluster.client.submit(abs, -1).result() == 1
 
 
 @pytest.fixture

@@ -98,7 +98,13 @@ def show(kind: str, numbers: list[str]) -> int:
             "sge": f"   {number} 0.5 xsurveyab me   r     11/26/2026 12:00:00 all.q@a  1",
             "htcondor": f"{number}.0 2 undefined",
         }[kind])  # fmt: skip
-    return 153 if len(living) < len(numbers) else 0
+    unknown = {
+        "pbs": "qstat: Unknown Job Id {}.server", "lsf": "Job <{}> is not found",
+        "sge": "", "htcondor": "",
+    }[kind]  # fmt: skip
+    for number in set(numbers) - set(living):
+        print(unknown.format(number), file=sys.stderr)
+    return 153 if unknown and len(living) < len(numbers) else 0
 
 
 if __name__ == "__main__":

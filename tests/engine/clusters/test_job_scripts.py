@@ -12,6 +12,7 @@ import pytest
 
 from xsurvey.engine.clusters.batch import BatchJob, batch_profile
 from xsurvey.engine.clusters.dask_settings import dask_settings
+from xsurvey.engine.clusters.environment import memory_limit
 from xsurvey.engine.clusters.job_folder import JobRecord
 from xsurvey.engine.clusters.profiles import ClusterProfile, imported, load_profile
 from xsurvey.engine.clusters.queue_cluster import (
@@ -153,6 +154,22 @@ def test_workers_are_those_of_the_profile(backend, tmp_path, monkeypatch):
     assert settings["worker"]["preload"] == ["xsurvey.engine.clusters.in_job"]
 
 
+@pytest.mark.parametrize(
+    ("backend", "values", "need", "limit"),
+    [
+        # how many workers of an allocation share a host shows only when they are there
+        ("allocation", {}, 6, 6), ("allocation", {}, 0, 2), ("allocation", {}, 1, 2),
+        # of a job it is known: no worker may take more than all have
+        ("slurm", {"workers_per_job": 4}, 6, 6), ("slurm", {"workers_per_job": 2}, 6, 4),
+        ("slurm", {"workers_per_job": 1}, 6, 2), ("slurm", {"workers_per_job": 4}, 0, 2),
+    ],
+)  # fmt: skip
+def test_a_worker_may_take_what_its_tasks_need(backend, values, need, limit):
+    made = type(load_profile(backend)).read({"backend": backend, "memory": "2GB", **values}, "")
+    words = memory_limit(made.sized_to(need * 1_000_000_000))
+    assert words == ["--memory-limit", f"{limit}000000000B"]
+
+
 @pytest.mark.parametrize("backend", SCHEDULERS)
 def test_what_is_not_given_is_not_asked_for(backend, tmp_path):
     # the user's own settings for Dask say nothing of our jobs
@@ -259,6 +276,18 @@ def test_a_whole_run_as_a_job(backend, tmp_path):
     assert within.backend == ("allocation" if backend == "slurm" else "local")
     assert within.memory == 4_000_000_000
     assert job.log("12").parent == job.folder
+
+
+def test_what_is_submitted_is_for_its_owner_alone(tmp_path, monkeypatch):
+    (tmp_path / "qsub").write_text("#!/bin/sh\necho 7.server\n")
+    (tmp_path / "qsub").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
+    monkeypatch.setenv("XSURVEY_TOKEN", "secret")
+    job = BatchJob(batch_profile(profile("pbs"), "pbs"), tmp_path / "jobs/batch-1", ["c.yaml"])
+    assert job.submit() == "7"
+    assert "export XSURVEY_TOKEN=secret" in (job.folder / "job.sh").read_text()
+    modes = {p.name: p.stat().st_mode & 0o777 for p in (job.folder, job.folder / "job.sh")}
+    assert modes == {"batch-1": 0o700, "job.sh": 0o700}
 
 
 def test_a_job_of_a_machine_of_htcondor(tmp_path):

@@ -48,9 +48,10 @@ class FakeCluster:
 class Site:
     """A cluster of two jobs, its watch, and what the scheduler tells when it is asked."""
 
-    def __init__(self, monkeypatch, jobs=2):
+    def __init__(self, monkeypatch, jobs=2, kind="slurm"):
         self.cluster, self.answer, self.now, self.asked = FakeCluster(), "", 1000.0, 0
-        self.watch = JobWatch(self.cluster, QUEUE_SYSTEMS["slurm"], jobs, "x")
+        self.error = ""
+        self.watch = JobWatch(self.cluster, QUEUE_SYSTEMS[kind], jobs, "x")
         monkeypatch.setattr(job_watch, "call", self.call)
         monkeypatch.setattr(job_watch, "time", SimpleNamespace(monotonic=lambda: self.now))
         self.cluster.scale(jobs)
@@ -59,7 +60,9 @@ class Site:
         self.asked += 1
         if self.answer is None:
             raise subprocess.TimeoutExpired(words, seconds)
-        return SimpleNamespace(stdout=self.answer, returncode=0)
+        return SimpleNamespace(
+            stdout=self.answer, stderr=self.error, returncode=1 if self.error else 0
+        )
 
     def look(self, seconds=0.0):
         self.now += seconds
@@ -123,6 +126,40 @@ def test_a_scheduler_that_does_not_answer_loses_nothing(site):
     site.answer = None
     site.look(60.0)
     assert site.cluster.submitted == 2
+
+
+def test_an_outage_of_the_scheduler_loses_nothing(site):
+    site.answer = "101|PENDING|Priority\n102|PENDING|Resources\n"
+    site.look()
+    jobs = list(site.cluster.workers.values())
+    site.answer = ""
+    site.error = "slurm_load_jobs error: Unable to contact slurm controller (connect failure)\n"
+    for _ in range(4):
+        site.look(400)
+    assert site.cluster.submitted == 2 and not any(job.closed for job in jobs)
+    assert site.watch.lost == 0 and not site.watch.hopeless
+    assert "Slurm does not answer: slurm_load_jobs error: Unable to contact" in site.watch.reason()
+    site.answer, site.error = "101|PENDING|Priority\n", ""
+    site.look(400)
+    assert site.watch.lost == 1 and "does not answer" not in site.watch.reason()
+
+
+@pytest.mark.parametrize(("kind", "error", "lost"), [
+    ("pbs", "qstat: cannot connect to server pbs1 (errno=15010)\n", 0),
+    ("pbs", "qstat: Unknown Job Id 101.pbs1\n", 1),
+    ("pbs", "qstat: Unknown Job Id 101.pbs1\nqstat: 102.pbs1 Job has finished, use -x\n", 2),
+    ("pbs", "qstat: Unknown Job Id 101.pbs1\nqstat: cannot connect to server pbs1\n", 1),
+    ("lsf", "LSF is down. Please wait ...\n", 0),
+    ("lsf", "Job <101> is not found\nJob <102> is not found\n", 2),
+    ("sge", "error: unable to send message to qmaster using port 6444 on host \"q\"\n", 0),
+    ("htcondor", "Error: Extra Info: the condor_collector was not found on host 10\n", 0),
+])  # fmt: skip
+def test_a_query_that_fails_loses_only_jobs_of_which_it_speaks(monkeypatch, kind, error, lost):
+    site = Site(monkeypatch, kind=kind)
+    site.error = error
+    site.look()
+    site.look(60)
+    assert site.watch.lost == lost
 
 
 def test_a_job_without_workers_for_long_is_replaced(site):

@@ -3,6 +3,7 @@
 Slurm is tested itself, in ``tests/slurm``.
 """
 
+import json
 import os
 import re
 import sys
@@ -19,6 +20,7 @@ from xsurvey.engine import Store, run_plan, start_cluster
 from xsurvey.engine.clusters.job_folder import JobRecord, clear_left_jobs
 from xsurvey.engine.clusters.profiles import ClusterError, load_profile
 from xsurvey.engine.clusters.queue_systems import QUEUE_SYSTEMS
+from xsurvey.errors import OutOfTime
 
 COMMANDS = {
     "pbs": ("qsub", "qdel", "qstat"), "lsf": ("bsub", "bkill", "bjobs"),
@@ -67,6 +69,9 @@ def test_a_run_on_each_scheduler(tmp_path, commands, kind):
     (number,) = [path.stem for path in place.glob("*.pid")]
     wait_for(lambda: not Path(f"/proc/{(place / f'{number}.pid').read_text()}/root").exists())
     assert "distributed.worker" in (jobs / f"job.o{number}").read_text()
+    # scripts carry variables of the user
+    assert {p.stat().st_mode & 0o777 for p in (jobs, *jobs.glob("*.sh"))} == {0o700}
+    assert list(jobs.glob("*.sh"))
     assert (jobs / "jobs.json").exists() and not list(jobs.rglob("*.pem"))
 
 
@@ -131,6 +136,22 @@ def test_a_network_device_that_is_not_there(tmp_path, commands):
     ):
         pass
     assert not list(place.glob("*.pid")) and not list((tmp_path / "jobs").rglob("*.pem"))
+
+
+def test_a_run_without_workers_ends_in_good_order_when_its_time_is_over(tmp_path, commands):
+    place = commands("pbs")
+    profile = profile_of("pbs", tmp_path, time_limit="3s", prologue='["sleep 300"]')
+    store = Store(tmp_path / "out")
+    paths = write_inputs(tmp_path / "in", ["a"])
+    with pytest.raises(OutOfTime) as stopped:
+        run_plan(toy_plan(paths), store, cluster=profile, summary=tmp_path / "out/run.json")
+    assert re.fullmatch(
+        r"time limit: no worker came \(.+\), 3 are left; submit or run it again to go on",
+        str(stopped.value),
+    )
+    assert json.loads((tmp_path / "out/run.json").read_text())["interrupted"] == "OutOfTime"
+    (number,) = [path.stem for path in place.glob("*.pid")]
+    wait_for(lambda: not Path(f"/proc/{(place / f'{number}.pid').read_text()}/root").exists())
 
 
 def test_there_is_no_allocation(monkeypatch):

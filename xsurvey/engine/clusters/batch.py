@@ -12,6 +12,7 @@ from typing import Any
 from xsurvey.engine.clusters.commands import call, last_words
 from xsurvey.engine.clusters.environment import carried_variables, exports, one_thread
 from xsurvey.engine.clusters.in_job import ENDS, JOB, LOG
+from xsurvey.engine.clusters.job_folder import PRIVATE, write_script
 from xsurvey.engine.clusters.profiles import ClusterError, ClusterProfile
 from xsurvey.engine.clusters.queue_profiles import (
     HTCondorProfile,
@@ -90,10 +91,9 @@ class BatchJob:
             The scheduler refuses it.
         """
         system = QUEUE_SYSTEMS[self.profile.backend]
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(PRIVATE, parents=True)
         for name, text in self.files().items():
-            (self.folder / name).write_text(text)
-        (self.folder / _SCRIPT).chmod(0o755)
+            (write_script if name == _SCRIPT else Path.write_text)(self.folder / name, text)
         by_input = self.profile.backend == "lsf"
         words = [system.submit]
         if not by_input:

@@ -12,7 +12,7 @@ from xsurvey.engine.clusters.profiles import ClusterProfile
 
 _OWN = "XSURVEY_"
 _OTHERS = ("PYTHONPATH", "ATOMDB", "HEADAS", "CALDB", "XDG_DATA_HOME", "XDG_CACHE_HOME")
-_OF_ONE_JOB = ("XSURVEY_JOB", "XSURVEY_LOCK_WAIT")
+_OF_ONE_JOB = ("XSURVEY_JOB", "XSURVEY_CONDOR_JOB", "XSURVEY_LOCK_WAIT")
 
 
 def carried_variables() -> dict[str, str]:
@@ -60,7 +60,11 @@ def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
 def memory_limit(profile: ClusterProfile) -> list[str]:
     """Return the words that give a worker its limit of memory.
 
-    It may take what a task needs of the memory that it shares with the others of its job.
+    It may take what a task needs of the memory that it shares with the others of its job. Where
+    it is not known yet how many these are, as in an allocation, the pool looks before a task
+    begins whether they have it together.
     """
-    together = profile.memory * (profile.together or 1)
-    return ["--memory-limit", f"{max(profile.memory, min(profile.limit, together))}B"]
+    limit = profile.limit
+    if profile.together is not None:
+        limit = max(profile.memory, min(limit, profile.together * profile.memory))
+    return ["--memory-limit", f"{limit}B"]

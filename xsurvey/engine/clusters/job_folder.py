@@ -5,11 +5,10 @@ import logging
 import shutil
 import subprocess
 from collections.abc import Sequence
-from contextlib import suppress
 from pathlib import Path
 
-from xsurvey.engine.clusters.commands import call
-from xsurvey.engine.clusters.queue_systems import QUEUE_SYSTEMS
+from xsurvey.engine.clusters.commands import call, last_words
+from xsurvey.engine.clusters.queue_systems import QUEUE_SYSTEMS, ended_jobs
 from xsurvey.io.atomic import atomic_output
 
 logger = logging.getLogger(__name__)
@@ -17,9 +16,19 @@ logger = logging.getLogger(__name__)
 BATCH = "batch-"
 """What names of folders of jobs begin with that are a whole run each."""
 
+PRIVATE = 0o700
+"""Mode of folders of jobs, and of scripts: these carry variables of their owner."""
+
 _NUMBERS = "jobs.json"
 _KEPT = 5
 _COMMAND_S = 60.0
+
+
+def write_script(path: Path, text: str) -> None:
+    """Write a script that its owner alone can read and run."""
+    path.touch(PRIVATE)
+    path.chmod(PRIVATE)
+    path.write_text(text)
 
 
 class JobRecord:
@@ -57,21 +66,29 @@ class JobRecord:
 
 
 def cancel_jobs(backend: str, name: str, jobs: Sequence[str]) -> bool:
-    """Cancel jobs, of which some may have ended; return whether the scheduler was asked."""
+    """Cancel jobs, of which some may have ended; return whether none is left."""
     words = QUEUE_SYSTEMS[backend].cancel_words(name, jobs)
     try:
-        call(words, _COMMAND_S)
+        done = call(words, _COMMAND_S)
     except (OSError, subprocess.SubprocessError) as error:
-        logger.warning(
-            "jobs %s were not cancelled (%s: %s); cancel them by hand", ", ".join(jobs), words[0],
-            error,
-        )  # fmt: skip
-        return False
-    return True
+        reason = str(error)
+    else:
+        said = [line for line in done.stderr.splitlines() if line.strip()]
+        # all complain of jobs that have ended; of what else they complain is there still
+        if not done.returncode or (said and all(ended_jobs(line, jobs) for line in said)):
+            return True
+        reason = last_words(done.stderr)
+    logger.warning(
+        "jobs %s were not cancelled (%s: %s); the next run tries it again, or cancel them by hand",
+        ", ".join(jobs), words[0], reason,
+    )  # fmt: skip
+    return False
 
 
 def clear_left_jobs(parent: Path) -> None:
     """Cancel what runs that were killed left in the queue; remove all but the newest folders.
+
+    Those of jobs that could not be cancelled stay as well: their numbers are nowhere else.
 
     Parameters
     ----------
@@ -81,14 +98,14 @@ def clear_left_jobs(parent: Path) -> None:
     # those of whole runs that were submitted may wait in the queue still
     found = [folder for folder in parent.glob("*") if folder.is_dir()]
     folders = [folder for folder in found if not folder.name.startswith(BATCH)]
-    for folder in folders:
-        _cancel_left(folder)
+    folders = [folder for folder in folders if _cancel_left(folder)]
     folders.sort(key=lambda folder: folder.stat().st_mtime)
     for folder in folders[:-_KEPT]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _cancel_left(folder: Path) -> None:
+def _cancel_left(folder: Path) -> bool:
+    """Cancel the jobs of a folder; return whether none is left."""
     try:
         told = json.loads((folder / _NUMBERS).read_text())
         backend, name, jobs = (
@@ -97,9 +114,11 @@ def _cancel_left(folder: Path) -> None:
             sorted(told["jobs"], key=lambda job: (len(job), job)),
         )
     except (OSError, ValueError, KeyError, TypeError):
-        return
-    if jobs and backend in QUEUE_SYSTEMS:
-        logger.info("jobs %s of a run that was killed are cancelled", ", ".join(jobs))
-        if cancel_jobs(backend, name, jobs):
-            with suppress(OSError):
-                (folder / _NUMBERS).unlink()
+        return True
+    if not jobs or backend not in QUEUE_SYSTEMS:
+        return True
+    logger.info("jobs %s of a run that was killed are cancelled", ", ".join(jobs))
+    if not cancel_jobs(backend, name, jobs):
+        return False
+    (folder / _NUMBERS).unlink(missing_ok=True)
+    return True

@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from xsurvey.engine.clusters.commands import call
+from xsurvey.engine.clusters.commands import call, last_words
 from xsurvey.engine.clusters.queue_systems import JobStates, QueueSystem
 
 logger = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ class JobWatch:
         self._not_before = 0.0
         self._task: asyncio.Task[None] | None = None
         self._closed = False
+        self._silence: str | None = None
         self.failure: str | None = None
         """What the scheduler said when it last refused a job."""
         self.lost = 0
@@ -108,6 +109,8 @@ class JobWatch:
             parts.append(f"{self._bad} job{'s' * (self._bad > 1)} ended before a worker came")
         if self.failure:
             parts.append(f"{self._system.submit} refuses jobs: {self.failure}")
+        if self._silence:
+            parts.append(f"{self._system.label} does not answer: {self._silence}")
         return "; ".join(parts) or f"{self._system.label} has not told of the jobs yet"
 
     async def _run(self) -> None:
@@ -162,12 +165,13 @@ class JobWatch:
         words = self._system.query(self._name, jobs)
         loop = asyncio.get_running_loop()
         try:
-            # some exit with an error for each job that has ended, and list the others
             done = await loop.run_in_executor(None, lambda: call(words, _QUERY_S))
         except (OSError, subprocess.SubprocessError) as error:
-            logger.debug("%s: %s", words[0], error)
+            self._silence = str(error)
             return None
-        return self._system.parse(done.stdout) if done.stdout or not done.returncode else {}
+        states = self._system.answer(jobs, done)
+        self._silence = last_words(done.stderr) if states is None else None
+        return states
 
     def _is_lost(self, name: str, states: JobStates | None) -> bool:
         job = self._cluster.workers[name]

@@ -13,6 +13,7 @@ from types import FrameType
 import dask
 from dask.system import CPU_COUNT
 from distributed import Client, LocalCluster
+from distributed.security import Security
 from distributed.system import MEMORY_LIMIT
 
 from xsurvey.engine.clusters.dask_settings import dask_settings, silent_dask
@@ -29,6 +30,9 @@ def start_local(
     profile: ClusterProfile, workers: int | None, jobs: Path | None = None
 ) -> Iterator[RunningCluster]:
     """Start worker processes that listen on the loopback device only.
+
+    They let in who has the key of this run, which is in memory alone: other users of this machine
+    reach the loopback device too, and an open Dask port runs their programs.
 
     Raises
     ------
@@ -51,6 +55,7 @@ def start_local(
 
 
 def _start(profile: ClusterProfile, count: int) -> LocalCluster:
+    security = Security.temporary()
     for tries_left in reversed(range(_START_TRIES)):
         try:
             return LocalCluster(
@@ -59,6 +64,8 @@ def _start(profile: ClusterProfile, count: int) -> LocalCluster:
                 processes=True,
                 memory_limit=profile.limit,
                 host="127.0.0.1",
+                protocol="tls://",
+                security=security,
                 dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
                 death_timeout=profile.start_timeout,

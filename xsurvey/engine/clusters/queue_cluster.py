@@ -20,7 +20,7 @@ from xsurvey.engine.clusters.environment import (
     one_thread,
 )
 from xsurvey.engine.clusters.in_job import ENDS, JOB, LOG
-from xsurvey.engine.clusters.job_folder import JobRecord
+from xsurvey.engine.clusters.job_folder import JobRecord, write_script
 from xsurvey.engine.clusters.jobqueue import core
 from xsurvey.engine.clusters.queue_profiles import QueueProfile
 from xsurvey.engine.clusters.queue_systems import QueueSystem, job_memory
@@ -92,9 +92,9 @@ class SubmitterMixin:
 
     @contextmanager
     def job_file(self) -> Iterator[str]:
-        """Write the script below the run's folder, where users can read it."""
+        """Write the script below the run's folder, where its owner can read it."""
         name = f"{self.name}.sh"
-        (self.folder / name).write_text(self.job_script())  # type: ignore[attr-defined]
+        write_script(self.folder / name, self.job_script())  # type: ignore[attr-defined]
         yield name
 
     async def start(self) -> None:

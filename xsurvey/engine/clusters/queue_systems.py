@@ -2,6 +2,7 @@
 
 import math
 import re
+import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -62,6 +63,24 @@ class QueueSystem:
     cancel_words: Callable[[str, Sequence[str]], list[str]]
     end: str | None = None
 
+    def answer(
+        self, jobs: Sequence[str], done: "subprocess.CompletedProcess[str]"
+    ) -> JobStates | None:
+        """Return what a query told, None if nothing is known.
+
+        One that fails has not told that jobs are gone, as when its server is away; but some fail
+        for each job that has ended, and list the others. Of a job that such a one does not speak
+        of nothing is known, and it is taken for one that waits.
+        """
+        states = self.parse(done.stdout)
+        if not done.returncode:
+            return states
+        ended = {job for line in done.stderr.splitlines() for job in ended_jobs(line, jobs)}
+        if not states and not ended:
+            return None
+        unknown: State = "pending"
+        return {job: (unknown, "not told of") for job in jobs if job not in ended} | dict(states)
+
     def classes(self) -> tuple[type, type]:
         """Return dask-jobqueue's classes of the job and of the cluster."""
         from xsurvey.engine.clusters import jobqueue  # noqa: PLC0415 - half a second, when needed
@@ -69,6 +88,30 @@ class QueueSystem:
         module, _, name = self.job_class.partition(":")
         found = getattr(jobqueue, module)
         return getattr(found, name), getattr(found, name.removesuffix("Job") + "Cluster")
+
+
+_ENDED = re.compile(
+    r"unknown job|not found|finished|no matching job|does not exist|invalid job id"
+    r"|already complet|invalid for state of job|couldn't find",
+    re.IGNORECASE,
+)
+"""What the schedulers say of a job that has ended or that they have forgotten."""
+
+
+def ended_jobs(line: str, jobs: Sequence[str]) -> set[str]:
+    """Return the jobs that a line of an error tells to have ended.
+
+    Examples
+    --------
+    >>> ended_jobs("qstat: Unknown Job Id 12.server", ["12", "13"])
+    {'12'}
+    >>> ended_jobs("qstat: cannot connect to server", ["12", "13"])
+    set()
+    """
+    if not _ENDED.search(line):
+        return set()
+    numbers = set(re.findall(r"\d+", line))
+    return {job for job in jobs if job.partition(".")[0] in numbers}
 
 
 def job_memory(profile: QueueProfile) -> int:

@@ -15,7 +15,7 @@ from distributed import Client
 
 from xsurvey.engine.clusters.credentials import make_credentials, remove_credentials
 from xsurvey.engine.clusters.dask_settings import dask_settings, silent_dask
-from xsurvey.engine.clusters.job_folder import JobRecord
+from xsurvey.engine.clusters.job_folder import PRIVATE, JobRecord
 from xsurvey.engine.clusters.job_watch import JobWatch
 from xsurvey.engine.clusters.profiles import ClusterError, ClusterProfile
 from xsurvey.engine.clusters.queue_cluster import (
@@ -26,6 +26,8 @@ from xsurvey.engine.clusters.queue_cluster import (
 from xsurvey.engine.clusters.queue_profiles import NodeProfile, QueueProfile
 from xsurvey.engine.clusters.queue_systems import QUEUE_SYSTEMS, QueueSystem
 from xsurvey.engine.clusters.running import RunningCluster
+from xsurvey.engine.workers.limits import TimeLimit
+from xsurvey.errors import OutOfTime
 
 logger = logging.getLogger(__name__)
 
@@ -128,10 +130,11 @@ def require_command(system: QueueSystem, backend: str) -> None:
 
 
 def job_folder(jobs: Path | None) -> Path:
-    """Make the folder of a run's jobs."""
+    """Make the folder of a run's jobs, for its owner alone."""
     folder = jobs or Path("xsurvey_jobs") / secrets.token_hex(4)
     folder = folder.absolute()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(PRIVATE, parents=True, exist_ok=True)
+    folder.chmod(PRIVATE)
     return folder
 
 
@@ -144,11 +147,20 @@ def wait_for_workers(
     ------
     ClusterError
         None came within the profile's `start_timeout`, or ``check`` knows that none will.
+    OutOfTime
+        None came before the profile's `time_limit`.
     """
     began = told = time.monotonic()
+    limit = None
+    if profile.time_limit is not None:
+        # of the wait alone: what the run did before is not known here
+        limit = TimeLimit("time limit", began, began + profile.time_limit, profile.walltime_margin)
     while not client.nthreads():
         check()
         now = time.monotonic()
+        if limit is not None and limit.is_over(now):
+            cause = f"no worker came ({reason()})"
+            raise OutOfTime(limit.name, cause, "submit or run it again to go on")
         if now - began > profile.start_timeout:
             raise ClusterError(
                 f"cluster '{profile.backend}'",
