@@ -1,5 +1,6 @@
 """Tasks on Dask workers, and what to do when a worker dies."""
 
+import contextlib
 import logging
 import math
 import shutil
@@ -8,7 +9,7 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Mapping
 from concurrent.futures import CancelledError
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from queue import Empty, Queue
 from typing import Any
 
@@ -21,12 +22,14 @@ from xsurvey.engine.store import Store
 from xsurvey.engine.workers.attempt import Attempt
 from xsurvey.engine.workers.limits import TimeLimit, nearest_limit, out_of_time
 from xsurvey.engine.workers.listener import NobodyListens, PoolListener
-from xsurvey.engine.workers.loss import cause_of_death, how_often, log_of_death, memory_text
+from xsurvey.engine.workers.loss import cause_of_death, how_often, log_of_death, too_big
 from xsurvey.engine.workers.roster import Look, Roster
+from xsurvey.engine.workers.sent import Sent as _Sent
 from xsurvey.engine.workers.usage import Place
 from xsurvey.engine.workers.worker import (
     TaskOrder,
     TaskReport,
+    find_report,
     run_task_in_worker,
     take_report,
     write_log,
@@ -41,20 +44,14 @@ _SOON_S = 0.5
 _SELDOM_S = 5.0
 _PAUSE = 20.0
 _PASSED_OVER_MOST = 500
+# how long a file system may take to show what a worker has written, and a worker to answer
+_LATE_S = 5.0
+_ANSWER_S = 10.0
+_UNSEEN = (
+    "its worker left no result that can be seen here; OUTPUT must be on a disk that all nodes share"
+)
 _MEMORY_TOPIC = "worker-restart-memory"
 _WORKERS_TOPIC = "all"
-
-
-@dataclass
-class _Sent:
-    order: TaskOrder
-    losses: int = 0
-    cuts: int = 0
-    tries: int = 0
-    seconds: float = 0.0
-    place: Place | None = None
-    limit: TimeLimit | None = None
-    future: Future | None = field(default=None, repr=False)
 
 
 class DaskPool:
@@ -87,6 +84,7 @@ class DaskPool:
         self._passed_over = 0
         self._longest: dict[str, float] = defaultdict(float)
         self._sent: dict[str, _Sent] = {}
+        self._late: list[tuple[_Sent, float]] = []
         self._reports: deque[TaskReport] = deque()
         self._ended: Queue[Future | None] = Queue()
         self._last_alive = time.monotonic()
@@ -124,6 +122,7 @@ class DaskPool:
             There are no workers.
         """
         while True:
+            self._look_for_late()
             self._dispatch()
             if self._reports:
                 return self._reports.popleft()
@@ -132,10 +131,32 @@ class DaskPool:
                 future = self._ended.get(timeout=self._patience())
             except Empty:
                 continue
-            # None: workers came or went; unknown: its worker was given up before
-            sent = self._sent.pop(str(future.key), None) if future is not None else None
-            if future is not None and sent is not None:
-                self._settle(sent, self._report(future, sent))
+            self._take_ended(future)
+
+    def has_news(self) -> bool:
+        """Return whether a report is there, without waiting; idle workers get their next task.
+
+        For who has other work than to wait: it costs next to nothing.
+
+        Raises
+        ------
+        OutOfTime, ClusterError
+            As `wait`.
+        """
+        if not self._reports and not self._ended.empty():
+            with contextlib.suppress(Empty):
+                while True:
+                    self._take_ended(self._ended.get_nowait())
+            self._dispatch()
+        if not self._reports and self._limit is not None and self._limit.is_over(time.time()):
+            raise out_of_time(self._limit, len(self._sent))
+        return bool(self._reports)
+
+    def _take_ended(self, future: Future | None) -> None:
+        # None: workers came or went; unknown: its worker was given up before
+        sent = self._sent.pop(str(future.key), None) if future is not None else None
+        if future is not None and sent is not None:
+            self._settle(sent, self._report(future, sent))
 
     def warn_of(self, needs: Mapping[str, int]) -> None:
         """Say early which stages need more memory than there is, as far as that is known.
@@ -149,7 +170,7 @@ class DaskPool:
         for stage, need in needs.items():
             most = self._roster.too_big(need)
             if most is not None:
-                cause = _too_big(need, most, self._cluster.profile.backend)
+                cause = too_big(need, most, self._cluster.profile.backend)
                 logger.warning("stage '%s' %s", stage, cause)
 
     def close(self) -> None:
@@ -160,14 +181,29 @@ class DaskPool:
         assert sent.place is not None and sent.place.worker is not None
         self._roster.give_back(sent.place.worker)
         if report is not None:
-            if report.cause is None:
-                stage = sent.order.stage.name
-                self._longest[stage] = max(self._longest[stage], report.seconds)
-            self._reports.append(replace(report, place=sent.place))
+            self._deliver(sent, report)
+
+    def _deliver(self, sent: _Sent, report: TaskReport) -> None:
+        if report.cause is None:
+            stage = sent.order.stage.name
+            self._longest[stage] = max(self._longest[stage], report.seconds)
+        self._reports.append(replace(report, place=sent.place))
+
+    def _look_for_late(self) -> None:
+        """Look again for reports that could not be seen when their tasks had ended."""
+        late, self._late = self._late, []
+        for sent, until in late:
+            report = find_report(self._store, sent.order.key)
+            if report is None and time.monotonic() > until:
+                report = self._failed(sent, _UNSEEN, [])
+            if report is None:
+                self._late.append((sent, until))
+            else:
+                self._deliver(sent, report)
 
     def _patience(self) -> float:
         """Return how long to wait before looking again."""
-        soon = self._backlog or self._roster.misses_some
+        soon = self._backlog or self._late or self._roster.misses_some
         patience = _SOON_S if soon else _SELDOM_S
         if self._news.is_set():
             patience = min(patience, _PAUSE * self._look_took)
@@ -219,7 +255,7 @@ class DaskPool:
             need, seconds = sent.order.stage.need, self._expected(sent)
             most = self._roster.too_big(need)
             if most is not None:
-                cause = _too_big(need or 0, most, self._cluster.profile.backend)
+                cause = too_big(need or 0, most, self._cluster.profile.backend)
                 self._reports.append(TaskReport(sent.order.key, 0.0, cause))
                 continue
             address = None
@@ -260,7 +296,7 @@ class DaskPool:
             return
         if limit.is_over(now) or (
             self._backlog
-            and not self._sent
+            and not (self._sent or self._late)
             and not any(limit.allows(now, self._expected(sent)) for sent in self._backlog)
         ):
             raise out_of_time(limit, len(self._sent))
@@ -273,17 +309,25 @@ class DaskPool:
         )
 
     def _report(self, future: Future, sent: _Sent) -> TaskReport | None:
-        error: BaseException | None
+        # whatever became of its worker since: it need not be asked
+        report = take_report(self._store, sent.order.key)
+        error: BaseException | None = None
         try:
-            if future.status == "finished":
-                # not asked of the worker, which may be busy with a task that lets nobody in
-                report: TaskReport | None = take_report(self._store, sent.order.key)
-                return report if report is not None else future.result()
-            error = None if future.cancelled() else future.exception()
-        except (KilledWorker, CancelledError) as lost:  # with the report, before it was fetched
-            error = lost
+            status = future.status
+            if report is None and status == "finished":
+                # it has had no other task since, and answers; but it may die before
+                report = future.result(timeout=_ANSWER_S)
+                if report is None:
+                    self._late.append((sent, time.monotonic() + _LATE_S))
+                    return None
+            elif report is None and status == "error":  # in any other state it would wait for one
+                error = future.exception(timeout=_ANSWER_S)
+        except (KilledWorker, CancelledError, TimeoutError):  # with the report
+            error = None
         finally:
             future.release()
+        if report is not None:
+            return report
         # no valid worker: the one that was chosen had gone
         lost_worker = (KilledWorker, CancelledError, NoValidWorkerError, NoWorkerError)
         if error is None or isinstance(error, lost_worker):
@@ -316,8 +360,7 @@ class DaskPool:
             cause = f"its worker's job reached its walltime {times}; give the profile a longer one"
             return self._failed(sent, cause, dead)
         if dead:
-            ran = time.time() - dead[-1].began()
-            sent.seconds = max(sent.seconds, ran)
+            sent.seconds = max(sent.seconds, dead[-1].seconds())
             dead[-1].discard()
         self._again(sent, "the walltime of a worker's job ended")
         return None
@@ -332,7 +375,7 @@ class DaskPool:
     def _failed(self, sent: _Sent, cause: str, dead: list[Attempt]) -> TaskReport:
         order = sent.order
         write_log(self._store.log_file(order.key), log_of_death(cause, dead))
-        seconds = time.time() - dead[-1].began() if dead else 0.0
+        seconds = dead[-1].seconds() if dead else 0.0
         for attempt in dead:
             attempt.discard()
         return TaskReport(order.key, seconds, cause)
@@ -354,11 +397,3 @@ def _end_of(cluster: RunningCluster) -> TimeLimit | None:
         return None
     margin = cluster.profile.walltime_margin
     return TimeLimit("walltime", time.time(), cluster.ends, margin)
-
-
-def _too_big(need: int, most: int, backend: str) -> str:
-    key = "workers" if backend == "local" else "workers_per_job"
-    return (
-        f"needs {memory_text(need)}; its workers have {memory_text(most)} together; "
-        f"set memory or {key} in the cluster profile"
-    )

@@ -62,6 +62,15 @@ def _task_stack(trace: str) -> str:
     return trace
 
 
+def too_big(need: int, most: int, backend: str) -> str:
+    """Return why a task has failed that needs more memory than its workers have."""
+    key = "workers" if backend == "local" else "workers_per_job"
+    return (
+        f"needs {memory_text(need)}; its workers have {memory_text(most)} together; "
+        f"set memory or {key} in the cluster profile"
+    )
+
+
 def how_often(number: int) -> str:
     """Return a number of times in words.
 

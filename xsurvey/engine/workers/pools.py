@@ -42,6 +42,12 @@ class Pool(Protocol):
     def wait(self) -> TaskReport:
         """Return the report of one of the orders taken, when there is one."""
 
+    def has_news(self) -> bool:
+        """Return whether a report is there, without waiting for one.
+
+        To be called now and then by who has other work: it keeps the workers busy meanwhile.
+        """
+
 
 class SerialPool:
     """Does each task in this process when asked for its report: for tests and debugging.
@@ -81,6 +87,10 @@ class SerialPool:
         report = run_task(order)
         self._longest[stage] = max(self._longest.get(stage, 0.0), report.seconds)
         return replace(report, place=place)
+
+    def has_news(self) -> bool:
+        """Return False: nothing is done but when waited for."""
+        return False
 
 
 @contextmanager
