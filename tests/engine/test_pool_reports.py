@@ -1,5 +1,6 @@
 """What the pool makes of tasks that ended: reports late or gone, workers and schedulers lost."""
 
+import contextlib
 import dataclasses
 import json
 import math
@@ -14,11 +15,14 @@ import pytest
 from fault_tools import told
 
 from xsurvey.engine import Stage, Store
-from xsurvey.engine.clusters.profiles import LocalProfile
+from xsurvey.engine.clusters.profiles import ClusterError, LocalProfile
 from xsurvey.engine.clusters.running import RunningCluster
 from xsurvey.engine.workers.attempt import Attempt
 from xsurvey.engine.workers.dask_pool import DaskPool, _Sent
+from xsurvey.engine.workers.limits import TimeLimit
+from xsurvey.engine.workers.pools import SerialPool, open_pool
 from xsurvey.engine.workers.worker import TaskOrder, run_task, run_task_in_worker, take_report
+from xsurvey.errors import OutOfTime
 
 
 @dataclass
@@ -67,7 +71,7 @@ class FakeClient:
         return dict.fromkeys(self.workers, 1)
 
     def scheduler_info(self, **_):
-        return {"workers": {w: {"host": "n1"} for w in self.workers}}
+        return {"workers": {w: {"host": f"n{w[-1]}"} for w in self.workers}}
 
     def subscribe_topic(self, *_):
         pass
@@ -131,7 +135,7 @@ def test_a_task_of_which_nothing_can_be_seen_has_failed(tmp_path, soon):
     client.futures[0].become("finished")
     report = pool.wait()
     assert told(report.cause) and report.cause.startswith("its worker left no result that can be")
-    assert math.isfinite(report.seconds) and report.place.host == "n1"
+    assert math.isfinite(report.seconds) and report.place.host == "na"
 
 
 def test_others_go_on_while_a_report_is_late(tmp_path, monkeypatch):
@@ -225,3 +229,92 @@ def test_a_death_of_which_the_folder_has_gone_took_no_time(tmp_path):
 
     os.utime(early.folder, (ahead, ahead))
     assert pool._failed(_Sent(an_order(store)), "why", [early]).seconds == 0.0
+
+
+def test_no_more_tasks_are_under_way_than_workers_were_asked_for(tmp_path, monkeypatch):
+    # in a cluster of somebody's own there may be more
+    client, store = FakeClient(("tcp://a", "tcp://b", "tcp://c")), Store(tmp_path)
+    running = RunningCluster(client, LocalProfile(backend="local"), 1)
+    monkeypatch.setattr(
+        "xsurvey.engine.workers.pools.start_cluster", lambda *_: contextlib.nullcontext(running)
+    )
+    monkeypatch.setattr(
+        "xsurvey.engine.watching.performance.performance_report",
+        lambda *_: contextlib.nullcontext(),
+    )
+    orders = [an_order(store, number=i) for i in range(3)]
+    with open_pool(running.profile, 1, store) as pool:
+        for order in orders:
+            pool.submit(order)
+        for number, order in enumerate(orders, start=1):
+            assert len(client.futures) == number
+            do_in_worker(order, monkeypatch)
+            client.futures[-1].become("finished")
+            assert pool.wait().key == order.key
+    client.futures.clear()
+    with open_pool(running.profile, None, store) as pool:  # as many as there are
+        for order in orders:
+            pool.submit(order)
+        assert len(client.futures) == 3
+
+
+class LostClient(FakeClient):
+    """A scheduler that goes away."""
+
+    lost = False
+
+    def nthreads(self):
+        if self.lost:
+            raise OSError("Timed out trying to connect to tcp://n1:8786")
+        return super().nthreads()
+
+    def unsubscribe_topic(self, *_):
+        raise OSError("ConnectionPool closing")
+
+
+def test_a_scheduler_that_went_away_is_told_in_one_line(tmp_path, monkeypatch):
+    client, store = LostClient(), Store(tmp_path)
+    running = RunningCluster(client, LocalProfile(backend="local"), 2)
+
+    @contextlib.contextmanager
+    def start(*_):
+        try:
+            yield running
+        finally:
+            raise OSError("ConnectionPool closing")
+
+    monkeypatch.setattr("xsurvey.engine.workers.pools.start_cluster", start)
+    monkeypatch.setattr(
+        "xsurvey.engine.watching.performance.performance_report",
+        lambda *_: contextlib.nullcontext(),
+    )
+    with pytest.raises(ClusterError) as lost, open_pool(running.profile, None, store) as pool:
+        pool.submit(an_order(store))
+        client.lost = True
+        client.futures[0].become("cancelled")
+        pool.wait()
+    assert told(f"xsurvey: error: {lost.value}".replace("'local'", "'scheduler-file'").replace(
+        "Timed out trying to connect to tcp://n1:8786", "REASON"
+    ))  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("told_seconds", "seen", "expected"),
+    [(None, 0.0, 0.0), (None, 7.0, 7.0), (5.0, 7.0, 7.0), (9.0, 7.0, 9.0)],
+)
+def test_a_task_is_expected_to_take_the_longest_that_is_known(
+    tmp_path, told_seconds, seen, expected
+):
+    pool, _, store = a_pool(tmp_path)
+    order = an_order(store, expected_seconds=told_seconds)
+    pool._longest["fits"] = seen
+    assert pool._expected(_Sent(order)) == expected
+
+
+def test_without_workers_too_the_longest_that_is_known_is_expected(tmp_path):
+    now = time.time()
+    pool = SerialPool(deadline=TimeLimit("time limit", now - 1000.0, now + 60.0))
+    pool._longest["fits"] = 70.0
+    pool.submit(an_order(Store(tmp_path), expected_seconds=1.0))
+    with pytest.raises(OutOfTime):
+        pool.wait()

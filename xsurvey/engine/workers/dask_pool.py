@@ -16,7 +16,6 @@ from typing import Any
 from distributed import Future, KilledWorker
 from distributed.scheduler import NoValidWorkerError, NoWorkerError
 
-from xsurvey.engine.clusters.profiles import ClusterError
 from xsurvey.engine.clusters.running import RunningCluster
 from xsurvey.engine.store import Store
 from xsurvey.engine.workers.attempt import Attempt
@@ -24,6 +23,12 @@ from xsurvey.engine.workers.limits import TimeLimit, nearest_limit, out_of_time
 from xsurvey.engine.workers.listener import NobodyListens, PoolListener
 from xsurvey.engine.workers.loss import cause_of_death, how_often, log_of_death, too_big
 from xsurvey.engine.workers.roster import Look, Roster
+from xsurvey.engine.workers.scheduler import (
+    LOST_SCHEDULER,
+    lost_scheduler,
+    no_workers,
+    was_out_of_memory,
+)
 from xsurvey.engine.workers.sent import Sent as _Sent
 from xsurvey.engine.workers.usage import Place
 from xsurvey.engine.workers.worker import (
@@ -39,7 +44,6 @@ logger = logging.getLogger(__name__)
 
 # a death before the task began is not its fault, but something is wrong if that goes on
 _LOSSES_ALLOWED = 20
-_EVENT_WAIT_S = 3.0
 _SOON_S = 0.5
 _SELDOM_S = 5.0
 _PAUSE = 20.0
@@ -50,7 +54,6 @@ _ANSWER_S = 10.0
 _UNSEEN = (
     "its worker left no result that can be seen here; OUTPUT must be on a disk that all nodes share"
 )
-_MEMORY_TOPIC = "worker-restart-memory"
 _WORKERS_TOPIC = "all"
 
 
@@ -70,11 +73,13 @@ class DaskPool:
         Is told where tasks go, and of workers that were lost.
     deadline : TimeLimit, optional
         When the run is to stop, should its cluster have no end of its own before.
+    most : int, optional
+        How many tasks there may be under way, where the cluster may have more workers.
     """
 
     def __init__(
         self, cluster: RunningCluster, store: Store, listener: PoolListener | None = None,
-        deadline: TimeLimit | None = None,
+        deadline: TimeLimit | None = None, most: int | None = None,
     ) -> None:  # fmt: skip
         self._cluster, self._store = cluster, store
         self._listener: PoolListener = listener or NobodyListens()
@@ -91,7 +96,7 @@ class DaskPool:
         self._last_look, self._look_took = -math.inf, 0.0
         self._news = threading.Event()
         self._news.set()
-        self.workers = cluster.workers
+        self.workers, self._most = cluster.workers, most
         cluster.client.subscribe_topic(_WORKERS_TOPIC, self._workers_changed)
 
     @property
@@ -175,7 +180,8 @@ class DaskPool:
 
     def close(self) -> None:
         """Hear no more of workers, before the connection to the scheduler goes."""
-        self._cluster.client.unsubscribe_topic(_WORKERS_TOPIC)
+        with contextlib.suppress(*LOST_SCHEDULER):  # that was told
+            self._cluster.client.unsubscribe_topic(_WORKERS_TOPIC)
 
     def _settle(self, sent: _Sent, report: TaskReport | None) -> None:
         assert sent.place is not None and sent.place.worker is not None
@@ -225,7 +231,8 @@ class DaskPool:
         news = self._news.is_set() and since > _PAUSE * self._look_took
         if news or since > (_SOON_S if watchful else _SELDOM_S):
             self._news.clear()
-            self._roster.refresh()
+            with self._asking():
+                self._roster.refresh()
             self._last_look = time.monotonic()
             self._look_took = self._last_look - now
         if self._roster.misses_some:
@@ -233,7 +240,7 @@ class DaskPool:
         if len(self._roster):
             self._last_alive = now
         elif self._backlog and now - self._last_alive > self._cluster.profile.start_timeout:
-            raise self._no_workers()
+            raise no_workers(self._cluster)
 
     def _give_up_lost(self) -> None:
         """Take back tasks that were sent to workers which were gone by then."""
@@ -250,7 +257,7 @@ class DaskPool:
         if not self._backlog or not self._roster.has_idle:
             return
         look, now, passed_over = Look(), time.time(), []
-        while self._backlog and self._roster.has_idle:
+        while self._backlog and self._roster.has_idle and not self._has_its_most:
             sent = self._backlog.popleft()
             need, seconds = sent.order.stage.need, self._expected(sent)
             most = self._roster.too_big(need)
@@ -268,10 +275,13 @@ class DaskPool:
         self._backlog.extendleft(reversed(passed_over))
         self._passed_over = len(passed_over)
 
+    @property
+    def _has_its_most(self) -> bool:
+        return self._most is not None and len(self._sent) >= self._most
+
     def _expected(self, sent: _Sent) -> float:
-        known = sent.order.expected_seconds
-        usual = self._longest[sent.order.stage.name] if known is None else known
-        return max(usual, sent.seconds)
+        told, seen = sent.order.expected_seconds or 0.0, self._longest[sent.order.stage.name]
+        return max(told, seen, sent.seconds)
 
     def _send(self, sent: _Sent, address: str) -> None:
         order, facts = sent.order, self._roster.facts(address)
@@ -282,10 +292,11 @@ class DaskPool:
         # a Dask key tells the stage (its prefix) and differs between attempts
         name = f"{order.stage.name}-{order.key[:32]}-{self._store.run}-{sent.tries}"
         self._roster.take(address, order.stage.need)
-        sent.future = self._cluster.client.submit(
-            run_task_in_worker, order, self._cluster.profile.task_timeout, key=name, pure=False,
-            workers=[address], allow_other_workers=False,
-        )  # fmt: skip
+        with self._asking():
+            sent.future = self._cluster.client.submit(
+                run_task_in_worker, order, self._cluster.profile.task_timeout, key=name, pure=False,
+                workers=[address], allow_other_workers=False,
+            )  # fmt: skip
         self._sent[name] = sent
         sent.future.add_done_callback(self._ended.put)
         self._listener.given(order, sent.place)
@@ -301,12 +312,8 @@ class DaskPool:
         ):
             raise out_of_time(limit, len(self._sent))
 
-    def _no_workers(self) -> ClusterError:
-        return ClusterError(
-            f"cluster '{self._cluster.profile.backend}'",
-            f"no worker came within {self._cluster.profile.start_timeout:g} s",
-            f"see why workers do not start ({self._cluster.waiting()}); run again to go on",
-        )
+    def _asking(self) -> contextlib.AbstractContextManager[None]:
+        return lost_scheduler(self._cluster.profile.backend)
 
     def _report(self, future: Future, sent: _Sent) -> TaskReport | None:
         # whatever became of its worker since: it need not be asked
@@ -381,19 +388,11 @@ class DaskPool:
         return TaskReport(order.key, seconds, cause)
 
     def _was_out_of_memory(self, pid: int) -> bool:
-        """Return whether the process was stopped for its memory; the news may be on its way."""
-        end = time.monotonic() + _EVENT_WAIT_S
-        while True:
-            events = self._cluster.client.get_events(_MEMORY_TOPIC) or ()
-            if any(event.get("pid") == pid for _, event in events):
-                return True
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.05)
+        with self._asking():
+            return was_out_of_memory(self._cluster.client, pid)
 
 
 def _end_of(cluster: RunningCluster) -> TimeLimit | None:
-    if cluster.ends is None:
-        return None
     margin = cluster.profile.walltime_margin
-    return TimeLimit("walltime", time.time(), cluster.ends, margin)
+    ends = cluster.ends
+    return None if ends is None else TimeLimit("walltime", time.time(), ends, margin)

@@ -80,7 +80,7 @@ class SerialPool:
         """Do the oldest order."""
         order, place = self._orders.popleft(), Place(socket.gethostname())
         stage = order.stage.name
-        seconds = order.expected_seconds or self._longest.get(stage, 0.0)
+        seconds = max(order.expected_seconds or 0.0, self._longest.get(stage, 0.0))
         if self._deadline is not None and not self._deadline.allows(time.time(), seconds):
             raise out_of_time(self._deadline, 0)
         self._listener.given(order, place)
@@ -126,13 +126,15 @@ def open_pool(
         return
     from xsurvey.engine.watching.performance import performance_report  # noqa: PLC0415
     from xsurvey.engine.workers.dask_pool import DaskPool  # noqa: PLC0415 - half a second, when needed
+    from xsurvey.engine.workers.scheduler import first_told  # noqa: PLC0415
 
     sized = profile.sized_to(max((needs or {}).values(), default=0))
     with (
+        first_told(),
         start_cluster(sized, workers, store.root / "jobs" / store.run) as running,
         performance_report(running.client, store.output / PERFORMANCE_NAME),
     ):
-        pool = DaskPool(running, store, listener, deadline)
+        pool = DaskPool(running, store, listener, deadline, workers or profile.workers)
         try:
             pool.warn_of(needs or {})
             yield pool
