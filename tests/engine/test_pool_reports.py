@@ -318,3 +318,18 @@ def test_without_workers_too_the_longest_that_is_known_is_expected(tmp_path):
     pool.submit(an_order(Store(tmp_path), expected_seconds=1.0))
     with pytest.raises(OutOfTime):
         pool.wait()
+
+
+def test_a_task_too_big_for_the_workers_that_came_does_not_wait_for_ever(tmp_path, soon):
+    profile = LocalProfile(backend="local", memory="2GB", start_timeout="0.3s")
+    store, client = Store(tmp_path), FakeClient(("tcp://a",))
+    pool = DaskPool(RunningCluster(client, profile, 4), store)
+    stage = Stage("fits", "1", write_x, ("x",), memory="6GB")
+    pool.submit(an_order(store, stage=stage))
+    report = pool.wait()
+    assert report.cause == (
+        "needs 6 GB; its workers have 2 GB together, as some did not start; "
+        "set memory or workers in the cluster profile"
+    )
+    cause = report.cause.replace("6 GB", "12 GB").replace("2 GB together,", "1 GB together,", 1)
+    assert told(cause)

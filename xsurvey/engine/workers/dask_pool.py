@@ -175,8 +175,7 @@ class DaskPool:
         for stage, need in needs.items():
             most = self._roster.too_big(need)
             if most is not None:
-                cause = too_big(need, most, self._cluster.profile.backend)
-                logger.warning("stage '%s' %s", stage, cause)
+                logger.warning("stage '%s' %s", stage, self._too_big(need, most))
 
     def close(self) -> None:
         """Hear no more of workers, before the connection to the scheduler goes."""
@@ -262,7 +261,7 @@ class DaskPool:
             need, seconds = sent.order.stage.need, self._expected(sent)
             most = self._roster.too_big(need)
             if most is not None:
-                cause = too_big(need or 0, most, self._cluster.profile.backend)
+                cause = self._too_big(need or 0, most)
                 self._reports.append(TaskReport(sent.order.key, 0.0, cause))
                 continue
             address = None
@@ -274,6 +273,9 @@ class DaskPool:
                 self._send(sent, address)
         self._backlog.extendleft(reversed(passed_over))
         self._passed_over = len(passed_over)
+
+    def _too_big(self, need: int, most: int) -> str:
+        return too_big(need, most, self._cluster.profile.backend, self._roster.all_came)
 
     @property
     def _has_its_most(self) -> bool:
@@ -393,6 +395,5 @@ class DaskPool:
 
 
 def _end_of(cluster: RunningCluster) -> TimeLimit | None:
-    margin = cluster.profile.walltime_margin
-    ends = cluster.ends
+    margin, ends = cluster.profile.walltime_margin, cluster.ends
     return None if ends is None else TimeLimit("walltime", time.time(), ends, margin)
