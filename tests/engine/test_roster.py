@@ -101,6 +101,23 @@ def test_a_task_is_too_big_only_when_all_workers_have_been_seen():
     assert roster.too_big(5 * GB) == 4 * GB
 
 
+def test_workers_that_never_come_are_not_waited_for_longer_than_they_may_take():
+    profile = LocalProfile(backend="local", start_timeout="300s")
+    clock, cluster = Clock(), FakeCluster(on_host("a", "b"), workers=4, profile=profile)
+    roster = roster_of(cluster, clock)
+    clock.now += 299.0
+    assert roster.too_big(6 * GB) is None and not roster.all_came
+    cluster.there |= on_host("c")  # one more: the others may be on their way
+    roster.refresh()
+    clock.now += 299.0
+    assert roster.too_big(7 * GB) is None
+    clock.now += 1.0
+    assert roster.too_big(7 * GB) == 6 * GB and roster.too_big(6 * GB) is None
+    cluster.there |= on_host("d")  # late
+    roster.refresh()
+    assert roster.too_big(7 * GB) is None and roster.all_came
+
+
 class JobsProfile(LocalProfile):
     workers_per_job: int = 4
 

@@ -2,11 +2,13 @@
 
 import contextlib
 import faulthandler
+import math
 import os
 import secrets
 import shutil
 import signal
 import socket
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,6 +58,12 @@ class Attempt:
             return self.folder.stat().st_mtime
         except OSError:
             return float("nan")
+
+    def seconds(self) -> float:
+        """Return for how long it has been going on; 0 if nobody knows."""
+        lasted = time.time() - self.began()
+        # the clocks of hosts differ
+        return max(0.0, lasted) if math.isfinite(lasted) else 0.0
 
     def discard(self) -> None:
         """Remove the folder: the attempt has ended."""

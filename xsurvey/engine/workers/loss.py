@@ -62,6 +62,16 @@ def _task_stack(trace: str) -> str:
     return trace
 
 
+def too_big(need: int, most: int, backend: str, all_came: bool = True) -> str:
+    """Return why a task has failed that needs more memory than its workers have."""
+    key = "workers" if backend == "local" else "workers_per_job"
+    why = "" if all_came else ", as some did not start"
+    return (
+        f"needs {memory_text(need)}; its workers have {memory_text(most)} together{why}; "
+        f"set memory or {key} in the cluster profile"
+    )
+
+
 def how_often(number: int) -> str:
     """Return a number of times in words.
 

@@ -42,6 +42,12 @@ class Pool(Protocol):
     def wait(self) -> TaskReport:
         """Return the report of one of the orders taken, when there is one."""
 
+    def has_news(self) -> bool:
+        """Return whether a report is there, without waiting for one.
+
+        To be called now and then by who has other work: it keeps the workers busy meanwhile.
+        """
+
 
 class SerialPool:
     """Does each task in this process when asked for its report: for tests and debugging.
@@ -74,13 +80,17 @@ class SerialPool:
         """Do the oldest order."""
         order, place = self._orders.popleft(), Place(socket.gethostname())
         stage = order.stage.name
-        seconds = order.expected_seconds or self._longest.get(stage, 0.0)
+        seconds = max(order.expected_seconds or 0.0, self._longest.get(stage, 0.0))
         if self._deadline is not None and not self._deadline.allows(time.time(), seconds):
             raise out_of_time(self._deadline, 0)
         self._listener.given(order, place)
         report = run_task(order)
         self._longest[stage] = max(self._longest.get(stage, 0.0), report.seconds)
         return replace(report, place=place)
+
+    def has_news(self) -> bool:
+        """Return False: nothing is done but when waited for."""
+        return False
 
 
 @contextmanager
@@ -116,13 +126,15 @@ def open_pool(
         return
     from xsurvey.engine.watching.performance import performance_report  # noqa: PLC0415
     from xsurvey.engine.workers.dask_pool import DaskPool  # noqa: PLC0415 - half a second, when needed
+    from xsurvey.engine.workers.scheduler import first_told  # noqa: PLC0415
 
     sized = profile.sized_to(max((needs or {}).values(), default=0))
     with (
+        first_told(),
         start_cluster(sized, workers, store.root / "jobs" / store.run) as running,
         performance_report(running.client, store.output / PERFORMANCE_NAME),
     ):
-        pool = DaskPool(running, store, listener, deadline)
+        pool = DaskPool(running, store, listener, deadline, workers or profile.workers)
         try:
             pool.warn_of(needs or {})
             yield pool

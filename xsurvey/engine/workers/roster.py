@@ -57,7 +57,7 @@ class Roster:
         self._groups: dict[tuple[str, str | None], _Group] = {}
         self._idle: dict[str, None] = {}
         self._missing: dict[str, float] = {}
-        self._most = 0
+        self._most, self._grew = 0, clock()
 
     def __len__(self) -> int:
         return len(self._workers)
@@ -70,7 +70,8 @@ class Roster:
         for address, facts in there.items():
             if address not in self._workers:
                 self._add(address, facts, now)
-        self._most = max(self._most, len(self._workers))
+        if len(self._workers) > self._most:
+            self._most, self._grew = len(self._workers), now
 
     def facts(self, address: str) -> WorkerFacts | None:
         """Return what is known of a worker that is there."""
@@ -151,16 +152,26 @@ class Roster:
     def too_big(self, need: int | None) -> int | None:
         """Return the most memory that a host or job has, if that is too little for a task.
 
-        None if it is enough, or if workers are still to come which may have more.
+        None if it is enough, or if workers are still to come which may have more: that is given
+        up when none came for as long as workers may take to start.
         """
         profile = self._cluster.profile
         if profile.together is not None:
             most = min(profile.together, self._cluster.workers) * profile.memory
-        elif self._most < self._cluster.workers or not self._groups:
+        elif not self._groups or (not self.all_came and self._may_come):
             return None
         else:
             most = max(self._budget(group) for group in self._groups.values())
         return most if self._size(need) > most else None
+
+    @property
+    def all_came(self) -> bool:
+        """Whether there have been as many workers as are meant to be."""
+        return self._most >= self._cluster.workers
+
+    @property
+    def _may_come(self) -> bool:
+        return self._clock() - self._grew < self._cluster.profile.start_timeout
 
     def _size(self, need: int | None) -> int:
         return self._cluster.profile.memory if need is None else need

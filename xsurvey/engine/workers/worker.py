@@ -139,15 +139,30 @@ def run_task_in_worker(order: TaskOrder, time_limit: float | None) -> TaskReport
 
 
 def take_report(store: Store, key: str) -> TaskReport | None:
-    """Return the report that a worker left in a file, and remove it; None if there is none."""
+    """Return the report that a worker left in a file, and remove it.
+
+    None if there is none that can be read: on a file system that is slow to show what others
+    write it may come, whole or bit by bit.
+    """
     path = store.report_file(key)
     try:
         values = json.loads(path.read_text())
-    except FileNotFoundError:
+        usage = Usage(**values["usage"]) if values["usage"] else None
+        report = TaskReport(**{**values, "warnings": tuple(values["warnings"]), "usage": usage})
+    except (OSError, ValueError, KeyError, TypeError):
         return None
-    path.unlink(missing_ok=True)
-    usage = Usage(**values["usage"]) if values["usage"] else None
-    return TaskReport(**{**values, "warnings": tuple(values["warnings"]), "usage": usage})
+    with contextlib.suppress(OSError):  # it goes with the others, at the end
+        path.unlink()
+    return report
+
+
+def find_report(store: Store, key: str) -> TaskReport | None:
+    """Return the report of a task that ended, from its result if the report cannot be seen."""
+    report = take_report(store, key)
+    if report is not None:
+        return report
+    done = store.manifest(key)
+    return _report_of(key, done) if done is not None else None
 
 
 @functools.cache
