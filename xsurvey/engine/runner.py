@@ -29,6 +29,7 @@ from xsurvey.errors import OutOfTime
 logger = logging.getLogger(__name__)
 
 _FEW_TASKS = 200
+_LOOK_EVERY_S = 0.2
 
 
 def run_plan(
@@ -123,17 +124,24 @@ class _Run:
         try:
             while self._ready or self._under_way:
                 self._store.check_lock()
-                while self._ready and (
-                    self._pool is None or len(self._under_way) < self._pool.capacity
-                ):
+                began = time.monotonic()
+                while self._may_begin() and time.monotonic() - began < _LOOK_EVERY_S:
                     self._begin(self._plan.tasks[heapq.heappop(self._ready)], open_pool)
-                if self._under_way and self._pool is not None:
+                if self._pool is None or not self._under_way:
+                    continue
+                # looking up what is done already may take long: workers do not wait for its end
+                if self._pool.has_news() or not self._may_begin():
                     self._end(self._pool.wait())
         except BaseException as error:
             self.result.interrupted = type(error).__name__
             if isinstance(error, OutOfTime):
                 raise with_left(error, self._left()) from None
             raise
+
+    def _may_begin(self) -> bool:
+        """Return whether a task is ready, and the pool has room for another."""
+        pool = self._pool
+        return bool(self._ready) and (pool is None or len(self._under_way) < pool.capacity)
 
     def _left(self) -> int:
         """Return how many tasks and members are not settled."""

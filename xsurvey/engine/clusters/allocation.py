@@ -19,7 +19,7 @@ from distributed import Client, Scheduler, SpecCluster
 from xsurvey.engine.clusters.commands import call
 from xsurvey.engine.clusters.credentials import make_credentials, remove_credentials
 from xsurvey.engine.clusters.dask_settings import THREAD_VARIABLES, dask_settings, silent_dask
-from xsurvey.engine.clusters.environment import inherited, memory_limit
+from xsurvey.engine.clusters.environment import NO_DASHBOARD, inherited, memory_limit
 from xsurvey.engine.clusters.in_job import ENDS, JOB, LOG
 from xsurvey.engine.clusters.profiles import ClusterError
 from xsurvey.engine.clusters.queue_cluster import DEATH_S
@@ -120,7 +120,7 @@ def _start_step(
         words.append("--overcommit")
     words += ["/bin/sh", "-c", f'exec {profile.python_words()} -m distributed.cli.dask_worker "$@"']
     words += [
-        "worker", address, "--nthreads", "1", "--nanny", "--no-dashboard",
+        "worker", address, "--nthreads", "1", "--nanny", *NO_DASHBOARD,
         "--death-timeout", str(DEATH_S), *memory_limit(profile),
     ]  # fmt: skip
     if profile.interface is not None:

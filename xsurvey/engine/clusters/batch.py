@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from xsurvey.engine.clusters.commands import call, last_words
-from xsurvey.engine.clusters.environment import carried_variables, exports, one_thread
+from xsurvey.engine.clusters.environment import (
+    carried_variables,
+    exports,
+    one_thread,
+    strictly,
+)
 from xsurvey.engine.clusters.in_job import ENDS, JOB, LOG
 from xsurvey.engine.clusters.job_folder import PRIVATE, write_script
 from xsurvey.engine.clusters.profiles import ClusterError, ClusterProfile
@@ -69,7 +74,7 @@ class BatchJob:
             "--workers", str(profile.workers),
         ]  # fmt: skip
         lines = ["#!/bin/bash", *_DIRECTIVES[profile.backend](profile)]
-        lines += [f"cd {shlex.quote(str(Path.cwd()))}", *profile.prologue]
+        lines += [f"cd {shlex.quote(str(Path.cwd()))}", *strictly(profile.prologue)]
         lines += [*exports(carried_variables()), *one_thread()]
         # nobody is there to start it again when a run that was killed has been silent for long
         lines += exports({WAIT_VARIABLE: f"{SILENT_AFTER_S + 60:g}"})

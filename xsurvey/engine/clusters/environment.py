@@ -2,7 +2,7 @@
 
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dask
@@ -68,3 +68,15 @@ def memory_limit(profile: ClusterProfile) -> list[str]:
     if profile.together is not None:
         limit = max(profile.memory, min(limit, profile.together * profile.memory))
     return ["--memory-limit", f"{limit}B"]
+
+
+NO_DASHBOARD = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")
+"""Words for a worker: its pages of the web, which are without keys, are for its own host alone."""
+
+
+def strictly(lines: Sequence[str]) -> list[str]:
+    """Return the user's shell lines such that one that fails ends the job.
+
+    What a wrong environment gives would pass for good results.
+    """
+    return ["set -e", *lines, "set +e"] if lines else []

@@ -22,6 +22,7 @@ from xsurvey.engine.clusters.profiles import ClusterError, ClusterProfile
 from xsurvey.engine.clusters.running import RunningCluster
 
 _START_TRIES = 2
+_MOST_A_CORE = 32
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -40,6 +41,11 @@ def start_local(
         They do not start.
     """
     count = workers or max(1, min(CPU_COUNT, MEMORY_LIMIT // profile.memory))
+    if count > _MOST_A_CORE * CPU_COUNT:
+        raise ClusterError(
+            "cluster 'local'", f"{count} workers are too many for the {CPU_COUNT} cores here",
+            f"give --workers {CPU_COUNT}",
+        )  # fmt: skip
     # a task that needs more than all workers have together is not begun
     profile = profile.sized_to(min(profile.limit, count * profile.memory))
     with ExitStack() as stack:

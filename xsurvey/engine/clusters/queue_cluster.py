@@ -13,11 +13,13 @@ from distributed.deploy.spec import ProcessInterface
 
 from xsurvey.engine.clusters.commands import last_words
 from xsurvey.engine.clusters.environment import (
+    NO_DASHBOARD,
     carried_variables,
     exports,
     inherited,
     memory_limit,
     one_thread,
+    strictly,
 )
 from xsurvey.engine.clusters.in_job import ENDS, JOB, LOG
 from xsurvey.engine.clusters.job_folder import JobRecord, write_script
@@ -56,7 +58,7 @@ def job_environment(
         f'export {JOB}="{system.job}"',
         *ends,
         f'export {LOG}={shlex.quote(str(folder))}/"{system.log}"',
-        *profile.prologue,
+        *strictly(profile.prologue),
         # after the site's modules, which may set them too
         *exports(carried_variables()), *one_thread(), *exports(inherited(settings)),
     ]  # fmt: skip
@@ -162,7 +164,7 @@ def job_arguments(
         "interface": profile.interface,
         "local_directory": None if profile.scratch is None else shlex.quote(profile.scratch),
         # after dask-jobqueue's own, which is a share of the job's
-        "worker_extra_args": [*memory_limit(profile), "--no-dashboard"],
+        "worker_extra_args": [*memory_limit(profile), *NO_DASHBOARD],
         "job_script_prologue": job_environment(profile, system, folder, settings),
         "config_name": profile.backend, **arguments,
     }  # fmt: skip

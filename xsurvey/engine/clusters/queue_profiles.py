@@ -28,11 +28,14 @@ def parse_walltime(value: Any) -> float:
     return float(((24 * days + hours) * 60 + minutes) * 60 + seconds)
 
 
+_LONGEST = 366 * 86400.0
+_MOST_WORKERS = 100_000
+
 Walltime = Annotated[
     float,
     BeforeValidator(parse_walltime),
     PlainSerializer(lambda v: f"{v:g}s", return_type=str, when_used="json"),
-    Field(ge=60),
+    Field(ge=60, le=_LONGEST),
 ]
 """How long a job may take, in seconds inside."""
 
@@ -65,7 +68,7 @@ class NodeProfile(ClusterProfile):
 class QueueProfile(NodeProfile):
     """Workers that are jobs of a site's scheduler."""
 
-    workers: Annotated[int, Field(ge=1, strict=True)] = Field(
+    workers: Annotated[int, Field(ge=1, le=_MOST_WORKERS, strict=True)] = Field(
         2, description="Number of worker processes in all jobs together."
     )
     workers_per_job: Annotated[int, Field(ge=1, strict=True)] = Field(

@@ -2,11 +2,13 @@
 
 import importlib.util
 import logging
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlparse
 
 from xsurvey.engine.clusters.profiles import BACKENDS, ClusterProfile, imported, load_profile
 
@@ -85,6 +87,14 @@ class RunningCluster:
         return self.why_waiting()
 
 
+def _dashboard(cluster: RunningCluster) -> str:
+    """Return where Dask's dashboard is: what we start ourselves listens on its own host alone."""
+    link = cluster.client.dashboard_link
+    if cluster.profile.backend in ("local", "scheduler-file"):
+        return str(link)
+    return f"http://127.0.0.1:{urlparse(link).port}/status on {socket.gethostname()}"
+
+
 def _facts(address: str, told: Mapping[str, Any]) -> WorkerFacts:
     """Return what a worker told of itself when it registered (`in_job`)."""
     about = told.get(FACTS_NAME) or {}
@@ -129,9 +139,10 @@ def start_cluster(
 
         clear_left_jobs(jobs.parent)
     with start(chosen, workers or chosen.workers, jobs) as cluster:
-        logger.info("cluster '%s': %d workers", chosen.backend, cluster.workers)
+        number = "1 worker" if cluster.workers == 1 else f"{cluster.workers} workers"
+        logger.info("cluster '%s': %s", chosen.backend, number)
         if importlib.util.find_spec("bokeh"):
-            logger.info("dashboard: %s", cluster.client.dashboard_link)
+            logger.info("dashboard: %s", _dashboard(cluster))
         else:
             logger.info("for a dashboard: pip install 'xsurvey[hpc]'")
         yield cluster
