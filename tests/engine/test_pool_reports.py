@@ -129,6 +129,14 @@ def test_a_report_that_cannot_be_seen_is_taken_from_the_result(tmp_path, soon):
     assert report.place.worker == "tcp://a" and client.futures[0].released
 
 
+def test_a_report_tells_of_the_use_of_memory_what_the_result_does(tmp_path, monkeypatch):
+    peaks = iter(range(1000, 2000))
+    monkeypatch.setattr("xsurvey.engine.workers.usage._high_water", lambda: next(peaks))
+    order = an_order(Store(tmp_path))
+    first = run_task(order).usage  # the second time from the manifest
+    assert first == run_task(order).usage and first.peak_memory == 1000
+
+
 def test_a_task_of_which_nothing_can_be_seen_has_failed(tmp_path, soon):
     pool, client, store = a_pool(tmp_path)
     pool.submit(an_order(store))

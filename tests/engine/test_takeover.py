@@ -141,7 +141,8 @@ class LostReport:
     status: str = "finished"
     released: bool = False
 
-    def result(self):
+    def result(self, timeout):
+        assert timeout > 0
         raise CancelledError(self.key)
 
     def release(self):

@@ -90,6 +90,7 @@ def run_task(order: TaskOrder, time_limit: float | None = None, alone: bool = Fa
         return _report_of(order.key, done)
     started, clock, meter = timestamp(), time.monotonic(), Meter()
     cause, record, attempt = None, {}, None
+    usage: Usage | None = None
     with _captured_log(order.log_level) as log:
         try:
             attempt = store.attempt(order.key)
@@ -97,7 +98,8 @@ def run_task(order: TaskOrder, time_limit: float | None = None, alone: bool = Fa
                 record = _run_stage(order, attempt.outputs)
                 seconds = round(time.monotonic() - clock, 3)
                 took = {"started": started, "finished": timestamp(), "seconds": seconds}
-                took |= asdict(meter.read())
+                usage = meter.read()
+                took |= asdict(usage)
                 about = {"record": record, "warnings": log.kept}
                 about["provenance"] = {"versions": dict(versions()), **took}
                 store.commit(attempt, order.key, {**order.provenance, **about})
@@ -112,7 +114,9 @@ def run_task(order: TaskOrder, time_limit: float | None = None, alone: bool = Fa
             if attempt is not None:
                 attempt.discard()
     write_log(store.log_file(order.key), log.text.getvalue())
-    seconds, usage = time.monotonic() - clock, meter.read()
+    seconds = time.monotonic() - clock
+    if cause is not None or usage is None:  # else the report tells what the manifest does
+        usage = meter.read()
     return TaskReport(order.key, seconds, cause, record, tuple(log.kept), usage)
 
 
