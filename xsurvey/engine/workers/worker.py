@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import sys
 import time
 import traceback
 import warnings
@@ -132,6 +133,8 @@ def run_task_in_worker(order: TaskOrder, time_limit: float | None) -> TaskReport
     """
     _prepare_process()
     report = run_task(order, time_limit, alone=True)
+    # what libraries print is seen while the run goes on, and not lost where workers are ended
+    sys.stdout.flush()
     path = Store(order.output, order.run).report_file(report.key)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
