@@ -56,7 +56,7 @@ def run_command(
     pipeline = get_pipeline(loaded.pipeline)
     plan = pipeline.plan(loaded)
     profile = _profile(cluster or loaded.cluster.profile, time_limit)
-    _make_folder(loaded.output)
+    make_folder(loaded.output)
     logger = logging.getLogger("xsurvey")
     if logger.level == logging.WARNING:  # progress lines are wanted unless --quiet is given
         logger.setLevel(logging.INFO)
@@ -160,7 +160,14 @@ def _profile(name: str, time_limit: str | None) -> "ClusterProfile":
     return profile.model_copy(update={"time_limit": seconds})
 
 
-def _make_folder(output: Path) -> None:
+def make_folder(output: Path) -> None:
+    """Make a folder for results, and those above it.
+
+    Raises
+    ------
+    OutputError
+        It cannot be made.
+    """
     from xsurvey.errors import OutputError
 
     try:

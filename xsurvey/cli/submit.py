@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from xsurvey.cli.run import config_argument, output_option
+from xsurvey.cli.run import config_argument, make_folder, output_option
 
 if TYPE_CHECKING:
     from xsurvey.engine.clusters.queue_profiles import QueueProfile
@@ -73,7 +73,7 @@ def submit_command(
         click.echo(script, nl=False)
         return
     require_command(QUEUE_SYSTEMS[profile.backend], profile.backend)
-    _make_folder(folder.parent)
+    make_folder(folder.parent)
     number = job.submit()
     click.echo(f"job {number} submitted to {QUEUE_SYSTEMS[profile.backend].label}")
     click.echo(f"log:   {job.log(number)}")
@@ -98,17 +98,6 @@ def _job_folder(output: Path) -> Path:
 
     now = datetime.now(UTC).strftime("%Y%m%dT%H%M%S")
     return Store(output).root / "jobs" / f"{BATCH}{now}-{secrets.token_hex(2)}"
-
-
-def _make_folder(folder: Path) -> None:
-    from xsurvey.errors import OutputError
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(
-            folder, f"cannot be made ({error.strerror})", "choose another --output"
-        ) from error
 
 
 def _quoted(path: Path) -> str:

@@ -114,13 +114,16 @@ class JobWatch:
         return "; ".join(parts) or f"{self._system.label} has not told of the jobs yet"
 
     async def _run(self) -> None:
-        pause = _FIRST_LOOK_S
+        pause, told = _FIRST_LOOK_S, ""
         while not self._closed:
             await asyncio.sleep(pause)
             try:
                 changed = await self._look()
-            except Exception:  # of one look: the next may do better
+            except Exception as error:  # of one look: the next may do better
                 logger.debug("looking at the jobs failed", exc_info=True)
+                if str(error) != told:  # until then lost jobs are not replaced
+                    told = str(error)
+                    logger.warning("the jobs cannot be looked at (%r)", error)
                 changed = False
             pause = _FIRST_LOOK_S if changed else min(1.5 * pause, _LONGEST_S)
 
