@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from xsurvey.config import Config
@@ -12,7 +13,7 @@ from xsurvey.detection.measure import measured_bands
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.engine import Stage, Task, TaskContext
 from xsurvey.engine.plan import OutputOf
-from xsurvey.imaging.field import field_from_events
+from xsurvey.imaging.field import fields_by_bands
 from xsurvey.imaging.field_store import write_field
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.stack_parameters import SharedSky
@@ -34,8 +35,9 @@ def run_image(context: TaskContext) -> dict[str, Any]:
     summary = summarise(events)
     events.require_events(summary.events)
     bands = list(parameters.image_band)
-    field = field_from_events(events, bands, parameters, context.optional_path("exposure"))
-    write_field(context.folder / "field", own_exposure(field, shared))
+    parts = fields_by_bands(events, bands, parameters, context.optional_path("exposure"))
+    # `map` keeps no part while the next is made
+    write_field(context.folder / "field", map(partial(own_exposure, shared=shared), parts))
     (context.folder / "field" / OBSERVATION).write_text(json.dumps(context.target))
     warnings = list(summary.warnings)
     if shared.others:

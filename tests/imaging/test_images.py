@@ -9,7 +9,12 @@ from astropy.wcs import WCS
 from xsurvey.errors import InputError
 from xsurvey.events import EventList
 from xsurvey.imaging.counts import bin_events
-from xsurvey.imaging.field import band_label, field_from_events, field_from_image
+from xsurvey.imaging.field import (
+    band_label,
+    field_from_events,
+    field_from_image,
+    fields_by_bands,
+)
 from xsurvey.imaging.field_store import read_field, write_field
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.sky_image import SkyImage, grid_from_events, read_sky_image, same_grid
@@ -101,12 +106,33 @@ def test_supplied_exposure_sets_the_grid(events: EventList, tmp_path: Path) -> N
 
 def test_field_survives_its_folder(events: EventList, tmp_path: Path) -> None:
     field = field_from_events(events, [BROAD, EnergyBand(1, 3)], ImageParameters())
-    write_field(tmp_path / "field", field)
+    write_field(tmp_path / "field", [field])
     again = read_field(tmp_path / "field", events)
     assert list(again.counts) == ["b", "1000_3000"]
     assert again.bands == field.bands
     assert again.pointing == field.pointing
     assert np.array_equal(again.counts["b"].data, field.counts["b"].data)
+
+
+def test_bands_one_after_the_other_make_the_same_files(
+    events: EventList, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bands = [BROAD, EnergyBand(1, 3), EnergyBand(30, 40)]  # the last has no events
+    together = list(fields_by_bands(events, bands, ImageParameters()))
+    monkeypatch.setattr("xsurvey.imaging.field._PIXELS_AT_ONCE", 1)
+    singly = list(fields_by_bands(events, bands, ImageParameters()))
+    assert [len(parts) for parts in (together, singly)] == [1, 3]
+    write_field(tmp_path / "together", together)
+    write_field(tmp_path / "singly", singly)
+    names = sorted(path.name for path in (tmp_path / "together").iterdir())
+    assert len(names) == 7
+    assert names == sorted(path.name for path in (tmp_path / "singly").iterdir())
+    for name in names:
+        assert (tmp_path / "together" / name).read_bytes() == (
+            tmp_path / "singly" / name
+        ).read_bytes()
+    with pytest.raises(InputError, match="none of 16559 events"):
+        list(fields_by_bands(events, bands[2:], ImageParameters()))
 
 
 def test_image_without_exposure_is_stamped(events: EventList, tmp_path: Path) -> None:

@@ -42,9 +42,11 @@ def files(
         fields.append(folder / f"field of {name}")
         write_field(
             fields[-1],
-            field_from_events(
-                open_events(events[-1]), [BAND], ImageParameters(pixel_size="3.936arcsec")
-            ),
+            [
+                field_from_events(
+                    open_events(events[-1]), [BAND], ImageParameters(pixel_size="3.936arcsec")
+                )
+            ],
         )
         (fields[-1] / OBSERVATION).write_text(json.dumps(name))
     return events, fields

@@ -57,7 +57,7 @@ def stack(
                 table["time"][near] = start + (table["time"][near] - start) / 10
         events = open_events(path)
         fields.append(folder / name)
-        write_field(fields[-1], field_from_events(events, [BAND], ImageParameters()))
+        write_field(fields[-1], [field_from_events(events, [BAND], ImageParameters())])
         (fields[-1] / OBSERVATION).write_text(json.dumps(name))
         files.append(path)
     rows = [{"ra": ra, "dec": dec} for ra, dec in PLACES]
@@ -175,7 +175,7 @@ def test_an_observation_that_cannot_be_tested_is_noted(
         background_rate=1, source=("150.0,2.2,100",),
     )  # fmt: skip
     field = tmp_path / "scan"
-    write_field(field, field_from_events(open_events(path), [BAND], ImageParameters()))
+    write_field(field, [field_from_events(open_events(path), [BAND], ImageParameters())])
     (field / OBSERVATION).write_text(json.dumps("scan"))
     with fits.open(path, mode="update") as hdus:
         for number in reversed(range(len(hdus))):

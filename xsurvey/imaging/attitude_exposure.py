@@ -21,6 +21,8 @@ from xsurvey.missions import Mission
 
 _PIXEL = 16.0  # arcsec; a sixtieth of the smallest field, and less than a second of a scan
 _STEP = 0.1  # s: a tenth of the usual distance of attitude samples
+_SAMPLES = 200_000  # of the attitude, and
+_ROWS = 256  # of an image, that are at work together: images of many degrees are large
 
 Vignetting = Callable[[np.ndarray], np.ndarray]
 """From off-axis angles, arcmin, to effective areas relative to the optical axis."""
@@ -74,12 +76,14 @@ def exposure_by_vignetting(
     axis = np.zeros((ny + 2 * reach, nx + 2 * reach))
     for detector, intervals in events.gti.items():
         time, length = intervals.samples(_STEP if events.observation.scanning else 1.0)
-        x, y = _axis_pixels(events, grid, detector, time)
         live = events.live_fraction.get(detector, events.live_fraction.get(-1, 1.0))
         scale = grid.pixel_size / side
-        _deposit(
-            axis, (y + 0.5) * scale - 0.5 + reach, (x + 0.5) * scale - 0.5 + reach, length * live
-        )
+        for first in range(0, len(time), _SAMPLES):
+            some = slice(first, first + _SAMPLES)
+            x, y = _axis_pixels(events, grid, detector, time[some])
+            _deposit(
+                axis, _coarse(y, scale) + reach, _coarse(x, scale) + reach, length[some] * live
+            )
     axis /= len(events.gti) if events.coaligned else 1
     offsets = np.arange(-reach, reach + 1) * side / 60
     off_axis = np.hypot(offsets[:, None], offsets[None, :])
@@ -126,10 +130,12 @@ def _on_grid(coarse: np.ndarray, grid: ImageGrid, side: float, reach: int) -> np
     down = ndimage.map_coordinates(
         coarse, np.meshgrid(rows, np.arange(coarse.shape[1]), indexing="ij"), order=1
     )
-    fine = np.empty(grid.shape)
     low = np.clip(columns.astype(int), 0, coarse.shape[1] - 2)
     weight = columns - low
-    fine = down[:, low] * (1 - weight) + down[:, low + 1] * weight
+    fine = np.empty(grid.shape)
+    for first in range(0, len(fine), _ROWS):
+        rows = slice(first, first + _ROWS)
+        fine[rows] = down[rows][:, low] * (1 - weight) + down[rows][:, low + 1] * weight
     # what the Fourier transform leaves of zero
     fine[fine < 1e-6 * max(float(fine.max()), 1e-300)] = 0.0
     return np.asarray(fine)

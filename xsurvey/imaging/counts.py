@@ -12,7 +12,9 @@ from xsurvey.missions import get_mission
 from xsurvey.units import EnergyBand
 
 
-def bin_events(events: EventList, grid: ImageGrid, bands: Sequence[EnergyBand]) -> list[SkyImage]:
+def bin_events(
+    events: EventList, grid: ImageGrid, bands: Sequence[EnergyBand], empty: bool = False
+) -> list[SkyImage]:
     """Bin events into one counts image a band.
 
     Parameters
@@ -22,6 +24,8 @@ def bin_events(events: EventList, grid: ImageGrid, bands: Sequence[EnergyBand]) 
     grid : ImageGrid
     bands : sequence of EnergyBand
         ``minimum`` inclusive, ``maximum`` exclusive.
+    empty : bool
+        Whether all of these may be without events.
 
     Returns
     -------
@@ -46,8 +50,9 @@ def bin_events(events: EventList, grid: ImageGrid, bands: Sequence[EnergyBand]) 
             inside = (energy >= band.minimum) & (energy < band.maximum)
             if inside.any():
                 image.fill(chunk["y"][inside], chunk["x"][inside])
-    counts = [np.asarray(image.values(), dtype=float) for image in images]
-    if not any(c.any() for c in counts):
+    # one after the other is let go of when it has become numbers
+    counts = [np.asarray(images.pop(0).values(), dtype=float) for _ in bands]
+    if not empty and not any(c.any() for c in counts):
         events.require_events(0, bands)
     return [
         SkyImage(data, grid, "count", observation_stamps(events, band))

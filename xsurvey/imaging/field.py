@@ -27,6 +27,9 @@ from xsurvey.units import EnergyBand, SkyPosition
 
 Photons = tuple[np.ndarray, np.ndarray, np.ndarray]
 
+_PIXELS_AT_ONCE = 40_000_000
+"""Of the images of all bands that are made together: each takes three doubles meanwhile."""
+
 
 @dataclass(frozen=True)
 class Field:
@@ -116,16 +119,67 @@ def field_from_events(
     InputError
         No events in any band, or the supplied map does not cover them.
     """
+    supplied = None if exposure_file is None else read_exposure_map(exposure_file)
+    grid = _grid(events, parameters, supplied, exposure_file)
+    return _field(events, bands, grid, supplied, bin_events(events, grid, bands))
+
+
+def fields_by_bands(
+    events: EventList, bands: Sequence[EnergyBand], parameters: ImageParameters,
+    exposure_file: Path | None = None,
+) -> Iterator[Field]:  # fmt: skip
+    """Yield the images of an event list for some bands after the others.
+
+    Parameters
+    ----------
+    events, bands, parameters, exposure_file
+        As of `field_from_events`.
+
+    Yields
+    ------
+    Field
+        Of as many bands as need little memory together, in their order: the file is read again
+        for each where the images are large.
+
+    Raises
+    ------
+    InputError
+        As `field_from_events`; that no band has events is known after the last.
+    """
+    supplied = None if exposure_file is None else read_exposure_map(exposure_file)
+    grid = _grid(events, parameters, supplied, exposure_file)
+    at_once = max(1, _PIXELS_AT_ONCE // (grid.shape[0] * grid.shape[1]))
+    empty = True
+    for first in range(0, len(bands), at_once):
+        some = bands[first : first + at_once]
+        images = bin_events(events, grid, some, empty=True)
+        empty = empty and not any(image.data.any() for image in images)
+        yield _field(events, some, grid, supplied, images)
+        del images
+    if empty:
+        events.require_events(0, bands)
+
+
+def _grid(
+    events: EventList, parameters: ImageParameters, supplied: SkyImage | None,
+    exposure_file: Path | None,
+) -> ImageGrid:  # fmt: skip
+    if supplied is not None and exposure_file is not None:
+        return _event_grid(events, supplied, exposure_file)
+    mission = get_mission(events.observation.mission)
+    return grid_from_events(events, parameters.pixel_size or mission.image_pixel)
+
+
+def _field(
+    events: EventList, bands: Sequence[EnergyBand], grid: ImageGrid, supplied: SkyImage | None,
+    images: Sequence[SkyImage],
+) -> Field:  # fmt: skip
     mission = get_mission(events.observation.mission)
     labels = [band_label(band, mission) for band in bands]
-    if exposure_file is not None:
-        supplied = read_exposure_map(exposure_file)
-        grid = _event_grid(events, supplied, exposure_file)
+    if supplied is not None:
         exposures = [replace(supplied, grid=grid, unit="s") for _ in bands]
     else:
-        grid = grid_from_events(events, parameters.pixel_size or mission.image_pixel)
         exposures = approximate_exposure(events, grid, list(bands))
-    images = bin_events(events, grid, bands)
     observation = events.observation
     # a scan has no optical axis; coaligned modules each see their part of the counts
     pointing = None if observation.scanning else observation.pointing

@@ -1,7 +1,7 @@
 """A field on disk: its images in a folder, and how to make the field of them again."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,38 @@ from xsurvey.units import EnergyBand, SkyPosition
 _FACTS = "field.json"
 
 
-def write_field(folder: Path, field: Field) -> None:
-    """Write ``counts_BAND.fits``, ``exposure_BAND.fits`` and the facts of a field."""
+def write_field(folder: Path, parts: Iterable[Field]) -> None:
+    """Write ``counts_BAND.fits``, ``exposure_BAND.fits`` and the facts of a field.
+
+    Parameters
+    ----------
+    folder : path
+    parts : iterable of Field
+        Of one observation, with some bands each; one is let go of before the next is taken.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    for label, image in field.counts.items():
-        image.write(folder / f"counts_{label}.fits")
-        field.exposure[label].write(folder / f"exposure_{label}.fits")
-    facts: dict[str, Any] = {
-        "labels": list(field.counts), "bands": field.bands,
+    facts: dict[str, Any] = {}
+    for field in parts:
+        for label, image in field.counts.items():
+            image.write(folder / f"counts_{label}.fits")
+            field.exposure[label].write(folder / f"exposure_{label}.fits")
+        if not facts:
+            facts = _facts_of(field)
+        facts["labels"] += list(field.counts)
+        facts["bands"] |= field.bands
+        facts["timed"] = facts["timed"] and field.timed
+        del field
+    (folder / _FACTS).write_text(json.dumps(facts, indent=1))
+
+
+def _facts_of(field: Field) -> dict[str, Any]:
+    """Return what is the same in all bands, with no band yet."""
+    return {
+        "labels": [], "bands": {},
         "mission": field.mission.name if field.mission else None, "pointing": field.pointing,
         "frame_time": field.frame_time, "obs_id": field.obs_id, "target": field.target,
         "instrument": field.instrument, "timed": field.timed, "scanning": field.scanning,
     }  # fmt: skip
-    (folder / _FACTS).write_text(json.dumps(facts, indent=1))
 
 
 def read_field(folder: Path, events: EventList | None) -> Field:

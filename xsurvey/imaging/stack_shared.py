@@ -16,6 +16,9 @@ from xsurvey.events import EventList
 from xsurvey.imaging.field import Field
 from xsurvey.imaging.stack_parameters import SharedSky
 
+_ROWS = 256
+"""Of an image, of which directions are known together."""
+
 
 @dataclass(frozen=True)
 class NearestCentre:
@@ -55,8 +58,10 @@ def own_exposure(field: Field, shared: SharedSky) -> Field:
     assert field.events is not None
     region = NearestCentre(field.events.wcs, shared)
     grid = next(iter(field.exposure.values())).grid
-    ny, nx = grid.shape
-    x, y = grid.to_sky_pixels(np.arange(nx)[None, :], np.arange(ny)[:, None])
-    keep = region.contains(x, y)
+    keep = np.empty(grid.shape, bool)
+    x, y = grid.to_sky_pixels(np.arange(grid.shape[1])[None, :], np.arange(grid.shape[0])[:, None])
+    for first in range(0, len(y), _ROWS):
+        rows = slice(first, first + _ROWS)
+        keep[rows] = region.contains(x, y[rows])
     exposure = {b: replace(m, data=np.where(keep, m.data, 0.0)) for b, m in field.exposure.items()}
     return replace(field, exposure=exposure)
