@@ -138,7 +138,7 @@ def given_backgrounds(context: TaskContext, stack: Stack) -> dict[str, SkyImage]
         if name in files:
             whole = next(iter(read_field(folders[name], None).counts.values()))
             image = read_map_of(files[name], whole)
-            found[name] = cut_to(image, next(iter(field.counts.values())).grid)
+            found[name] = cut_to(image, field.grid)
     return found
 
 

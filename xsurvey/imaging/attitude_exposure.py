@@ -134,8 +134,8 @@ def _on_grid(coarse: np.ndarray, grid: ImageGrid, side: float, reach: int) -> np
     weight = columns - low
     fine = np.empty(grid.shape)
     for first in range(0, len(fine), _ROWS):
-        rows = slice(first, first + _ROWS)
-        fine[rows] = down[rows][:, low] * (1 - weight) + down[rows][:, low + 1] * weight
+        part = slice(first, first + _ROWS)
+        fine[part] = down[part][:, low] * (1 - weight) + down[part][:, low + 1] * weight
     # what the Fourier transform leaves of zero
     fine[fine < 1e-6 * max(float(fine.max()), 1e-300)] = 0.0
     return np.asarray(fine)

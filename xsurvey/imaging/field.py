@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from xsurvey.imaging.sky_image import (
     read_sky_image,
     same_grid,
 )
+from xsurvey.imaging.window import Window
 from xsurvey.missions import Mission, get_mission, missions
 from xsurvey.units import EnergyBand, SkyPosition
 
@@ -29,6 +31,19 @@ Photons = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 _PIXELS_AT_ONCE = 40_000_000
 """Of the images of all bands that are made together: each takes three doubles meanwhile."""
+
+
+class BandImages(Mapping[str, SkyImage], ABC):
+    """Images by band label that are read or made when they are asked for."""
+
+    @property
+    @abstractmethod
+    def grid(self) -> ImageGrid:
+        """The pixels of all of them, of which none is read for it."""
+
+    @abstractmethod
+    def window(self, window: Window) -> Mapping[str, SkyImage]:
+        """Return windows of them."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +79,13 @@ class Field:
     instrument: str
     timed: bool = True
     scanning: bool = False
+
+    @property
+    def grid(self) -> ImageGrid:
+        """The pixels of all images."""
+        if isinstance(self.counts, BandImages):
+            return self.counts.grid
+        return next(iter(self.counts.values())).grid
 
     @property
     def binned(self) -> bool:

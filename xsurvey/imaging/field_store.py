@@ -1,13 +1,23 @@
 """A field on disk: its images in a folder, and how to make the field of them again."""
 
+from __future__ import annotations
+
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from xsurvey.events import EventList
-from xsurvey.imaging.field import Field
-from xsurvey.imaging.sky_image import SkyImage, read_sky_image
+from xsurvey.imaging.field import BandImages, Field
+from xsurvey.imaging.sky_image import (
+    ImageGrid,
+    SkyImage,
+    grid_window,
+    read_grid,
+    read_sky_image,
+)
+from xsurvey.imaging.window import Window
 from xsurvey.missions import missions
 from xsurvey.units import EnergyBand, SkyPosition
 
@@ -70,19 +80,36 @@ def read_field(folder: Path, events: EventList | None) -> Field:
     )  # fmt: skip
 
 
-class _StoredImages(Mapping[str, SkyImage]):
+class _StoredImages(BandImages):
     """Images by band label, read when asked for; the last one is kept, not all of them."""
 
-    def __init__(self, folder: Path, kind: str, labels: Sequence[str]) -> None:
+    def __init__(
+        self, folder: Path, kind: str, labels: Sequence[str], window: Window | None = None
+    ) -> None:
         self._folder, self._kind, self._labels = folder, kind, tuple(labels)
+        self._window = window
         self._last: tuple[str, SkyImage] | None = None
+
+    @cached_property
+    def grid(self) -> ImageGrid:
+        """The pixels of all of them."""
+        whole = read_grid(self._path(self._labels[0]))
+        return whole if self._window is None else grid_window(whole, self._window)
+
+    def window(self, window: Window) -> _StoredImages:
+        """Return windows of them; no other rows of the files are read."""
+        inside = window if self._window is None else window.within(self._window)
+        return _StoredImages(self._folder, self._kind, self._labels, inside)
+
+    def _path(self, label: str) -> Path:
+        return self._folder / f"{self._kind}_{label}.fits"
 
     def __getitem__(self, label: str) -> SkyImage:
         if label not in self._labels:
             raise KeyError(label)
         if self._last is None or self._last[0] != label:
             self._last = None  # let go of it before the next is read
-            self._last = label, read_sky_image(self._folder / f"{self._kind}_{label}.fits")
+            self._last = label, read_sky_image(self._path(label), self._window)
         return self._last[1]
 
     def __iter__(self) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
 from dataclasses import dataclass, field, replace
@@ -16,8 +17,9 @@ from astropy.wcs.utils import pixel_to_skycoord, skycoord_to_pixel, wcs_to_celes
 from xsurvey import __version__
 from xsurvey.errors import InputError, printable
 from xsurvey.events import EventList
+from xsurvey.imaging.window import Window
 from xsurvey.io.atomic import atomic_output
-from xsurvey.io.fits_file import read_image
+from xsurvey.io.fits_file import image_shape, read_image, read_image_header
 from xsurvey.io.fits_writer import write_hdus
 from xsurvey.units import SkyPosition
 
@@ -79,6 +81,17 @@ class ImageGrid:
         """Return the 0-based image coordinates of a position."""
         x, y = skycoord_to_pixel(_sky_coord(position), self.wcs, origin=0)
         return float(x), float(y)
+
+
+def grid_window(grid: ImageGrid, window: Window) -> ImageGrid:
+    """Return the grid of a window."""
+    wcs = copy.deepcopy(grid.wcs)
+    wcs.wcs.crpix = wcs.wcs.crpix - [window.column, window.row]
+    wcs.wcs.set()
+    return ImageGrid(
+        wcs, (window.rows, window.columns), grid.x_edge + window.column * grid.sky_pixels,
+        grid.y_edge + window.row * grid.sky_pixels, grid.sky_pixels, grid.pixel_size,
+    )  # fmt: skip
 
 
 def _sky_coord(position: SkyPosition) -> SkyCoord:
@@ -217,15 +230,50 @@ class SkyImage:
             write_hdus(temporary, [fits.PrimaryHDU(data, self.header())])
 
 
-def read_sky_image(path: str | os.PathLike[str]) -> SkyImage:
+def read_sky_image(path: str | os.PathLike[str], window: Window | None = None) -> SkyImage:
     """Read an image and its celestial coordinates.
+
+    Parameters
+    ----------
+    path : path
+    window : Window, optional
+        Of its pixels; no others are read.
 
     Raises
     ------
     InputError
         Not an image, or it has no celestial WCS.
     """
-    data, header = read_image(path)
+    data, header = read_image(path, None if window is None else window.slices)
+    grid = _grid_of(path, header)
+    keep = {
+        key: header[key]
+        for key in ("TELESCOP", "INSTRUME", "OBS_ID", "OBJECT", "EXPOSURE", "EXPMAP", "RA_PNT",
+                    "DEC_PNT", "ROLL_PNT", "TIMEDEL", "BAND_LO", "BAND_HI", "DATE-OBS", "MISSION",
+                    "OBS_MODE", "VIGNKEV", "VIGNSPEC")
+        if key in header
+    }  # fmt: skip
+    return SkyImage(
+        data, grid if window is None else grid_window(grid, window),
+        str(header.get("BUNIT", "")).strip(), keep, os.fspath(path),
+    )  # fmt: skip
+
+
+def read_grid(path: str | os.PathLike[str]) -> ImageGrid:
+    """Return the pixels of an image, of which none is read.
+
+    Raises
+    ------
+    InputError
+        As `read_sky_image`.
+    """
+    return _grid_of(path, read_image_header(path))
+
+
+def _grid_of(path: str | os.PathLike[str], header: fits.Header) -> ImageGrid:
+    """Return the pixels of the image that a header is of."""
+    shape = image_shape(header)
+    assert shape is not None  # a header of `read_image`
     try:
         with warnings.catch_warnings():
             # of the old name of a keyword nothing needs to be told: it is read as the new one
@@ -242,7 +290,7 @@ def read_sky_image(path: str | os.PathLike[str]) -> SkyImage:
         ) from error
     if not has_sky:
         raise InputError(path, "has no celestial coordinates", "give a FITS sky image")
-    grid = grid_from_wcs(wcs, (data.shape[0], data.shape[1]))
+    grid = grid_from_wcs(wcs, shape)
     ltm, ltv1, ltv2 = (header.get(k) for k in ("LTM1_1", "LTV1", "LTV2"))
     if all(isinstance(v, float | int) for v in (ltm, ltv1, ltv2)) and ltm:
         side = 1 / float(ltm)
@@ -250,14 +298,7 @@ def read_sky_image(path: str | os.PathLike[str]) -> SkyImage:
             wcs, grid.shape, (0.5 - float(ltv1)) * side, (0.5 - float(ltv2)) * side, side,
             grid.pixel_size,
         )  # fmt: skip
-    keep = {
-        key: header[key]
-        for key in ("TELESCOP", "INSTRUME", "OBS_ID", "OBJECT", "EXPOSURE", "EXPMAP", "RA_PNT",
-                    "DEC_PNT", "ROLL_PNT", "TIMEDEL", "BAND_LO", "BAND_HI", "DATE-OBS", "MISSION",
-                    "OBS_MODE", "VIGNKEV", "VIGNSPEC")
-        if key in header
-    }  # fmt: skip
-    return SkyImage(data, grid, str(header.get("BUNIT", "")).strip(), keep, os.fspath(path))
+    return grid
 
 
 def same_grid(first: SkyImage, second: SkyImage, path: str | os.PathLike[str]) -> None:

@@ -43,4 +43,4 @@ class Stack:
 
 def single_stack(name: str, field: Field) -> Stack:
     """Return the stack of one observation, on its own grid."""
-    return Stack(name, (name,), (field,), next(iter(field.counts.values())).grid)
+    return Stack(name, (name,), (field,), field.grid)

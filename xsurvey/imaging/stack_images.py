@@ -128,7 +128,7 @@ def field_pixels(stack: Stack, field_index: int) -> tuple[np.ndarray, np.ndarray
 
 def grid_of(stack: Stack, field_index: int) -> ImageGrid:
     """Return the grid of an observation."""
-    return next(iter(stack.fields[field_index].counts.values())).grid
+    return stack.fields[field_index].grid
 
 
 def fields_with_band(stack: Stack, label: str) -> list[int]:

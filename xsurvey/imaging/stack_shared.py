@@ -57,7 +57,7 @@ def own_exposure(field: Field, shared: SharedSky) -> Field:
         return field
     assert field.events is not None
     region = NearestCentre(field.events.wcs, shared)
-    grid = next(iter(field.exposure.values())).grid
+    grid = field.grid
     keep = np.empty(grid.shape, bool)
     x, y = grid.to_sky_pixels(np.arange(grid.shape[1])[None, :], np.arange(grid.shape[0])[:, None])
     for first in range(0, len(y), _ROWS):

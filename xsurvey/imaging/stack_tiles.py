@@ -16,7 +16,8 @@ from xsurvey.imaging.sky_image import ImageGrid, grid_from_wcs
 from xsurvey.imaging.stack import Stack, single_stack
 from xsurvey.imaging.stack_footprints import Footprint
 from xsurvey.imaging.stack_parameters import StackGeometry, StackParameters, Tile
-from xsurvey.imaging.stack_window import Window, field_window
+from xsurvey.imaging.stack_window import field_window
+from xsurvey.imaging.window import Window
 from xsurvey.units import SkyPosition
 
 _MESH = 33
@@ -208,10 +209,10 @@ def make_stack(
     if tile is None:
         return single_stack(name, fields[0])
     kept = []
-    pixel_size = min(_grid(field).pixel_size for field in fields)
+    pixel_size = min(field.grid.pixel_size for field in fields)
     grid = _tile_grid(tile, pixel_size)
     for one, field in zip(names, fields, strict=True):
-        window = _window_on(grid, _grid(field))
+        window = _window_on(grid, field.grid)
         if window is None:
             continue
         part = field_window(field, window)
@@ -219,16 +220,12 @@ def make_stack(
             kept.append((one, part))
     owns, core = (Core(tile, tile.strip), Core(tile)) if _is_cut(tile) else (None, None)
     if not geometry.several and kept:
-        grid = _grid(kept[0][1])  # its own pixels: nothing is resampled
+        grid = kept[0][1].grid  # its own pixels: nothing is resampled
     return Stack(name, tuple(n for n, _ in kept), tuple(f for _, f in kept), grid, owns, core)
 
 
 def _is_cut(tile: Tile) -> bool:
     return tile.core_ra != (-180.0, 180.0) or tile.core_dec != (-90.0, 90.1)
-
-
-def _grid(field: Field) -> ImageGrid:
-    return next(iter(field.counts.values())).grid
 
 
 def _tile_grid(tile: Tile, pixel_size: float) -> ImageGrid:

@@ -2,54 +2,31 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from xsurvey.imaging.field import Field
-from xsurvey.imaging.sky_image import ImageGrid, SkyImage
-
-
-@dataclass(frozen=True)
-class Window:
-    """Pixels of an image: first column and row, and how many."""
-
-    column: int
-    row: int
-    columns: int
-    rows: int
-
-    def is_all_of(self, shape: tuple[int, int]) -> bool:
-        """Tell whether nothing of an image is left out."""
-        return (self.column, self.row, self.rows, self.columns) == (0, 0, *shape)
+from xsurvey.imaging.field import BandImages, Field
+from xsurvey.imaging.sky_image import ImageGrid, SkyImage, grid_window
+from xsurvey.imaging.window import Window
 
 
 def field_window(field: Field, window: Window) -> Field:
     """Return a field whose images are cut to a window; its events stay all there."""
-    grid = next(iter(field.counts.values())).grid
-    if window.is_all_of(grid.shape):
+    if window.is_all_of(field.grid.shape):
         return field
     return replace(
-        field, counts=_Windows(field.counts, window), exposure=_Windows(field.exposure, window)
+        field, counts=_windows(field.counts, window), exposure=_windows(field.exposure, window)
     )
 
 
-def grid_window(grid: ImageGrid, window: Window) -> ImageGrid:
-    """Return the grid of a window."""
-    wcs = copy.deepcopy(grid.wcs)
-    wcs.wcs.crpix = wcs.wcs.crpix - [window.column, window.row]
-    wcs.wcs.set()
-    return ImageGrid(
-        wcs, (window.rows, window.columns), grid.x_edge + window.column * grid.sky_pixels,
-        grid.y_edge + window.row * grid.sky_pixels, grid.sky_pixels, grid.pixel_size,
-    )  # fmt: skip
+def _windows(images: Mapping[str, SkyImage], window: Window) -> Mapping[str, SkyImage]:
+    # what lies on disk is read no further than the window reaches
+    return images.window(window) if isinstance(images, BandImages) else _Windows(images, window)
 
 
 def image_window(image: SkyImage, window: Window) -> SkyImage:
     """Return a window of an image."""
-    rows = slice(window.row, window.row + window.rows)
-    columns = slice(window.column, window.column + window.columns)
-    return replace(image, data=image.data[rows, columns], grid=grid_window(image.grid, window))
+    return replace(image, data=image.data[window.slices], grid=grid_window(image.grid, window))
 
 
 class _Windows(Mapping[str, SkyImage]):
