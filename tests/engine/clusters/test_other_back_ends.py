@@ -15,7 +15,7 @@ from toy_stages import toy_plan, write_inputs
 from xsurvey.engine import Store, run_plan, start_cluster
 from xsurvey.engine.clusters.environment import carried_variables, nested
 from xsurvey.engine.clusters.in_job import job_facts
-from xsurvey.engine.clusters.profiles import ClusterError
+from xsurvey.engine.clusters.profiles import ClusterError, load_profile
 from xsurvey.engine.clusters.scheduler_file import check_listens
 from xsurvey.engine.lock import WAIT_VARIABLE, folder_lock
 from xsurvey.errors import OutputError
@@ -89,9 +89,10 @@ def test_a_scheduler_file_that_cannot_be_read_is_told(tmp_path, monkeypatch):
     def refuse(path):
         raise PermissionError(13, "Permission denied")
 
+    loaded = load_profile(profile)
     monkeypatch.setattr(Path, "read_bytes", refuse)
     with pytest.raises(ClusterError, match=r"cannot be read \(Permission denied\); check its perm"):
-        start_cluster(profile).__enter__()
+        start_cluster(loaded).__enter__()
 
 
 def test_what_listens_but_is_no_scheduler_is_told(tmp_path):

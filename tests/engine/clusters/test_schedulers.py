@@ -193,7 +193,7 @@ def test_the_wait_for_workers_ends_with_the_run_and_not_later(monkeypatch):
 
 def test_advice_is_told_each_minute_and_at_the_end(monkeypatch, caplog):
     client = Waiting(monkeypatch)
-    with caplog.at_level("INFO"), pytest.raises(ClusterError) as ended:
+    with caplog.at_level("INFO", logger="xsurvey"), pytest.raises(ClusterError) as ended:
         wait(client, "ask for less", start_timeout="00:02:10")
     assert caplog.messages == 2 * ["waiting for workers: 2 jobs are pending (Why); ask for less"]
     assert str(ended.value) == (
