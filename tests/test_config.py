@@ -197,10 +197,12 @@ def test_datasets_are_left_to_the_caller(load):
 
 def test_files_that_are_no_configs(tmp_path):
     (tmp_path / "binary").write_bytes(b"\xff\xfe\x00")
+    (tmp_path / "nul").write_bytes(b"a: \x00")
     for path, message in [
         ("none", "does not exist"),
         ("binary", "not text"),
-        (".", "cannot be read"),
+        ("nul", "is no text"),
+        (".", "is a folder; give the YAML file itself"),
     ]:
         with pytest.raises(InputError, match=message):
             load_config(tmp_path / path, sections_of)

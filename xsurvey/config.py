@@ -30,7 +30,7 @@ Sections = Mapping[str, type[StepParameters]]
 
 
 class ClusterChoice(StepParameters):
-    """Which workers do the tasks."""
+    """Which workers do the tasks; ``cluster: slurm`` stands for ``cluster: {profile: slurm}``."""
 
     profile: str = Field("local", description="A cluster profile, or the path of one.")
     workers: Annotated[int, Field(ge=0, strict=True)] | None = Field(
@@ -163,6 +163,8 @@ def load_config(
     output = complaints.attempt(lambda: _output(envelope.output, file)) if envelope else None
     inputs = complaints.attempt(lambda: finder.entries(values.get("inputs")))
     chosen: dict[str, type[StepParameters]] = {"cluster": ClusterChoice, **sections}
+    if isinstance(values.get("cluster"), str):  # of most that is all there is to say
+        values = {**values, "cluster": {"profile": values["cluster"]}}
     read = {
         name: complaints.attempt(functools.partial(_section, model, values, name, file))
         for name, model in chosen.items()

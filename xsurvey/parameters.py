@@ -91,6 +91,8 @@ def _one_error(
     given = _as_written(values, first["loc"], first.get("input"))
     if first["type"] != "value_error":
         cause = f"{cause[:1].lower()}{cause[1:]}, not {given!r}"
+    elif "; " in cause:  # which says what to do itself
+        return ParameterError(path, *cause.rsplit("; ", 1))
     return ParameterError(path, cause, "correct the value")
 
 

@@ -68,3 +68,37 @@ def test_all_mistakes_of_a_config_have_a_line(check: Run) -> None:
     assert len(lines) == 3
     assert all(line.startswith("xsurvey: error: my.yaml: ") for line in lines)
     assert "not '-2arcsec'" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("cluster: slrum\n", "cluster profile 'slrum': is unknown; did you mean 'slurm'?"),
+        (
+            "cluster: {profile: ./site.yaml}\n",
+            "site.yaml: qeue: unknown key; did you mean 'queue'?",
+        ),
+        ("cluster: ''\n", "cluster profile '': is unknown; use one of "),
+    ],
+)
+def test_a_profile_that_a_run_would_refuse(
+    check: Run, tmp_path: Path, more: str, message: str
+) -> None:
+    (tmp_path / "site.yaml").write_text("backend: slurm\nqeue: long\n")
+    done = check(f"seed: 1\n{more}")
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"xsurvey: error: {message}"), done.stderr
+    assert "good" not in done.stdout
+
+
+def test_the_bare_name_of_a_profile_will_do(check: Run) -> None:
+    done = check("cluster: slurm\n")
+    assert done.returncode == 0, done.stderr
+
+
+def test_an_output_without_a_name(call: Run, tmp_path: Path) -> None:
+    for command in ("check", "run"):
+        status, _, error = call(command, tmp_path / "my.yaml", "--output", " ")
+        assert (status, error) == (
+            2, "xsurvey: error: --output: ' ' is not a path; give the path of a folder\n"
+        )  # fmt: skip

@@ -199,6 +199,16 @@ def test_a_submitted_run_is_told_before_it_begins(tmp_path: Path) -> None:
         "submitted: job 7 of slurm waits, or ended before the run began; its log is "
         f"{folder / 'slurm-7.log'}"
     )
+    # the lock of a run that was killed before, here and on another host
+    root = tmp_path / "out" / ".xsurvey"
+    (root / "progress.json").write_text(json.dumps({"started": "2000-01-01T00:00:00+00:00"}))
+    for owner in ({**this_process(), "pid": 2**22 + 1}, {"pid": 1, "host": "elsewhere"}):
+        (root / "lock").write_text(json.dumps(owner))
+        os.utime(root / "lock", (1e9, 1e9))
+        assert read_status(tmp_path / "out").state == "submitted"
+    (root / "lock").write_text(json.dumps(this_process()))
+    assert read_status(tmp_path / "out").state == "running"
+    (root / "lock").unlink()
     # a run that began later has more to tell
     summary = {
         "status": "done", "started": "2999-01-01T00:00:00+00:00", "seconds": 1.0, "tasks": [],

@@ -178,7 +178,8 @@ def test_a_profile_may_be_a_file_of_the_user(tmp_path):
     [
         ("backend: slrum", r"backend: no back end 'slrum'; did you mean 'slurm'\?"),
         ("memory: 4GB", r"backend: is required"),
-        ("backend: local\nmemory: 4", r"\.yaml: memory: .*greater than or equal"),
+        ("backend: local\nmemory: 4", r"\.yaml: memory: 4 has no unit; write 4GB, or 4MB"),
+        ("backend: local\nmemory: 4MB", r"\.yaml: memory: 4MB is too little; write 100MB or more"),
         ("backend: local\nmemory: lots", r"\.yaml: memory: 'lots' is not an amount of memory"),
         ("backend: local\nmemry: 4GB", r"\.yaml: memry: unknown key; did you mean 'memory'"),
     ],

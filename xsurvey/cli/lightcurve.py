@@ -9,6 +9,7 @@ from xsurvey.apertures.aperture import ApertureParameters
 from xsurvey.cli.inputs import region_option
 from xsurvey.cli.options import (
     StepCommand,
+    WholeNumber,
     check_fits,
     check_png,
     json_option,
@@ -28,7 +29,7 @@ from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameter
     help="Light curve to write (OGIP, FITS).",
 )  # fmt: skip
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE", help="Also draw it (PNG).")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
+@click.option("--seed", type=WholeNumber(0), default=0, show_default=True, help="Random seed.")
 @region_option
 @click.option(
     "--background-region", type=click.Path(path_type=Path), metavar="FILE",

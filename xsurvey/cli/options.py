@@ -56,6 +56,20 @@ class StepCommand(click.Command):
                 formatter.write_dl(records)
 
 
+class WholeNumber(click.IntRange):
+    """A whole number from a least one on, with messages that are plain English."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number."""
+        try:
+            number = int(value)
+        except ValueError:
+            number = None
+        if number is None or (self.min is not None and number < self.min):
+            self.fail(f"'{value}' is not a whole number from {self.min} on", param, ctx)
+        return number
+
+
 def option_name(field_name: str) -> str:
     """Return the option of a field: ``pixel_size`` becomes ``--pixel-size``."""
     return "--" + field_name.replace("_", "-")

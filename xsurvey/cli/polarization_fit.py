@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
+from xsurvey.cli.options import (
+    StepCommand,
+    WholeNumber,
+    check_png,
+    json_option,
+    step_options,
+    write_json,
+)
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.polarization.spectra.spectropolarimetry_parameters import SpectropolarimetryParameters
 from xsurvey.spectra.fit_parameters import FluxParameters
@@ -38,7 +45,7 @@ def _figure(name: str, text: str) -> Callable[[Callable], Callable]:
 @_companion("rmf", "Redistribution matrices of the units, in place of what RESPFILE names. Repeat.")
 @click.option("--mcmc", is_flag=True, help="Sample the posterior; intervals are those of it.")
 @_figure("chain", "Chain to write (HDF5), from which an interrupted run goes on.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
+@click.option("--seed", type=WholeNumber(0), default=0, show_default=True, help="Random seed.")
 @_figure("plot", "Draw I, Q and U with the folded model and residuals (PNG).")
 @_figure("contour-plot", "Draw the contours of degree and angle (PNG).")
 @_figure("corner", "Draw the posterior of a chain (PNG).")

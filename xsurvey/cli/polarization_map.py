@@ -8,6 +8,7 @@ import click
 from xsurvey.cli.inputs import events_argument, region_option
 from xsurvey.cli.options import (
     StepCommand,
+    WholeNumber,
     check_fits,
     check_png,
     json_option,
@@ -38,7 +39,7 @@ from xsurvey.polarization.space.map_parameters import MapParameters
     "--background-region", type=click.Path(path_type=Path), metavar="FILE",
     help="DS9 region file of the background, which is subtracted from every pixel.",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
+@click.option("--seed", type=WholeNumber(0), default=0, show_default=True, help="Random seed.")
 @step_options(PolarizationParameters, MapParameters, SelectionParameters)
 @json_option
 def map_command(

@@ -9,6 +9,7 @@ import click
 from xsurvey.cli.inputs import events_argument, region_option
 from xsurvey.cli.options import (
     StepCommand,
+    WholeNumber,
     check_fits,
     check_png,
     json_option,
@@ -34,7 +35,7 @@ from xsurvey.polarization.space.map_parameters import RadialParameters
     "--background-region", type=click.Path(path_type=Path), metavar="FILE",
     help="DS9 region file of the background, which is subtracted from every annulus.",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
+@click.option("--seed", type=WholeNumber(0), default=0, show_default=True, help="Random seed.")
 @step_options(RadialParameters, PolarizationParameters, SelectionParameters)
 @json_option
 def profile_command(

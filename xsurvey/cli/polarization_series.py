@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from xsurvey.cli.options import StepCommand, step_options
+from xsurvey.cli.options import StepCommand, WholeNumber, step_options
 from xsurvey.polarization.optical.simulated import SimulatedSeriesParameters
 
 
@@ -13,7 +13,7 @@ from xsurvey.polarization.optical.simulated import SimulatedSeriesParameters
     "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE",
     help="Series to write (ECSV).",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
+@click.option("--seed", type=WholeNumber(0), default=0, show_default=True, help="Random seed.")
 @step_options(SimulatedSeriesParameters)
 def simulate_series_command(output: Path, seed: int, parameters: SimulatedSeriesParameters) -> None:
     """Write a simulated series of optical polarization, with a rotation of its angle if wished.

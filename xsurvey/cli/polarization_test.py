@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from xsurvey.cli.inputs import events_argument, region_option
-from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
+from xsurvey.cli.options import (
+    StepCommand,
+    WholeNumber,
+    check_png,
+    json_option,
+    step_options,
+    write_json,
+)
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.polarization.optical.parameters import OpticalSeriesParameters
 from xsurvey.polarization.parameters import PolarizationParameters
@@ -35,7 +42,7 @@ from xsurvey.polarization.variation.behaviour_parameters import (
     "--figure", type=click.Path(path_type=Path), metavar="FILE",
     help="Also draw degree and angle against time (PNG).",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
+@click.option("--seed", type=WholeNumber(0), default=0, show_default=True, help="Random seed.")
 @step_options(
     PolarizationParameters, KnownAngleParameters, ConstancyParameters, RotationParameters,
     PulsePhaseParameters, OpticalSeriesParameters, SelectionParameters,

@@ -7,7 +7,14 @@ from typing import Any
 import click
 
 from xsurvey.cli.inputs import exposure_option
-from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
+from xsurvey.cli.options import (
+    StepCommand,
+    WholeNumber,
+    check_png,
+    json_option,
+    step_options,
+    write_json,
+)
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.profiles.profile_parameters import ProfileCentre, SurfaceBrightnessParameters
 
@@ -40,7 +47,7 @@ _SHOWN = 12
     "--mask", type=click.Path(path_type=Path), metavar="MAP",
     help="Image that is positive where pixels are counted, and zero elsewhere.",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
+@click.option("--seed", type=WholeNumber(0), default=0, show_default=True, help="Random seed.")
 @click.option("--mcmc", is_flag=True, help="Also sample the posteriors of the fits.")
 @step_options(ProfileCentre, SurfaceBrightnessParameters, MCMCParameters)
 @json_option

@@ -2,21 +2,25 @@
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from xsurvey.cli.options import WholeNumber
 
 if TYPE_CHECKING:
     from xsurvey.config import Config
     from xsurvey.engine import Plan, RunResult
     from xsurvey.engine.clusters.profiles import ClusterProfile
 
+_Profile = TypeVar("_Profile", bound="ClusterProfile")
+
 EXIT_TARGETS_FAILED = 3
 _NAMED = 20
 
 config_argument = click.argument("config", type=click.Path(path_type=Path), metavar="CONFIG")
 output_option = click.option(
-    "--output", type=click.Path(path_type=Path), metavar="DIR",
+    "--output", metavar="DIR", callback=lambda _, __, text: _folder(text),
     help="Folder of the results; the config's if not given.",
 )  # fmt: skip
 
@@ -25,13 +29,13 @@ output_option = click.option(
 @config_argument
 @click.option("--cluster", metavar="PROFILE", help="Cluster profile; the config's if not given.")
 @click.option(
-    "--workers", type=click.IntRange(0), metavar="N",
+    "--workers", type=WholeNumber(0), metavar="N",
     help="Number of workers; 0 runs everything in this process.",
 )  # fmt: skip
 @output_option
 @click.option(
     "--time-limit", metavar="TIME",
-    help="Stop in good order after this time, such as 8h; the profile's if not given.",
+    help="Stop in good order after this time, such as 8h or 08:00:00; the profile's if not given.",
 )  # fmt: skip
 @click.option("--fresh", is_flag=True, help="Forget earlier results of this output folder.")
 def run_command(
@@ -47,7 +51,7 @@ def run_command(
     Example:
       xsurvey run configs/demo.yaml --workers 2
     """
-    from xsurvey.engine import Store, run_plan
+    from xsurvey.engine import Store, load_profile, run_plan
     from xsurvey.engine.interrupts import stop_signals
     from xsurvey.pipelines import get_pipeline
     from xsurvey.pipelines.known_inputs import known_inputs
@@ -55,7 +59,8 @@ def run_command(
     loaded = _load(config, output)
     pipeline = get_pipeline(loaded.pipeline)
     plan = pipeline.plan(loaded)
-    profile = _profile(cluster or loaded.cluster.profile, time_limit)
+    profile = load_profile(loaded.cluster.profile if cluster is None else cluster)
+    profile = changed_profile(profile, {"time_limit": time_limit})
     make_folder(loaded.output)
     logger = logging.getLogger("xsurvey")
     if logger.level == logging.WARNING:  # progress lines are wanted unless --quiet is given
@@ -80,11 +85,11 @@ def run_command(
 def check_command(config: Path, output: Path | None) -> None:
     """Validate CONFIG and print the plan: what would be done, what is done already.
 
-    Opens the inputs and reads their headers. Writes nothing.
+    Opens the inputs and reads their headers, and the cluster profile. Starts and writes nothing.
     """
     from xsurvey.engine import Store
 
-    loaded, plan = load_checked(config, output)
+    loaded, plan, _ = load_checked(config, output)
     click.echo(f"{config}: good; pipeline {loaded.pipeline}, output in {loaded.output}")
     for line in plan.describe(Store(loaded.output)):
         click.echo(line)
@@ -106,14 +111,25 @@ def init_command(pipeline: str) -> None:
     click.echo(write_template(chosen.name, chosen.sections, chosen.example_inputs), nl=False)
 
 
-def load_checked(config: Path, output: Path | None) -> "tuple[Config, Plan]":
-    """Return a config and its plan after looking at all that can be wrong before a run.
+def load_checked(
+    config: Path, output: Path | None, cluster: str | None = None
+) -> "tuple[Config, Plan, ClusterProfile]":
+    """Return a config, its plan and profile after looking at all that can be wrong before a run.
+
+    Parameters
+    ----------
+    config : path
+    output : path, optional
+        Instead of the config's.
+    cluster : str, optional
+        A profile instead of the config's.
 
     Raises
     ------
     XSurveyError
         The first thing that is wrong; the others are its `others`.
     """
+    from xsurvey.engine import load_profile
     from xsurvey.errors import Complaints
     from xsurvey.io.atomic import check_folder
     from xsurvey.pipelines import get_pipeline
@@ -123,8 +139,11 @@ def load_checked(config: Path, output: Path | None) -> "tuple[Config, Plan]":
     plan = pipeline.plan(loaded)
     complaints = Complaints(pipeline.check(loaded))
     complaints.attempt(lambda: check_folder(loaded.output))
+    name = loaded.cluster.profile if cluster is None else cluster
+    profile = complaints.attempt(lambda: load_profile(name))
     complaints.raise_any()
-    return loaded, plan
+    assert profile is not None
+    return loaded, plan, profile
 
 
 def _load(path: Path, output: Path | None) -> "Config":
@@ -143,21 +162,30 @@ def _load(path: Path, output: Path | None) -> "Config":
     return replace(config, output=output) if output is not None else config
 
 
-def _profile(name: str, time_limit: str | None) -> "ClusterProfile":
-    from xsurvey.engine import load_profile
-    from xsurvey.errors import ParameterError
-    from xsurvey.units import parse_time
+def changed_profile(profile: _Profile, given: dict[str, Any]) -> _Profile:
+    """Return a profile with what options of the command say instead; None says nothing.
 
-    profile = load_profile(name)
-    if time_limit is None:
+    Raises
+    ------
+    ParameterError
+        An option is wrong.
+    """
+    from xsurvey.cli.options import errors_name_options
+
+    values = {name: value for name, value in given.items() if value is not None}
+    if not values:
         return profile
-    try:
-        seconds = parse_time(time_limit)
-    except ValueError as error:
-        raise ParameterError("--time-limit", str(error), "write 8h, or 30min") from None
-    if not seconds > 0:
-        raise ParameterError("--time-limit", f"'{time_limit}' is no time", "write 8h, or 30min")
-    return profile.model_copy(update={"time_limit": seconds})
+    with errors_name_options():
+        return type(profile).read({**profile.normalised(), **values}, "")
+
+
+def _folder(text: str | None) -> Path | None:
+    """Return what ``--output`` names: nothing is not the folder that one is in."""
+    from xsurvey.errors import ParameterError
+
+    if text is not None and not text.strip():
+        raise ParameterError("--output", f"'{text}' is not a path", "give the path of a folder")
+    return None if text is None else Path(text)
 
 
 def make_folder(output: Path) -> None:

@@ -4,7 +4,14 @@ from pathlib import Path
 
 import click
 
-from xsurvey.cli.options import StepCommand, check_fits, json_option, step_options, write_json
+from xsurvey.cli.options import (
+    StepCommand,
+    WholeNumber,
+    check_fits,
+    json_option,
+    step_options,
+    write_json,
+)
 from xsurvey.simulate.parameters import SimulationParameters
 
 
@@ -13,7 +20,7 @@ from xsurvey.simulate.parameters import SimulationParameters
     "-o", "--output", required=True, type=click.Path(path_type=Path), metavar="FILE",
     help="Event file to write; the truth table goes beside it as *_truth.fits.",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
+@click.option("--seed", type=WholeNumber(0), default=0, show_default=True, help="Random seed.")
 @click.option(
     "--arf", type=click.Path(path_type=Path), metavar="FILE",
     help="Effective area on the axis, of all detectors that observe; the mission's if none.",

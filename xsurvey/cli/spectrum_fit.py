@@ -6,7 +6,14 @@ from typing import Any
 
 import click
 
-from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
+from xsurvey.cli.options import (
+    StepCommand,
+    WholeNumber,
+    check_png,
+    json_option,
+    step_options,
+    write_json,
+)
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
@@ -36,7 +43,7 @@ def _companion(name: str, text: str) -> Callable[[Callable], Callable]:
     "--nested", is_flag=True,
     help="Compute the evidence by nested sampling; every free parameter needs a --prior.",
 )  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
+@click.option("--seed", type=WholeNumber(0), default=0, show_default=True, help="Random seed.")
 @click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
               help="Draw data, folded model and residuals (PNG).")  # fmt: skip
 @click.option("--corner", type=click.Path(path_type=Path), metavar="FILE",

@@ -143,11 +143,15 @@ def read_yaml(path: str | os.PathLike[str]) -> dict[str, Any]:
         text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
         raise InputError(file, "does not exist", "check the path") from None
+    except IsADirectoryError:
+        raise InputError(file, "is a folder", "give the YAML file itself") from None
     except OSError as error:
         cause = f"cannot be read ({error.strerror or error})"
         raise InputError(file, cause, "check the path and its permissions") from None
     except UnicodeDecodeError:
         raise InputError(file, "is not text in UTF-8", "give a YAML file") from None
+    if "\0" in text:
+        raise InputError(file, "is no text", "give a YAML file")
     try:
         values = parse_yaml(text)
     except yaml.YAMLError as error:

@@ -12,8 +12,8 @@ import pytest
 
 from xsurvey.engine.clusters.batch import BatchJob, batch_profile
 from xsurvey.engine.clusters.dask_settings import dask_settings
-from xsurvey.engine.clusters.environment import memory_limit
-from xsurvey.engine.clusters.job_folder import JobRecord
+from xsurvey.engine.clusters.environment import memory_limit, scratch_made
+from xsurvey.engine.clusters.job_folder import JobRecord, last_complaint
 from xsurvey.engine.clusters.profiles import ClusterProfile, imported, load_profile
 from xsurvey.engine.clusters.queue_cluster import (
     job_arguments,
@@ -21,7 +21,8 @@ from xsurvey.engine.clusters.queue_cluster import (
     make_cluster_class,
 )
 from xsurvey.engine.clusters.queue_systems import QUEUE_SYSTEMS
-from xsurvey.errors import ParameterError
+from xsurvey.engine.clusters.queues import job_folder
+from xsurvey.errors import OutputError, ParameterError
 
 SCHEDULERS = list(QUEUE_SYSTEMS)
 COMMON = {
@@ -278,6 +279,57 @@ def test_a_whole_run_as_a_job(backend, tmp_path):
     assert job.log("12").parent == job.folder
 
 
+@pytest.mark.parametrize("backend", SCHEDULERS)
+@pytest.mark.parametrize("name", ["a%jb", "a%%", "a\\b", "a\nb", "a\tb", "a\u2028b"])
+def test_folders_in_which_schedulers_see_something_else_are_refused(backend, name, tmp_path):
+    folder = tmp_path / name / "jobs"
+    for make in (
+        BatchJob(batch_profile(profile(backend), backend), folder, []).files,
+        lambda: job_folder(folder),
+    ):
+        with pytest.raises(OutputError, match="for which schedulers put something else; give an"):
+            make()
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("backend", [b for b in SCHEDULERS if b != "htcondor"])
+def test_other_signs_in_folders_stay_what_they_are(backend, tmp_path):
+    folder = tmp_path / 'it\'s "$HOME" & `é`; #1'
+    job_folder(folder)
+    scripts = (
+        BatchJob(batch_profile(profile(backend), backend), folder, []).files()["job.sh"],
+        worker_script(backend, folder),
+    )
+    for script in scripts:
+        lines = [x for x in script.splitlines() if x.startswith("export XSURVEY_JOB_LOG=")]
+        tell = "\n".join([*lines, 'echo "$XSURVEY_JOB_LOG"'])
+        done = subprocess.run(["bash", "-c", tell], capture_output=True, text=True, check=True)
+        # Slurm itself has workers of a whole run tell of their logs
+        assert not lines or done.stdout.startswith(f"{folder}/")
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_a_scratch_that_a_node_does_not_have_is_told_in_the_log(tmp_path, good):
+    scratch = tmp_path / "of me"
+    if not good:
+        scratch = tmp_path / "file" / "of me"
+        (tmp_path / "file").touch()
+    lines = [*scratch_made(str(scratch)), "echo worker"]
+    script = "\n".join(lines)
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=False)
+    assert (done.stdout, done.returncode) == (("worker\n", 0) if good else ("", 1))
+    assert scratch.is_dir() == good
+    (tmp_path / "worker-7.log").write_text(f"noise\n{done.stderr}")
+    (tmp_path / "x-0.sh").write_text("xsurvey: error: of a script\n")
+    told = last_complaint(tmp_path)
+    if good:
+        assert told is None and scratch_made(None) == []
+    else:
+        assert re.fullmatch(
+            rf"scratch: {scratch} is no folder on \S+ that can be written in; correct .*", told
+        )
+
+
 def test_what_is_submitted_is_for_its_owner_alone(tmp_path, monkeypatch):
     (tmp_path / "qsub").write_text("#!/bin/sh\necho 7.server\n")
     (tmp_path / "qsub").chmod(0o755)
@@ -332,8 +384,18 @@ def test_profiles_that_come_along_show_every_key_at_its_default(name):
         ({"queue": "x\n#SBATCH --evil"}, "is not the name of a queue"),
         ({"account": ""}, "account: '' is not the name"),
         ({"prologue": ["a\nb"]}, "prologue: has an item of several lines"),
-        ({"walltime": "12"}, "walltime: "),
-        ({"walltime": "5s"}, "walltime: .*greater than or equal to 60"),
+        ({"walltime": "12"}, "walltime: 12 has no unit; write 12min, 12h or 12:00:00$"),
+        ({"walltime": 60}, "walltime: 60 has no unit; write 60min, 60h or 12:00:00$"),
+        ({"walltime": "5s"}, "walltime: a job takes from 1 min to 366 d, and not 5 s; write 30min"),
+        ({"walltime": "2:30"}, "walltime: '2:30' is not HOURS:MINUTES:SECONDS; write 12:00:00 or"),
+        ({"walltime": "12:61:00"}, "walltime: '12:61:00' is not HOURS:MINUTES:SECONDS; write"),
+        (
+            {"walltime": "3weeks"},
+            "walltime: unit 'weeks' of '3weeks' is not one of .*; write 30min",
+        ),
+        ({"start_timeout": "soon"}, "start_timeout: 'soon' is not a time; write 30min, 12h or"),
+        ({"memory": "3"}, "memory: 3 has no unit; write 3GB, or 3MB$"),
+        ({"memory": "3G"}, "memory: '3G' is not an amount of memory, such as 2GB or 500MB"),
         ({"workers": 0}, "workers: .*greater than or equal to 1"),
         ({"wall_time": "5h"}, "wall_time: unknown key; did you mean 'walltime'"),
     ],
@@ -348,6 +410,14 @@ def test_walltimes_as_schedulers_write_them():
         made = profile("slurm", walltime=text)
         assert made.walltime == seconds
         assert type(made).read(made.normalised(), "") == made
+
+
+@pytest.mark.parametrize(
+    "name", ["walltime", "time_limit", "task_timeout", "start_timeout", "walltime_margin"]
+)
+def test_all_times_of_a_profile_are_written_alike(name):
+    for text, seconds in {"00:30:00": 1800, "30min": 1800, "2ks": 2000}.items():
+        assert getattr(profile("slurm", **{name: text}), name) == seconds
 
 
 def test_htcondor_has_no_queues():

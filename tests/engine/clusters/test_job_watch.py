@@ -8,7 +8,9 @@ import pytest
 
 from xsurvey.engine.clusters import job_watch
 from xsurvey.engine.clusters.job_watch import JobWatch
+from xsurvey.engine.clusters.profiles import load_profile
 from xsurvey.engine.clusters.queue_systems import QUEUE_SYSTEMS
+from xsurvey.engine.clusters.queues import _is_of_one_queue
 
 
 class FakeJob:
@@ -203,3 +205,79 @@ def test_refusals_are_told_and_tried_again(site):
     for _ in range(10):
         site.look(2.0)
     assert site.watch.running and site.watch.failure is None
+
+
+FINAL = "101|PENDING|PartitionTimeLimit\n102|PENDING|QOSMaxWallDurationPerJobLimit\n"
+
+
+def test_jobs_that_never_fit_are_told_before_the_time_is_over(site):
+    site.answer = FINAL
+    site.look()
+    assert "give a shorter walltime" in site.watch.advice()
+    assert "give a walltime that the partition allows" in site.watch.advice()
+    site.look(59)
+    assert not site.watch.unfit
+    site.look(2)
+    assert site.watch.unfit
+
+
+@pytest.mark.parametrize("between", [
+    "101|PENDING|PartitionTimeLimit\n102|PENDING|Priority\n",
+    "101|PENDING|PartitionTimeLimit\n102|RUNNING|None\n", "101|PENDING|PartitionTimeLimit\n",
+    "101|PENDING|PartitionConfig\n102|PENDING|PartitionNodeLimit\n",
+])  # fmt: skip
+def test_jobs_of_which_one_may_start_are_waited_for(site, between):
+    site.answer = FINAL
+    site.look()
+    site.answer = between
+    site.look(59)
+    site.look(3600)
+    assert not site.watch.unfit
+    site.watch = JobWatch(site.cluster, QUEUE_SYSTEMS["slurm"], 2, "x", one_queue=False)
+    site.answer = FINAL
+    site.look()
+    site.look(3600)
+    assert not site.watch.unfit
+
+
+def test_a_scheduler_that_does_not_answer_makes_no_job_unfit(site):
+    site.answer = FINAL
+    site.look()
+    site.answer = None
+    site.look(3600)
+    assert not site.watch.unfit
+    site.answer = "101|PENDING|Priority\n102|PENDING|Priority\n"
+    site.look(1)
+    assert site.watch.advice() is None and not site.watch.unfit
+
+
+@pytest.mark.parametrize(("values", "one"), [
+    ({"queue": "short"}, True), ({"queue": "short,long"}, False), ({}, True),
+    ({"extra_directives": ["--partition=a,b"]}, False),
+    ({"extra_directives": ["--gres=a,b"]}, True),
+])  # fmt: skip
+def test_of_several_partitions_one_reason_is_not_all(values, one):
+    profile = type(load_profile("slurm")).read({"backend": "slurm", **values}, "")
+    assert _is_of_one_queue(profile) == one
+
+
+# as in Slurm's documentation, "Job Reason Codes"
+REASONS = {
+    "PartitionTimeLimit": True, "AssocMaxWallDurationPerJobLimit": True,
+    "QOSMaxCpuMinutesPerJobLimit": True, "AssocMaxCpuPerJobLimit": True,
+    "QOSMaxMemoryPerNode": True, "MaxMemPerLimit": True, "QOSMinCpuNotSatisfied": True,
+    "InvalidAccount": True, "InvalidQOS": True, "BadConstraints": True,
+    "DependencyNeverSatisfied": True,
+    "PartitionNodeLimit": False, "PartitionConfig": False, "PartitionDown": False,
+    "AssocMaxJobsLimit": False, "QOSMaxJobsPerUserLimit": False, "QOSMaxCpuPerUserLimit": False,
+    "AssocGrpCPUMinutesLimit": False, "QOSGrpNodeLimit": False, "MaxCpuPerAccount": False,
+    "JobHeldUser": False, "ReqNodeNotAvail, UnavailableNodes:n1": False, "Resources": False,
+    "Priority": None, "BeginTime": None, "None": None, "Dependency": None,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("reason", "final"), REASONS.items())
+def test_advice_for_the_reasons_of_slurm(reason, final):
+    advice = QUEUE_SYSTEMS["slurm"].advice(reason)
+    assert (None if advice is None else advice.final) == final
+    assert QUEUE_SYSTEMS["pbs"].advice(reason) is None

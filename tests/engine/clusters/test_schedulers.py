@@ -8,18 +8,24 @@ import os
 import re
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import dask
 import pytest
 from distributed import Client
 from distributed.security import Security
-from fault_tools import wait_for
+from fault_tools import told, wait_for
 from toy_stages import toy_plan, write_inputs
 
 from xsurvey.engine import Store, run_plan, start_cluster
+from xsurvey.engine.clusters import waiting
 from xsurvey.engine.clusters.job_folder import JobRecord, clear_left_jobs
 from xsurvey.engine.clusters.profiles import ClusterError, load_profile
 from xsurvey.engine.clusters.queue_systems import QUEUE_SYSTEMS
+from xsurvey.engine.clusters.queues import _checker
+from xsurvey.engine.clusters.slurm_reasons import slurm_advice
+from xsurvey.engine.clusters.waiting import Delay
+from xsurvey.engine.workers.limits import TimeLimit
 from xsurvey.errors import OutOfTime
 
 COMMANDS = {
@@ -152,6 +158,64 @@ def test_a_run_without_workers_ends_in_good_order_when_its_time_is_over(tmp_path
     assert json.loads((tmp_path / "out/run.json").read_text())["interrupted"] == "OutOfTime"
     (number,) = [path.stem for path in place.glob("*.pid")]
     wait_for(lambda: not Path(f"/proc/{(place / f'{number}.pid').read_text()}/root").exists())
+
+
+class Waiting:
+    """A client to which no worker comes, and a clock that moves on while it is looked at."""
+
+    def __init__(self, monkeypatch):
+        self.now = 1000.0
+        monkeypatch.setattr(waiting, "time", SimpleNamespace(
+            monotonic=lambda: self.now, time=lambda: self.now, sleep=self.sleep,
+        ))  # fmt: skip
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+    def nthreads(self):
+        return {}
+
+
+def wait(client, advice=None, limit=None, **values):
+    profile = type(load_profile("slurm")).read({"backend": "slurm", **values}, "")
+    delay = Delay(lambda: "2 jobs are pending (Why)", advice=lambda: advice)
+    waiting.wait_for_workers(client, profile, delay, limit)
+
+
+def test_the_wait_for_workers_ends_with_the_run_and_not_later(monkeypatch):
+    client = Waiting(monkeypatch)
+    # of a run that began 40 s before
+    limit = TimeLimit("time limit", 960.0, 1060.0, 10.0)
+    with pytest.raises(OutOfTime, match=r"^time limit: no worker came \(2 jobs are pending"):
+        wait(client, limit=limit)
+    assert client.now == pytest.approx(1050, abs=0.3)
+
+
+def test_advice_is_told_each_minute_and_at_the_end(monkeypatch, caplog):
+    client = Waiting(monkeypatch)
+    with caplog.at_level("INFO", logger="xsurvey"), pytest.raises(ClusterError) as ended:
+        wait(client, "ask for less", start_timeout="00:02:10")
+    assert caplog.messages == 2 * ["waiting for workers: 2 jobs are pending (Why); ask for less"]
+    assert str(ended.value) == (
+        "cluster 'slurm': no worker came within 130 s: 2 jobs are pending (Why); ask for less"
+    )
+
+
+def test_jobs_that_never_fit_end_the_wait(tmp_path):
+    watch = SimpleNamespace(
+        failure=None, hopeless=False, unfit=True,
+        reason=lambda: "2 jobs are pending (PartitionTimeLimit)",
+        advice=lambda: slurm_advice("PartitionTimeLimit").text,
+    )  # fmt: skip
+    with pytest.raises(ClusterError) as ended:
+        _checker(watch, QUEUE_SYSTEMS["slurm"], load_profile("slurm"), tmp_path)()
+    assert told(f"xsurvey: error: {ended.value}"), str(ended.value)
+    watch.hopeless = True
+    scratch = "scratch: FOLDER is no folder on NODE that can be written in; correct the profile"
+    (tmp_path / "worker-7.log").write_text(f"xsurvey: error: {scratch}\n")
+    with pytest.raises(ClusterError) as ended:
+        _checker(watch, QUEUE_SYSTEMS["slurm"], load_profile("slurm"), tmp_path)()
+    assert told(f"xsurvey: error: {ended.value}".partition(" in /")[0]), str(ended.value)
 
 
 def test_there_is_no_allocation(monkeypatch):

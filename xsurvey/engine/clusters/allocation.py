@@ -8,6 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -19,8 +20,9 @@ from distributed import Client, Scheduler, SpecCluster
 from xsurvey.engine.clusters.commands import call
 from xsurvey.engine.clusters.credentials import make_credentials, remove_credentials
 from xsurvey.engine.clusters.dask_settings import THREAD_VARIABLES, dask_settings, silent_dask
-from xsurvey.engine.clusters.environment import NO_DASHBOARD, inherited, memory_limit
+from xsurvey.engine.clusters.environment import NO_DASHBOARD, inherited, memory_limit, scratch_made
 from xsurvey.engine.clusters.in_job import ENDS, JOB, LOG
+from xsurvey.engine.clusters.job_folder import last_complaint
 from xsurvey.engine.clusters.profiles import ClusterError
 from xsurvey.engine.clusters.queue_cluster import DEATH_S
 from xsurvey.engine.clusters.queue_profiles import AllocationProfile
@@ -28,9 +30,10 @@ from xsurvey.engine.clusters.queues import (
     job_folder,
     scheduler_errors,
     scheduler_options,
-    wait_for_workers,
 )
 from xsurvey.engine.clusters.running import RunningCluster
+from xsurvey.engine.clusters.waiting import Delay, wait_for_workers
+from xsurvey.engine.workers.limits import TimeLimit, nearest_limit
 
 _CLOSE_S = 5.0
 _LOG = "worker-%t.log"
@@ -39,7 +42,10 @@ _ERRORS = "srun.log"
 
 @contextmanager
 def start_allocation(
-    profile: AllocationProfile, workers: int | None, jobs: Path | None = None
+    profile: AllocationProfile,
+    workers: int | None,
+    jobs: Path | None = None,
+    limit: TimeLimit | None = None,
 ) -> Iterator[RunningCluster]:
     """Start workers on the cores of the allocation that this process is in.
 
@@ -47,6 +53,8 @@ def start_allocation(
     ------
     ClusterError
         There is no allocation, or no worker came in time.
+    OutOfTime
+        No worker came before the limit, or the end of the allocation.
     """
     job = _allocation()
     count = workers or profile.workers or int(os.environ.get("SLURM_NTASKS", "1"))
@@ -78,7 +86,10 @@ def start_allocation(
         stack.callback(_close, cluster)
         client = stack.enter_context(Client(cluster, timeout=60))
         watch = _StepWatch(step, folder)
-        wait_for_workers(client, profile, watch.reason, watch.check)
+        if ends is not None:
+            own = TimeLimit("walltime", time.time(), ends, profile.walltime_margin)
+            limit = nearest_limit(limit, own)
+        wait_for_workers(client, profile, Delay(watch.reason, watch.check), limit)
         yield RunningCluster(client, profile, count, ends, watch.reason)
 
 
@@ -118,7 +129,9 @@ def _start_step(
     ]  # fmt: skip
     if count > int(os.environ.get("SLURM_NTASKS", "1")):
         words.append("--overcommit")
-    words += ["/bin/sh", "-c", f'exec {profile.python_words()} -m distributed.cli.dask_worker "$@"']
+    lines = scratch_made(profile.scratch)
+    lines.append(f'exec {profile.python_words()} -m distributed.cli.dask_worker "$@"')
+    words += ["/bin/sh", "-c", "\n".join(lines)]
     words += [
         "worker", address, "--nthreads", "1", "--nanny", *NO_DASHBOARD,
         "--death-timeout", str(DEATH_S), *memory_limit(profile),
@@ -154,8 +167,9 @@ class _StepWatch:
 
     def check(self) -> None:
         if self._step.poll() is not None:
+            reason = last_complaint(self._folder) or self.reason()
             raise ClusterError(
-                "cluster 'allocation'", f"workers did not start: {self.reason()}",
+                "cluster 'allocation'", f"workers did not start: {reason}",
                 f"see the logs in {self._folder}",
             )  # fmt: skip
 

@@ -17,7 +17,7 @@ from xsurvey.engine.clusters.environment import (
     strictly,
 )
 from xsurvey.engine.clusters.in_job import ENDS, JOB, LOG
-from xsurvey.engine.clusters.job_folder import PRIVATE, write_script
+from xsurvey.engine.clusters.job_folder import PRIVATE, check_place, write_script
 from xsurvey.engine.clusters.profiles import ClusterError, ClusterProfile
 from xsurvey.engine.clusters.queue_profiles import (
     HTCondorProfile,
@@ -27,11 +27,11 @@ from xsurvey.engine.clusters.queue_profiles import (
     SgeProfile,
 )
 from xsurvey.engine.clusters.queue_systems import QUEUE_SYSTEMS, clock_text, megabytes
-from xsurvey.engine.clusters.submitted import record_submitted
+from xsurvey.engine.clusters.submitted import BATCH_NAME, record_submitted
 from xsurvey.engine.lock import SILENT_AFTER_S, WAIT_VARIABLE
 from xsurvey.errors import ParameterError
 
-_NAME = "xsurvey"
+_NAME = BATCH_NAME
 _SCRIPT, _SUBMIT_FILE, _PROFILE = "job.sh", "job.submit", "cluster.yaml"
 _SUBMIT_S = 120.0
 _CLIENT = 1_000_000_000
@@ -59,7 +59,16 @@ class BatchJob:
     arguments: Sequence[str]
 
     def files(self) -> dict[str, str]:
-        """Return the texts of the files of the job by their names."""
+        """Return the texts of the files of the job by their names.
+
+        Raises
+        ------
+        ParameterError
+            The profile lacks something.
+        OutputError
+            Schedulers cannot take the path of the folder.
+        """
+        check_place(self.folder)
         texts = {_SCRIPT: self.script(), _PROFILE: json.dumps(self._inner(), indent=1) + "\n"}
         if isinstance(self.profile, HTCondorProfile):
             texts[_SUBMIT_FILE] = _htcondor_file(self.profile)
@@ -95,14 +104,10 @@ class BatchJob:
         ClusterError
             The scheduler refuses it.
         """
-        system = QUEUE_SYSTEMS[self.profile.backend]
         self.folder.mkdir(PRIVATE, parents=True)
         for name, text in self.files().items():
             (write_script if name == _SCRIPT else Path.write_text)(self.folder / name, text)
-        by_input = self.profile.backend == "lsf"
-        words = [system.submit]
-        if not by_input:
-            words.append(_SUBMIT_FILE if self.profile.backend == "htcondor" else _SCRIPT)
+        words, by_input = self._submit_words(), self._by_input
         try:
             done = call(
                 words, _SUBMIT_S, folder=self.folder, given=self.script() if by_input else ""
@@ -114,6 +119,21 @@ class BatchJob:
             raise self._refused(last_words(done.stderr or done.stdout))
         record_submitted(self.folder, self.profile.backend, found[1], self.log(found[1]))
         return found[1]
+
+    def command(self) -> str:
+        """Return how the job is submitted, as a shell line in its folder."""
+        words = shlex.join(self._submit_words())
+        return f"{words} < {_SCRIPT}" if self._by_input else words
+
+    @property
+    def _by_input(self) -> bool:
+        return self.profile.backend == "lsf"
+
+    def _submit_words(self) -> list[str]:
+        words = [QUEUE_SYSTEMS[self.profile.backend].submit]
+        if not self._by_input:
+            words.append(_SUBMIT_FILE if self.profile.backend == "htcondor" else _SCRIPT)
+        return words
 
     def log(self, job: str) -> Path:
         """Return the log of the job with a number."""
@@ -235,6 +255,15 @@ def _htcondor_file(profile: HTCondorProfile) -> str:
 _DIRECTIVES: dict[str, Callable[[Any], list[str]]] = {
     "slurm": _slurm, "pbs": _pbs, "lsf": _lsf, "sge": _sge, "htcondor": lambda profile: [],
 }  # fmt: skip
+
+
+_WAITS = re.compile(r"depend|-hold_jid|^-w\s")
+"""In directives of a job that waits for another: Slurm and PBS, Grid Engine, LSF."""
+
+
+def waits_for_others(profile: QueueProfile) -> bool:
+    """Return whether the user has the job wait for others, as links of a chain of jobs do."""
+    return any(_WAITS.search(line) for line in profile.extra_directives)
 
 
 def batch_profile(profile: ClusterProfile, name: str) -> QueueProfile:

@@ -8,6 +8,7 @@ from typing import Any
 import dask
 
 from xsurvey.engine.clusters.dask_settings import THREAD_VARIABLES
+from xsurvey.engine.clusters.job_folder import COMPLAINT
 from xsurvey.engine.clusters.profiles import ClusterProfile
 
 _OWN = "XSURVEY_"
@@ -72,6 +73,22 @@ def memory_limit(profile: ClusterProfile) -> list[str]:
 
 NO_DASHBOARD = ("--no-dashboard", "--dashboard-address", "127.0.0.1:0")
 """Words for a worker: its pages of the web, which are without keys, are for its own host alone."""
+
+
+def scratch_made(scratch: str | None) -> list[str]:
+    """Return shell lines that end a job whose node has no such folder, nor lets it be made.
+
+    Dask's workers would end with a traceback, and nobody would know why.
+    """
+    if scratch is None:
+        return []
+    # a backquote, since $(...) means something else in files of HTCondor
+    there, told = shlex.quote(scratch), shlex.quote(f"{COMPLAINT}scratch: {scratch}")
+    return [
+        f"mkdir -p -- {there} 2>/dev/null; if [ ! -d {there} ] || [ ! -w {there} ]; then "
+        f'echo {told} "is no folder on `hostname` that can be written in; correct the profile" '
+        ">&2; exit 1; fi"
+    ]
 
 
 def strictly(lines: Sequence[str]) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from xsurvey.engine.clusters.commands import call, last_words
 from xsurvey.engine.clusters.queue_systems import QUEUE_SYSTEMS, ended_jobs
+from xsurvey.errors import OutputError
 from xsurvey.io.atomic import atomic_output
 
 logger = logging.getLogger(__name__)
@@ -19,9 +20,36 @@ BATCH = "batch-"
 PRIVATE = 0o700
 """Mode of folders of jobs, and of scripts: these carry variables of their owner."""
 
+COMPLAINT = "xsurvey: error: "
+"""What a line begins with in which a job tells why it ends."""
+
 _NUMBERS = "jobs.json"
 _KEPT = 5
 _COMMAND_S = 60.0
+
+
+def check_place(folder: Path) -> None:
+    """Raise if the path of a folder of jobs cannot be given to schedulers as it is.
+
+    In names of logs they put numbers for ``%`` and a letter, or take a backslash for a sign that
+    nothing is to be put in.
+
+    Raises
+    ------
+    OutputError
+        It has such a character, or one that cannot be seen, as the end of a line.
+    """
+    text = str(folder.absolute())
+    wrong = {c if c.isprintable() else "an invisible character" for c in text if not _is_plain(c)}
+    if wrong:
+        raise OutputError(
+            text, f"its path has {' and '.join(sorted(wrong))}, for which schedulers put something "
+            "else", "give an output folder without, whose folders are without",
+        )  # fmt: skip
+
+
+def _is_plain(character: str) -> bool:
+    return character.isprintable() and character not in "%\\"
 
 
 def write_script(path: Path, text: str) -> None:
@@ -29,6 +57,17 @@ def write_script(path: Path, text: str) -> None:
     path.touch(PRIVATE)
     path.chmod(PRIVATE)
     path.write_text(text)
+
+
+def last_complaint(folder: Path) -> str | None:
+    """Return what the newest log of a job tells to be wrong with its profile, None if nothing."""
+    for log in sorted(folder.glob("*"), key=lambda path: path.stat().st_mtime, reverse=True):
+        if log.is_file() and log.suffix not in (".sh", ".json"):
+            text = log.read_text(errors="replace")
+            told = [line for line in text.splitlines() if line.startswith(COMPLAINT)]
+            if told:
+                return told[-1].removeprefix(COMPLAINT)
+    return None
 
 
 class JobRecord:

@@ -22,6 +22,8 @@ _NEW_S = 4.0
 # for a worker that died another is started in its job; if none is by then, the job is of no use
 _EMPTY_S = 120.0
 _BAD_ALLOWED = 3
+# a scheduler tells its reason at each look that it takes itself; for so long it is to be the same
+_UNFIT_S = 60.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 2.0, 300.0
 
 
@@ -52,9 +54,16 @@ class JobWatch:
         How many there should be.
     name : str
         Of all jobs.
+    one_queue : bool
+        Whether the jobs can be in one queue only. Of several a scheduler tells but one reason, and
+        another may have room.
     """
 
-    def __init__(self, cluster: Any, system: QueueSystem, jobs: int, name: str) -> None:
+    def __init__(
+        self, cluster: Any, system: QueueSystem, jobs: int, name: str, *, one_queue: bool = True
+    ) -> None:
+        self._one_queue = one_queue
+        self._unfit_since: float | None = None
         self._cluster, self._system, self._wanted, self._name = cluster, system, jobs, name
         self._seen: dict[str, _Seen] = {}
         self._states: JobStates = {}
@@ -68,6 +77,8 @@ class JobWatch:
         """What the scheduler said when it last refused a job."""
         self.lost = 0
         """How many jobs were lost."""
+        self.unfit = False
+        """Whether all jobs have long been pending for what they ask for: none will ever start."""
 
     async def start(self) -> None:
         """Submit the jobs, and watch them from now on."""
@@ -96,7 +107,7 @@ class JobWatch:
 
     def reason(self) -> str:
         """Return in one line why workers are not there."""
-        waiting = [reason for state, reason in self._states.values() if state != "running"]
+        waiting = self._waiting()
         parts = []
         if waiting:
             why = ", ".join(sorted({reason for reason in waiting if reason}))
@@ -112,6 +123,25 @@ class JobWatch:
         if self._silence:
             parts.append(f"{self._system.label} does not answer: {self._silence}")
         return "; ".join(parts) or f"{self._system.label} has not told of the jobs yet"
+
+    def advice(self) -> str | None:
+        """Return what to do about jobs that wait, None if that is to wait."""
+        found = {self._system.advice(reason): None for reason in self._waiting()}
+        return "; ".join(advice.text for advice in found if advice is not None) or None
+
+    def _waiting(self) -> list[str]:
+        """Return the reasons of the jobs that wait."""
+        return [reason for state, reason in self._states.values() if state != "running"]
+
+    def _note_unfit(self) -> None:
+        advice = [self._system.advice(reason) for reason in self._waiting()]
+        final = len(advice) == len(self._cluster.workers) and all(a and a.final for a in advice)
+        if not (final and advice and self._one_queue):
+            self._unfit_since = None
+        elif self._unfit_since is None:
+            self._unfit_since = time.monotonic()
+        since = self._unfit_since
+        self.unfit = since is not None and time.monotonic() - since >= _UNFIT_S
 
     async def _run(self) -> None:
         pause, told = _FIRST_LOOK_S, ""
@@ -147,6 +177,7 @@ class JobWatch:
                 for job in (str(self._cluster.workers[name].job_id) for name in idle)
                 if job in states
             }
+            self._note_unfit()
         for name in idle:
             seen = self._seen[name]
             seen.listed |= seen.worked or str(self._cluster.workers[name].job_id) in self._states

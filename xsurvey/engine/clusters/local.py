@@ -20,6 +20,7 @@ from xsurvey.engine.clusters.dask_settings import dask_settings, silent_dask
 from xsurvey.engine.clusters.in_job import job_facts
 from xsurvey.engine.clusters.profiles import ClusterError, ClusterProfile
 from xsurvey.engine.clusters.running import RunningCluster
+from xsurvey.engine.workers.limits import TimeLimit
 
 _START_TRIES = 2
 _MOST_A_CORE = 32
@@ -28,12 +29,16 @@ _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def start_local(
-    profile: ClusterProfile, workers: int | None, jobs: Path | None = None
+    profile: ClusterProfile,
+    workers: int | None,
+    jobs: Path | None = None,
+    limit: TimeLimit | None = None,
 ) -> Iterator[RunningCluster]:
     """Start worker processes that listen on the loopback device only.
 
     They let in who has the key of this run, which is in memory alone: other users of this machine
-    reach the loopback device too, and an open Dask port runs their programs.
+    reach the loopback device too, and an open Dask port runs their programs. Since they start in
+    seconds, or not, nobody waits for the limit of time here.
 
     Raises
     ------

@@ -11,9 +11,12 @@ from pydantic import BeforeValidator, Field, PlainSerializer, PrivateAttr
 from xsurvey.errors import ParameterError, XSurveyError, nearest
 from xsurvey.io.yaml_file import read_yaml
 from xsurvey.parameters import StepParameters
-from xsurvey.units import Duration
+from xsurvey.units import parse_time
 
 _MEMORY = re.compile(r"\s*(\d+\.?\d*)\s*([KMGT])(i?)B\s*", re.IGNORECASE)
+_LEAST_MEMORY = 100_000_000
+_CLOCK = re.compile(r"(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)")
+_BARE_NUMBER = re.compile(r"\s*\d+(\.\d*)?\s*")
 
 
 class ClusterError(XSurveyError):
@@ -28,22 +31,65 @@ def parse_memory(value: Any) -> int:
     >>> parse_memory("2GB")
     2000000000
     """
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
     match = _MEMORY.fullmatch(str(value))
     if not match:
-        raise ValueError(f"'{value}' is not an amount of memory, such as 2GB")
+        if _BARE_NUMBER.fullmatch(str(value)):
+            raise ValueError(f"{value} has no unit; write {value}GB, or {value}MB")
+        raise ValueError(f"'{value}' is not an amount of memory, such as 2GB or 500MB")
     number, prefix, binary = match.groups()
     power = "KMGT".index(prefix.upper()) + 1
     return int(float(number) * (1024 if binary else 1000) ** power)
 
 
+def _enough_memory(value: Any) -> int:
+    number = parse_memory(value)
+    if number < _LEAST_MEMORY:
+        raise ValueError(f"{value} is too little; write 100MB or more")
+    return number
+
+
 Memory = Annotated[
     int,
-    BeforeValidator(parse_memory),
+    BeforeValidator(_enough_memory),
     PlainSerializer(lambda v: f"{v / 1e6:.12g}MB", return_type=str, when_used="json"),
-    Field(ge=100_000_000),
 ]
+
+
+def parse_run_time(value: Any) -> float:
+    """Return a time in seconds: with a unit as everywhere, or as schedulers write it.
+
+    Examples
+    --------
+    >>> parse_run_time("2h"), parse_run_time("1-12:00:00")
+    (7200.0, 129600.0)
+    """
+    text = str(value).strip()
+    match = _CLOCK.fullmatch(text)
+    if match is not None:
+        days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+        return float(((24 * days + hours) * 60 + minutes) * 60 + seconds)
+    if _BARE_NUMBER.fullmatch(text):
+        # schedulers themselves differ in what they take it for
+        raise ValueError(f"{value} has no unit; write {text}min, {text}h or 12:00:00")
+    if ":" in text:
+        raise ValueError(f"'{value}' is not HOURS:MINUTES:SECONDS; write 12:00:00 or 1-12:00:00")
+    try:
+        return parse_time(value)
+    except ValueError as error:
+        told = str(error) if "unit '" in str(error) else f"'{value}' is not a time"
+        raise ValueError(f"{told}; write 30min, 12h or 12:00:00") from None
+
+
+def _time_text(seconds: float) -> str:
+    return f"{seconds:.12g}s"
+
+
+RunTime = Annotated[
+    float,
+    BeforeValidator(parse_run_time),
+    PlainSerializer(_time_text, return_type=str, when_used="json"),
+]
+"""How long runs, jobs and tasks may take, in seconds inside."""
 
 
 class ClusterProfile(StepParameters):
@@ -54,27 +100,27 @@ class ClusterProfile(StepParameters):
         None, description="Number of worker processes; null for the back end's own choice."
     )
     memory: Memory = Field(
-        parse_memory("2GB"),
+        default=cast(Any, "2GB"),
         description="Memory of one worker; a task that takes more is stopped. Stages that say that "
         "they need more get it, where other workers of the same host or job wait meanwhile.",
     )
     attempts: int = Field(
         3, ge=1, description="Times that a worker may die at a task before the task has failed."
     )
-    task_timeout: Annotated[Duration, Field(gt=0)] | None = Field(
+    task_timeout: Annotated[RunTime, Field(gt=0)] | None = Field(
         default=cast(Any, "6h"),
         description="How long a task may take before its worker is stopped and it has failed; "
         "null for as long as it likes.",
     )
-    start_timeout: Duration = Field(
+    start_timeout: RunTime = Field(
         default=cast(Any, "60s"), gt=0, description="How long to wait for the first worker."
     )
-    time_limit: Annotated[Duration, Field(gt=0)] | None = Field(
+    time_limit: Annotated[RunTime, Field(gt=0)] | None = Field(
         None,
         description="How long a run may take before it stops in good order, to be gone on with by "
         "the next; null for as long as it takes.",
     )
-    walltime_margin: Duration = Field(
+    walltime_margin: RunTime = Field(
         default=cast(Any, "60s"),
         ge=0,
         description="How long before a time limit, or a job's walltime, work is to be ended; at "
@@ -131,9 +177,10 @@ def load_profile(name: str) -> ClusterProfile:
     if "/" in name or name.endswith((".yaml", ".yml")):
         return _read_profile(Path(name))
     if name not in profile_names():
-        raise ParameterError(
-            f"cluster profile '{name}'", "is unknown", nearest(name, profile_names())
-        )
+        remedy = nearest(name, profile_names())
+        if Path(name).is_file():
+            remedy = f"of a file give the path, ./{name}"
+        raise ParameterError(f"cluster profile '{name}'", "is unknown", remedy)
     folder = importlib.resources.files("xsurvey") / "configs" / "cluster"
     with importlib.resources.as_file(folder / f"{name}.yaml") as path:
         return _read_profile(path)
@@ -149,7 +196,12 @@ def _read_profile(path: Path) -> ClusterProfile:
         model: type[ClusterProfile] = imported(BACKENDS[backend][0])
         return model.read(values, "")
     except ParameterError as error:
-        raise ParameterError(f"{path}: {error.subject}", error.cause, error.remedy) from None
+        first, *others = (
+            ParameterError(f"{path}: {one.subject}", one.cause, one.remedy)
+            for one in (error, *error.others)
+        )
+        first.others = tuple(others)
+        raise first from None
 
 
 _ROOM = "xsurvey.engine.clusters"

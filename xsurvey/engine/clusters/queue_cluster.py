@@ -19,6 +19,7 @@ from xsurvey.engine.clusters.environment import (
     inherited,
     memory_limit,
     one_thread,
+    scratch_made,
     strictly,
 )
 from xsurvey.engine.clusters.in_job import ENDS, JOB, LOG
@@ -61,6 +62,7 @@ def job_environment(
         *strictly(profile.prologue),
         # after the site's modules, which may set them too
         *exports(carried_variables()), *one_thread(), *exports(inherited(settings)),
+        *scratch_made(profile.scratch),
     ]  # fmt: skip
 
 

@@ -1,42 +1,26 @@
 """Profiles of workers that are had from a site's scheduler, and of a Dask that runs already."""
 
-import re
 import shlex
 import sys
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BeforeValidator, Field, PlainSerializer, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
-from xsurvey.engine.clusters.profiles import ClusterProfile, Memory, parse_memory
-from xsurvey.units import Duration, parse_time
+from xsurvey.engine.clusters.profiles import ClusterProfile, Memory, RunTime
 
-_CLOCK = re.compile(r"(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)")
-
-
-def parse_walltime(value: Any) -> float:
-    """Return a time in seconds: with a unit as everywhere, or as schedulers write it.
-
-    Examples
-    --------
-    >>> parse_walltime("2h"), parse_walltime("1-12:00:00")
-    (7200.0, 129600.0)
-    """
-    match = _CLOCK.fullmatch(str(value).strip())
-    if match is None:
-        return parse_time(value)
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return float(((24 * days + hours) * 60 + minutes) * 60 + seconds)
-
-
-_LONGEST = 366 * 86400.0
+_SHORTEST, _LONGEST = 60.0, 366 * 86400.0
 _MOST_WORKERS = 100_000
 
-Walltime = Annotated[
-    float,
-    BeforeValidator(parse_walltime),
-    PlainSerializer(lambda v: f"{v:g}s", return_type=str, when_used="json"),
-    Field(ge=60, le=_LONGEST),
-]
+
+def _job_time(seconds: float) -> float:
+    if not _SHORTEST <= seconds <= _LONGEST:
+        raise ValueError(
+            f"a job takes from 1 min to 366 d, and not {seconds:g} s; write 30min, 12h or 12:00:00"
+        )
+    return seconds
+
+
+Walltime = Annotated[RunTime, AfterValidator(_job_time)]
 """How long a job may take, in seconds inside."""
 
 Lines = tuple[Annotated[str, Field(min_length=1)], ...]
@@ -89,7 +73,7 @@ class QueueProfile(NodeProfile):
     prologue: Lines = Field(
         (), description="Shell lines that a job does first, such as `module load ...`."
     )
-    start_timeout: Duration = Field(
+    start_timeout: RunTime = Field(
         default=cast(Any, "1h"), gt=0,
         description="How long to wait for the first worker: jobs may be in the queue for long.",
     )  # fmt: skip
@@ -162,7 +146,7 @@ class HTCondorProfile(QueueProfile):
     """Jobs of HTCondor."""
 
     backend: Literal["htcondor"]
-    disk: Memory = Field(parse_memory("1GB"), description="Disk of one job.")
+    disk: Memory = Field(default=cast(Any, "1GB"), description="Disk of one job.")
 
     @field_validator("queue")
     @classmethod

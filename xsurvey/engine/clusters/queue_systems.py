@@ -14,6 +14,7 @@ from xsurvey.engine.clusters.queue_profiles import (
     QueueProfile,
     SgeProfile,
 )
+from xsurvey.engine.clusters.slurm_reasons import Advice, slurm_advice
 
 State = Literal["pending", "running", "stuck"]
 """Of a job that the scheduler knows; ``stuck`` is one that it holds because of an error."""
@@ -21,8 +22,16 @@ State = Literal["pending", "running", "stuck"]
 JobStates = Mapping[str, tuple[State, str]]
 """By the job's number: its state, and the reason that the scheduler gives."""
 
+NOT_TOLD = "not told of"
+"""The reason of a job of which a query has not told."""
+
 _OVERHEAD = 300_000_000
 """Bytes of a job beside its workers': the process that watches them, and what starts it."""
+
+
+def _no_advice(reason: str) -> Advice | None:
+    """Return None: the other schedulers tell that a job waits, and not why."""
+    return None
 
 
 @dataclass(frozen=True)
@@ -49,6 +58,10 @@ class QueueSystem:
         Gives the states of jobs from the command's output.
     cancel_words : callable
         Gives the command that cancels jobs, from their common name and their numbers.
+    end : str or None
+        The Unix time at which the job ends, as a shell finds it in the job.
+    advice : callable
+        Gives what to do about the reason of a job that is pending, None if it is to wait.
     """
 
     label: str
@@ -62,6 +75,7 @@ class QueueSystem:
     parse: Callable[[str], JobStates]
     cancel_words: Callable[[str, Sequence[str]], list[str]]
     end: str | None = None
+    advice: Callable[[str], Advice | None] = _no_advice
 
     def answer(
         self, jobs: Sequence[str], done: "subprocess.CompletedProcess[str]"
@@ -79,7 +93,7 @@ class QueueSystem:
         if not states and not ended:
             return None
         unknown: State = "pending"
-        return {job: (unknown, "not told of") for job in jobs if job not in ended} | dict(states)
+        return {job: (unknown, NOT_TOLD) for job in jobs if job not in ended} | dict(states)
 
     def classes(self) -> tuple[type, type]:
         """Return dask-jobqueue's classes of the job and of the cluster."""
@@ -275,6 +289,7 @@ QUEUE_SYSTEMS = {
         cancel_words=lambda name, jobs: ["scancel", "-n", name, *jobs],
         end="${SLURM_JOB_END_TIME:-"
         '$(SLURM_TIME_FORMAT=%s squeue -h -j "$SLURM_JOB_ID" -o %e 2>/dev/null)}',
+        advice=slurm_advice,
     ),
     "pbs": QueueSystem(
         "PBS", "qsub", "qdel", "pbs:PBSJob",

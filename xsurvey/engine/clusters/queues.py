@@ -2,9 +2,9 @@
 
 import logging
 import math
+import re
 import secrets
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -15,9 +15,9 @@ from distributed import Client
 
 from xsurvey.engine.clusters.credentials import make_credentials, remove_credentials
 from xsurvey.engine.clusters.dask_settings import dask_settings, silent_dask
-from xsurvey.engine.clusters.job_folder import PRIVATE, JobRecord
+from xsurvey.engine.clusters.job_folder import PRIVATE, JobRecord, check_place, last_complaint
 from xsurvey.engine.clusters.job_watch import JobWatch
-from xsurvey.engine.clusters.profiles import ClusterError, ClusterProfile
+from xsurvey.engine.clusters.profiles import ClusterError
 from xsurvey.engine.clusters.queue_cluster import (
     job_arguments,
     jobqueue_settings,
@@ -26,19 +26,20 @@ from xsurvey.engine.clusters.queue_cluster import (
 from xsurvey.engine.clusters.queue_profiles import NodeProfile, QueueProfile
 from xsurvey.engine.clusters.queue_systems import QUEUE_SYSTEMS, QueueSystem
 from xsurvey.engine.clusters.running import RunningCluster
+from xsurvey.engine.clusters.waiting import Delay, wait_for_workers
 from xsurvey.engine.workers.limits import TimeLimit
-from xsurvey.errors import OutOfTime
 
 logger = logging.getLogger(__name__)
 
-_LOOK_S = 0.2
-_TELL_S = 60.0
 _CLOSE_S = 20.0
 
 
 @contextmanager
 def start_queue(
-    profile: QueueProfile, workers: int | None, jobs: Path | None = None
+    profile: QueueProfile,
+    workers: int | None,
+    jobs: Path | None = None,
+    limit: TimeLimit | None = None,
 ) -> Iterator[RunningCluster]:
     """Submit jobs of workers, and wait for the first worker.
 
@@ -46,6 +47,8 @@ def start_queue(
     ------
     ClusterError
         The scheduler's commands are missing, it refuses the jobs, or no worker came in time.
+    OutOfTime
+        No worker came before the limit.
     """
     system = QUEUE_SYSTEMS[profile.backend]
     require_command(system, profile.backend)
@@ -71,14 +74,14 @@ def start_queue(
             )  # fmt: skip
         stack.callback(_close, cluster)
         stack.callback(record.cancel)
-        watch = JobWatch(cluster, system, count, name)
+        watch = JobWatch(cluster, system, count, name, one_queue=_is_of_one_queue(profile))
         stack.callback(lambda: cluster.sync(watch.stop))
         cluster.sync(watch.start)
         check = _checker(watch, system, profile, folder)
         check()
         client = stack.enter_context(Client(cluster, timeout=60))
         logger.info("%d jobs submitted; scripts and logs: %s", count, folder)
-        wait_for_workers(client, profile, watch.reason, check)
+        wait_for_workers(client, profile, Delay(watch.reason, check, watch.advice), limit)
         total = count * profile.workers_per_job
         yield RunningCluster(client, profile, total, why_waiting=watch.reason)
 
@@ -130,47 +133,19 @@ def require_command(system: QueueSystem, backend: str) -> None:
 
 
 def job_folder(jobs: Path | None) -> Path:
-    """Make the folder of a run's jobs, for its owner alone."""
-    folder = jobs or Path("xsurvey_jobs") / secrets.token_hex(4)
-    folder = folder.absolute()
-    folder.mkdir(PRIVATE, parents=True, exist_ok=True)
-    folder.chmod(PRIVATE)
-    return folder
-
-
-def wait_for_workers(
-    client: Client, profile: ClusterProfile, reason: Callable[[], str], check: Callable[[], None]
-) -> None:
-    """Wait until there is a worker, and tell now and then why there is none.
+    """Make the folder of a run's jobs, for its owner alone.
 
     Raises
     ------
-    ClusterError
-        None came within the profile's `start_timeout`, or ``check`` knows that none will.
-    OutOfTime
-        None came before the profile's `time_limit`.
+    OutputError
+        Schedulers cannot take its path.
     """
-    began = told = time.monotonic()
-    limit = None
-    if profile.time_limit is not None:
-        # of the wait alone: what the run did before is not known here
-        limit = TimeLimit("time limit", began, began + profile.time_limit, profile.walltime_margin)
-    while not client.nthreads():
-        check()
-        now = time.monotonic()
-        if limit is not None and limit.is_over(now):
-            cause = f"no worker came ({reason()})"
-            raise OutOfTime(limit.name, cause, "submit or run it again to go on")
-        if now - began > profile.start_timeout:
-            raise ClusterError(
-                f"cluster '{profile.backend}'",
-                f"no worker came within {profile.start_timeout:g} s: {reason()}",
-                "wait for a better time, ask for less in the profile, or raise its start_timeout",
-            )
-        if now - told > _TELL_S:
-            told = now
-            logger.info("waiting for workers: %s", reason())
-        time.sleep(_LOOK_S)
+    folder = jobs or Path("xsurvey_jobs") / secrets.token_hex(4)
+    folder = folder.absolute()
+    check_place(folder)
+    folder.mkdir(PRIVATE, parents=True, exist_ok=True)
+    folder.chmod(PRIVATE)
+    return folder
 
 
 def _checker(
@@ -183,12 +158,27 @@ def _checker(
                 "correct queue, account, walltime, memory or extra_directives of the profile",
             )  # fmt: skip
         if watch.hopeless:
+            complaint = last_complaint(folder)
             raise ClusterError(
-                f"cluster '{profile.backend}'", "jobs end before their workers start",
+                f"cluster '{profile.backend}'",
+                f"jobs end before their workers start{f' ({complaint})' if complaint else ''}",
                 f"see the logs in {folder}; python and prologue of the profile may be wrong",
+            )
+        if watch.unfit:
+            raise ClusterError(
+                f"cluster '{profile.backend}'", f"{watch.reason()}, which no waiting changes",
+                watch.advice() or "",
             )  # fmt: skip
 
     return check
+
+
+def _is_of_one_queue(profile: QueueProfile) -> bool:
+    """Return whether the reason that a scheduler gives is all that it can be."""
+    own = [
+        line for line in profile.extra_directives if re.match(r"(-p|-q|--partition|--qos)\b", line)
+    ]
+    return not any("," in text for text in (profile.queue or "", *own))
 
 
 def _close(cluster: Any) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlparse
 
 from xsurvey.engine.clusters.profiles import BACKENDS, ClusterProfile, imported, load_profile
+from xsurvey.engine.workers.limits import TimeLimit
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -103,7 +104,9 @@ def _facts(address: str, told: Mapping[str, Any]) -> WorkerFacts:
     return WorkerFacts(host, about.get("job"), about.get("ends"), Path(log) if log else None)
 
 
-Backend = Callable[[Any, int | None, Path | None], AbstractContextManager[RunningCluster]]
+Backend = Callable[
+    [Any, int | None, Path | None, TimeLimit | None], AbstractContextManager[RunningCluster]
+]
 
 
 @contextmanager
@@ -111,6 +114,7 @@ def start_cluster(
     profile: str | ClusterProfile = "local",
     workers: int | None = None,
     jobs: Path | None = None,
+    limit: TimeLimit | None = None,
 ) -> Iterator[RunningCluster]:
     """Start workers, and stop them when the block ends.
 
@@ -123,6 +127,8 @@ def start_cluster(
     jobs : path, optional
         Folder for the scripts and logs of jobs, of this run alone; it must be seen from all
         nodes. Below ``xsurvey_jobs`` in the working directory if not given.
+    limit : TimeLimit, optional
+        When the run is to stop, whether workers came or not.
 
     Raises
     ------
@@ -130,6 +136,8 @@ def start_cluster(
         No such profile.
     ClusterError
         No worker came in the profile's time.
+    OutOfTime
+        No worker came before the limit, or before the end of the job that this process is in.
     """
     chosen = load_profile(profile) if isinstance(profile, str) else profile
     # imported when used: Dask alone takes half a second
@@ -138,7 +146,7 @@ def start_cluster(
         from xsurvey.engine.clusters.job_folder import clear_left_jobs  # noqa: PLC0415
 
         clear_left_jobs(jobs.parent)
-    with start(chosen, workers or chosen.workers, jobs) as cluster:
+    with start(chosen, workers or chosen.workers, jobs, limit) as cluster:
         number = "1 worker" if cluster.workers == 1 else f"{cluster.workers} workers"
         logger.info("cluster '%s': %s", chosen.backend, number)
         if importlib.util.find_spec("bokeh"):

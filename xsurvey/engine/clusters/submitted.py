@@ -1,12 +1,16 @@
 """What is known of whole runs that were submitted as jobs, before they begin and after."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from xsurvey.engine.clusters.job_folder import BATCH
 from xsurvey.engine.provenance import timestamp
 from xsurvey.io.atomic import atomic_output
+
+BATCH_NAME = "xsurvey"
+"""The name that each job has which is a whole run."""
 
 _NAME = "submitted.json"
 
@@ -54,10 +58,14 @@ def newest_submitted(jobs: Path) -> SubmittedJob | None:
     jobs : path
         The folder of the folders of jobs.
     """
+    return next(submitted_jobs(jobs), None)
+
+
+def submitted_jobs(jobs: Path) -> Iterator[SubmittedJob]:
+    """Yield the runs that were submitted, the newest first; see `newest_submitted`."""
     # their names begin with the time
     for folder in sorted(jobs.glob(f"{BATCH}*"), reverse=True):
         try:
-            return SubmittedJob(**json.loads((folder / _NAME).read_text()))
+            yield SubmittedJob(**json.loads((folder / _NAME).read_text()))
         except (OSError, ValueError, TypeError):
             continue
-    return None

@@ -104,7 +104,9 @@ def read_status(output: Path) -> RunStatus:
     owner = read_lock(lock_file)
     summary = _read(output / RUN_NAME)
     job = newest_submitted(store.root / "jobs")
-    if job is not None and not owner and job.submitted > _last_words(state, summary):
+    # a run that was killed has left its lock, and the job is what comes next
+    works = owner and _life(owner, _age(lock_file)) == "running"
+    if job is not None and not works and job.submitted > _last_words(state, summary):
         return RunStatus(
             state="submitted", job=asdict(job), last_activity=job.submitted, cluster=job.backend
         )

@@ -131,7 +131,7 @@ def open_pool(
     sized = profile.sized_to(max((needs or {}).values(), default=0))
     with (
         first_told(),
-        start_cluster(sized, workers, store.root / "jobs" / store.run) as running,
+        start_cluster(sized, workers, store.root / "jobs" / store.run, deadline) as running,
         performance_report(running.client, store.output / PERFORMANCE_NAME),
     ):
         pool = DaskPool(running, store, listener, deadline, workers or profile.workers)
