@@ -18,6 +18,11 @@ needs_bokeh = pytest.mark.skipif(
 )
 
 
+@pytest.fixture
+def _without_performance_report() -> None:
+    """Take the place of the room's fixture: here there are reports."""
+
+
 def run(folder: Path, **options: object):
     paths = write_inputs(folder / "in", ["slow1", "b"])
     return run_plan(toy_plan(paths), Store(folder / "out"), workers=1, **options)
