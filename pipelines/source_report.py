@@ -33,6 +33,8 @@ from xsurvey.report import ReportData, TargetReport, write_report
 from xsurvey.report.data import NotShown
 
 _PUBLISHED = "published.json"
+_SIMULATED = "SIMULATED"
+"""What `simulate` writes for the name of an object: it has none."""
 _MOST_TARGETS, _MOST_SOURCES = 200, 50_000
 """What the page shows before it leaves the rest to the catalog."""
 
@@ -207,6 +209,7 @@ def _observations(task: Task, plan: Plan, result: RunResult) -> list[_Seen]:
             continue
         summary = json.loads(result.path(image, "summary.json").read_text())
         facts = json.loads((result.path(image, "field") / "field.json").read_text())
-        title = facts["target"] or facts["obs_id"]
+        named = facts["target"] or facts["obs_id"]
+        title = "Simulated field" if named == _SIMULATED else named
         found.append(_Seen(image.target, title, summary["facts"], summary["warnings"]))
     return found

@@ -1,15 +1,16 @@
 """Fixtures that all rooms share: simulated event files, and the places of real data."""
 
+import fcntl
 import importlib.util
 import io
-import itertools
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import chdir, contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,23 @@ def simulate(path: Path, seed: int = 1, **settings: object) -> Path:
     """Write a simulated event file."""
     write_simulation(path, simulate_observation(SimulationParameters(**settings), seed))
     return path
+
+
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder with files that take seconds to make, for all processes of the tests."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
+    folder = root / f"once_{name}"
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            whole = folder.with_suffix(".part")
+            shutil.rmtree(whole, ignore_errors=True)
+            whole.mkdir()
+            make(whole)
+            whole.rename(folder)
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -105,28 +123,38 @@ def ixpe_units(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """Files of the three units of an IXPE pointing with one source of 500 counts."""
     if importlib.util.find_spec("ixpeobssim") is None:
         pytest.skip("ixpeobssim, which simulates IXPE, is not installed")
-    path = tmp_path_factory.mktemp("ixpe") / "pulsar.fits"
     parameters = SimulationParameters(
         mission="ixpe", exposure="2ks", pointing="150.0,2.2", energy="2-8", background_rate=0.05,
         source=("150.0,2.2,500",),
     )  # fmt: skip
-    simulate_units(path, parameters, seed=2)
-    return unit_paths(path, parameters)
+    folder = made_once(
+        tmp_path_factory, "ixpe", lambda f: simulate_units(f / "pulsar.fits", parameters, seed=2)
+    )
+    return unit_paths(folder / "pulsar.fits", parameters)
+
+
+@contextmanager
+def without_performance_report() -> Iterator[None]:
+    """Let runs with workers here write no performance report, which takes half a second of each.
+
+    `tests/engine/test_performance.py` is about it.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            "xsurvey.engine.watching.performance.performance_report", lambda *_: nullcontext()
+        )
+        yield
 
 
 @pytest.fixture(scope="session")
-def run_command(
-    run_process: Callable[..., subprocess.CompletedProcess[str]],
-) -> Callable[..., subprocess.CompletedProcess[str]]:
+def run_command() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Return a function that runs the command line: here, which saves the imports.
 
-    A run with workers, which begin by importing what began them, has a process of its own.
+    What workers write themselves on standard error is not in the result.
     """
 
     def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
         given = [str(a) for a in arguments]
-        if given[:1] == ["run"] and ("--workers", "0") not in itertools.pairwise(given):
-            return run_process(*given, cwd=cwd)
         out, error = io.StringIO(), io.StringIO()
         root, logger = logging.getLogger(), logging.getLogger("xsurvey")
         handler, level = logging.StreamHandler(error), logger.level

@@ -59,7 +59,7 @@ def test_a_run_is_told_while_it_works_and_after_it_was_killed_or_ended(tmp_path)
     assert lines[5].split() == ["join", "1", "0", "0", "0", "0", "0", "1", "-", "-", "-"]
     assert lines[6].startswith("running: work hang1 for ")
     assert lines[7] == "failed: work bad1: bad1.txt: holds no numbers; give a table of numbers"
-    assert lines[8] == "time left: not known before a task of each stage has ended"
+    assert lines[8] == "time left: not known yet"
     values = json.loads((tmp_path / "status.json").read_text())
     assert values["state"] == "running" and values["process"] == {"pid": process.pid, "host": host}
     assert [task["target"] for task in values["running"]] == ["hang1"]
@@ -123,6 +123,16 @@ def test_the_time_left_follows_from_tasks_of_the_stage(tmp_path):
     found = read_status(told(tmp_path))
     assert found.state == "running" and found.stages["image"]["to_do"] == 6
     assert found.seconds_left == 60.0  # six tasks of 20 s, two at a time
+    assert "time left: about 1 min 00 s, if tasks take as long as those done" in _lines(found)
+
+
+def test_stages_that_are_not_in_the_time_left_are_named(tmp_path):
+    stages = {"image": {"total": 10, "done": 4, "seconds": 80.0}, "maps": {"total": 1}}
+    found = read_status(told(tmp_path, stages=stages))
+    assert (found.seconds_left, found.seconds_left_without) == (60.0, ["maps"])
+    assert _lines(found)[-1] == (
+        "time left: about 1 min 00 s and what maps takes, if tasks take as long as those done"
+    )
 
 
 def test_a_limit_of_time_and_what_stages_took_are_told(tmp_path):
@@ -147,7 +157,7 @@ def test_the_time_left_is_never_negative_nor_made_up(
     done = min(done, total)
     stages = {"image": {"total": total, "done": done, "seconds": seconds if done else 0.0}}
     found = read_status(told(tmp_path_factory.mktemp("t"), stages=stages, workers=workers))
-    if workers is None or not done:
+    if workers is None or done < min(3, total / 3):
         assert found.seconds_left is None
     else:
         least = (total - done) * seconds / done / max(1, workers)

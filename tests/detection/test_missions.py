@@ -33,6 +33,12 @@ def detect(
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def of_pointing(survey_pointing: Path, tmp_path_factory: pytest.TempPathFactory) -> Table:
+    """What is found in the pointing."""
+    return detect([survey_pointing], tmp_path_factory.mktemp("pointing"))[0]
+
+
 def nearest(table: Table, ra: float, dec: float) -> tuple[Row, float]:
     """Return the row nearest to a place, and its distance in arcsec."""
     distance = separations(unit_vectors(table["ra"], table["dec"]), unit_vectors(ra, dec)) * 60
@@ -96,9 +102,8 @@ def test_a_scanned_tile(survey_tile: Path, tmp_path: Path) -> None:
     assert summary["exposure_map"] == "APPROX"
 
 
-def test_a_pointing(survey_pointing: Path, tmp_path: Path) -> None:
-    mission = get_mission("erosita")
-    table, _ = detect([survey_pointing], tmp_path)
+def test_a_pointing(survey_pointing: Path, of_pointing: Table) -> None:
+    mission, table = get_mission("erosita"), of_pointing
     truth = Table.read(truth_path(survey_pointing))
     off_axis = separations(unit_vectors(truth["ra"], truth["dec"]), unit_vectors(150.0, 2.2))
     area = mission.vignetting(off_axis, np.sqrt(0.2 * 2.3))
@@ -115,10 +120,11 @@ def test_a_pointing(survey_pointing: Path, tmp_path: Path) -> None:
             assert int(row["flag"]) & SourceFlag.NEAR_EDGE
 
 
-def test_fewer_modules_see_a_lower_rate(survey_pointing: Path, tmp_path: Path) -> None:
-    everything, _ = detect([survey_pointing], tmp_path)
+def test_fewer_modules_see_a_lower_rate(
+    survey_pointing: Path, of_pointing: Table, tmp_path: Path
+) -> None:
     some, _ = detect([survey_pointing], tmp_path, "TM9")
-    whole, part = (nearest(t, 150.0, 2.2)[0] for t in (everything, some))
+    whole, part = (nearest(t, 150.0, 2.2)[0] for t in (of_pointing, some))
     assert part["exposure_4"] == pytest.approx(whole["exposure_4"], rel=0.01)
     assert part["rate_4"] / whole["rate_4"] == pytest.approx(2 / 7, abs=0.09)
 

@@ -21,12 +21,16 @@ ENVIRONMENT = {
 
 @contextlib.contextmanager
 def start(
-    folder: Path, *arguments: object, command: str = "run"
+    folder: Path, *arguments: object, command: str = "run", bokeh: bool = False
 ) -> Iterator[subprocess.Popen[str]]:
-    """Start the command line, with the pipeline of faults, in a process group of its own."""
+    """Start the command line, with the pipeline of faults, in a process group of its own.
+
+    With ``bokeh`` there are a dashboard and a performance report, which take a second.
+    """
     process = subprocess.Popen(
         [sys.executable, "-m", "fault_pipeline", command, *map(str, arguments)],
-        cwd=folder, env=ENVIRONMENT, text=True, start_new_session=True,
+        cwd=folder, env={**ENVIRONMENT, "FAULTS_BOKEH": "1" if bokeh else ""}, text=True,
+        start_new_session=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
     with process:
@@ -36,7 +40,7 @@ def start(
             process.kill()
 
 
-def run(folder: Path, *arguments: object, **options: str) -> subprocess.CompletedProcess[str]:
+def run(folder: Path, *arguments: object, **options: Any) -> subprocess.CompletedProcess[str]:
     """Run the command line to its end."""
     with start(folder, *arguments, **options) as process:
         out, error = process.communicate(timeout=120)

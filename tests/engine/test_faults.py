@@ -52,7 +52,7 @@ def test_each_fault_fails_its_own_target_alone(tmp_path, undisturbed):
     (tmp_path / "profile.yaml").write_text(PROFILE)
     write_config(tmp_path, [*GOOD, *CAUSES])
     (tmp_path / "in" / "held1.held").touch()
-    done = run(tmp_path, "config.yaml", "--cluster", "./profile.yaml")
+    done = run(tmp_path, "config.yaml", "--cluster", "./profile.yaml", bokeh=True)
     assert done.returncode == 3, done.stderr
     assert causes(tmp_path) == CAUSES
     assert [cause for cause in CAUSES.values() if not told(cause)] == []

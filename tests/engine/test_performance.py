@@ -1,6 +1,8 @@
 """The performance report: a service that tells no folders and fails no run."""
 
 import importlib.util
+import json
+import re
 import sys
 from pathlib import Path
 
@@ -9,10 +11,16 @@ from toy_stages import toy_plan, write_inputs
 
 from xsurvey.engine import Store, run_plan
 from xsurvey.engine.watching import performance
+from xsurvey.engine.watching.performance_page import _objects, readable, without_folders
 
 needs_bokeh = pytest.mark.skipif(
     importlib.util.find_spec("bokeh") is None, reason="needs the extra hpc"
 )
+
+
+@pytest.fixture
+def _without_performance_report() -> None:
+    """Take the place of the room's fixture: here there are reports."""
 
 
 def run(folder: Path, **options: object):
@@ -28,6 +36,36 @@ def test_a_run_with_workers_leaves_a_report_without_folders(tmp_path):
     folders = [str(tmp_path), str(Path.home()), sys.prefix, str(Path(__file__).parents[2])]
     assert [f for f in folders if f"{f}/" in text] == []
     assert not list((tmp_path / "out").glob(".*performance*"))
+    check_page(text)
+
+
+def check_page(text: str) -> None:
+    """Times begin with the first task, and nothing is wider than the page."""
+    assert 'rel="shortcut icon"' not in text  # it would be fetched from the network
+    (found,) = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text, re.DOTALL)
+    items = list(_objects(json.loads(found)))
+    (figure,) = (i for i in items if i.get("attributes", {}).get("name") == "task_stream")
+    sources = [i for i in _objects(figure) if i["name"] == "ColumnDataSource"]
+    columns = dict(sources[0]["attributes"]["data"]["entries"])
+    begun = [m - d / 2 for m, d in zip(columns["start"], columns["duration"], strict=True)]
+    assert len(begun) == 5 and abs(min(begun)) < 0.1 and 300 < max(begun) < 600_000
+    assert figure["attributes"]["below"][0]["attributes"]["axis_label"].startswith("time since")
+    texts = [i["attributes"] for i in items if i["name"] == "Div"]
+    assert texts and all(t["margin"] == 0 for t in texts)
+    assert all(["box-sizing", "border-box"] in t["styles"]["entries"] for t in texts)
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "<html>figures as pictures</html>",
+        '<script type="application/json" id="x">{"a": {"roots": []}}</script>',
+        '<script type="application/json" id="x">{"a": {"type": "object", "name": "Figure", '
+        '"attributes": {"name": "task_stream"}}}</script>',
+    ],
+)
+def test_a_page_of_another_kind_is_left_as_it_is(page):
+    assert readable(page) == page
 
 
 @needs_bokeh
@@ -64,4 +102,4 @@ def test_without_bokeh_it_is_told_how_to_get_it(tmp_path, monkeypatch, caplog):
     ],
 )
 def test_folders_of_python_files_are_left_out(text, expected):
-    assert performance.without_folders(text) == expected
+    assert without_folders(text) == expected

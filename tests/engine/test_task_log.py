@@ -20,7 +20,7 @@ from toy_stages import toy_plan, write_inputs
 from xsurvey.engine import Plan, Stage, Store, Task, run_plan
 from xsurvey.engine.watching.progress import LogProgress
 from xsurvey.engine.watching.task_log import TaskLog
-from xsurvey.engine.watching.totals import StageTotals, stage_table, time_left
+from xsurvey.engine.watching.totals import StageTotals, TimeLeft, stage_table, time_left
 from xsurvey.engine.workers.usage import Meter, Usage
 
 MB = 1_000_000
@@ -215,21 +215,51 @@ def test_the_time_left_does_not_grow_with_time_spent(stages, workers, spent):
         for i, (done, left, seconds) in enumerate(stages)
     }
     fresh = time_left(told, [], workers)
-    if workers is None or any(left and not done for done, left, _ in stages):
-        assert fresh is None
+    to_do = {name: s for name, s in told.items() if s["total"] > s["done"]}
+    known = {n for n, s in to_do.items() if s["done"] >= min(3, s["total"] / 3)}
+    if fresh is None:
+        shortest = [told[n]["seconds"] / told[n]["done"] for n in known]
+        assert workers is None or (set(to_do) - known and all(s < 1 for s in shortest))
         return
-    running = [(name, spent) for name, s in told.items() if s["total"] > s["done"]]
-    assert 0 <= time_left(told, running, workers) <= max(fresh, 0.0) + 1e-9 * fresh
+    assert workers is not None and (known or not to_do)
+    assert set(fresh.without) == set(to_do) - known
+    running = [(name, spent) for name in to_do]
+    later = time_left(told, running, workers)
+    assert later is not None or fresh.without
+    assert later is None or 0 <= later.seconds <= fresh.seconds * (1 + 1e-9)
+
+
+def test_one_task_is_done_by_one_worker():
+    told = {"fits": {"total": 4, "done": 3, "seconds": 300.0}}
+    assert time_left(told, [], 8).seconds == 100.0
+    assert time_left(told, [("fits", 30.0)], 8).seconds == 70.0
+    assert time_left(told, [("fits", 1e4)], 8).seconds == 0.0
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ({}, "about 2 min 00 s"),
+        ({"maps": (4, 1)}, "about 2 min 00 s and what maps takes"),
+        ({"maps": (4, 1), "join": (1, 0)}, "about 2 min 00 s and what maps, join take"),
+        ({n: (9, 0) for n in "abcd"}, "about 2 min 00 s and what 4 other stages take"),
+        ({"maps": (2, 1)}, "about 2 min 30 s"),
+    ],
+)
+def test_stages_of_which_too_little_is_known_are_named(more, text):
+    told = {"fits": {"total": 7, "done": 3, "seconds": 180.0}}
+    told |= {n: {"total": t, "done": d, "seconds": 60.0 * d} for n, (t, d) in more.items()}
+    assert str(time_left(told, [], 2)) == text
 
 
 def test_progress_lines_tell_the_time_left(caplog, monkeypatch):
     monkeypatch.setattr("xsurvey.engine.watching.progress._LINE_EVERY_S", -1.0)
     lines = LogProgress()
-    left = iter([None, 754.0])
+    left = iter([None, TimeLeft(754.0)])
     lines.start({"image": 3}, lambda: next(left))
     with caplog.at_level("INFO", logger="xsurvey"):
         lines.settled("image", "done")
         lines.settled("image", "done")
     assert caplog.messages == [
-        "1 of 3 tasks: 1 done", "2 of 3 tasks: 2 done; about 12 min 34 s left",
+        "1 of 3 tasks: 1 done", "2 of 3 tasks: 2 done; time left: about 12 min 34 s",
     ]  # fmt: skip

@@ -11,7 +11,7 @@ from toy_stages import toy_plan, write_inputs
 from xsurvey.engine import Store, load_profile, run_plan
 from xsurvey.errors import OutOfTime
 
-NAMES = [f"slow{i}" for i in range(10)]
+NAMES = [f"slow{i}" for i in range(8)]
 
 
 def test_a_run_that_came_to_its_limit_goes_on_to_the_same_results(tmp_path):

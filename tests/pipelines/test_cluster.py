@@ -120,7 +120,10 @@ def model(inputs: Path) -> ClusterModel:
 def finished(inputs: Path, run_command: Run) -> Path:
     """The output folder of a finished run."""
     (inputs / "config.yaml").write_text(CONFIG)
-    done = run_command("run", "config.yaml", "--workers", 0, cwd=inputs)
+    with pytest.MonkeyPatch.context() as patch:
+        # tests/report looks at figures: here they may be small, which is quick
+        patch.setattr("xsurvey.report.cluster_figures.PAPER_DPI", 40)
+        done = run_command("run", "config.yaml", "--workers", 0, cwd=inputs)
     assert done.returncode == 0, done.stderr
     return inputs / "out"
 

@@ -153,23 +153,17 @@ def test_a_detection_parameter_leaves_the_images(
     assert all(name.startswith("ABC J") for name in names)
 
 
-@pytest.fixture(scope="module")
-def with_workers(
-    tmp_path_factory: pytest.TempPathFactory, event_file: Path, run_process: Run
-) -> tuple[Path, subprocess.CompletedProcess[str]]:
-    """A folder with a run on two workers of the same events, and of a file that is bad."""
-    folder = tmp_path_factory.mktemp("workers")
-    bad = folder / "bad.fits"
+def test_one_bad_target_does_not_stop_nor_change_the_others(
+    tmp_path: Path, event_file: Path, finished: Path, run_command: Run
+) -> None:
+    folder, bad = tmp_path, tmp_path / "bad.fits"
     bad.write_bytes(event_file.read_bytes()[:100_000])
     write_coarse(folder, [bad, event_file])
-    return folder, run_process("run", "config.yaml", "--workers", 2, cwd=folder)
-
-
-def test_one_bad_target_does_not_stop_the_others(
-    with_workers: tuple[Path, subprocess.CompletedProcess[str]],
-) -> None:
-    folder, done = with_workers
+    done = run_command("run", "config.yaml", "--workers", 0, cwd=folder)
     assert done.returncode == 3, done.stderr
+    tables = (f / "out" / "catalog" / "sources.fits" for f in (finished, folder))
+    first, second = (path.read_bytes() for path in tables)
+    assert first == second
     last = done.stderr.rstrip().splitlines()[-1]
     assert last.startswith("xsurvey: error: bad: ")
     assert "truncated" in last
@@ -193,14 +187,6 @@ def test_a_run_that_fails_takes_an_earlier_catalog_away_behind_a_link(
     done = run_command("run", "config.yaml", "--workers", 0, cwd=tmp_path)
     assert done.returncode == 3, done.stderr
     assert not (tmp_path / "out" / "catalog").exists()
-
-
-def test_workers_change_nothing(
-    with_workers: tuple[Path, subprocess.CompletedProcess[str]], finished: Path
-) -> None:
-    tables = (f / "out" / "catalog" / "sources.fits" for f in (finished, with_workers[0]))
-    first, second = (path.read_bytes() for path in tables)
-    assert first == second
 
 
 def test_pipeline_and_command_agree(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from xsurvey.cli.options import json_option, write_json
-from xsurvey.engine.watching.totals import time_text
+from xsurvey.engine.watching.totals import TimeLeft, time_text
 from xsurvey.errors import printable
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def _lines(status: "RunStatus") -> list[str]:
     if status.events is not None:
         lines.append(f"events: {status.events}")
     if status.state == "running" and status.phase == "tasks":
-        lines.append(_left(status.seconds_left))
+        lines.append(_left(status.seconds_left, status.seconds_left_without))
     return lines
 
 
@@ -127,10 +127,11 @@ def _took(values: Mapping[str, Any]) -> tuple[str, str, str]:
     return _short(seconds) if seconds else "-", cpu, memory
 
 
-def _left(seconds: float | None) -> str:
+def _left(seconds: float | None, without: list[str]) -> str:
     if seconds is None:
-        return "time left: not known before a task of each stage has ended"
-    return f"time left: about {time_text(seconds)}, if tasks take as long as those done"
+        return "time left: not known yet"
+    left = TimeLeft(seconds, tuple(without))
+    return f"time left: {left}, if tasks take as long as those done"
 
 
 def _short(seconds: float) -> str:

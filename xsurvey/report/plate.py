@@ -53,7 +53,7 @@ def png_bytes(figure: Figure, dpi: float = DPI) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(
         buffer, format="png", dpi=dpi, facecolor=figure.get_facecolor(),
-        metadata={"Software": None}, pil_kwargs={"compress_level": 9},
+        metadata={"Software": None}, pil_kwargs={"compress_level": 6},
     )  # fmt: skip
     return buffer.getvalue()
 

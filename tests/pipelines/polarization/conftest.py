@@ -1,6 +1,7 @@
 """Two observations of a source by three units, and configs of them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if here in item.path.parents:
             item.add_marker(needs_responses)
+
+
+@contextmanager
+def coarse_figures() -> Iterator[None]:
+    """Draw figures with few pixels, which takes a third of the time; tests/report looks at them."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("xsurvey.pipelines.polarization.figures_stage.PAPER_DPI", 40)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _coarse_figures() -> Iterator[None]:
+    with coarse_figures():
+        yield
 
 
 def write_units(folder: Path, obs: str, degree: float, seed: int) -> list[Path]:
@@ -70,6 +85,7 @@ def finished(observations: Path, run_command: Callable, tmp_path_factory: pytest
     folder = tmp_path_factory.mktemp("run")
     more = POLARIZATION + "known_angle: {known_angle: 10}\n"
     write_config(folder, more, f'"{observations}/obs??_du?.fits"')
-    done = run_command("run", "config.yaml", "--workers", 0, cwd=folder)
+    with coarse_figures():
+        done = run_command("run", "config.yaml", "--workers", 0, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "out"

@@ -12,7 +12,7 @@ from xsurvey.catalogs import open_catalog
 from xsurvey.events import EventList
 from xsurvey.missions import open_events
 
-from .conftest import POLARIZATION, write_config
+from .conftest import POLARIZATION, coarse_figures, write_config
 
 EVERYTHING = """\
 rotation: {highest_rate: 200, rotation_trials: 99}
@@ -42,7 +42,8 @@ def output(
     folder = tmp_path_factory.mktemp("whole")
     write_series(folder / "optical.ecsv", open_events(sorted(observations.glob("obs01_du?.fits"))))
     write_config(folder, POLARIZATION + EVERYTHING, f'"{observations}/obs??_du?.fits"')
-    done = run_command("run", "config.yaml", "--workers", 0, cwd=folder)
+    with coarse_figures():
+        done = run_command("run", "config.yaml", "--workers", 0, cwd=folder)
     assert done.returncode == 0, done.stderr
     return folder / "out"
 

@@ -47,7 +47,7 @@ def tasks_of(folder: Path, files: Files, number: int) -> list[tuple[Path, str, s
 
 @pytest.mark.slow
 def test_processes(tmp_path: Path, files: Files) -> None:
-    tasks = tasks_of(tmp_path, files, 24)
+    tasks = tasks_of(tmp_path, files, 12)
     serial = [fit_one(*task) for task in tasks]
     with (
         LocalCluster(

@@ -13,7 +13,7 @@ from xsurvey.engine.store import PROGRESS_NAME, Store
 from xsurvey.engine.watching.progress import Progress
 from xsurvey.engine.watching.state_file import StateFile
 from xsurvey.engine.watching.task_log import TaskLog
-from xsurvey.engine.watching.totals import StageTotals, stage_table, time_left
+from xsurvey.engine.watching.totals import StageTotals, TimeLeft, stage_table, time_left
 from xsurvey.engine.workers.usage import Place
 from xsurvey.engine.workers.worker import TaskOrder
 
@@ -64,7 +64,7 @@ class ProgressBoard:
         with self._lock:
             self._workers, self._ends = workers, ends
         totals = {name: stage.total for name, stage in self._stages.items()}
-        self._progress.start(totals, self.seconds_left)
+        self._progress.start(totals, self.time_left)
         for stage, status in self._early:
             self._progress.settled(stage, status)
         self._file.tell()
@@ -129,7 +129,7 @@ class ProgressBoard:
             self._progress.settled(stage, outcome.status)
         self._file.tell()
 
-    def seconds_left(self) -> float | None:
+    def time_left(self) -> TimeLeft | None:
         """Return the estimated time to go, None if there is nothing to base it on."""
         now = time.monotonic()
         with self._lock:

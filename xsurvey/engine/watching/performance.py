@@ -2,7 +2,6 @@
 
 import importlib.util
 import logging
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import dask
 
+from xsurvey.engine.watching.performance_page import readable
 from xsurvey.errors import OutOfTime
 from xsurvey.io.atomic import atomic_output
 
@@ -22,8 +22,6 @@ logger = logging.getLogger(__name__)
 _LENGTH_KEY = "distributed.scheduler.dashboard.tasks.task-stream-length"
 _TASKS_SHOWN = 10_000
 _PATIENCE_S = 15.0
-# profiles name source files; where these are is nobody's business
-_FOLDERS = re.compile(r"(?:/[\w.+@ -]+)+/(?=[\w.+-]+\.py\b)")
 
 
 @contextmanager
@@ -79,16 +77,5 @@ def _write(client: "Client", path: Path, begun: tuple[float, int] | None) -> Non
         code="xsurvey run", mode="inline", callback_timeout=_PATIENCE_S,
     )  # fmt: skip
     with atomic_output(path) as temporary:
-        temporary.write_text(without_folders(page))
+        temporary.write_text(readable(page))
     logger.info("performance report: %s", path)
-
-
-def without_folders(text: str) -> str:
-    """Return a text with the names of Python files alone, without the folders they are in.
-
-    Examples
-    --------
-    >>> without_folders("/home/me/lib/xsurvey/events.py:12")
-    'events.py:12'
-    """
-    return _FOLDERS.sub("", text)

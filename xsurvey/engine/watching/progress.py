@@ -11,20 +11,20 @@ from rich import progress as rich_progress
 from rich.console import Console, RenderableType
 from rich.text import Text
 
-from xsurvey.engine.watching.totals import time_text
+from xsurvey.engine.watching.totals import TimeLeft
 
 logger = logging.getLogger(__name__)
 
 _LINE_EVERY_S = 10.0
 
 
-SecondsLeft = Callable[[], float | None]
+Estimate = Callable[[], TimeLeft | None]
 
 
 class Progress(Protocol):
     """What the runner tells about its progress."""
 
-    def start(self, totals: Mapping[str, int], seconds_left: SecondsLeft) -> None:
+    def start(self, totals: Mapping[str, int], time_left: Estimate) -> None:
         """Begin: the number of tasks of each stage, and who estimates the time to go."""
 
     def grown(self, stage: str, more: int) -> None:
@@ -43,12 +43,12 @@ class LogProgress:
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
         self._total = 0
-        self._seconds_left: SecondsLeft = lambda: None
+        self._time_left: Estimate = lambda: None
         self._last = time.monotonic()
 
-    def start(self, totals: Mapping[str, int], seconds_left: SecondsLeft) -> None:
+    def start(self, totals: Mapping[str, int], time_left: Estimate) -> None:
         """Begin."""
-        self._total, self._seconds_left = sum(totals.values()), seconds_left
+        self._total, self._time_left = sum(totals.values()), time_left
 
     def grown(self, stage: str, more: int) -> None:
         """Add to the total."""
@@ -66,18 +66,18 @@ class LogProgress:
     def _line(self) -> None:
         self._last = time.monotonic()
         line = counts_line(self._counts, self._total)
-        logger.info("%s", "; ".join(filter(None, (line, left_text(self._seconds_left())))))
+        logger.info("%s", "; ".join(filter(None, (line, left_text(self._time_left())))))
 
 
 class _Bars(rich_progress.Progress):
     """Bars with a line below them: the time left."""
 
-    seconds_left: SecondsLeft = staticmethod(lambda: None)
+    time_left: Estimate = staticmethod(lambda: None)
 
     def get_renderables(self) -> Iterable[RenderableType]:
         """Give the bars, and the line where there is something to say."""
         yield from super().get_renderables()
-        text = left_text(self.seconds_left())
+        text = left_text(self.time_left())
         if text:
             yield Text(text)
 
@@ -91,7 +91,7 @@ class BarProgress:
         self._bad: Counter[str] = Counter()
         self._redirected: list[logging.StreamHandler] = []
 
-    def start(self, totals: Mapping[str, int], seconds_left: SecondsLeft) -> None:
+    def start(self, totals: Mapping[str, int], time_left: Estimate) -> None:
         """Show the bars."""
         self._bars = _Bars(
             rich_progress.TextColumn("{task.description}", markup=False),
@@ -104,7 +104,7 @@ class BarProgress:
             redirect_stdout=False,
         )
         self._rows = {s: self._bars.add_task(s, total=n, bad="") for s, n in totals.items()}
-        self._bars.seconds_left = seconds_left
+        self._bars.time_left = time_left
         handlers = _stderr_handlers()
         self._bars.start()
         # log lines go above the bars instead of through them
@@ -146,15 +146,15 @@ def default_progress() -> Progress:
     return LogProgress()
 
 
-def left_text(seconds: float | None) -> str:
+def left_text(left: TimeLeft | None) -> str:
     """Return the time to go to read; nothing if it is not known.
 
     Examples
     --------
-    >>> left_text(754.0)
-    'about 12 min 34 s left'
+    >>> left_text(TimeLeft(754.0))
+    'time left: about 12 min 34 s'
     """
-    return "" if seconds is None else f"about {time_text(seconds)} left"
+    return "" if left is None else f"time left: {left}"
 
 
 def counts_line(counts: Mapping[str, int], total: int) -> str:

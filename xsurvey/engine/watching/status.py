@@ -60,6 +60,8 @@ class RunStatus:
         The log of events of a run that has ended, relative to the output folder.
     seconds_left : float or None
         Estimate of the time to go; None if there is nothing to base it on.
+    seconds_left_without : list of str
+        Stages that are not in it, since too few of their tasks were done.
     job : dict or None
         Of a run that was submitted and has not begun: ``backend``, ``job``, ``log``, ``submitted``.
     """
@@ -79,6 +81,7 @@ class RunStatus:
     failed: list[dict[str, Any]] = field(default_factory=list)
     events: str | None = None
     seconds_left: float | None = None
+    seconds_left_without: list[str] = field(default_factory=list)
     job: dict[str, str] | None = None
 
 
@@ -138,13 +141,15 @@ def _unfinished(
     end = now if alive == "running" else _epoch(updated, now)
     at_work = [(task["stage"], task["seconds"]) for task in running]
     workers, process = state.get("workers"), owner or state.get("process", {})
+    left = time_left(stages, at_work, workers) if alive == "running" else None
     return RunStatus(
         state=alive, process={name: process.get(name) for name in ("pid", "host")},
         phase=state.get("phase", "inputs"), started=started, last_activity=updated,
         seconds=max(0.0, end - _epoch(started, end)), cluster=state.get("cluster", ""),
         workers=workers, ends=state.get("ends") if alive == "running" else None, stages=stages,
         running=running, failed=list(state.get("failed", ())),
-        seconds_left=time_left(stages, at_work, workers) if alive == "running" else None,
+        seconds_left=None if left is None else left.seconds,
+        seconds_left_without=[] if left is None else list(left.without),
     )  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """What the stages of a run took, and how much time is left."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -7,6 +8,9 @@ from typing import Any
 from xsurvey.engine.workers.usage import Usage
 
 STATUSES = ("done", "cached", "failed", "skipped")
+
+_FEW = 3
+_NAMED = 3
 
 
 @dataclass
@@ -69,12 +73,45 @@ def stage_table(stages: Mapping[str, StageTotals]) -> dict[str, dict[str, Any]]:
     }
 
 
+@dataclass(frozen=True)
+class TimeLeft:
+    """An estimate of the time to go.
+
+    Attributes
+    ----------
+    seconds : float
+        Of the stages that can be estimated.
+    without : tuple of str
+        Stages with work to do that are not in it: too few of their tasks were done.
+    """
+
+    seconds: float
+    without: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        """Say it as a part of a line.
+
+        Examples
+        --------
+        >>> str(TimeLeft(754.0)), str(TimeLeft(75.0, ("maps", "catalog")))
+        ('about 12 min 34 s', 'about 1 min 15 s and what maps, catalog take')
+        """
+        names = self.without
+        if not names:
+            return f"about {time_text(self.seconds)}"
+        others = ", ".join(names) if len(names) <= _NAMED else f"{len(names)} other stages"
+        takes = "takes" if len(names) == 1 else "take"
+        return f"about {time_text(self.seconds)} and what {others} {takes}"
+
+
 def time_left(
     stages: Mapping[str, Mapping[str, Any]],
     running: Iterable[tuple[str, float]],
     workers: int | None,
-) -> float | None:
+) -> TimeLeft | None:
     """Return the time to go if tasks take as long as others of their stage did.
+
+    A stage is estimated when three of its tasks were done, or a third of them.
 
     Parameters
     ----------
@@ -87,27 +124,39 @@ def time_left(
 
     Returns
     -------
-    float or None
-        Seconds; None if a stage with work to do has no task that was done yet.
+    TimeLeft or None
+        None if no stage with work to do can be estimated, or if those that can are as good as done
+        and others are not.
     """
     if workers is None:
         return None
-    work = longest = 0.0
-    means: dict[str, float] = {}
-    for name, stage in stages.items():
-        left = int(stage["total"]) - sum(int(stage.get(status, 0)) for status in STATUSES)
-        if left <= 0:
-            continue
-        timed = int(stage.get("done", 0)) + int(stage.get("cached", 0))
-        if not timed:
-            return None
-        means[name] = float(stage.get("seconds", 0.0)) / timed
-        work += left * means[name]
-        longest = max(longest, means[name])
-    under_way = list(running)
+    left = {
+        name: int(stage["total"]) - sum(int(stage.get(status, 0)) for status in STATUSES)
+        for name, stage in stages.items()
+    }
+    left = {name: number for name, number in left.items() if number > 0}
+    means = {name: mean for name in left if (mean := _mean_seconds(stages[name])) is not None}
+    if left and not means:
+        return None
+    under_way = [(name, seconds) for name, seconds in running if name in means]
+    begun = Counter(name for name, _ in under_way)
     # what was spent on tasks under way is no longer to do, as far as it was expected
-    spent = sum(min(seconds, means.get(name, 0.0)) for name, seconds in under_way)
-    return max((work - spent) / max(1, workers), 0.0 if under_way else longest)
+    to_do = [max(means[name] - seconds, 0.0) for name, seconds in under_way]
+    waiting = {name: max(left[name] - begun[name], 0) for name in means}
+    work = sum(to_do) + sum(number * means[name] for name, number in waiting.items())
+    # no task is done by two workers
+    longest = max([*to_do, *(means[name] for name, number in waiting.items() if number)], default=0)
+    seconds = max(work / max(1, workers), longest)
+    without = tuple(name for name in left if name not in means)
+    return None if without and seconds < 1 else TimeLeft(seconds, without)
+
+
+def _mean_seconds(stage: Mapping[str, Any]) -> float | None:
+    """Return what a task of a stage takes, None where too few were done to tell."""
+    timed = int(stage.get("done", 0)) + int(stage.get("cached", 0))
+    if timed < min(_FEW, -(-int(stage["total"]) // 3)):
+        return None
+    return float(stage.get("seconds", 0.0)) / timed
 
 
 def time_text(seconds: float) -> str:
