@@ -15,7 +15,7 @@ from xsurvey.errors import InputError, ParameterError
 from xsurvey.imaging.field import Field
 from xsurvey.imaging.sky_image import SkyImage
 from xsurvey.imaging.stack import Stack, single_stack
-from xsurvey.io.fits_file import read_image
+from xsurvey.io.fits_image import read_image
 
 from .scenes import expected_image, make_field
 

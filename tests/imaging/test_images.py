@@ -18,6 +18,8 @@ from xsurvey.imaging.field import (
 from xsurvey.imaging.field_store import read_field, write_field
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.imaging.sky_image import SkyImage, grid_from_events, read_sky_image, same_grid
+from xsurvey.imaging.stack_window import field_window, image_window
+from xsurvey.imaging.window import Window
 from xsurvey.missions import get_mission, open_events
 from xsurvey.units import EnergyBand, SkyPosition
 
@@ -183,3 +185,19 @@ def test_labels_are_letters_or_energies() -> None:
     assert band_label(EnergyBand(2, 7), mission) == "h"
     assert band_label(EnergyBand(0.4, 2.25), mission) == "400_2250"
     assert band_label(EnergyBand(2, 7), None) == "2000_7000"
+
+
+def test_a_window_of_a_stored_field_is_that_of_the_whole(events: EventList, tmp_path: Path) -> None:
+    write_field(tmp_path / "field", [field_from_events(events, [BROAD], ImageParameters())])
+    whole, window = read_field(tmp_path / "field", events), Window(30, 20, 50, 40)
+    part = field_window(read_field(tmp_path / "field", events), window)
+    inner = field_window(part, Window(5, 6, 10, 12))
+    for cut, at in ((part, window), (inner, Window(35, 26, 10, 12))):
+        for images, all_of in ((cut.counts, whole.counts), (cut.exposure, whole.exposure)):
+            expected = image_window(all_of["b"], at)
+            assert np.array_equal(images["b"].data, expected.data)
+            assert images["b"].grid.x_edge == expected.grid.x_edge == cut.grid.x_edge
+            assert images["b"].grid.shape == cut.grid.shape == (at.rows, at.columns)
+            assert np.array_equal(images["b"].grid.wcs.wcs.crpix, expected.grid.wcs.wcs.crpix)
+            # nothing of the rest is kept in memory
+            assert images["b"].data.base is None

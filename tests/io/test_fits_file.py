@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xsurvey.errors import InputError
-from xsurvey.io.fits_file import open_fits, read_image
+from xsurvey.io.fits_file import open_fits
+from xsurvey.io.fits_image import read_image
 
 
 def bad_files(folder: Path, good: Path) -> dict[str, Path]:

@@ -12,7 +12,7 @@ from astropy.io import fits
 from xsurvey.detection.fitted import FittedSources, FoundSources
 from xsurvey.errors import InputError
 from xsurvey.imaging.sky_image import read_sky_image
-from xsurvey.io.fits_file import read_image
+from xsurvey.io.fits_image import read_image
 from xsurvey.io.fits_writer import write_hdus
 
 _COLUMNS = "sources.npz"

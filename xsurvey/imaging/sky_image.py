@@ -19,7 +19,7 @@ from xsurvey.errors import InputError, printable
 from xsurvey.events import EventList
 from xsurvey.imaging.window import Window
 from xsurvey.io.atomic import atomic_output
-from xsurvey.io.fits_file import image_shape, read_image, read_image_header
+from xsurvey.io.fits_image import image_shape, read_image, read_image_header
 from xsurvey.io.fits_writer import write_hdus
 from xsurvey.units import SkyPosition
 

@@ -29,7 +29,7 @@ ROWS_PER_CHUNK = 500_000
 _DAMAGED = "fetch or copy it again"
 
 # what astropy raises on headers of which a byte changed: found by changing them all in turn
-_HEADER_ERRORS = (
+HEADER_ERRORS = (
     OSError, VerifyError, zlib.error, EOFError, ValueError, LookupError, TypeError, AttributeError,
     ArithmeticError, MemoryError, AssertionError,
 )  # fmt: skip
@@ -169,7 +169,7 @@ def open_fits(path: str | os.PathLike[str]) -> FitsFile:
     path = Path(path)
     check_readable(path)
     try:
-        with _quietly(), _open_plainly(path) as hdus:
+        with quietly(), _open_plainly(path) as hdus:
             headers, tables, end = [], [], 0
             for index, hdu in enumerate(hdus):
                 if index and hdu.header.cards[0].keyword != "XTENSION":
@@ -189,8 +189,8 @@ def open_fits(path: str | os.PathLike[str]) -> FitsFile:
                 path, "has an extension where the sizes in its headers say that nothing is left",
                 _DAMAGED,
             )  # fmt: skip
-    except _HEADER_ERRORS as error:
-        raise _unreadable(path, error) from error
+    except HEADER_ERRORS as error:
+        raise unreadable(path, error) from error
     return FitsFile(path, tuple(headers), tuple(tables))
 
 
@@ -215,7 +215,7 @@ def _open_plainly(path: Path) -> fits.HDUList:
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Keep astropy's warnings back: what matters in them becomes an error of ours."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", AstropyUserWarning)
@@ -234,69 +234,6 @@ def check_readable(path: Path) -> None:
         raise InputError(path, "is empty", _DAMAGED)
 
 
-def read_image(
-    path: str | os.PathLike[str], part: tuple[slice, slice] | None = None
-) -> tuple[np.ndarray, fits.Header]:
-    """Return the first two-dimensional image of a FITS file and its header.
-
-    Parameters
-    ----------
-    path : path
-    part : pair of slice, optional
-        Rows and columns; of an image without further axes no other rows are read.
-
-    Returns
-    -------
-    image : ndarray of float64, shape (ny, nx)
-    header : astropy.io.fits.Header
-        Of the whole image.
-
-    Raises
-    ------
-    InputError
-        As `open_fits`, or no image is in the file.
-    """
-    file = open_fits(path)
-    try:
-        with _quietly(), fits.open(file.path, memmap=False) as hdus:
-            for hdu in hdus:
-                if part is not None and hdu.is_image and hdu.header.get("NAXIS") == 2:
-                    return hdu.section[part].astype(np.float64), hdu.header.copy()
-                if hdu.is_image and hdu.header.get("NAXIS", 0) >= 2 and hdu.data is not None:
-                    image = np.squeeze(hdu.data)
-                    if image.ndim == 2:
-                        return image[part or ...].astype(np.float64), hdu.header.copy()
-    except _HEADER_ERRORS as error:
-        raise _unreadable(file.path, error) from error
-    raise InputError(file.path, "holds no two-dimensional image", "give a FITS image")
-
-
-def image_shape(header: fits.Header) -> tuple[int, int] | None:
-    """Return rows and columns of an image, axes of one pixel left out; None of anything else."""
-    axes = [int(header[f"NAXIS{i}"]) for i in range(int(header.get("NAXIS", 0)), 0, -1)]
-    longer = [n for n in axes if n != 1]
-    return (longer[0], longer[1]) if len(longer) == 2 else None
-
-
-def read_image_header(path: str | os.PathLike[str]) -> fits.Header:
-    """Return the header of the first two-dimensional image of a FITS file.
-
-    Raises
-    ------
-    InputError
-        As `open_fits`, or no image is in the file.
-    """
-    file = open_fits(path)
-    try:
-        with _quietly(), fits.open(file.path, memmap=False) as hdus:
-            for hdu in hdus:
-                if hdu.is_image and image_shape(hdu.header) is not None:
-                    return hdu.header.copy()
-    except _HEADER_ERRORS as error:
-        raise _unreadable(file.path, error) from error
-    raise InputError(file.path, "holds no two-dimensional image", "give a FITS image")
-
-
 def is_event_file(path: str | os.PathLike[str]) -> bool:
     """Tell an event file from an image.
 
@@ -308,12 +245,13 @@ def is_event_file(path: str | os.PathLike[str]) -> bool:
     file = open_fits(path)
     if file.find("EVENTS") or file.find("STDEVT"):
         return True
-    if any(_is_image(header) for header in file.headers):
+    if any(is_image(header) for header in file.headers):
         return False
     raise InputError(path, "holds neither an EVENTS table nor an image", "give one of them")
 
 
-def _is_image(header: fits.Header) -> bool:
+def is_image(header: fits.Header) -> bool:
+    """Tell the header of an image from that of a table."""
     if header.get("ZIMAGE"):
         return int(header.get("ZNAXIS", 0)) >= 2
     return bool(header.get("NAXIS", 0) >= 2 and header.get("XTENSION", "IMAGE").strip() == "IMAGE")
@@ -324,7 +262,8 @@ def truncated(path: Path) -> InputError:
     return InputError(path, "is truncated: it ends before its data do", _DAMAGED)
 
 
-def _unreadable(path: Path, error: BaseException) -> InputError:
+def unreadable(path: Path, error: BaseException) -> InputError:
+    """Return the error of a file that astropy could not make sense of."""
     if isinstance(error, InputError):
         return error
     text = str(error)
@@ -337,7 +276,7 @@ def _unreadable(path: Path, error: BaseException) -> InputError:
         return truncated(path)
     damage = _damage_of_gzip(path) if gzipped else None
     if damage is not None:
-        return _unreadable(path, damage)
+        return unreadable(path, damage)
     return InputError(path, "is not a FITS file, or its header is damaged", "give a FITS file")
 
 
@@ -373,7 +312,7 @@ def _read_into(stream: Any, buffer: np.ndarray) -> int:
                 break
             done += count
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise _unreadable(Path(stream.name), error) from error
+        raise unreadable(Path(stream.name), error) from error
     return done
 
 

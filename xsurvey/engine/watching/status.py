@@ -125,7 +125,7 @@ def read_status(output: Path) -> RunStatus:
 
 def _last_words(state: Mapping[str, Any], summary: Mapping[str, Any]) -> str:
     """Return when the newest run began that told of itself; nothing if none did."""
-    return str(state.get("started") or summary.get("started") or "")
+    return max(str(told.get("started") or "") for told in (state, summary))
 
 
 def _unfinished(
