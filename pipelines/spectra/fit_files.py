@@ -13,6 +13,7 @@ from xsurvey.engine.hashes import file_sha256
 from xsurvey.engine.provenance import versions
 from xsurvey.errors import ParameterError
 from xsurvey.inference.chains import Chains
+from xsurvey.inference.parameter_set import require_priors
 from xsurvey.io.atomic import check_outputs
 from xsurvey.io.ogip.pha import split_selection
 from xsurvey.io.ogip.types import PhaSpectrum
@@ -33,7 +34,6 @@ from xsurvey.spectra.likelihood import Member
 from xsurvey.spectra.models.expression import Expression, parse_expression
 from xsurvey.spectra.models.installation import installation
 from xsurvey.spectra.models.settings import ModelSettings
-from xsurvey.spectra.parameter_set import require_priors
 from xsurvey.spectra.simulated_goodness import simulate_goodness
 from xsurvey.spectra.statistic_of import statistic_notes
 from xsurvey.units import EnergyBand

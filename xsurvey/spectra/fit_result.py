@@ -9,10 +9,10 @@ import numpy as np
 
 from xsurvey.inference.chains import Chains
 from xsurvey.inference.intervals import equal_tailed
+from xsurvey.inference.parameter_set import FitParameter
 from xsurvey.spectra.fit import Fit, Interval, flux_interval
 from xsurvey.spectra.flux import BandFlux
 from xsurvey.spectra.likelihood import SpectralLikelihood
-from xsurvey.spectra.parameter_set import FitParameter
 
 _FEW = 2000
 """Draws of a chain from which fluxes' intervals are taken."""

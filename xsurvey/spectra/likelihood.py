@@ -8,13 +8,13 @@ from typing import Protocol
 
 import numpy as np
 
+from xsurvey.inference.parameter_set import ParameterSet
 from xsurvey.inference.prior_set import PriorSet
 from xsurvey.inference.priors import Uniform
 from xsurvey.spectra.background_models.base import BackgroundModel
 from xsurvey.spectra.background_models.joint import ModelledBackground
 from xsurvey.spectra.dataset import Dataset
 from xsurvey.spectra.effective_area_nuisance import EffectiveAreaNuisance
-from xsurvey.spectra.parameter_set import ParameterSet
 from xsurvey.spectra.statistics.base import Statistic
 from xsurvey.spectra.statistics.cash import CStat
 

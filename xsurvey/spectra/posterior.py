@@ -13,9 +13,9 @@ from xsurvey.inference.ensemble import sample_ensembles
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested import Evidence, nested_sampling
 from xsurvey.inference.nested_parameters import NestedParameters
+from xsurvey.inference.parameter_set import require_priors
 from xsurvey.spectra.fit import Fit
 from xsurvey.spectra.likelihood import SpectralLikelihood
-from xsurvey.spectra.parameter_set import require_priors
 from xsurvey.spectra.statistics.predictive import posterior_predictive
 
 _DRAWS = 1000
