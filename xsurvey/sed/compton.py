@@ -21,7 +21,7 @@ from xsurvey.sed.constants import LIGHT, THOMSON
 from xsurvey.sed.grids import TAPS, LogGrid
 
 _BLOCK = 12
-_SMALL = np.float32(1e-30)  # of the largest: slows arithmetic down as it comes near to 1e-38
+_SMALL = 1e-30  # of the largest: slows arithmetic down as it comes near to 1e-38
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,17 @@ class ComptonKernel:
     ----------
     electrons, seeds, scattered : LogGrid
         Lorentz factors, and energies in m_e c^2, with the same number of nodes a decade.
+    precision : type
+        Of the product. Single precision differs by some 1e-7 from double.
     """
 
-    def __init__(self, electrons: LogGrid, seeds: LogGrid, scattered: LogGrid) -> None:
+    def __init__(
+        self, electrons: LogGrid, seeds: LogGrid, scattered: LogGrid, precision: type = np.float32
+    ) -> None:
         if not electrons.per_decade == seeds.per_decade == scattered.per_decade:
             raise ValueError("electrons, seeds and scattered photons need grids of one step")
         self.electrons, self.seeds, self.scattered = electrons, seeds, scattered
+        self._precision = precision
         self._seed_factor = 1 / seeds.nodes
         self._electron_factor = electrons.nodes**-2
         self._unit = 0.75 * LIGHT * THOMSON * scattered.nodes**2
@@ -78,12 +83,20 @@ class ComptonKernel:
         particles, photons = numbers * self._electron_factor, seeds * self._seed_factor
         result = np.zeros((len(numbers), len(self.scattered)))
         for block in self._blocks:
-            electrons, scale = _single(particles[:, block.electrons])
-            light, light_scale = _single(photons[:, block.seeds])
+            electrons, scale = self._scaled(particles[:, block.electrons])
+            light, light_scale = self._scaled(photons[:, block.seeds])
             by_electron = (light @ block.tensor).reshape(len(light), -1, electrons.shape[1])
             total = np.matmul(by_electron, electrons[:, :, None])[:, :, 0]
             result[:, block.scattered] = total * (scale * light_scale)
         return result * self._unit
+
+    def _scaled(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return values over their largest, and the largest, (b, n), (b, 1)."""
+        scale = np.abs(values).max(axis=1, keepdims=True)
+        scale[scale == 0] = 1
+        scaled = (values / scale).astype(self._precision)
+        scaled[np.abs(scaled) < _SMALL] = 0
+        return scaled, scale
 
     def _table(self) -> np.ndarray:
         """Return integrals over a cell of seeds by eps_s / gamma and gamma eps, (a, m, 6)."""
@@ -127,7 +140,7 @@ class ComptonKernel:
             return None
         photons = _extent(used.any(axis=(1, 2)))
         particles = _extent(used.any(axis=(0, 1)))
-        part = tensor[photons, :, particles].astype(np.float32)
+        part = tensor[photons, :, particles].astype(self._precision)
         return _Block(rows, particles, photons, part.reshape(len(part), -1).copy())
 
 
@@ -135,12 +148,3 @@ def _extent(used: np.ndarray) -> slice:
     """Return the slice from the first to the last that is true."""
     first, last = np.flatnonzero(used)[[0, -1]]
     return slice(int(first), int(last) + 1)
-
-
-def _single(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return values over their largest in single precision, and the largest, (b, n), (b, 1)."""
-    scale = np.abs(values).max(axis=1, keepdims=True)
-    scale[scale == 0] = 1
-    scaled = (values / scale).astype(np.float32)
-    scaled[np.abs(scaled) < _SMALL] = 0
-    return scaled, scale
