@@ -1,5 +1,7 @@
 """Distributions of particles against closed forms."""
 
+import itertools
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -38,8 +40,7 @@ def test_numbers_integrate_the_density(name: str, power: int) -> None:
 
     ends = np.log([low * (1 + 1e-12), *breaks, high * (1 - 1e-12)])
     exact = sum(
-        quad(integrand, a, b, limit=200, epsrel=1e-10)[0]
-        for a, b in zip(ends[:-1], ends[1:], strict=True)
+        quad(integrand, a, b, limit=200, epsrel=1e-10)[0] for a, b in itertools.pairwise(ends)
     )
     found = distribution.numbers(theta, GRID)[0] @ GRID.nodes**power
     assert found == pytest.approx(exact, rel=2e-5)
