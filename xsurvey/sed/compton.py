@@ -42,8 +42,7 @@ class ComptonKernel:
     Parameters
     ----------
     electrons, seeds, scattered : LogGrid
-        Lorentz factors, and energies in m_e c^2, with the same number of nodes a decade. All may be
-        shifted: electrons and scattered photons by a factor, seeds by its inverse.
+        Lorentz factors, and energies in m_e c^2, with the same number of nodes a decade.
     precision : type
         Of the product. Single precision differs by some 1e-7 from double.
     """
@@ -70,8 +69,13 @@ class ComptonKernel:
         """Elements of the tensor that are kept."""
         return sum(block.tensor.size for block in self._blocks)
 
-    def emissivity(self, numbers: np.ndarray, seeds: np.ndarray, last: np.ndarray) -> np.ndarray:
+    def emissivity(
+        self, numbers: np.ndarray, seeds: np.ndarray, last: np.ndarray, ln_shift: np.ndarray
+    ) -> np.ndarray:
         """Return the scattered power per volume and logarithm of the energy.
+
+        Nodes may be shifted: those of electrons and scattered photons by a factor, and those of
+        seeds by its inverse, which leaves eps_s / gamma and gamma eps as they are.
 
         Parameters
         ----------
@@ -81,6 +85,8 @@ class ComptonKernel:
             Energy of seed photons per cm3 and eps, erg/cm3, at the nodes of `seeds`.
         last : ndarray of int, shape (b,)
             Which node of `electrons` the largest energy of electrons is.
+        ln_shift : ndarray, shape (b,)
+            ln of the factor by which nodes are shifted.
 
         Returns
         -------
@@ -96,7 +102,8 @@ class ComptonKernel:
             total = np.matmul(by_electron, electrons[:, :, None])[:, :, 0]
             result[:, block.scattered] = total * (scale * light_scale)
         self._add_end(result, particles, photons, last)
-        return result * self._unit
+        # eps_s^2 / (gamma^2 eps) of shifted nodes
+        return result * self._unit * np.exp(ln_shift)[:, None]
 
     def _add_end(
         self, result: np.ndarray, particles: np.ndarray, photons: np.ndarray, last: np.ndarray

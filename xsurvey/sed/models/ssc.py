@@ -194,7 +194,7 @@ class SynchrotronSelfCompton:
         seeds = seed_energy(leaving(ln_seeds), zone.radius)
         numbers = self.electrons.numbers(zone.electrons, kernel.electrons, shift)
         return EndedSpectra(
-            kernel.scattered, kernel.emissivity(numbers, seeds, last), ln_end, shift
+            kernel.scattered, kernel.emissivity(numbers, seeds, last, shift), ln_end, shift
         )
 
     def _kernels_of(self, gamma_max: float, ln_nu: np.ndarray) -> _Kernels:
