@@ -16,14 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xsurvey.sed.compton_kernel import RECOIL, cell_integrals, divided_integrals
+from xsurvey.sed.compton_kernel import divided_integrals, scattering_table
 from xsurvey.sed.constants import LIGHT, THOMSON
 from xsurvey.sed.grids import TAPS, LogGrid
 
 _BLOCK = 12
 _SMALL = 1e-30  # of the largest: single precision slows down as it comes near to 1e-38
 _END_ELECTRONS = np.arange(-2, 3)  # nodes from gamma_max, whose cells are not all below it
-_END_DECADES = 1.0  # of scattered energies below gamma_max that notice
+_END_DECADES = 3.0  # of scattered energies below gamma_max that notice
 
 
 @dataclass(frozen=True)
@@ -137,10 +137,7 @@ class ComptonKernel:
         step = self.electrons.step
         ratio = self._first_ratio + np.arange(len(self.scattered) + len(self.electrons) - 1)
         product = self._first_product + np.arange(len(self.electrons) + len(self.seeds) - TAPS)
-        plain = cell_integrals(ratio * step, product * step, step)
-        near = ratio * step > np.log(RECOIL)
-        plain[near] = divided_integrals(ratio[near] * step, product * step, step)
-        return plain * self._tap_factors
+        return scattering_table(ratio * step, product * step, step) * self._tap_factors
 
     @property
     def _tap_factors(self) -> np.ndarray:
@@ -192,7 +189,7 @@ class ComptonKernel:
         for node in _END_ELECTRONS:
             ln_w = (scattered - node) * step
             ln_product = (last + node + self.seeds.start + 2 + self._cells) * step
-            mean = divided_integrals(ln_w, ln_product, step)
+            mean = scattering_table(ln_w, ln_product, step)
             below = divided_integrals(ln_w, ln_product, step, int(node) + 3)
             parts.append((below - mean) * self._tap_factors)
         return self._by_seed(np.stack(parts, axis=1)).reshape(len(self.seeds), -1)

@@ -29,8 +29,8 @@ T_VAR = held(
 
 _LOWEST_X = 1e-2  # nu / nu_B
 _HIGHEST_X = 100.0  # nu / (nu_B gamma_max^2): t = 33, of which e^-2t is nothing
-# eps of seeds in the frame of the sphere; without absorption there are those of radio waves too
-_LOWEST_SEED = {True: 1e-15, False: 1e-18}
+# eps of seeds in the frame of the sphere
+_LOWEST_SEED = 1e-18
 _HIGHEST_SEED = 10.0
 _KEPT = 8  # sets of kernels, some MB each
 
@@ -38,8 +38,8 @@ _KEPT = 8  # sets of kernels, some MB each
 class Resolution(NamedTuple):
     """Nodes a decade: of electrons and frequencies of synchrotron, and of Compton scattering."""
 
-    synchrotron: int = 20
-    compton: int = 10
+    synchrotron: int = 24
+    compton: int = 12
 
 
 DEFAULT_RESOLUTION = Resolution()
@@ -203,19 +203,19 @@ class SynchrotronSelfCompton:
         highest = math.ceil(math.log10(gamma_max) - 1e-9)
         last = min(math.ceil(ln_eps.max() / math.log(10)), highest)
         first = min(math.floor(ln_eps.min() / math.log(10)), last - 1)
-        return _kernels(highest, first, last, self.self_absorption, self.resolution, self.precision)
+        return _kernels(highest, first, last, self.resolution, self.precision)
 
 
 @lru_cache(maxsize=_KEPT)
 def _kernels(
-    highest: int, first: int, last: int, absorbed: bool, resolution: Resolution, precision: type
+    highest: int, first: int, last: int, resolution: Resolution, precision: type
 ) -> _Kernels:
     """Return kernels of electrons up to 10^highest and photons from 10^first to 10^last m_e c^2."""
     fine, coarse = resolution
     gamma_max = 10.0**highest
     electrons = LogGrid(1.0, gamma_max, fine)
     x = LogGrid(_LOWEST_X, _HIGHEST_X * gamma_max**2, fine)
-    lowest = max(10.0**first / (4 * gamma_max**2), _LOWEST_SEED[absorbed])
+    lowest = max(10.0**first / (4 * gamma_max**2), _LOWEST_SEED)
     compton = ComptonKernel(
         LogGrid(0.5, gamma_max, coarse),  # shifted by less than half a step
         LogGrid(min(lowest, 0.1 * _HIGHEST_SEED), _HIGHEST_SEED, coarse),
