@@ -45,7 +45,10 @@ def test_agreement_of_two_resolutions(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sed_agreement, "ZONES", {"Mrk 421": ZONES["Mrk 421"]})
     resolutions = {"default": Resolution(12, 6), "twice": Resolution(16, 8)}
     monkeypatch.setattr(sed_agreement, "OURS", resolutions)
-    found = sed_agreement.run(0, 1.0)["zones"]["Mrk 421"]["differences"]
+    monkeypatch.setattr(sed_agreement, "DRAWS", 3)
+    result = sed_agreement.run(0, 1.0)
+    assert all(len(result["draws"][name]["compton"]) == 4 for name in DISTRIBUTIONS)
+    found = result["zones"]["Mrk 421"]["differences"]
     assert list(found) == ["xsurvey, default from xsurvey, twice"]
     for component in found["xsurvey, default from xsurvey, twice"].values():
         assert 0 < component["largest"] < 0.05
