@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from scipy import stats
+
 from xsurvey.engine.hashes import file_sha256
 from xsurvey.engine.provenance import versions
 from xsurvey.errors import ParameterError
@@ -20,6 +22,9 @@ from xsurvey.sed.models.registry import radiative_model
 from xsurvey.sed.points import SedPoints, select_points
 from xsurvey.sed.sed_parameters import SedFitParameters
 from xsurvey.sed.table import read_sed
+
+_UNLIKELY = 1e-4
+"""Probability of a chi-square below which a note tells of it."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +124,16 @@ def _summary(result: SedFileFit, notes: Sequence[str], seed: int) -> dict[str, A
     fit, parameters = result.fit, result.parameters
     likelihood = fit.likelihood
     all_notes = [*result.points.notes, *notes, *likelihood.model.notes, *fit.notes]
-    if likelihood.degrees_of_freedom < 1:
+    dof = likelihood.degrees_of_freedom
+    if dof < 1:
         all_notes.append(
             f"{likelihood.bins} points do not determine {len(fit.theta)} free parameters"
+        )
+    elif stats.chi2.sf(fit.statistic, dof) < _UNLIKELY:
+        all_notes.append(
+            f"chi2 is {fit.statistic / dof:.3g} for a degree of freedom: the points contradict the "
+            "model, or each other, within these errors, and intervals are too narrow; give "
+            "systematic errors (--systematic, --systematic-default), or another model"
         )
     if result.points.limits:
         all_notes.append(
@@ -129,9 +141,7 @@ def _summary(result: SedFileFit, notes: Sequence[str], seed: int) -> dict[str, A
             "are of measured points alone"
         )
     return {
-        "statistic": {
-            "name": "chi2", "value": fit.statistic, "dof": likelihood.degrees_of_freedom,
-        },
+        "statistic": {"name": "chi2", "value": fit.statistic, "dof": dof},
         "parameters": fitted_parameters(fit),
         "derived": derived_at_best(fit),
         "diagnostics": {"r_hat": None, "ess": None, "acceptance": None},

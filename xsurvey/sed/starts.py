@@ -19,6 +19,10 @@ _TRIED = 512
 _BATCH = 128
 _APART = 0.1
 """Least distance of two chosen places, in quantiles of the prior of one parameter."""
+_SEARCHES = 8
+"""Searches in logarithms, at least: some end beside the deepest minimum."""
+_SAME = 0.03
+"""Largest distance of two ends that are taken for one, in quartile ranges of the prior."""
 _ERROR = 0.2
 """Least error of ln flux: places are to be near, not best."""
 _FLOOR = 1e-9
@@ -59,13 +63,14 @@ class LogDistance:
 
 
 def choose_starts(likelihood: SedLikelihood, starts: int) -> np.ndarray:
-    """Return the start values, and with them as starts and the best places of many others.
+    """Return the start values, and the best places that searches in logarithms lead to.
 
     Parameters
     ----------
     likelihood : SedLikelihood
     starts : int
-        Places to return beside the start values as they are; with 1 these alone.
+        Places to return beside the start values as they are, or fewer where searches end at the
+        same ones; with 1 the start values alone.
 
     Returns
     -------
@@ -78,10 +83,13 @@ def choose_starts(likelihood: SedLikelihood, starts: int) -> np.ndarray:
         return theta
     quantiles = _spread(theta.shape[1])
     places = np.clip(likelihood.priors.transform(quantiles), *likelihood.parameters.bounds)
-    chosen = _apart(quantiles, _distances(distance, places), starts - 1)
-    rows = np.concatenate((theta, places[chosen]))
-    nearer = [_brought_near(distance, row) for row in rows]
-    return np.concatenate((theta, np.array(nearer)))
+    searches = max(starts, _SEARCHES)
+    chosen = _apart(quantiles, _distances(distance, places), searches - 1)
+    ends = np.array([_brought_near(distance, p) for p in (theta[0], *places[chosen])])
+    found = _distances(distance, ends)
+    spread = np.diff(np.quantile(places, [0.25, 0.75], axis=0), axis=0)
+    distinct = _apart(ends / np.maximum(spread, 1e-300), found, starts, _SAME)
+    return np.concatenate((theta, ends[distinct]))
 
 
 def _spread(k: int) -> np.ndarray:
@@ -100,14 +108,14 @@ def _distances(distance: LogDistance, places: np.ndarray) -> np.ndarray:
     return np.where(np.isfinite(found), found, np.inf)
 
 
-def _apart(quantiles: np.ndarray, found: np.ndarray, number: int) -> list[int]:
+def _apart(places: np.ndarray, found: np.ndarray, number: int, apart: float = _APART) -> list[int]:
     """Return the nearest places, none of them beside one that was taken."""
     chosen: list[int] = []
     for place in np.argsort(found, kind="stable"):
         if len(chosen) == number or not np.isfinite(found[place]):
             break
-        away = np.abs(quantiles[chosen] - quantiles[place]).max(axis=1, initial=0.0)
-        if not chosen or away.min() > _APART:
+        away = np.abs(places[chosen] - places[place]).max(axis=1, initial=0.0)
+        if not chosen or away.min() > apart:
             chosen.append(int(place))
     return chosen
 
