@@ -8,6 +8,11 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from xsurvey.parameters import StepParameters
+from xsurvey.sed.models.registry import DISTRIBUTIONS, MODELS
+
+
+def _listed(entries: Mapping[str, str]) -> str:
+    return "; ".join(f"{name} ({description})" for name, description in entries.items())
 
 
 class SedFitParameters(StepParameters):
@@ -19,13 +24,10 @@ class SedFitParameters(StepParameters):
         "confidence": "Fit and intervals",
     }
 
-    model: str = Field(
-        default="ssc", description="Radiative model: ssc (synchrotron self-Compton)."
-    )
+    model: str = Field(default="ssc", description=f"Radiative model: {_listed(MODELS)}.")
     electrons: str = Field(
         default="broken-power-law",
-        description="Distribution of the electrons: broken-power-law, power-law, log-parabola, "
-        "exponential-cutoff-power-law or exponential-cutoff-broken-power-law.",
+        description=f"Distribution of the electrons: {', '.join(DISTRIBUTIONS)}.",
     )
     redshift: float | None = Field(
         default=None, gt=0, lt=20,
