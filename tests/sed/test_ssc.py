@@ -147,6 +147,26 @@ def test_seen_closer_to_the_jet_everything_shifts_and_grows() -> None:
         assert two[name][counts] == pytest.approx(16 * flux[counts], rel=1e-4)
 
 
+def test_powers_of_compton_and_synchrotron_are_as_energies_of_photons_and_field() -> None:
+    # in the Thomson limit, of photons that stay for 3 R / 4 c
+    theta = np.array([[2.0, 2.5, 10.0, 1e3, 10.0, -2.0, 1e5]])
+    model = radiative_model("ssc", electrons="power-law", redshift=0.1, self_absorption=False)
+    frequencies = np.logspace(4, 24, 801)
+    flux = model.components(theta, frequencies)
+    step = np.log(frequencies[1] / frequencies[0])
+    total = {name: f[0].sum() * step for name, f in flux.items()}
+    of = {name: float(value[0]) for name, value in model.derived(theta).items()}
+    luminosity = 4 * np.pi * model.distance**2 * total["synchrotron"] / 10**4
+    photons = 9 * luminosity / (16 * np.pi * of["radius"] ** 2 * 2.99792458e10)
+    ratio = total["compton"] / total["synchrotron"]
+    assert ratio == pytest.approx(photons / of["magnetic_energy"], rel=1e-3)
+    lost = 4 / 3 * 6.6524587e-25 * 2.99792458e10 * of["magnetic_energy"]
+    # gamma^2 over k gamma^-2.5
+    squares = 100 * (1e3**0.5 - 10**0.5) / 0.5
+    volume = 4 / 3 * np.pi * of["radius"] ** 3
+    assert luminosity == pytest.approx(lost * squares * volume, rel=1e-3)
+
+
 def test_electrons_cannot_give_photons_more_than_they_have() -> None:
     end = 1e6 * 19.75 / 1.0308 * 1.2355899e20
     flux = PLAIN.components(MRK421, np.array([0.5 * end, 2 * end]))["compton"][0]

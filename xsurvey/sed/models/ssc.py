@@ -75,7 +75,7 @@ class SynchrotronSelfCompton:
         For the luminosity distance.
     resolution : Resolution
     precision : type
-        Of the product of scattering: single precision differs by less than 1e-5 from double.
+        Of the product of scattering: single precision differs by less than 2e-5 from double.
     """
 
     name = "ssc"
