@@ -3,8 +3,9 @@
 ``--peer PYTHON`` is an interpreter that has agnpy, or ``venv``, that of ``make compare``. Compared
 are frequencies at which a component is above 1e-3 of its peak, and the energies of scattered
 photons are below half of the largest electrons' energy: at that energy, spectra end abruptly, and
-differences at one frequency are those of where. What is left out is told apart. Spectra of random
-parameters, for each distribution, show what the grid of xsurvey's default costs anywhere.
+differences at one frequency are those of where. From half to .85 of it is told apart, the rest left
+out. Spectra of random parameters, for each distribution, show what the grid of xsurvey's default
+costs anywhere.
 """
 
 from typing import Any
@@ -19,6 +20,7 @@ from xsurvey.sed.particles import DISTRIBUTIONS
 
 FREQUENCIES = np.logspace(8, 29, 169)
 BULK = 1e-3
+END = (0.5, 0.85)
 OURS = {"default": Resolution(), "twice": Resolution(*(2 * n for n in Resolution()))}
 PEERS = {"default": (200, 200), "fine": (800, 1000), "finest": (1600, 2000)}
 DRAWS = 200
@@ -49,7 +51,8 @@ def run(seed: int, fraction: float, peer: str | None = None) -> dict[str, Any]:
         pairs += [(f"xsurvey, {name}", "agnpy, finest") for name in OURS]
         pairs += [(f"agnpy, {name}", "xsurvey, twice") for name in PEERS]
     return {
-        "bulk": f"above {BULK:g} of the peak, scattered photons below half of gamma_max",
+        "bulk": f"above {BULK:g} of the peak, scattered photons below {END[0]:g} of gamma_max",
+        "end": f"scattered photons from there to {END[1]:g} of gamma_max",
         "lines": LINES,
         "agnpy": version,
         "nodes": {
@@ -109,15 +112,18 @@ def draws(seed: int, number: int) -> dict[str, Any]:
         ]  # fmt: skip
         theta = np.concatenate([zone.theta for zone in zones])
         one, two = (model.components(theta, FREQUENCIES) for model in models)
-        result[name] = {
-            component: np.percentile(
-                [
-                    difference(a, b, zone, component)["largest"]
-                    for a, b, zone in zip(one[component], two[component], zones, strict=True)
-                ],
-                PERCENTILES,
-            ).tolist()
+        found = {
+            component: [
+                difference(a, b, zone, component)
+                for a, b, zone in zip(one[component], two[component], zones, strict=True)
+            ]
             for component in one
+        }
+        result[name] = {
+            f"{component}{where}": np.percentile(values, PERCENTILES).tolist()
+            for component, differences in found.items()
+            for where in ("", "_at_the_end")
+            if (values := [d[f"largest{where}"] for d in differences if f"largest{where}" in d])
         }
     return result
 
@@ -133,8 +139,10 @@ def difference(a: np.ndarray, b: np.ndarray, zone: Zone, component: str) -> dict
     """Return the largest and the median relative difference of spectra, shape (f,)."""
     bulk = b > BULK * b.max()
     scattered = FREQUENCIES * (1 + zone.redshift) / zone.values["delta"] / FREQUENCY_OF_REST_ENERGY
-    ends = (scattered > 0.5 * zone.values["gamma_max"]) & (component == "compton")
-    relative = np.abs(a[bulk & ~ends] / b[bulk & ~ends] - 1)
+    place = scattered / zone.values["gamma_max"] if component == "compton" else 0 * scattered
+    ends = (place > END[0]) & (place < END[1])
+    inner = bulk & (place <= END[0])
+    relative = np.abs(a[inner] / b[inner] - 1)
     result = {
         "largest": float(relative.max()), "median": float(np.median(relative)),
         "frequencies": int(relative.size),

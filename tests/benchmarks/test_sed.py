@@ -33,7 +33,7 @@ def test_what_the_peer_gets() -> None:
 def test_differences_are_of_the_bulk_and_the_end_is_apart() -> None:
     zone = ZONES["Mrk 421"]
     flux = np.where(sed_agreement.FREQUENCIES > 1e20, 1.0, 1e-5)
-    other = flux * np.where(sed_agreement.FREQUENCIES > 1.5e27, 1.3, 1.02)
+    other = flux * np.where(sed_agreement.FREQUENCIES > 1.25e27, 1.3, 1.02)
     found = sed_agreement.difference(other, flux, zone, "compton")
     assert found["largest"] == pytest.approx(0.02)
     assert found["median"] == pytest.approx(0.02)
