@@ -13,6 +13,7 @@ import numpy as np
 
 from benchmarks.command import benchmark, in_parallel, trials
 from benchmarks.simulated_spectra import CHANNELS, ENERGIES, response, source_rate, spectrum
+from xsurvey.inference.held import profile_statistic
 from xsurvey.inference.profile import profile_delta, profile_interval
 from xsurvey.spectra.assembly import assemble
 from xsurvey.spectra.dataset import Dataset, make_dataset
@@ -21,7 +22,6 @@ from xsurvey.spectra.fit import fit_spectra
 from xsurvey.spectra.fit_parameters import SpectrumFitParameters
 from xsurvey.spectra.models.expression import parse_expression
 from xsurvey.spectra.models.settings import ModelSettings
-from xsurvey.spectra.profile import profile_statistic
 
 REALISATIONS = 200  # of each error of the areas
 MODEL = "tbabs*powerlaw"

@@ -13,6 +13,8 @@ from xsurvey.engine.hashes import file_sha256
 from xsurvey.engine.provenance import versions
 from xsurvey.errors import ParameterError
 from xsurvey.inference.chains import Chains
+from xsurvey.inference.fit_records import fitted_parameters
+from xsurvey.inference.parameter_set import require_priors
 from xsurvey.io.atomic import check_outputs
 from xsurvey.io.ogip.pha import split_selection
 from xsurvey.io.ogip.types import PhaSpectrum
@@ -26,14 +28,13 @@ from xsurvey.spectra.assembly import Assembly, assemble
 from xsurvey.spectra.dataset import Dataset
 from xsurvey.spectra.fit import Fit, fit_spectra
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
-from xsurvey.spectra.fit_result import fitted_parameters, fluxes
+from xsurvey.spectra.fit_result import fluxes
 from xsurvey.spectra.flux import BandFlux, flux_functions
 from xsurvey.spectra.goodness import goodness_record
 from xsurvey.spectra.likelihood import Member
 from xsurvey.spectra.models.expression import Expression, parse_expression
 from xsurvey.spectra.models.installation import installation
 from xsurvey.spectra.models.settings import ModelSettings
-from xsurvey.spectra.parameter_set import require_priors
 from xsurvey.spectra.simulated_goodness import simulate_goodness
 from xsurvey.spectra.statistic_of import statistic_notes
 from xsurvey.units import EnergyBand

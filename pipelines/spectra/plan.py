@@ -10,6 +10,7 @@ from xsurvey.engine.parts import PARTS_FILE
 from xsurvey.engine.plan import OutputOf
 from xsurvey.errors import MissingDataError, ParameterError, XSurveyError
 from xsurvey.imaging.stack_parameters import SharedSky
+from xsurvey.inference.parameter_set import ParameterSet, apply_settings
 from xsurvey.missions import Mission
 from xsurvey.pipelines.observations import ObservationInput
 from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
@@ -28,7 +29,6 @@ from xsurvey.spectra.models.model_data import require_data, uses_atomdb
 from xsurvey.spectra.models.python_models import python_models
 from xsurvey.spectra.models.settings import ModelSettings
 from xsurvey.spectra.models.table_store import TABLE_FORMAT
-from xsurvey.spectra.parameter_set import ParameterSet, apply_settings
 
 _FILES = ("exposure", "arf", "rmf")
 _ALTERNATIVES = "spectral_fits.alternatives"

@@ -10,17 +10,17 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from xsurvey.inference.chains import Chains
 from xsurvey.inference.diagnostics import summary as chain_summary
+from xsurvey.inference.fit_records import sampled_parameters
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested_parameters import NestedParameters
+from xsurvey.inference.posterior import evidence_of, sample_posterior
 from xsurvey.io.ogip.pha import split_selection
 from xsurvey.pipelines.spectra.fit_files import SpectrumFit, evaluated_by, flux_rows
-from xsurvey.spectra.fit_result import sampled_parameters
 from xsurvey.spectra.joint_background import pca_file
-from xsurvey.spectra.posterior import evidence_of, predictive_check, sample_posterior
+from xsurvey.spectra.posterior import predictive_check
 
 _OF_THE_FIT_ALONE = ("confidence", "intervals", "starts", "goodness_trials")
 """Parameters that do not change the posterior: a chain goes on with others of these."""
@@ -72,13 +72,8 @@ def with_evidence(result: SpectrumFit, parameters: NestedParameters, seed: int =
         A free parameter has no prior.
     """
     found = evidence_of(result.fit.likelihood, parameters, seed)
-    record: dict[str, Any] = {
-        "log_evidence": found.log_evidence, "error": found.log_evidence_error,
-        "information": found.information, "evaluations": found.evaluations,
-        "converged": found.converged, "seed": found.seed, "parameters": found.summary(),
-    }  # fmt: skip
     notes = list(dict.fromkeys([*result.summary["notes"], *found.warnings]))
-    return replace(result, summary=result.summary | {"evidence": record, "notes": notes})
+    return replace(result, summary=result.summary | {"evidence": found.record(), "notes": notes})
 
 
 def _problem(result: SpectrumFit) -> str:

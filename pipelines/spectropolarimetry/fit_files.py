@@ -12,6 +12,7 @@ from xsurvey.engine.hashes import file_sha256
 from xsurvey.engine.provenance import versions
 from xsurvey.errors import ParameterError
 from xsurvey.inference.chains import Chains
+from xsurvey.inference.fit_records import fitted_parameters
 from xsurvey.io.atomic import check_outputs
 from xsurvey.io.ogip.pha import split_selection
 from xsurvey.pipelines.spectropolarimetry.reading import StokesFiles, read_units
@@ -42,7 +43,7 @@ from xsurvey.polarization.spectra.stokes_likelihood import (
 from xsurvey.polarization.spectra.stokes_units import PolarimeterUnit
 from xsurvey.spectra.fit import Fit
 from xsurvey.spectra.fit_parameters import FluxParameters
-from xsurvey.spectra.fit_result import fitted_parameters, fluxes
+from xsurvey.spectra.fit_result import fluxes
 from xsurvey.spectra.flux import flux_functions
 from xsurvey.spectra.goodness import goodness_record
 from xsurvey.spectra.models.installation import installation

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from xsurvey.inference.chains import Chains
 from xsurvey.inference.diagnostics import summary as chain_summary
+from xsurvey.inference.fit_records import sampled_parameters
 from xsurvey.inference.mcmc_parameters import MCMCParameters
+from xsurvey.inference.posterior import sample_posterior
 from xsurvey.io.ogip.pha import split_selection
 from xsurvey.pipelines.spectropolarimetry.fit_files import (
     PolarizationFit,
     flux_rows,
     polarization_parts,
 )
-from xsurvey.spectra.fit_result import sampled_parameters
-from xsurvey.spectra.posterior import sample_posterior
 
 _OF_THE_FIT_ALONE = ("confidence", "intervals", "starts", "contours", "ebins")
 """Parameters that do not change the posterior: a chain goes on with others of these."""

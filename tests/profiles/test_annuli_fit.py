@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from xsurvey.errors import InputError
+from xsurvey.inference.best_fit import typical_changes
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.minimise import minimise
+from xsurvey.inference.posterior import sample_posterior
 from xsurvey.profiles import spectral_profile
 from xsurvey.profiles.annuli_fit import fit_annuli, settle_scatter
 from xsurvey.profiles.annuli_likelihood import AnnuliProblem, make_problem
@@ -21,8 +23,6 @@ from xsurvey.profiles.region_spectrum import RegionSpectra
 from xsurvey.profiles.spectral_profile import measure_spectral_profile, profile_of
 from xsurvey.profiles.spectral_profile_table import read_spectral_profile, write_spectral_profile
 from xsurvey.profiles.two_temperatures import choose_temperatures
-from xsurvey.spectra.fit import typical_changes
-from xsurvey.spectra.posterior import sample_posterior
 from xsurvey.spectra.simulated_goodness import simulate_goodness
 from xsurvey.units import EnergyBand
 

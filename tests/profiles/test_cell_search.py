@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from xsurvey.inference.held import Held
 from xsurvey.profiles.cell_search import Bent, minimise_in_cells, with_covariance
-from xsurvey.spectra.profile import Held
 
 NODES = np.array([0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
 

@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
+from xsurvey.inference.best_fit import typical_changes
 from xsurvey.inference.minimum import covariance_of
 from xsurvey.profiles.annuli_likelihood import AnnuliLikelihood, AnnuliProblem
 from xsurvey.profiles.annuli_model import GasColumns
 from xsurvey.profiles.spectral_profile import SpectralProfile
-from xsurvey.spectra.fit import Fit, typical_changes
+from xsurvey.spectra.fit import Fit
 from xsurvey.units import EnergyBand
 
 Rates = Callable[[np.ndarray, np.ndarray], np.ndarray]

@@ -8,6 +8,8 @@ from collections.abc import Collection
 import numpy as np
 
 from xsurvey.errors import InputError
+from xsurvey.inference.best_fit import Interval, typical_changes
+from xsurvey.inference.held import Held
 from xsurvey.inference.minimum import Minimum
 from xsurvey.inference.profile import profile_delta, profile_interval
 from xsurvey.profiles.annuli_likelihood import AnnuliLikelihood, AnnuliProblem
@@ -15,8 +17,7 @@ from xsurvey.profiles.annuli_starts import start_of
 from xsurvey.profiles.cell_search import Bent, minimise_in_cells, with_covariance
 from xsurvey.profiles.outskirts import OUTSKIRTS
 from xsurvey.profiles.sky_model import estimated_scatter
-from xsurvey.spectra.fit import Fit, Interval, typical_changes
-from xsurvey.spectra.profile import Held
+from xsurvey.spectra.fit import Fit
 
 logger = logging.getLogger(__name__)
 

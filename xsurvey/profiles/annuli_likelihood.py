@@ -10,6 +10,7 @@ from types import MappingProxyType
 import numpy as np
 
 from xsurvey.errors import ParameterError, nearest
+from xsurvey.inference.parameter_set import FitParameter, ParameterSet, apply_settings
 from xsurvey.inference.priors import Normal
 from xsurvey.profiles.annuli_model import (
     AnnuliModel,
@@ -28,7 +29,6 @@ from xsurvey.profiles.region_spectrum import RegionSpectra
 from xsurvey.profiles.sky_model import SkyColumns, sky_parameters
 from xsurvey.spectra.likelihood import Member, SpectralLikelihood
 from xsurvey.spectra.models.settings import ModelSettings
-from xsurvey.spectra.parameter_set import FitParameter, ParameterSet, apply_settings
 from xsurvey.spectra.statistics.cash import CStat
 
 COOL = "_cool"

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from xsurvey.inference.held import PenalisedObjective
 from xsurvey.inference.minimise import minimise
 from xsurvey.inference.minimum import Minimum, covariance_of
 from xsurvey.inference.quadratic_step import free_parameters
 from xsurvey.inference.statistic_target import Target
-from xsurvey.spectra.profile import PenalisedObjective
 
 _MOST_CELLS = 60
 """Passages into other cells before a search is given up."""

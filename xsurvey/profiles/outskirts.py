@@ -19,12 +19,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from xsurvey.errors import InputError
+from xsurvey.inference.parameter_set import FitParameter
 from xsurvey.inference.priors import Normal
 from xsurvey.profiles.annuli_parameters import SkyParameters
 from xsurvey.profiles.geometry import pixel_solid_angles
 from xsurvey.profiles.region_layout import RegionLayout, SpectralRegion
 from xsurvey.profiles.region_spectrum import RegionSpectra
-from xsurvey.spectra.parameter_set import FitParameter
 
 OUTSKIRTS = "outskirts"
 _LOG_RATIO = f"{OUTSKIRTS}.log_ratio"

@@ -10,6 +10,7 @@ from scipy import optimize, stats
 
 from xsurvey.inference.chains import Chains
 from xsurvey.inference.ensemble import sample_ensembles
+from xsurvey.inference.held import profile_statistic
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.minimise import minimise_from
 from xsurvey.inference.minimum import Minimum
@@ -19,7 +20,6 @@ from xsurvey.profiles.profile_fit_result import FittedParameter, ProfileFit
 from xsurvey.profiles.profile_likelihood import SHIFT, ProfileLikelihood, Stat
 from xsurvey.profiles.profile_mixing import ProfileMixing
 from xsurvey.profiles.radial_profile import RadialProfile
-from xsurvey.spectra.profile import profile_statistic
 from xsurvey.spectra.statistics.goodness import goodness
 
 _SEARCHES, _RESTARTS = 3, 4

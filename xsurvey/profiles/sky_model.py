@@ -17,11 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from xsurvey.errors import InputError, ParameterError
+from xsurvey.inference.parameter_set import FitParameter
 from xsurvey.inference.priors import Normal, Prior
 from xsurvey.profiles.annuli_parameters import SkyParameters
 from xsurvey.profiles.region_layout import SpectralRegion
 from xsurvey.spectra.flux import ERG_PER_KEV
-from xsurvey.spectra.parameter_set import FitParameter
 from xsurvey.spectra.source_counts import moretti
 from xsurvey.units import EnergyBand
 

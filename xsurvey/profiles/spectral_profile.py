@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from xsurvey.inference.best_fit import Interval
+from xsurvey.inference.fit_records import fitted_parameters
 from xsurvey.inference.profile import profile_delta
 from xsurvey.profiles.annuli_fit import NUISANCE, fit_annuli, settle_scatter
 from xsurvey.profiles.annuli_likelihood import COOL, AnnuliProblem
@@ -16,8 +18,7 @@ from xsurvey.profiles.annuli_model import region_areas
 from xsurvey.profiles.bin_flags import BinFlag
 from xsurvey.profiles.region_layout import SpectralRegion
 from xsurvey.profiles.two_temperatures import both_known, choose_temperatures, without
-from xsurvey.spectra.fit import Fit, Interval
-from xsurvey.spectra.fit_result import fitted_parameters
+from xsurvey.spectra.fit import Fit
 from xsurvey.spectra.flux import band_flux, gradient_of
 from xsurvey.spectra.goodness import goodness_record
 from xsurvey.spectra.models.expression import parse_expression

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from xsurvey.errors import ParameterError
+from xsurvey.inference.parameter_set import apply_settings
 from xsurvey.spectra.assembly import model_parameters
 from xsurvey.spectra.flux import band_flux
 from xsurvey.spectra.models.evaluator import ModelEvaluator
 from xsurvey.spectra.models.expression import Expression, parse_expression
 from xsurvey.spectra.models.settings import ModelSettings
-from xsurvey.spectra.parameter_set import apply_settings
 from xsurvey.units import EnergyBand
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xsurvey.errors import ParameterError
+from xsurvey.inference.parameter_set import FitParameter, ParameterSet, apply_settings
 from xsurvey.inference.priors import Normal
 from xsurvey.spectra.dataset import Dataset
 from xsurvey.spectra.effective_area_nuisance import EffectiveAreaNuisance
@@ -18,7 +19,6 @@ from xsurvey.spectra.models.definitions import NORM, ParameterDefinition
 from xsurvey.spectra.models.evaluator import ModelEvaluator
 from xsurvey.spectra.models.expression import Expression
 from xsurvey.spectra.models.settings import ModelSettings
-from xsurvey.spectra.parameter_set import FitParameter, ParameterSet, apply_settings
 from xsurvey.spectra.statistic_of import make_statistic
 
 _SET_FLUXES = ("cflux", "cpflux", "clumin", "cglumin")

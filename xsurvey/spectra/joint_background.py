@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from xsurvey.errors import InputError, ParameterError, nearest
+from xsurvey.inference.parameter_set import FitParameter
 from xsurvey.spectra.background_models.analytic import AnalyticBackground
 from xsurvey.spectra.background_models.base import BackgroundModel
 from xsurvey.spectra.background_models.joint import ModelledBackground
@@ -23,7 +24,6 @@ from xsurvey.spectra.background_models.shapes import (
     Shape,
 )
 from xsurvey.spectra.dataset import BackgroundCounts, Dataset
-from xsurvey.spectra.parameter_set import FitParameter
 
 COMPONENT = "background"
 """Before the names of the background's parameters: ``background.powerlaw_index``."""

@@ -8,13 +8,12 @@ from typing import Protocol
 
 import numpy as np
 
-from xsurvey.inference.prior_set import PriorSet
-from xsurvey.inference.priors import Uniform
+from xsurvey.inference.likelihood import Likelihood
+from xsurvey.inference.parameter_set import ParameterSet
 from xsurvey.spectra.background_models.base import BackgroundModel
 from xsurvey.spectra.background_models.joint import ModelledBackground
 from xsurvey.spectra.dataset import Dataset
 from xsurvey.spectra.effective_area_nuisance import EffectiveAreaNuisance
-from xsurvey.spectra.parameter_set import ParameterSet
 from xsurvey.spectra.statistics.base import Statistic
 from xsurvey.spectra.statistics.cash import CStat
 
@@ -94,34 +93,23 @@ class Member:
         return self.statistic.expected(counts, channels)
 
 
-class SpectralLikelihood:
-    """The statistic of a fit as a function of its free parameters.
+class SpectralLikelihood(Likelihood):
+    """The statistic of a fit of spectra as a function of its free parameters.
 
     Attributes
     ----------
     members : tuple of Member
-    parameters : ParameterSet
-    priors : PriorSet
-        Of the free parameters: flat between their limits where none is given.
     bins : int
         Of all statistics together.
     """
 
     def __init__(self, members: Sequence[Member], parameters: ParameterSet) -> None:
+        super().__init__(parameters)
         self.members = tuple(members)
-        self.parameters = parameters
         self.bins = sum(m.statistic.bins for m in self.members)
-        free = [parameters.parameters[i] for i in parameters.free]
-        self.priors = PriorSet([p.prior or Uniform(*p.limits) for p in free])
-        self._has_links = any(p.link is not None for p in parameters.parameters)
         sizes = [m.statistic.bins for m in self.members]
         ends = np.cumsum(sizes)
         self._slices = [slice(b - a, b) for a, b in zip(sizes, ends, strict=True)]
-
-    @property
-    def degrees_of_freedom(self) -> int:
-        """Bins less free parameters."""
-        return self.bins - len(self.parameters.free)
 
     def evaluate(self, theta: np.ndarray) -> np.ndarray:
         """Return expected counts of all spectra, shape (b, M), for free parameters (b, k)."""
@@ -176,23 +164,6 @@ class SpectralLikelihood:
                 dataset = member.dataset
                 low, high = dataset.energy_low[never].min(), dataset.energy_high[never].max()
                 yield dataset, float(low), float(high), float(dataset.counts[never].sum())
-
-    def statistic(self, theta: np.ndarray) -> np.ndarray:
-        """Return the statistic, shape (b,), for free parameters (b, k)."""
-        return self.total(self.evaluate(theta))
-
-    def penalty(self, theta: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return -2 ln of the priors, (b,), with first and second derivatives, (b, k) each."""
-        return self.priors.penalty(theta)
-
-    def log_probability(self, theta: np.ndarray) -> np.ndarray:
-        """Return the log of the posterior, up to a constant: shape (b,) for theta (b, k)."""
-        theta = np.atleast_2d(theta)
-        value = self.priors.log_density(theta)
-        possible = np.isfinite(value)
-        if possible.any():
-            value[possible] -= 0.5 * self.statistic(theta[possible])
-        return value
 
     def source_by_member(self, theta: np.ndarray) -> list[np.ndarray]:
         """Return the expected counts of the source in each spectrum, each of shape (b, m_i)."""

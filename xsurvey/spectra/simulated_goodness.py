@@ -10,8 +10,9 @@ from typing import Any
 
 import numpy as np
 
+from xsurvey.inference.best_fit import typical_changes
 from xsurvey.inference.minimise import minimise
-from xsurvey.spectra.fit import Fit, typical_changes
+from xsurvey.spectra.fit import Fit
 from xsurvey.spectra.likelihood import SpectralLikelihood
 from xsurvey.spectra.statistics.goodness import simulated_goodness
 

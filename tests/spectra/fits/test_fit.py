@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from scipy import optimize
 
 from xsurvey.errors import InputError, ParameterError
+from xsurvey.inference.held import Held, profile_statistic
 from xsurvey.inference.minimise import minimise
 from xsurvey.inference.profile import profile_delta
 from xsurvey.spectra.fit import Fit, fit_spectra
 from xsurvey.spectra.goodness import goodness_record
-from xsurvey.spectra.profile import Held, profile_statistic
 from xsurvey.spectra.starts import candidates, choose_starts, with_likely_norms
 
 from .conftest import (

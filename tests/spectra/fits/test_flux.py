@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xsurvey.errors import ParameterError
+from xsurvey.inference.fit_records import fitted_parameters
 from xsurvey.spectra.fit import Fit, fit_spectra, flux_interval
-from xsurvey.spectra.fit_result import fitted_parameters, fluxes
+from xsurvey.spectra.fit_result import fluxes
 from xsurvey.spectra.flux import (
     ERG_PER_KEV,
     band_flux,

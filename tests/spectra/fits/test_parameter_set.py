@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from xsurvey.errors import ParameterError
+from xsurvey.inference.parameter_set import FitParameter, ParameterSet, apply_settings
 from xsurvey.inference.priors import Normal
 from xsurvey.spectra.assembly import absorbing_columns, model_parameters
 from xsurvey.spectra.models.expression import parse_expression
-from xsurvey.spectra.parameter_set import FitParameter, ParameterSet, apply_settings
 
 EXPRESSION = "tbabs*(apec+pow)"
 
@@ -130,6 +130,15 @@ def test_what_is_refused(
 ) -> None:
     with pytest.raises(ParameterError, match=message):
         apply_settings(parameters, **said)  # type: ignore[arg-type]
+
+
+def test_names_need_no_component() -> None:
+    rows = ParameterSet([FitParameter("delta", 20.0, 1, 100), FitParameter("log10_B", -1, -6, 3)])
+    said = apply_settings(rows, values=["DELTA=10"], freeze=["log10_B=-2"])
+    assert said.values.tolist() == [10, -2]
+    assert said.free_names == ["delta"]
+    with pytest.raises(ParameterError, match="of the form parameter=value"):
+        apply_settings(rows, values=["delta"])
 
 
 def test_switches_are_never_fitted() -> None:

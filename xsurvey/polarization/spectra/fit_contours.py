@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from xsurvey.inference.best_fit import typical_changes
+from xsurvey.inference.held import Held
 from xsurvey.inference.minimise import minimise
 from xsurvey.polarization.spectra.polarization_models import folded_angle
-from xsurvey.spectra.fit import Fit, typical_changes
-from xsurvey.spectra.profile import Held
+from xsurvey.spectra.fit import Fit
 
 LEVELS = (0.5, 0.9, 0.99, 0.999)
 """Joint confidence of two parameters: rises of the statistic of 1.386, 4.605, 9.210 and 13.816."""

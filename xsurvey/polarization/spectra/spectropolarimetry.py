@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from xsurvey.inference.parameter_set import FitParameter, ParameterSet
 from xsurvey.polarization.significance import gaussian_sigma, log_chi2_tail
 from xsurvey.polarization.spectra.linear_stokes import solve_terms, term_templates
 from xsurvey.polarization.spectra.polarization_models import (
@@ -18,7 +19,6 @@ from xsurvey.polarization.spectra.stokes_likelihood import StokesAssembly, membe
 from xsurvey.spectra.fit import Fit, fit_spectra
 from xsurvey.spectra.likelihood import SpectralLikelihood
 from xsurvey.spectra.models.expression import Component
-from xsurvey.spectra.parameter_set import FitParameter, ParameterSet
 
 _LEAST_DEGREE = 1e-3
 """A start at zero has no angle, and none of its derivatives."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from xsurvey.errors import InputError, ParameterError
+from xsurvey.inference.parameter_set import FitParameter, ParameterSet, apply_settings
 from xsurvey.io.ogip.stokes import STOKES, Stokes
 from xsurvey.polarization.spectra.polarized_terms import PolarizedExpression
 from xsurvey.polarization.spectra.spectropolarimetry_parameters import SpectropolarimetryParameters
@@ -19,7 +20,6 @@ from xsurvey.spectra.assembly import model_parameters
 from xsurvey.spectra.dataset import Dataset
 from xsurvey.spectra.likelihood import Member, SpectralLikelihood
 from xsurvey.spectra.models.settings import ModelSettings
-from xsurvey.spectra.parameter_set import FitParameter, ParameterSet, apply_settings
 from xsurvey.spectra.statistic_of import make_statistic
 from xsurvey.spectra.statistics.base import Statistic
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.events import EventList
+from xsurvey.inference.parameter_set import apply_settings
 from xsurvey.io.fits_file import extension_name, open_fits
 from xsurvey.io.ogip.pha import read_single_pha
 from xsurvey.io.ogip.types import RedistributionMatrix
@@ -20,7 +21,6 @@ from xsurvey.spectra.assembly import model_parameters
 from xsurvey.spectra.models.evaluator import ModelEvaluator
 from xsurvey.spectra.models.expression import parse_expression
 from xsurvey.spectra.models.settings import ModelSettings
-from xsurvey.spectra.parameter_set import apply_settings
 from xsurvey.units import EnergyBand
 
 

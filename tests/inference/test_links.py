@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xsurvey.errors import ParameterError
-from xsurvey.spectra.links import parse_link
+from xsurvey.inference.links import parse_link
 
 NAMES = ["apec.kt", "apec.norm", "2:apec.norm"]
 ROWS = np.array([[2.0, 3.0, 5.0], [-1.0, 0.5, 4.0]])
@@ -59,6 +59,21 @@ def test_anything_else_is_refused(text: str) -> None:
 def test_unknown_names_are_told() -> None:
     with pytest.raises(ParameterError, match=r"powerlaw\.norm"):
         parse_link("2*powerlaw.norm", find, "link")
+
+
+def test_names_without_a_component() -> None:
+    names = ["log10_B", "delta", "e1", "p"]
+
+    def column(name: str) -> int:
+        if name not in names:
+            raise ParameterError(name, "unknown", "look")
+        return names.index(name)
+
+    rows = np.array([[-1.0, 20.0, 3.0, 2.5]])
+    assert parse_link("2*delta - 1e1*p", column, "link").evaluate(rows) == pytest.approx([15])
+    assert parse_link("log10_B + e1", column, "link").evaluate(rows) == pytest.approx([2])
+    with pytest.raises(ParameterError, match="not arithmetic of parameters: detla is none"):
+        parse_link("2*detla", column, "link")
 
 
 @given(st.text(alphabet="apec.kT norm0123456789e+-*/()_:", max_size=40))

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from xsurvey.inference.held import profile_statistic
 from xsurvey.inference.minimise import minimise
 from xsurvey.inference.prior_set import PriorSet
 from xsurvey.inference.priors import Normal, Uniform
-from xsurvey.spectra.profile import profile_statistic
 
 BOUNDS = (np.full(3, -50.0), np.full(3, 50.0))
 SCALE = np.ones(3)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from xsurvey.errors import ParameterError, nearest
+from xsurvey.inference.links import Link, parse_link
 from xsurvey.inference.priors import Prior, parse_prior
-from xsurvey.spectra.links import Link, parse_link
 
 
 @dataclass(frozen=True)
@@ -20,8 +20,9 @@ class FitParameter:
     Attributes
     ----------
     name : str
-        ``component.parameter``; of a second and further data set, where it is not tied to the
-        first one's, with its number before: ``2:powerlaw.norm``.
+        Of models that are made of components ``component.parameter``; of a second and further
+        data set, where it is not tied to the first one's, with its number before:
+        ``2:powerlaw.norm``.
     value : float
         Where the fit starts, or stays if frozen.
     minimum, maximum : float
@@ -38,6 +39,8 @@ class FitParameter:
         Whether it may vary: not a switch, which selects a method.
     alias : str
         Another name that is understood: with the whole name of the model.
+    description : str
+        What it is, for those who read tables of parameters.
     """
 
     name: str
@@ -52,6 +55,7 @@ class FitParameter:
     is_norm: bool = False
     fittable: bool = True
     alias: str = ""
+    description: str = ""
 
     @property
     def component(self) -> str:
@@ -204,14 +208,14 @@ def apply_settings(
     Parameters
     ----------
     values : sequence of str
-        ``comp.par=1.2``: start values.
+        ``comp.par=1.2``: start values. Names are those of the set, with a component or without.
     freeze : sequence of str
         ``comp.par`` or ``comp.par=1.2``.
     thaw : sequence of str
     links : sequence of str
         ``comp.par=expression``.
     limits : sequence of str
-        ``comp.par=low,high``: hard limits in place of XSPEC's.
+        ``comp.par=low,high``: hard limits in place of the model's.
     priors : sequence of str
         ``comp.par=normal:1,0.1``.
 
@@ -228,9 +232,9 @@ def apply_settings(
         if rows.index(text) in held:
             raise ParameterError("thaw", f"{text} is frozen too", "leave out one of the two")
     for text in limits:
-        rows = _with_limits(rows, *_assignment(text, "limits"))
+        rows = _with_limits(rows, *_assignment(rows, text, "limits"))
     for text in values:
-        name, given = _assignment(text, "set")
+        name, given = _assignment(rows, text, "set")
         rows = rows.change(name, value=_number(given, name))
     for text in freeze:
         name, sign, given = text.partition("=")
@@ -241,10 +245,10 @@ def apply_settings(
     for text in thaw:
         rows = _thawed(rows, text)
     for text in links:
-        name, given = _assignment(text, "link")
+        name, given = _assignment(rows, text, "link")
         rows = rows.change(name, link=parse_link(given, rows.index, "link"), frozen=False)
     for text in priors:
-        rows = _with_prior(rows, *_assignment(text, "prior"))
+        rows = _with_prior(rows, *_assignment(rows, text, "prior"))
     linked = {p.name for p in rows.parameters if p.link is not None}
     for option, texts in (("set", values), ("freeze", freeze), ("thaw", thaw), ("prior", priors)):
         for text in texts:
@@ -267,7 +271,7 @@ def _thawed(parameters: ParameterSet, name: str) -> ParameterSet:
 def _with_limits(parameters: ParameterSet, name: str, text: str) -> ParameterSet:
     """Return the set with other limits; a start value outside of them is moved to the nearer.
 
-    Beyond XSPEC's hard limits models are not defined; they only are proportional to norms.
+    Beyond their own hard limits models are not defined; they only are proportional to norms.
     """
     low, high = _pair(text, name)
     old = parameters.parameters[parameters.index(name)]
@@ -306,12 +310,12 @@ def _linked_values(parameters: ParameterSet) -> ParameterSet:
     return parameters
 
 
-def _assignment(text: str, subject: str) -> tuple[str, str]:
+def _assignment(parameters: ParameterSet, text: str, subject: str) -> tuple[str, str]:
     name, sign, given = text.partition("=")
     if not sign or not name.strip() or not given.strip():
-        raise ParameterError(
-            subject, f"'{text}' is not of the form component.parameter=value", "write it so"
-        )
+        of_components = any("." in p.name for p in parameters.parameters)
+        form = f"{'component.' if of_components else ''}parameter=value"
+        raise ParameterError(subject, f"'{text}' is not of the form {form}", "write it so")
     return name.strip(), given.strip()
 
 

@@ -16,7 +16,8 @@ _BINARY: dict[type[ast.operator], Callable] = {
     ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
     ast.Div: operator.truediv, ast.Pow: operator.pow,
 }  # fmt: skip
-_NAME = re.compile(r"(?:(\d+):)?([A-Za-z]\w*\.\w+)")
+_NAME = re.compile(r"(?<![\w.])(?:\d+:)?[A-Za-z]\w*(?:\.\w+)?")
+"""Of a parameter, with a component or without; not the e of a number."""
 _REST = re.compile(r"[0-9eE.+\-*/()\s]*")
 """What may stand beside names of parameters: nothing that could be taken for our placeholders."""
 _LONGEST = 200
@@ -73,13 +74,19 @@ def parse_link(text: str, find: Callable[[str], int], subject: str) -> Link:
     """
     columns: list[int] = []
 
+    cause, remedy = f"'{text}' is not arithmetic of parameters", "write for example 2 * NAME + 1"
+    error = ParameterError(subject, cause, remedy)
+
     def placeholder(match: re.Match[str]) -> str:
-        columns.append(find(match[0]))
+        try:
+            columns.append(find(match[0]))
+        except ParameterError:
+            if "." in match[0]:
+                raise
+            # may be exp, or if, or a parameter that is misspelt
+            raise ParameterError(subject, f"{cause}: {match[0]} is none", remedy) from None
         return f"p{len(columns) - 1}"
 
-    error = ParameterError(
-        subject, f"'{text}' is not arithmetic of parameters", "write for example apec.kT * 2"
-    )
     if len(text) > _LONGEST or not _REST.fullmatch(_NAME.sub("", text)):
         raise error
     try:

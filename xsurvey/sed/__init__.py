@@ -1,0 +1,1 @@
+"""Radiative models of blazars' spectral energy distributions, batched over parameters."""

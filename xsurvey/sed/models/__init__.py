@@ -1,0 +1,1 @@
+"""Models of blazars' emission, by name: `registry`."""

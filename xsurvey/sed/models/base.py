@@ -1,0 +1,86 @@
+"""What a radiative model is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from xsurvey.galaxy_clusters.cosmology import Cosmology
+from xsurvey.inference.parameter_set import FitParameter
+from xsurvey.sed.constants import KPC
+
+COSMOLOGY = Cosmology(h0=67.66, omega_m=0.30966)
+"""Of luminosity distances: Planck 2018 (A&A 641, A6, table 2), as most published fits have it."""
+
+
+class Quantity(NamedTuple):
+    """What follows from the parameters of a model.
+
+    Attributes
+    ----------
+    name, unit, description : str
+    """
+
+    name: str
+    unit: str
+    description: str
+
+
+class RadiativeModel(Protocol):
+    """A model of the emission of a source.
+
+    Attributes
+    ----------
+    name, description : str
+    parameters : tuple of FitParameter
+        With values to start from and hard limits; in the order of the columns of theta.
+    quantities : tuple of Quantity
+        What `derived` gives.
+    notes : tuple of str
+        What is approximate, for whoever reads results.
+    redshift : float
+    distance : float
+        Luminosity distance in cm.
+    """
+
+    name: str
+    description: str
+    parameters: tuple[FitParameter, ...]
+    quantities: tuple[Quantity, ...]
+    notes: tuple[str, ...]
+    redshift: float
+    distance: float
+
+    def components(self, theta: np.ndarray, frequencies: np.ndarray) -> dict[str, np.ndarray]:
+        """Return nu F_nu of each process, erg / s / cm2; their sum is the model.
+
+        Parameters
+        ----------
+        theta : ndarray, shape (b, p)
+            All parameters.
+        frequencies : ndarray, shape (f,)
+            Hz, observed.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (b, f)
+            NaN in rows at which the model has no value: outside the limits of the parameters, or
+            without particles.
+        """
+        ...
+
+    def derived(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+        """Return quantities by name, shape (b,) each."""
+        ...
+
+
+def luminosity_distance(redshift: float, cosmology: Cosmology) -> float:
+    """Return the luminosity distance in cm.
+
+    Raises
+    ------
+    ValueError
+        The redshift is not positive.
+    """
+    return cosmology.luminosity_distance(redshift) * KPC
