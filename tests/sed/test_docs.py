@@ -42,7 +42,16 @@ def test_the_command(mrk421: None, call: Callable[..., tuple[int, str, str]]) ->
 
 
 def test_the_example_in_python(mrk421: None) -> None:
-    code, expected = re.findall(r"```python\n(.*?)```\s+```\n(.*?)```", PAGE, re.DOTALL)[0]
+    check_example(0)
+
+
+def test_the_models_in_python() -> None:
+    check_example(1)
+
+
+def check_example(number: int) -> None:
+    """Assert that an example in Python prints what stands below it."""
+    code, expected = re.findall(r"```python\n(.*?)```\s+```\n(.*?)```", PAGE, re.DOTALL)[number]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(code, "sed.md", "exec"), {"__name__": "example"})
