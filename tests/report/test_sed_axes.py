@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from matplotlib.axes import Axes
@@ -45,7 +47,7 @@ def draw(fit: SedFit, chains: Chains | None = None) -> Figure:
 def test_points_components_and_residuals(fit: SedFit) -> None:
     upper, lower = draw(fit).axes
     assert set(labels(upper)) == {
-        "synchrotron", "compton", "sum", "not fitted", "Optical", "Gamma"
+        "synchrotron", "compton", "sum", "not fitted", " Optical", " Gamma"
     }  # fmt: skip
     total = next(line for line in upper.lines if line.get_label() == "sum")
     parts = fit.likelihood.fluxes(fit.theta[None, :], np.asarray(total.get_xdata()))
@@ -72,6 +74,19 @@ def test_the_band_of_a_posterior_encloses_its_middle(fit: SedFit) -> None:
     at = np.isclose(corners[:, 0], np.asarray(with_band.lines[-1].get_xdata())[200], rtol=1e-9)
     total = np.asarray(with_band.lines[-1].get_ydata())[200]
     assert corners[at, 1].min() < total < corners[at, 1].max()
+
+
+def test_odd_names_and_fluxes_can_be_drawn() -> None:
+    """Names of strangers are no formulas; fluxes may all be negative."""
+    names = (r"$\frac$", "_hidden", r"a$b$\foo") * 14
+    sed = drawn(limits=2)
+    odd = replace(sed, flux=np.where(sed.is_limit, sed.flux, -sed.flux), instruments=names)
+    parameters = SedFitParameters()
+    likelihood = sed_likelihood(TwoHumps(), select_points(odd, parameters), parameters)
+    figure = sed_figure(fit_sed(likelihood, intervals=False, starts=1), odd, None, r"$\frac$")
+    assert png_bytes(figure).startswith(b"\x89PNG")
+    shown = [t.get_text() for t in figure.axes[0].get_legend().get_texts()]
+    assert {r" \$\frac\$", " _hidden", r" a\$b\$\foo"} <= set(shown)
 
 
 def test_the_same_figure_has_the_same_bytes(fit: SedFit) -> None:

@@ -77,9 +77,8 @@ def draw_sed(axes: Axes, fit: SedFit, sed: SpectralEnergyDistribution,
     total = np.sum([v[0] for v in components.values()], axis=0)
     axes.plot(frequencies, total, color=STAMP_COLOUR, linewidth=1.5, label="sum", zorder=4)
     axes.set_xlim(frequencies[0], frequencies[-1])
-    shown = sed.flux[sed.flux > 0]
-    top = max(float(shown.max()), float(total.max()))
-    axes.set_ylim(float(shown.min()) / _MARGIN_Y, top * _MARGIN_Y)
+    low, high = _range(sed.flux, total)
+    axes.set_ylim(low / _MARGIN_Y, high * _MARGIN_Y)
     axes.set_ylabel(r"$\nu F_\nu$ (erg cm⁻² s⁻¹)")
     return axes
 
@@ -125,12 +124,26 @@ def sed_figure(
     draw_sed(upper, fit, sed, chains)
     draw_sed_residuals(lower, fit)
     upper.tick_params(labelbottom=False, which="both")
-    upper.set_title(title, loc="left", color=INK, size=TEXT_SIZE)
+    upper.set_title(_label(title).lstrip(), loc="left", color=INK, size=TEXT_SIZE)
     upper.legend(
         frameon=False, labelcolor=INK, fontsize=TEXT_SIZE - 3, loc="upper left",
         bbox_to_anchor=(1.01, 1.02), borderaxespad=0.0,
     )  # fmt: skip
     return figure
+
+
+def _range(flux: np.ndarray, total: np.ndarray) -> tuple[float, float]:
+    """Return the least flux to show, of points if one is positive, and the largest."""
+    positive = [values[np.isfinite(values) & (values > 0)] for values in (flux, total)]
+    known = [values for values in positive if len(values)]
+    if not known:
+        return 1.0, 1.0
+    return float(known[0].min()), float(max(values.max() for values in known))
+
+
+def _label(text: str) -> str:
+    """Return a stranger's text as matplotlib shows it as it is: no formula, not hidden."""
+    return " " + text.replace("$", r"\$")
 
 
 def _posterior_band(
@@ -160,7 +173,7 @@ def _draw_points(axes: Axes, points: SedPoints) -> None:
         measured, limits = own & ~points.is_limit, own & points.is_limit
         axes.errorbar(
             points.frequency[measured], points.flux[measured], yerr=points.sigma[measured],
-            fmt=marker, color=colour, markersize=3.5, elinewidth=0.9, label=name,
+            fmt=marker, color=colour, markersize=3.5, elinewidth=0.9, label=_label(name),
         )  # fmt: skip
         axes.errorbar(
             points.frequency[limits], points.flux[limits], yerr=0.4 * points.flux[limits],

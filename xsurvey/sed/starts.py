@@ -49,7 +49,8 @@ class LogDistance:
 
     def evaluate(self, theta: np.ndarray) -> np.ndarray:
         """Return ln of the model relative to the data, shape (b, d)."""
-        ratio = self.likelihood.evaluate(theta)[:, self.used] / self._flux
+        with np.errstate(over="ignore"):
+            ratio = self.likelihood.evaluate(theta)[:, self.used] / self._flux
         return np.log(np.maximum(ratio, 0.0) + _FLOOR)
 
     def total(self, model: np.ndarray) -> np.ndarray:
