@@ -19,12 +19,15 @@ eps_s and gamma are smaller by delta, and with delta chi for chi the kernel is t
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from xsurvey.sed.constants import LIGHT, THOMSON
 from xsurvey.sed.grids import TAPS, LogGrid, tap_values
 from xsurvey.sed.scattering_tensor import ScatteringTensor
 
+Kernel = Callable[[np.ndarray, np.ndarray], np.ndarray]
 HIGHEST_T = 2.0
 """t of photons that are thrown back."""
 
@@ -44,7 +47,9 @@ def head_on(y: np.ndarray, t: np.ndarray) -> np.ndarray:
     return np.where(t <= HIGHEST_T, y + 1 / y - 2 * t + t**2, 0.0)
 
 
-def electron_integrals(ln_w: np.ndarray, ln_product: np.ndarray, step: float) -> np.ndarray:
+def electron_integrals(
+    ln_w: np.ndarray, ln_product: np.ndarray, step: float, kernel: Kernel = head_on
+) -> np.ndarray:
     r"""Return means of Xi over the electrons that a node stands for.
 
     gamma^2 n is interpolated between nodes: with phi the contribution of the node to the
@@ -59,6 +64,8 @@ def electron_integrals(ln_w: np.ndarray, ln_product: np.ndarray, step: float) ->
         ln of gamma_0 chi, equally spaced by `step`.
     step : float
         Between ln gamma of nodes.
+    kernel : callable
+        What stands for Xi, a function of y and t.
 
     Returns
     -------
@@ -68,7 +75,7 @@ def electron_integrals(ln_w: np.ndarray, ln_product: np.ndarray, step: float) ->
     below, above = 3, 2
     cells_w = ln_w[0] + step * np.arange(-above, len(ln_w) + below)
     cells_product = ln_product[0] + step * np.arange(-below, len(ln_product) + above)
-    cells = _cell_integrals(cells_w, cells_product, step)
+    cells = _cell_integrals(cells_w, cells_product, step, kernel)
     result = np.zeros((len(ln_w), len(ln_product)))
     for tap in range(TAPS):
         shift = 2 - tap  # lower end of the cell in which the node is this tap, in steps from it
@@ -81,7 +88,9 @@ def electron_integrals(ln_w: np.ndarray, ln_product: np.ndarray, step: float) ->
     return result / step
 
 
-def _cell_integrals(ln_w: np.ndarray, ln_product: np.ndarray, step: float) -> np.ndarray:
+def _cell_integrals(
+    ln_w: np.ndarray, ln_product: np.ndarray, step: float, kernel: Kernel
+) -> np.ndarray:
     r"""Return integrals over cells of the six nodes' contributions, (a, m, 6).
 
     In :math:`v = \ln(\gamma - \epsilon_s)` the integrand :math:`y \Xi` has no pole where electrons
@@ -103,7 +112,7 @@ def _cell_integrals(ln_w: np.ndarray, ln_product: np.ndarray, step: float) -> np
         gamma = rest + w
         y = rest / gamma
         t = np.minimum(w / (gamma * product * rest), HIGHEST_T)
-        value = h * width * y * head_on(y, t) / gamma**3
+        value = h * width * y * kernel(y, t) / gamma**3
         total += value[:, None] * tap_values(np.log(gamma) / step)
     result = np.zeros((*some.shape, TAPS))
     result[some] = total
@@ -118,9 +127,13 @@ class HeadOnKernel:
     electrons, seeds, scattered : LogGrid
         Lorentz factors, chi and eps_s, with the same number of nodes a decade; all in the frame of
         the sphere, chi times its Doppler factor.
+    kernel : callable
+        What stands for Xi, a function of y and t.
     """
 
-    def __init__(self, electrons: LogGrid, seeds: LogGrid, scattered: LogGrid) -> None:
+    def __init__(
+        self, electrons: LogGrid, seeds: LogGrid, scattered: LogGrid, kernel: Kernel = head_on
+    ) -> None:
         if not electrons.per_decade == seeds.per_decade == scattered.per_decade:
             raise ValueError("electrons, seeds and scattered photons need grids of one step")
         self.electrons, self.seeds, self.scattered = electrons, seeds, scattered
@@ -132,7 +145,7 @@ class HeadOnKernel:
         self._first_product = electrons.start + seeds.start
         ratio = self._first_ratio + np.arange(len(scattered) + len(electrons) - 1)
         product = self._first_product + np.arange(len(electrons) + len(seeds) - 1)
-        table = electron_integrals(ratio * step, product * step, step)
+        table = electron_integrals(ratio * step, product * step, step, kernel)
         self._tensor = ScatteringTensor(len(scattered), lambda rows: self._part(table, rows))
 
     @property
