@@ -3,7 +3,7 @@ r"""Likelihoods of measured polarization, for Q/I and U/I of a model.
 Statistics are -2 ln L, less what it is for the polarization that fits a datum best: never below
 zero, and chi-square where errors are Gaussian. Four kinds of data:
 
-- Q/I and U/I with a covariance (`MeasuredStokes`); a degree and an angle with their errors are that,
+- Q/I and U/I with a covariance (`MeasuredStokes`); degrees and angles with their errors are that,
   too (`stokes_of_degrees`);
 - a degree and its error without an angle (`MeasuredDegrees`): Rice's distribution. The degree is as
   measured; one that was corrected for its bias is taken for that, which matters below three
