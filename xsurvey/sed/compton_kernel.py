@@ -77,21 +77,31 @@ def _gauss(number: int) -> tuple[np.ndarray, np.ndarray]:
     return (1 + position) / 2, weight / 2
 
 
-def divided_integrals(ln_w: np.ndarray, ln_product: np.ndarray, step: float) -> np.ndarray:
+def divided_integrals(
+    ln_w: np.ndarray, ln_product: np.ndarray, step: float, first_tap: int = 0
+) -> np.ndarray:
     """Return `cell_integrals` as a mean over the electrons that a node stands for.
 
     gamma^2 n is interpolated between nodes as seeds are. Where the kernel is smooth, this changes
     nothing to the fourth order of the step; where it ends within a cell it is the right integral.
 
     Parameters and result are those of `cell_integrals`, for gamma of the node.
+
+    Parameters
+    ----------
+    first_tap : int
+        The mean is over cells in which the node is this tap, or a later one. Of a node r nodes
+        above the largest electrons' energy, r + 3 leaves out what is above.
     """
     position, weight = _gauss(_ELECTRON_NODES)
     result = np.zeros((len(ln_w), len(ln_product), TAPS))
+    share = 0.0
     for fraction, h in zip(position, weight, strict=True):
-        taps = tap_values(fraction)
-        for tap in range(TAPS):
-            # the node is this tap of a cell whose lower end is at 2 - tap
+        taps = h * tap_values(fraction)
+        for tap in range(first_tap, TAPS):
+            # the node is this tap of a cell whose lower end is 2 - tap nodes from it
             shift = (2 - tap + fraction) * step
-            factor = h * taps[tap] * np.exp(-3 * shift)  # gamma^-3 of gamma^2 n
+            share += taps[tap]
+            factor = taps[tap] * np.exp(-3 * shift)  # gamma^-3 of gamma^2 n
             result += factor * cell_integrals(ln_w - shift, ln_product + shift, step)
-    return result
+    return result / share

@@ -129,6 +129,11 @@ class LogGrid:
         )  # fmt: skip
         return weights
 
+    def nearest(self, ln_x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return which nodes are the nearest, and by how much ln_x is above them, (b,) each."""
+        node = np.rint(ln_x / self.step).astype(int) - self.start
+        return node, ln_x - self.ln[node]
+
     def _place(self, ln_x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the first of the six nodes about each value, and the fraction of the cell."""
         place = ln_x / self.step - self.start - 2

@@ -80,7 +80,9 @@ class Distribution(ABC):
             result += np.where(inside, _exp(piece.ln_density(np.log(gamma))), 0.0)
         return result
 
-    def numbers(self, theta: np.ndarray, grid: LogGrid) -> np.ndarray:
+    def numbers(
+        self, theta: np.ndarray, grid: LogGrid, ln_shift: np.ndarray | None = None
+    ) -> np.ndarray:
         r"""Return how many particles per cm3 stand at each node.
 
         Parameters
@@ -88,16 +90,20 @@ class Distribution(ABC):
         theta : ndarray, shape (b, p)
         grid : LogGrid
             Of Lorentz factors; particles beyond its limits are left out.
+        ln_shift : ndarray, shape (b,), optional
+            ln of a factor by which all nodes are shifted.
 
         Returns
         -------
         ndarray, shape (b, g)
             :math:`N_j` of :math:`\sum_j N_j f(\gamma_j) = \int n f d\gamma`.
         """
+        shift = np.zeros(len(theta)) if ln_shift is None else ln_shift
+        ln_gamma = grid.ln + shift[:, None]
         result = np.zeros((len(theta), len(grid)))
         for piece in self.pieces(theta):
-            weights = grid.weights(piece.low, piece.high)
-            result += weights * _exp(piece.ln_density(grid.ln) + grid.ln)
+            weights = grid.weights(piece.low * np.exp(-shift), piece.high * np.exp(-shift))
+            result += weights * _exp(piece.ln_density(ln_gamma) + ln_gamma)
         return result
 
 

@@ -74,9 +74,9 @@ def escaping_fraction(depth: np.ndarray) -> np.ndarray:
         tau = 2 kappa R, through the centre.
     """
     # sum over m of (-1)^m 3 (m + 2) / (m + 3)! tau^m
-    series = np.zeros_like(depth)
+    thin, series = np.minimum(depth, _THIN), np.zeros_like(depth)
     for m in reversed(range(_TERMS)):
-        series = series * depth + (-1) ** m * 3 * (m + 2) / math.factorial(m + 3)
+        series = series * thin + (-1) ** m * 3 * (m + 2) / math.factorial(m + 3)
     thick = np.maximum(depth, _THIN)
     lost = -np.expm1(-thick)
     closed = 3 / thick * (0.5 + (1 - lost) / thick - lost / thick**2)

@@ -18,7 +18,7 @@ from xsurvey.sed.models.base import COSMOLOGY, Quantity, luminosity_distance
 from xsurvey.sed.particles import Distribution
 from xsurvey.sed.self_absorption import AbsorptionKernel, escaping_fraction
 from xsurvey.sed.self_compton import seed_energy
-from xsurvey.sed.spectrum_interpolation import LogSpectra
+from xsurvey.sed.spectrum_interpolation import EndedSpectra, LogSpectra
 from xsurvey.sed.synchrotron import SynchrotronKernel, field_energy, gyrofrequency
 
 DELTA = flat("delta", 20.0, 1, 100, 0.5, "Doppler factor")
@@ -29,7 +29,9 @@ T_VAR = held(
 
 _LOWEST_X = 1e-2  # nu / nu_B
 _HIGHEST_X = 100.0  # nu / (nu_B gamma_max^2): t = 33, of which e^-2t is nothing
-_SEEDS = (1e-15, 10.0)  # eps, in the frame of the sphere
+# eps of seeds in the frame of the sphere; without absorption there are those of radio waves too
+_LOWEST_SEED = {True: 1e-15, False: 1e-18}
+_HIGHEST_SEED = 10.0
 _KEPT = 4  # sets of kernels
 
 
@@ -38,6 +40,9 @@ class Resolution(NamedTuple):
 
     synchrotron: int = 20
     compton: int = 10
+
+
+DEFAULT_RESOLUTION = Resolution()
 
 
 class _Kernels(NamedTuple):
@@ -69,6 +74,8 @@ class SynchrotronSelfCompton:
     cosmology : Cosmology
         For the luminosity distance.
     resolution : Resolution
+    precision : type
+        Of the product of scattering: single precision differs by less than 1e-5 from double.
     """
 
     name = "ssc"
@@ -91,13 +98,14 @@ class SynchrotronSelfCompton:
 
     def __init__(
         self, electrons: Distribution, redshift: float, *, self_absorption: bool = True,
-        cosmology: Cosmology = COSMOLOGY, resolution: Resolution = Resolution(),  # noqa: B008
+        cosmology: Cosmology = COSMOLOGY, resolution: Resolution = DEFAULT_RESOLUTION,
+        precision: type = np.float32,
     ) -> None:  # fmt: skip
         self.electrons = electrons
         self.redshift = redshift
         self.distance = luminosity_distance(redshift, cosmology)
         self.self_absorption = self_absorption
-        self.resolution = resolution
+        self.resolution, self.precision = resolution, precision
         self.parameters = (*electrons.parameters, DELTA, LOG10_B, T_VAR)
         self._low = np.array([p.minimum for p in self.parameters])
         self._high = np.array([p.maximum for p in self.parameters])
@@ -154,17 +162,10 @@ class SynchrotronSelfCompton:
         kernels = self._kernels_of(theta[:, self._gamma_limits[1]].max(), ln_nu)
         leaving = self._synchrotron(kernels, zone)
         ln_nu_b = np.log(gyrofrequency(zone.b))[:, None]
-        compton = kernels.compton
-        ln_seeds = compton.seeds.ln + math.log(FREQUENCY_OF_REST_ENERGY) - ln_nu_b
-        scattered = compton.emissivity(
-            self.electrons.numbers(zone.electrons, compton.electrons),
-            seed_energy(leaving(ln_seeds), zone.radius),
-        )
+        compton = self._compton(kernels.compton, theta, zone, leaving)
         power = {
             "synchrotron": np.exp(ln_nu) * leaving(ln_nu - ln_nu_b),
-            "compton": LogSpectra(compton.scattered, scattered)(
-                ln_nu - math.log(FREQUENCY_OF_REST_ENERGY)
-            ),
+            "compton": compton(ln_nu - math.log(FREQUENCY_OF_REST_ENERGY)),
         }
         return {
             name: observed_flux(values, zone.delta, zone.radius, self.distance)
@@ -179,6 +180,23 @@ class SynchrotronSelfCompton:
             coefficient = kernels.absorption.coefficient(numbers, zone.b)
             emissivity *= escaping_fraction(2 * coefficient * zone.radius[:, None])
         return LogSpectra(kernels.x, emissivity)
+
+    def _compton(
+        self, kernel: ComptonKernel, theta: np.ndarray, zone: _Zone, leaving: LogSpectra
+    ) -> EndedSpectra:
+        """Return the power per volume, erg / s / cm3, by ln of the scattered energy.
+
+        Nodes are shifted so that gamma_max is one of them.
+        """
+        ln_end = np.log(theta[:, self._gamma_limits[1]])
+        last, shift = kernel.electrons.nearest(ln_end)
+        ln_nu_b = np.log(gyrofrequency(zone.b))
+        ln_seeds = kernel.seeds.ln + (math.log(FREQUENCY_OF_REST_ENERGY) - ln_nu_b - shift)[:, None]
+        seeds = seed_energy(leaving(ln_seeds), zone.radius)
+        numbers = self.electrons.numbers(zone.electrons, kernel.electrons, shift)
+        return EndedSpectra(
+            kernel.scattered, kernel.emissivity(numbers, seeds, last), ln_end, shift
+        )
 
     def _kernels_of(self, gamma_max: float, ln_nu: np.ndarray) -> _Kernels:
         """Return kernels that reach to a Lorentz factor and over frequencies, by whole decades."""
@@ -198,11 +216,12 @@ class SynchrotronSelfCompton:
         fine, coarse = self.resolution
         electrons = LogGrid(1.0, gamma_max, fine)
         x = LogGrid(_LOWEST_X, _HIGHEST_X * gamma_max**2, fine)
-        lowest = min(max(first / (4 * gamma_max**2), _SEEDS[0]), 0.1 * _SEEDS[1])
+        lowest = max(first / (4 * gamma_max**2), _LOWEST_SEED[self.self_absorption])
         compton = ComptonKernel(
-            LogGrid(1.0, gamma_max, coarse),
-            LogGrid(lowest, _SEEDS[1], coarse),
+            LogGrid(0.5, gamma_max, coarse),  # shifted by less than half a step
+            LogGrid(min(lowest, 0.1 * _HIGHEST_SEED), _HIGHEST_SEED, coarse),
             LogGrid(first, last, coarse),
+            self.precision,
         )
         return _Kernels(
             electrons, x, SynchrotronKernel(electrons, x), AbsorptionKernel(electrons, x), compton
