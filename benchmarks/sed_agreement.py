@@ -1,4 +1,4 @@
-"""Synchrotron and SSC spectra beside agnpy's, both at two resolutions.
+"""Synchrotron and SSC spectra beside agnpy's, at two resolutions and at three.
 
 ``--peer PYTHON`` is an interpreter that has agnpy, or ``venv``, that of ``make compare``. Compared
 are frequencies at which a component is above 1e-3 of its peak, and the energies of scattered
@@ -19,8 +19,8 @@ from xsurvey.sed.particles import DISTRIBUTIONS
 FREQUENCIES = np.logspace(8, 29, 169)
 BULK = 1e-3
 OURS = {"default": Resolution(), "twice": Resolution(*(2 * n for n in Resolution()))}
-PEERS = {"default": (200, 200), "fine": (800, 1000)}
-LINES = {"largest difference from fine agnpy": 0.01}
+PEERS = {"default": (200, 200), "fine": (800, 1000), "finest": (1600, 2000)}
+LINES = {"largest_difference_from_the_finest_agnpy": 0.01}
 
 
 def run(seed: int, fraction: float, peer: str | None = None) -> dict[str, Any]:
@@ -36,8 +36,8 @@ def run(seed: int, fraction: float, peer: str | None = None) -> dict[str, Any]:
         }
     pairs = [("xsurvey, default", "xsurvey, twice")]
     if peer:
-        pairs += [(a, "agnpy, fine") for a in ("xsurvey, default", "xsurvey, twice")]
-        pairs += [("agnpy, default", b) for b in ("agnpy, fine", "xsurvey, twice")]
+        pairs += [(f"xsurvey, {name}", "agnpy, finest") for name in OURS]
+        pairs += [(f"agnpy, {name}", "xsurvey, twice") for name in PEERS]
     return {
         "bulk": f"above {BULK:g} of the peak, scattered photons below half of gamma_max",
         "lines": LINES,
