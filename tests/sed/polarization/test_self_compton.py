@@ -5,6 +5,7 @@ import pytest
 
 from tests.sed.polarization.thomson_peer import around, scattered
 from xsurvey.sed.compton import ComptonKernel
+from xsurvey.sed.constants import LIGHT, THOMSON
 from xsurvey.sed.grids import LogGrid
 from xsurvey.sed.particles import DISTRIBUTIONS
 from xsurvey.sed.polarization.seed_directions import SeedDirections, direction_factors, directions
@@ -121,6 +122,46 @@ def test_all_inclinations_together_are_isotropic_scattering() -> None:
     )[0]
     inside = slice(6, -12)
     np.testing.assert_allclose((weight / 2 @ total)[inside], expected[inside], rtol=3e-3)
+
+
+def test_curved_seeds_against_direct_integration() -> None:
+    """Sums over directions, chi and gamma without grids that are shifted or interpolated."""
+    p, inclination, energies = 2.0, 55.0, np.array([1e-2, 1.0, 10.0])  # nodes
+
+    def total(ln_energy: np.ndarray) -> np.ndarray:
+        return np.exp(-0.4 * ln_energy - 3e6 * np.exp(ln_energy) - 1e-10 * np.exp(-ln_energy))
+
+    def polarized(ln_energy: np.ndarray) -> np.ndarray:
+        return total(ln_energy) * (0.65 + 0.02 * ln_energy)
+
+    found = [
+        np.interp(np.log(energies), POLARIZATION.scattered.ln, part[0])
+        for part in POLARIZATION.emissivity(
+            one_energy(p, 1), total(POLARIZATION.ln_emitted)[None],
+            polarized(POLARIZATION.ln_emitted)[None], np.array([inclination]),
+        )
+    ]  # fmt: skip
+    factor, cosine, solid = directions(np.radians(inclination))
+    chi = np.exp(np.linspace(np.log(2e-11), np.log(1e-5), 241))
+    shifted = np.log(chi) - np.log(factor[:, None])
+    seeds = [
+        (solid * factor) @ total(shifted), (solid * factor * cosine) @ polarized(shifted)
+    ]  # fmt: skip
+    nodes, weights = np.polynomial.legendre.leggauss(16)
+    gamma = np.exp(np.log(9e3) + np.log(11 / 9) * (1 + nodes) / 2)
+    weights = weights / 2 * np.log(11 / 9)
+    for row, energy in enumerate(energies):
+        y = 1 - energy / gamma[:, None]
+        t = energy / (gamma[:, None] ** 2 * chi * y)
+        kernels = [y + 1 / y - 2 * t + t**2, t**2 / 2]
+        number = weights * gamma ** (1 - p) / gamma**2
+        step = np.log(chi[1] / chi[0])
+        expected = [
+            number @ (np.where(t <= 2, k, 0) * u / chi).sum(axis=1) * step * energy**2
+            for k, u in zip(kernels, seeds, strict=True)
+        ]
+        for one, other in zip(found, expected, strict=True):
+            assert one[row] == pytest.approx(0.375 * LIGHT * THOMSON * other, rel=0.01)
 
 
 @pytest.mark.parametrize("degrees", [0.0, 3.0, 41.0, 60.0, 88.0])

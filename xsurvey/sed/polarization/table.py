@@ -10,8 +10,8 @@ Columns are found by name, whatever the case of letters; each row has one of
   measured is below, as minimum detectable polarizations are.
 
 ``pd`` and ``pa`` may stand for ``degree`` and ``angle``. The spectral axis is ``frequency``,
-``nu``, ``energy``, ``e_ref`` or ``wavelength``, by its unit. Degrees, Q/I and U/I are fractions where they
-have no unit, or percent by their unit; angles need one.
+``nu``, ``energy``, ``e_ref`` or ``wavelength``, by its unit. Degrees, Q/I and U/I are fractions
+where they have no unit, or percent by their unit; angles need one.
 """
 
 from __future__ import annotations
