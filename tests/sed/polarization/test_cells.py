@@ -52,6 +52,12 @@ def test_many_cells_are_rayleigh_distributed_and_few_have_shorter_tails() -> Non
     assert excess == pytest.approx(-(100**2) / 4 / 3000, abs=0.06)
 
 
+def test_quantiles_of_very_many_cells() -> None:
+    levels = np.array([0.01, 0.5, 0.99])
+    found = RandomCells(1_000_000).quantile(levels)
+    np.testing.assert_allclose(found, 1e-3 * np.sqrt(-np.log1p(-levels)), rtol=1e-3)
+
+
 def test_tails_reach_to_one_without_a_step() -> None:
     d = np.linspace(0.01, 0.99, 2000)
     for cells in (13, 25, 300):

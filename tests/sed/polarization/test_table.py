@@ -112,6 +112,9 @@ BAD = {
     "no positive degree_err in row 2": (GOOD | {"degree_err": [0.1, 0.0]}, {}),
     "column angle has no unit": (GOOD | {"angle": [1.0, 2.0]}, {}),
     "no positive angle_err in row 1": (GOOD | {"angle": [1.0, 2.0] * u.deg}, {}),
+    "an angle without a degree in row 1": (
+        LIMIT | {"angle": [1.0, 2.0] * u.deg}, {"confidence": 0.99}
+    ),
     "more than one of q and u, a degree, and a limit (degree_ul) in row 1": (
         GOOD | {"degree_ul": [0.1, 0.2]}, {}
     ),

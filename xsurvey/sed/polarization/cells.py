@@ -23,6 +23,7 @@ from scipy import interpolate, special
 
 _POINTS = 400  # in d
 _MOST_TERMS = 3000
+_REACH = 7.0  # of d sqrt(N): e^-49 is beyond
 _EXACT = 12.0  # N d^2, above which rounding may matter in the series
 _BISECTIONS = 60
 
@@ -60,10 +61,11 @@ class RandomCells:
 
     def quantile(self, probability: np.ndarray) -> np.ndarray:
         """Return what d is below with some probability."""
-        # in an angle, whose density is finite at either end
-        angle = np.linspace(0, np.pi / 2, 4 * _POINTS)[1:-1]
+        # in an angle, whose density is finite at either end, as far as there is any
+        last = math.asin(min(1.0, _REACH / math.sqrt(self.cells)))
+        angle = np.linspace(0, last, 4 * _POINTS)[1:-1]
         density = np.exp(self.log_density(np.sin(angle))) * np.cos(angle)
-        step = np.pi / 2 / (4 * _POINTS - 1)
+        step = angle[1] - angle[0]
         cumulative = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
         cumulative = (cumulative + density[0] / 2) * step
         cumulative /= cumulative[-1] + density[-1] / 2 * step
@@ -102,8 +104,8 @@ def _table(cells: int) -> interpolate.CubicSpline:
 
 
 def _series(cells: int, d: np.ndarray) -> np.ndarray:
-    # terms fall as exp(-j^2 / 4N), and as j^((1 - N) / 2) further out
-    terms = min(int(math.sqrt(160 * cells)) + 50, _MOST_TERMS) if cells > 12 else _MOST_TERMS
+    # terms fall as exp(-j^2 / 4N), and as j^((1 - N) / 2) further out; j is about pi k
+    terms = _MOST_TERMS if cells <= _EXACT else 500 + int(math.sqrt(160 * cells) / math.pi)
     zeros = special.jn_zeros(0, terms)
     weight = special.j0(zeros / cells) ** cells / special.j1(zeros) ** 2
     return 2 * special.j0(zeros * d[:, None]) @ weight

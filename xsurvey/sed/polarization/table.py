@@ -184,6 +184,7 @@ class _Reading:
             self.refuse(stokes & ~(x[name] > 0), f"no positive {name}")
         self.refuse(degree & ~(x["degree"] > 0), "a degree that is not positive")
         self.refuse(degree & ~(x["degree_err"] > 0), "no positive degree_err")
+        self.refuse(has["angle"] & ~degree, "an angle without a degree")
         angle = degree & has["angle"]
         self.refuse(angle & ~(x["angle_err"] > 0), "no positive angle_err")
         self.refuse(limit & ~(x["degree_ul"] > 0), "a limit that is not positive")
