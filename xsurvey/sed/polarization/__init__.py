@@ -1,0 +1,1 @@
+"""Spectral polarization of radiative models: degrees of each process, Stokes sums, likelihoods."""
