@@ -21,6 +21,7 @@ class SedFitParameters(StepParameters):
     titles: ClassVar[Mapping[str, str]] = {
         "model": "Model and parameters",
         "min_frequency": "Points, errors and limits",
+        "cells": "Polarization",
         "confidence": "Fit and intervals",
     }
 
@@ -78,6 +79,12 @@ class SedFitParameters(StepParameters):
         default=0.95, gt=0.5, lt=1,
         description="Probability that the flux is below an upper limit, where the table does not "
         "tell.",
+    )  # fmt: skip
+    cells: int | None = Field(
+        default=None, ge=1, le=100000,
+        description="Cells with fields of random directions, with --polarization: what is to be "
+        "expected of their depolarization is the prior of it; 1 for a uniform field. If not "
+        "given, all depolarizations are as probable.",
     )  # fmt: skip
     confidence: float = Field(
         default=0.6827, gt=0, lt=1,
