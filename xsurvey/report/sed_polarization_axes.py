@@ -64,7 +64,7 @@ def draw_degrees(
         rows = own & limits
         axes.errorbar(
             measured.frequency[rows], 100 * measured.limit[rows],
-            yerr=30 * measured.limit[rows], uplims=True, fmt="none", ecolor=colour,
+            yerr=30 * measured.limit[rows], uplims=True, fmt="none", color=colour,
             elinewidth=1.2, capsize=3,
         )  # fmt: skip
     top = np.nanmax(np.concatenate([value + error, measured.limit, light.degree[0]]))
