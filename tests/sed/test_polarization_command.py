@@ -15,6 +15,9 @@ from astropy.table import Table
 
 from xsurvey.errors import InputError
 from xsurvey.pipelines.sed.measured_polarization import measured_polarization
+from xsurvey.sed.energy_distribution import SpectralEnergyDistribution
+from xsurvey.sed.models.polarized import polarized_source
+from xsurvey.sed.models.registry import radiative_model
 
 from .test_command import SHORT, Call, write
 from .test_joint_fit import LIGHT, measured
@@ -240,3 +243,35 @@ def test_a_model_without_polarization(
     status, _, errors = call("sed", "fit", table, "--polarization", light)
     assert status == 2
     assert "--polarization: two-humps has no degrees of polarization" in errors
+
+
+def test_synchrotron_self_compton_end_to_end(call: Call, tmp_path: Path) -> None:
+    """Light of the model itself, optical and X-rays: inclination and depolarization are found."""
+    source = polarized_source(radiative_model("ssc", redshift=0.05), angle_deg=20.0)
+    names = [p.name for p in source.parameters]
+    truth = {"log10_k": -2.5, "log10_gamma_b": 3.3, "p2": 4.2, "log10_B": -0.8, "delta": 25.0}
+    truth |= {"field_inclination": 40.0, "polarization_angle": 17.0, "depolarization": 0.3}
+    row = np.array([[truth.get(p.name, p.value) for p in source.parameters]])
+    frequency = np.concatenate((np.geomspace(1e12, 1e18, 15), np.geomspace(1e19, 1e25, 10)))
+    flux = sum(source.components(row, frequency).values())[0]
+    sed = SpectralEnergyDistribution(
+        "s", frequency, flux, 0.05 * flux, 0.05 * flux, np.zeros(25, bool), np.full(25, np.nan),
+        ("A",) * 25,
+    )  # fmt: skip
+    where = np.array([5e14, 1e20])
+    q, u_ = (x[0] for x in source.stokes(row, where).normalised)
+    light = Table({"frequency": where * u.Hz, "q": q, "u": u_})
+    light["q_err"] = light["u_err"] = 0.005
+    light.write(tmp_path / "light.ecsv", format="ascii.ecsv")
+    out = tmp_path / "out.json"
+    status, _, errors = call(
+        "sed", "fit", write(tmp_path / "ssc.ecsv", sed, redshift=0.05), "--polarization",
+        tmp_path / "light.ecsv", "--json", out, "--no-intervals", "--starts", "1",
+        *(w for n in ("log10_k", "log10_gamma_b", "p2") for w in ("--freeze", f"{n}={truth[n]}")),
+    )  # fmt: skip
+    assert status == 0, errors
+    result = json.loads(out.read_text())
+    assert result["statistic"]["value"] < 0.1
+    assert names == list(result["parameters"])
+    for name, value in truth.items():
+        assert result["parameters"][name]["value"] == pytest.approx(value, rel=0.05)
