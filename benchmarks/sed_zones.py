@@ -65,7 +65,7 @@ ZONES = {
     ),
     "compact and absorbed": Zone(
         "power-law", 0.1, True,
-        {"log10_k": 4.0, "p": 2.2, "gamma_min": 1.0, "gamma_max": 1e5, "delta": 10.0,
+        {"log10_k": 4.0, "p": 2.2, "gamma_min": 1.0, "gamma_max": 1.3e5, "delta": 10.0,
          "log10_B": 0.0, "t_var": 10000.0},
     ),
     "extreme, deep in Klein-Nishina": Zone(

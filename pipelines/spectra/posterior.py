@@ -10,7 +10,6 @@ import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from xsurvey.inference.chains import Chains
 from xsurvey.inference.diagnostics import summary as chain_summary
@@ -73,13 +72,8 @@ def with_evidence(result: SpectrumFit, parameters: NestedParameters, seed: int =
         A free parameter has no prior.
     """
     found = evidence_of(result.fit.likelihood, parameters, seed)
-    record: dict[str, Any] = {
-        "log_evidence": found.log_evidence, "error": found.log_evidence_error,
-        "information": found.information, "evaluations": found.evaluations,
-        "converged": found.converged, "seed": found.seed, "parameters": found.summary(),
-    }  # fmt: skip
     notes = list(dict.fromkeys([*result.summary["notes"], *found.warnings]))
-    return replace(result, summary=result.summary | {"evidence": record, "notes": notes})
+    return replace(result, summary=result.summary | {"evidence": found.record(), "notes": notes})
 
 
 def _problem(result: SpectrumFit) -> str:

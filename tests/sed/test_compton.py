@@ -16,6 +16,7 @@ ELECTRONS = LogGrid(1.0, 1e6, 10)
 SEEDS = LogGrid(1e-12, 1e-2, 10)
 SCATTERED = LogGrid(1e-9, 1e6, 10)
 LAST = np.array([len(ELECTRONS) - 4])  # 1e6
+UNMOVED = np.zeros(1)
 KERNEL = ComptonKernel(ELECTRONS, SEEDS, SCATTERED)
 DOUBLE = ComptonKernel(ELECTRONS, SEEDS, SCATTERED, np.float64)
 POWER_LAW = DISTRIBUTIONS["power-law"]
@@ -99,7 +100,7 @@ def lines(grid: LogGrid, value: float) -> np.ndarray:
 @pytest.mark.parametrize("gamma", [1e3, 1e4])
 def test_an_electron_gives_photons_four_thirds_of_its_gamma_squared(gamma: float) -> None:
     seeds = np.exp(-0.5 * ((SEEDS.ln - np.log(1e-10)) / 0.8) ** 2)[None, :]
-    emission = KERNEL.emissivity(lines(ELECTRONS, gamma), seeds, LAST)[0]
+    emission = KERNEL.emissivity(lines(ELECTRONS, gamma), seeds, LAST, UNMOVED)[0]
     energy = (seeds[0] @ SEEDS.nodes) * SEEDS.step
     lost = 4 / 3 * THOMSON * LIGHT * gamma**2 * energy
     assert emission.sum() * SCATTERED.step == pytest.approx(lost, rel=2e-3)
@@ -109,7 +110,7 @@ def test_an_electron_gives_photons_four_thirds_of_its_gamma_squared(gamma: float
 def test_a_power_law_scatters_to_the_index_of_half_of_it(p: float) -> None:
     numbers = POWER_LAW.numbers(np.array([[0.0, p, 1.0, 1e6]]), ELECTRONS)
     seeds = np.exp(-0.5 * ((SEEDS.ln - np.log(1e-10)) / 0.8) ** 2)[None, :]
-    emission = KERNEL.emissivity(numbers, seeds, LAST)[0]
+    emission = KERNEL.emissivity(numbers, seeds, LAST, UNMOVED)[0]
     middle = (SCATTERED.nodes > 1e-6) & (SCATTERED.nodes < 1e-2)
     slope = np.gradient(np.log(emission[middle]), SCATTERED.ln[middle])
     assert slope == pytest.approx(1 - (p - 1) / 2, abs=5e-3)  # of eps_s j
@@ -139,7 +140,9 @@ def test_the_tensor_is_the_double_integral(eps_s: float) -> None:
     ln_gamma = np.log(first) + (np.log(high) - np.log(first)) * np.linspace(0, 1, 700) ** 2
     values = [over_seeds(g) * g ** (-p - 1) for g in np.exp(ln_gamma)]
     direct = 0.75 * LIGHT * THOMSON * eps_s**2 * np.trapezoid(values, ln_gamma)
-    assert KERNEL.emissivity(numbers, seeds, LAST)[0, node] == pytest.approx(direct, rel=1.5e-3)
+    assert KERNEL.emissivity(numbers, seeds, LAST, UNMOVED)[0, node] == pytest.approx(
+        direct, rel=1.5e-3
+    )
 
 
 @settings(max_examples=20, deadline=None)
@@ -148,7 +151,7 @@ def test_single_precision_is_enough(p: float, alpha: float, tenths: int) -> None
     numbers = POWER_LAW.numbers(np.array([[0.0, p, 10.0, 10 ** (tenths / 10)]]), ELECTRONS)
     seeds = SEEDS.nodes[None, :] ** -alpha
     last = LAST - 60 + tenths
-    single, double = (k.emissivity(numbers, seeds, last)[0] for k in (KERNEL, DOUBLE))
+    single, double = (k.emissivity(numbers, seeds, last, UNMOVED)[0] for k in (KERNEL, DOUBLE))
     counts = double > 1e-10 * double.max()
     assert single[counts] == pytest.approx(double[counts], rel=2e-5)
 
@@ -157,15 +160,30 @@ def test_scattering_is_linear_in_both() -> None:
     numbers = POWER_LAW.numbers(np.array([[0.0, 2.0, 10.0, 1e5], [0.0, 3.0, 1.0, 1e4]]), ELECTRONS)
     seeds = SEEDS.nodes[None, :] ** np.array([[-1.0], [-0.5]])
     last = LAST - np.array([10, 20])
-    one = KERNEL.emissivity(numbers, seeds, last)
-    two = KERNEL.emissivity(3e20 * numbers, 1e-25 * seeds, last)
+    one = KERNEL.emissivity(numbers, seeds, last, UNMOVED)
+    two = KERNEL.emissivity(3e20 * numbers, 1e-25 * seeds, last, UNMOVED)
     assert two == pytest.approx(3e-5 * one, rel=1e-6)
+
+
+def test_shifted_nodes_scatter_the_same() -> None:
+    # to photons of one energy, by the same electrons
+    last, place = LAST - 10, np.log(0.3)
+    plain = POWER_LAW.numbers(np.array([[0.0, 2.4, 50.0, 1e5]]), ELECTRONS)
+    seeds = np.exp(-0.5 * ((SEEDS.ln - np.log(1e-9)) / 2) ** 2)[None, :]
+    exact = KERNEL.emissivity(plain, seeds, last, UNMOVED)
+    expected = KERNEL.scattered.interpolate(np.log(exact[:, :130]), np.array([[place]]))
+    for shift in (np.array([-0.11]), np.array([0.07])):
+        moved = POWER_LAW.numbers(np.array([[0.0, 2.4, 50.0, 1e5]]), ELECTRONS, shift)
+        light = np.exp(-0.5 * ((SEEDS.ln - shift - np.log(1e-9)) / 2) ** 2)[None, :]
+        found = KERNEL.emissivity(moved, light, last, shift)
+        again = KERNEL.scattered.interpolate(np.log(found[:, :130]), np.array([[place]]) - shift)
+        assert again == pytest.approx(expected, abs=1e-3)
 
 
 def test_without_electrons_or_seeds_there_is_nothing() -> None:
     some, none = np.ones((1, len(SEEDS))), np.zeros((1, len(ELECTRONS)))
-    assert not KERNEL.emissivity(none, some, LAST).any()
-    assert not KERNEL.emissivity(np.ones((1, len(ELECTRONS))), 0 * some, LAST).any()
+    assert not KERNEL.emissivity(none, some, LAST, UNMOVED).any()
+    assert not KERNEL.emissivity(np.ones((1, len(ELECTRONS))), 0 * some, LAST, UNMOVED).any()
 
 
 def test_grids_need_one_step() -> None:

@@ -33,6 +33,7 @@ COMMANDS = {
     "lightcurve": CommandEntry("xsurvey.cli.lightcurve", "Bin a light curve, test if it varies."),
     "spectrum": CommandEntry("xsurvey.cli.spectrum", "Extract and fit spectra."),
     "polarization": CommandEntry("xsurvey.cli.polarization", "Measure X-ray polarization."),
+    "sed": CommandEntry("xsurvey.cli.sed", "Fit spectral energy distributions."),
     "simulate": CommandEntry("xsurvey.cli.simulate", "Write a simulated event file."),
     "catalog": CommandEntry("xsurvey.cli.catalog", "Query, match and export catalogs."),
 }

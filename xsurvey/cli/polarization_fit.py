@@ -6,6 +6,16 @@ from typing import Any
 
 import click
 
+from xsurvey.cli.fitting import (
+    chain_option,
+    check_chain_options,
+    corner_option,
+    file_option,
+    mcmc_option,
+    save_figure,
+    seed_option,
+    value_text,
+)
 from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.polarization.spectra.spectropolarimetry_parameters import SpectropolarimetryParameters
@@ -17,10 +27,6 @@ def _companion(name: str, text: str) -> Callable[[Callable], Callable]:
     return click.option(
         f"--{name}", type=click.Path(path_type=Path), multiple=True, metavar="FILE", help=text
     )
-
-
-def _figure(name: str, text: str) -> Callable[[Callable], Callable]:
-    return click.option(f"--{name}", type=click.Path(path_type=Path), metavar="FILE", help=text)
 
 
 @click.command("fit", cls=StepCommand)
@@ -36,12 +42,12 @@ def _figure(name: str, text: str) -> Callable[[Callable], Callable]:
 @_companion("mrf", "Modulation responses of the units, for Q and U, in place of what ANCRFILE "
             "names. Repeat.")  # fmt: skip
 @_companion("rmf", "Redistribution matrices of the units, in place of what RESPFILE names. Repeat.")
-@click.option("--mcmc", is_flag=True, help="Sample the posterior; intervals are those of it.")
-@_figure("chain", "Chain to write (HDF5), from which an interrupted run goes on.")
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
-@_figure("plot", "Draw I, Q and U with the folded model and residuals (PNG).")
-@_figure("contour-plot", "Draw the contours of degree and angle (PNG).")
-@_figure("corner", "Draw the posterior of a chain (PNG).")
+@mcmc_option
+@chain_option
+@seed_option
+@file_option("plot", "Draw I, Q and U with the folded model and residuals (PNG).")
+@file_option("contour-plot", "Draw the contours of degree and angle (PNG).")
+@corner_option
 @step_options(SpectropolarimetryParameters, FluxParameters, ModelSettings, MCMCParameters)
 @json_option
 def fit_command(
@@ -78,9 +84,7 @@ def fit_command(
 
     fitting, flux, settings, sampling = parameters
     files = StokesFiles(spectra, background, arf, mrf, rmf)
-    for option, path in (("--chain", chain), ("--corner", corner)):
-        if path is not None and not mcmc:
-            raise ParameterError(option, "needs a chain", "give --mcmc too")
+    check_chain_options(mcmc, chain, corner)
     if contour_plot is not None and not fitting.contours:
         raise ParameterError("--contour-plot", "needs contours", "leave out --no-contours")
     figures = (("--plot", plot), ("--contour-plot", contour_plot), ("--corner", corner))
@@ -110,7 +114,7 @@ def _draw(
     if plot is not None:
         from xsurvey.report.stokes_axes import stokes_fit_figure
 
-        _save(stokes_fit_figure(result.fit, result.summary["model"]["expression"]), plot)
+        save_figure(stokes_fit_figure(result.fit, result.summary["model"]["expression"]), plot)
     if contour_plot is not None:
         from xsurvey.errors import ParameterError
         from xsurvey.report.stokes_axes import contour_figure
@@ -121,19 +125,11 @@ def _draw(
                 "--contour-plot", "there is no polconst with a free degree and angle",
                 "leave it out, or give such a model",
             )  # fmt: skip
-        _save(contour_figure(rows), contour_plot)
+        save_figure(contour_figure(rows), contour_plot)
     if corner is not None:
         from xsurvey.report.chain_axes import corner_figure
 
-        _save(corner_figure(chains, result.fit.theta), corner)
-
-
-def _save(figure: Any, path: Path) -> None:
-    from xsurvey.io.atomic import atomic_output
-    from xsurvey.report.plate import png_bytes
-
-    with atomic_output(path) as temporary:
-        temporary.write_bytes(png_bytes(figure))
+        save_figure(corner_figure(chains, result.fit.theta), corner)
 
 
 def _lines(summary: dict[str, Any]) -> list[str]:
@@ -144,7 +140,7 @@ def _lines(summary: dict[str, Any]) -> list[str]:
         spread = f"{goodness['expected']:.1f} +- {goodness['standard_deviation']:.1f}"
         lines[0] += f" (expected {spread}, p = {goodness['p_value']:.2g})"
     width = max(len(name) for name in summary["parameters"])
-    lines += [f"{name:<{width}}  {_value(p)}" for name, p in summary["parameters"].items()]
+    lines += [f"{name:<{width}}  {value_text(p)}" for name, p in summary["parameters"].items()]
     for key, text in (
         ("no_polarization", "without polarization"),
         ("constant_polarization", "without energy dependence"),
@@ -164,16 +160,6 @@ def _lines(summary: dict[str, Any]) -> list[str]:
             f"{row['pa_err_deg']:.2f} deg, {row['significance']:.1f} sigma"
         )
     for row in summary["fluxes"]:
-        lines.append(f"flux {row['energy_min']:g}-{row['energy_max']:g} keV: {_value(row)}")
-        lines.append(f"  unabsorbed: {_value(row['unabsorbed'])}")
+        lines.append(f"flux {row['energy_min']:g}-{row['energy_max']:g} keV: {value_text(row)}")
+        lines.append(f"  unabsorbed: {value_text(row['unabsorbed'])}")
     return lines
-
-
-def _value(p: dict[str, Any]) -> str:
-    text = f"{p['value']:.6g}"
-    if p["lower"] is not None:
-        text += f" ({p['lower']:.6g} to {p['upper']:.6g}, {100 * p['confidence']:.4g} %)"
-    text += f" {p['unit']}" if p["unit"] else ""
-    if "link" in p:
-        return f"{text} = {p['link']}"
-    return f"{text} frozen" if p.get("frozen") else text

@@ -6,6 +6,17 @@ from typing import Any
 
 import click
 
+from xsurvey.cli.fitting import (
+    chain_option,
+    check_chain_options,
+    corner_option,
+    file_option,
+    mcmc_option,
+    nested_option,
+    save_figure,
+    seed_option,
+    value_text,
+)
 from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested_parameters import NestedParameters
@@ -27,20 +38,12 @@ def _companion(name: str, text: str) -> Callable[[Callable], Callable]:
 @_companion("background", "Background spectrum, in place of what BACKFILE names.")
 @_companion("arf", "Effective area, in place of what ANCRFILE names.")
 @_companion("rmf", "Redistribution matrix, in place of what RESPFILE names.")
-@click.option("--mcmc", is_flag=True, help="Sample the posterior; intervals are those of it.")
-@click.option(
-    "--chain", type=click.Path(path_type=Path), metavar="FILE",
-    help="Chain to write (HDF5), from which an interrupted run goes on.",
-)  # fmt: skip
-@click.option(
-    "--nested", is_flag=True,
-    help="Compute the evidence by nested sampling; every free parameter needs a --prior.",
-)  # fmt: skip
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed.")
-@click.option("--plot", type=click.Path(path_type=Path), metavar="FILE",
-              help="Draw data, folded model and residuals (PNG).")  # fmt: skip
-@click.option("--corner", type=click.Path(path_type=Path), metavar="FILE",
-              help="Draw the posterior of a chain (PNG).")  # fmt: skip
+@mcmc_option
+@chain_option
+@nested_option
+@seed_option
+@file_option("plot", "Draw data, folded model and residuals (PNG).")
+@corner_option
 @step_options(
     SpectrumFitParameters, FluxParameters, ModelSettings, MCMCParameters, NestedParameters
 )
@@ -73,16 +76,14 @@ def fit_command(
       xsurvey spectrum fit source.pha --model powerlaw --energy 0.5-7 --mcmc --chain chain.h5 \\
           --corner corner.png
     """
-    from xsurvey.errors import ParameterError, printable
+    from xsurvey.errors import printable
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.spectra.fit_files import fit_spectrum_files
     from xsurvey.pipelines.spectra.reading import SpectrumFiles
 
     fitting, flux, settings, sampling, nested_sampling = parameters
     files = SpectrumFiles(spectra, background, arf, rmf)
-    for option, path in (("--chain", chain), ("--corner", corner)):
-        if path is not None and not mcmc:
-            raise ParameterError(option, "needs a chain", "give --mcmc too")
+    check_chain_options(mcmc, chain, corner)
     outputs = [plot, corner, chain, json_path]
     check_outputs(outputs, files.given())
     for option, path in (("--plot", plot), ("--corner", corner)):
@@ -105,11 +106,11 @@ def fit_command(
         if corner is not None:
             from xsurvey.report.chain_axes import corner_figure
 
-            _save(corner_figure(chains, result.fit.theta), corner)
+            save_figure(corner_figure(chains, result.fit.theta), corner)
     if plot is not None:
         from xsurvey.report.spectrum_axes import fit_figure
 
-        _save(fit_figure(result.fit, result.expression.text), plot)
+        save_figure(fit_figure(result.fit, result.expression.text), plot)
     for line in _lines(result.summary):
         click.echo(line)
     for note in result.summary["notes"]:
@@ -127,14 +128,6 @@ def _untabulated(result: Any) -> str:
     )  # fmt: skip
 
 
-def _save(figure: Any, path: Path) -> None:
-    from xsurvey.io.atomic import atomic_output
-    from xsurvey.report.plate import png_bytes
-
-    with atomic_output(path) as temporary:
-        temporary.write_bytes(png_bytes(figure))
-
-
 def _lines(summary: dict[str, Any]) -> list[str]:
     statistic, goodness = summary["statistic"], summary["goodness"]
     lines = [f"{summary['model']['expression']}: {statistic['name']} = {statistic['value']:.4f} "
@@ -144,29 +137,19 @@ def _lines(summary: dict[str, Any]) -> list[str]:
         lines[0] += f" (expected {spread}, p = {goodness['p_value']:.2g})"
     width = max(len(name) for name in summary["parameters"])
     for name, p in summary["parameters"].items():
-        lines.append(f"{name:<{width}}  {_value(p)}")
+        lines.append(f"{name:<{width}}  {value_text(p)}")
     for row in summary["fluxes"]:
         label = f"flux {row['energy_min']:g}-{row['energy_max']:g} keV"
-        lines.append(f"{label}: {_value(row)}")
-        lines.append(f"  unabsorbed: {_value(row['unabsorbed'])}")
+        lines.append(f"{label}: {value_text(row)}")
+        lines.append(f"  unabsorbed: {value_text(row['unabsorbed'])}")
         if "luminosity" in row:
             bright = row["luminosity"]
             at = f"z = {bright['redshift'] or 0:g}"
             if bright["distance_mpc"] is not None:
                 at += f", {bright['distance_mpc']:g} Mpc"
-            lines.append(f"  luminosity ({at}): {_value(bright)}")
+            lines.append(f"  luminosity ({at}): {value_text(bright)}")
     if (check := summary.get("posterior_predictive")) is not None:
         lines.append(f"posterior predictive: p = {check['p_value']:.2g} of {check['draws']} draws")
     if (found := summary.get("evidence")) is not None:
         lines.append(f"ln(evidence) = {found['log_evidence']:.3f} +- {found['error']:.3f}")
     return lines
-
-
-def _value(p: dict[str, Any]) -> str:
-    text = f"{p['value']:.6g}"
-    if p["lower"] is not None:
-        text += f" ({p['lower']:.6g} to {p['upper']:.6g}, {100 * p['confidence']:.4g} %)"
-    text += f" {p['unit']}" if p["unit"] else ""
-    if "link" in p:
-        return f"{text} = {p['link']}"
-    return f"{text} frozen" if p.get("frozen") else text

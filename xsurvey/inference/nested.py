@@ -85,6 +85,14 @@ class Evidence:
             }  # fmt: skip
         return result
 
+    def record(self) -> dict[str, Any]:
+        """Return what JSON tells of it."""
+        return {
+            "log_evidence": self.log_evidence, "error": self.log_evidence_error,
+            "information": self.information, "evaluations": self.evaluations,
+            "converged": self.converged, "seed": self.seed, "parameters": self.summary(),
+        }  # fmt: skip
+
 
 def nested_sampling(
     log_likelihood: Callable[[np.ndarray], np.ndarray],

@@ -16,14 +16,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from xsurvey.sed.compton_kernel import RECOIL, cell_integrals, divided_integrals
+from xsurvey.sed.compton_kernel import divided_integrals, scattering_table
 from xsurvey.sed.constants import LIGHT, THOMSON
 from xsurvey.sed.grids import TAPS, LogGrid
 
 _BLOCK = 12
 _SMALL = 1e-30  # of the largest: single precision slows down as it comes near to 1e-38
 _END_ELECTRONS = np.arange(-2, 3)  # nodes from gamma_max, whose cells are not all below it
-_END_DECADES = 1.0  # of scattered energies below gamma_max that notice
+_END_DECADES = 3.0  # of scattered energies below gamma_max that notice
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,7 @@ class ComptonKernel:
     Parameters
     ----------
     electrons, seeds, scattered : LogGrid
-        Lorentz factors, and energies in m_e c^2, with the same number of nodes a decade. All may be
-        shifted: electrons and scattered photons by a factor, seeds by its inverse.
+        Lorentz factors, and energies in m_e c^2, with the same number of nodes a decade.
     precision : type
         Of the product. Single precision differs by some 1e-7 from double.
     """
@@ -70,8 +69,13 @@ class ComptonKernel:
         """Elements of the tensor that are kept."""
         return sum(block.tensor.size for block in self._blocks)
 
-    def emissivity(self, numbers: np.ndarray, seeds: np.ndarray, last: np.ndarray) -> np.ndarray:
+    def emissivity(
+        self, numbers: np.ndarray, seeds: np.ndarray, last: np.ndarray, ln_shift: np.ndarray
+    ) -> np.ndarray:
         """Return the scattered power per volume and logarithm of the energy.
+
+        Nodes may be shifted: those of electrons and scattered photons by a factor, and those of
+        seeds by its inverse, which leaves eps_s / gamma and gamma eps as they are.
 
         Parameters
         ----------
@@ -81,6 +85,8 @@ class ComptonKernel:
             Energy of seed photons per cm3 and eps, erg/cm3, at the nodes of `seeds`.
         last : ndarray of int, shape (b,)
             Which node of `electrons` the largest energy of electrons is.
+        ln_shift : ndarray, shape (b,)
+            ln of the factor by which nodes are shifted.
 
         Returns
         -------
@@ -96,7 +102,8 @@ class ComptonKernel:
             total = np.matmul(by_electron, electrons[:, :, None])[:, :, 0]
             result[:, block.scattered] = total * (scale * light_scale)
         self._add_end(result, particles, photons, last)
-        return result * self._unit
+        # eps_s^2 / (gamma^2 eps) of shifted nodes
+        return result * self._unit * np.exp(ln_shift)[:, None]
 
     def _add_end(
         self, result: np.ndarray, particles: np.ndarray, photons: np.ndarray, last: np.ndarray
@@ -130,10 +137,7 @@ class ComptonKernel:
         step = self.electrons.step
         ratio = self._first_ratio + np.arange(len(self.scattered) + len(self.electrons) - 1)
         product = self._first_product + np.arange(len(self.electrons) + len(self.seeds) - TAPS)
-        plain = cell_integrals(ratio * step, product * step, step)
-        near = ratio * step > np.log(RECOIL)
-        plain[near] = divided_integrals(ratio[near] * step, product * step, step)
-        return plain * self._tap_factors
+        return scattering_table(ratio * step, product * step, step) * self._tap_factors
 
     @property
     def _tap_factors(self) -> np.ndarray:
@@ -185,7 +189,7 @@ class ComptonKernel:
         for node in _END_ELECTRONS:
             ln_w = (scattered - node) * step
             ln_product = (last + node + self.seeds.start + 2 + self._cells) * step
-            mean = divided_integrals(ln_w, ln_product, step)
+            mean = scattering_table(ln_w, ln_product, step)
             below = divided_integrals(ln_w, ln_product, step, int(node) + 3)
             parts.append((below - mean) * self._tap_factors)
         return self._by_seed(np.stack(parts, axis=1)).reshape(len(self.seeds), -1)

@@ -19,8 +19,7 @@ from xsurvey.sed.grids import TAPS, tap_values
 
 _PHOTON_NODES = 8  # Gauss-Legendre, in each cell of seed energies
 _ELECTRON_NODES = 6  # in each cell of electron energies
-RECOIL = 1e-2
-"""eps_s / gamma, above which `divided_integrals` are needed."""
+_RECOIL = 1e-2  # eps_s / gamma, above which cells of electrons are divided
 
 
 def jones(q: np.ndarray, gamma_e: np.ndarray) -> np.ndarray:
@@ -105,3 +104,14 @@ def divided_integrals(
             factor = taps[tap] * np.exp(-3 * shift)  # gamma^-3 of gamma^2 n
             result += factor * cell_integrals(ln_w - shift, ln_product + shift, step)
     return result / share
+
+
+def scattering_table(ln_w: np.ndarray, ln_product: np.ndarray, step: float) -> np.ndarray:
+    """Return `cell_integrals`, as means over electrons where the kernel is not smooth in gamma.
+
+    Parameters and result are those of `cell_integrals`, for gamma of the node.
+    """
+    table = cell_integrals(ln_w, ln_product, step)
+    near = ln_w > np.log(_RECOIL)
+    table[near] = divided_integrals(ln_w[near], ln_product, step)
+    return table

@@ -8,7 +8,7 @@ from xsurvey.sed.grids import LogGrid
 
 _STEEPEST = 3.0  # of ln of a spectrum from one node to the next
 _LEAST = 1e-280  # stands for nothing
-_END_POWER = 1.5
+_END_POWERS = (0.5, 10.0)
 
 
 def log_values(values: np.ndarray) -> np.ndarray:
@@ -45,10 +45,11 @@ class LogSpectra:
 
 
 class EndedSpectra:
-    """Positive functions that are zero from some place on, and fall to it as (1 - x/end)^1.5.
+    """Positive functions that are zero from some place on, and fall to it as (1 - x/end)^a.
 
-    So do spectra of scattered photons, nearly, where all of an electron's energy is taken: what is
-    interpolated is the ratio.
+    So do spectra of scattered photons, nearly, where all of an electron's energy is taken. What is
+    interpolated is the ratio; a is that of which it is a power law over the last three nodes before
+    the end, and it goes on as one.
 
     Parameters
     ----------
@@ -65,20 +66,26 @@ class EndedSpectra:
         self, grid: LogGrid, values: np.ndarray, ln_end: np.ndarray, shift: np.ndarray
     ) -> None:
         self.grid, self._ln_end, self._shift = grid, ln_end[:, None], shift[:, None]
-        self._logs = log_values(values) - self._ln_fall(grid.ln + self._shift)
-        # from the end on the ratio goes on as before it
-        before = np.sum(grid.ln + self._shift < self._ln_end - 0.5 * grid.step, axis=1)[:, None] - 1
-        beyond = np.maximum(np.arange(len(grid)) - before, 0)
-        inner = np.clip(before, 1, len(grid) - 1)
-        slope = np.diff(np.take_along_axis(self._logs, inner + np.array([-1, 0]), axis=1), axis=1)
-        straight = np.take_along_axis(self._logs, inner, axis=1) + slope * beyond
-        self._logs = np.where(beyond > 0, straight, self._logs)
+        ln_nodes = grid.ln + self._shift
+        logs, fall = log_values(values), self._ln_fall(ln_nodes)
+        before = np.sum(ln_nodes < self._ln_end - 0.5 * grid.step, axis=1)[:, None] - 1
+        three = np.clip(before, 2, len(grid) - 1) + np.arange(-2, 1)
+        curvature, of_fall = (
+            np.diff(np.take_along_axis(rows, three, axis=1), n=2, axis=1) for rows in (logs, fall)
+        )
+        self._power = np.clip(curvature / np.minimum(of_fall, -1e-9), *_END_POWERS)
+        logs -= self._power * fall
+        last = np.take_along_axis(logs, three, axis=1)
+        beyond = np.arange(len(grid)) - before
+        straight = last[:, 2:] + (last[:, 2:] - last[:, 1:2]) * beyond
+        self._logs = np.where(beyond > 0, straight, logs)
 
     def _ln_fall(self, ln_x: np.ndarray) -> np.ndarray:
         left = -np.expm1(np.minimum(ln_x - self._ln_end, 0))
-        return _END_POWER * np.log(np.maximum(left, 1e-12))
+        return np.log(np.maximum(left, 1e-12))
 
     def __call__(self, ln_x: np.ndarray) -> np.ndarray:
         """Return the functions at ln_x, shape (b, f)."""
         ratio = self.grid.interpolate(self._logs, ln_x - self._shift)
-        return np.where(ln_x < self._ln_end, np.exp(ratio + self._ln_fall(ln_x)), 0.0)
+        logs = ratio + self._power * self._ln_fall(ln_x)
+        return np.where(ln_x < self._ln_end, np.exp(logs), 0.0)

@@ -1,0 +1,1 @@
+"""Fits of spectral energy distributions: what commands do with files."""

@@ -1,0 +1,112 @@
+"""Posteriors and evidences of fits of tables: what ``--mcmc`` and ``--nested`` add.
+
+Apart from `xsurvey.pipelines.sed.fit_files`, since samplers and their diagnostics take longer to
+import than fits take.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from xsurvey.inference.chains import Chains
+from xsurvey.inference.diagnostics import summary as chain_summary
+from xsurvey.inference.fit_records import sampled_parameters
+from xsurvey.inference.mcmc_parameters import MCMCParameters
+from xsurvey.inference.nested_parameters import NestedParameters
+from xsurvey.inference.posterior import evidence_of, sample_posterior
+from xsurvey.pipelines.sed.fit_files import SedFileFit
+from xsurvey.sed.derived import derived_of_chain
+
+_OF_THE_FIT_ALONE = ("confidence", "intervals", "starts")
+"""Parameters that do not change the posterior: a chain goes on with others of these."""
+
+
+def with_posterior(
+    result: SedFileFit, sampling: MCMCParameters, *, seed: int = 0, chain_file: Path | None = None
+) -> tuple[SedFileFit, Chains]:
+    """Sample the posterior of a fit; its intervals are then those of the chain.
+
+    Parameters
+    ----------
+    result : SedFileFit
+    sampling : MCMCParameters
+    seed : int
+    chain_file : path, optional
+        HDF5 file of the chain, from which an interrupted run goes on.
+
+    Raises
+    ------
+    ParameterError
+        Nothing is free.
+    InputError
+        The chain file is of another problem, or damaged.
+    """
+    fit, confidence = result.fit, result.parameters.confidence
+    chains = sample_posterior(fit, sampling, seed, chain_file, problem_key(result))
+    provenance = dict(result.summary["provenance"])
+    provenance["parameters"] = {
+        **provenance["parameters"], type(sampling).__name__: sampling.normalised()
+    }  # fmt: skip
+    changed = {
+        "parameters": sampled_parameters(fit, chains, confidence),
+        "derived": derived_of_chain(fit, chains, confidence),
+        "diagnostics": diagnostics_record(chains),
+        "notes": list(dict.fromkeys([*result.summary["notes"], *chains.warnings])),
+        "provenance": provenance,
+    }
+    return replace(result, summary=result.summary | changed), chains
+
+
+def diagnostics_record(chains: Chains) -> dict[str, Any]:
+    """Return what tells whether a chain can be trusted.
+
+    ``r_hat`` is the largest of all parameters, ``ess`` the smallest effective size, of bulk or
+    tails; both are given for each parameter under ``parameters``.
+    """
+    each = chain_summary(chains)
+    sizes = [row[name] for row in each.values() for name in ("ess_bulk", "ess_tail")]
+    return {
+        "r_hat": _largest([row["r_hat"] for row in each.values()]),
+        "ess": None if None in sizes else float(min(sizes)),
+        "acceptance": float(chains.acceptance.mean()),
+        "autocorrelation_time": _largest([row["autocorrelation_time"] for row in each.values()]),
+        "converged": chains.converged, "steps": chains.steps, "burn": chains.burn * chains.thin,
+        "ensembles": chains.chain.shape[1], "walkers": chains.chain.shape[2], "seed": chains.seed,
+        "parameters": each,
+    }  # fmt: skip
+
+
+def _largest(values: list[float | None]) -> float | None:
+    known = [v for v in values if v is not None]
+    return float(np.max(known)) if known and len(known) == len(values) else None
+
+
+def with_evidence(result: SedFileFit, parameters: NestedParameters, seed: int = 0) -> SedFileFit:
+    """Compute the evidence of a fitted model.
+
+    Raises
+    ------
+    ParameterError
+        A free parameter has no prior.
+    """
+    found = evidence_of(result.fit.likelihood, parameters, seed)
+    notes = list(dict.fromkeys([*result.summary["notes"], *found.warnings]))
+    return replace(result, summary=result.summary | {"evidence": found.record(), "notes": notes})
+
+
+def problem_key(result: SedFileFit) -> str:
+    """Return a key of all that decides the posterior: data, model, settings."""
+    key = hashlib.sha256()
+    chosen = result.parameters.normalised()
+    for name in _OF_THE_FIT_ALONE:
+        del chosen[name]
+    chosen["redshift"] = result.redshift
+    key.update(result.summary["provenance"]["inputs"][result.path.name].encode())
+    key.update(json.dumps(chosen, sort_keys=True).encode())
+    return key.hexdigest()

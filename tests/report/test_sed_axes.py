@@ -1,0 +1,79 @@
+"""Spectral energy distributions drawn: points, limits, what is not fitted, the posterior's band."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+
+from tests.sed.toy_model import TRUTH, TwoHumps, drawn
+from xsurvey.inference.chains import Chains
+from xsurvey.report.plate import png_bytes
+from xsurvey.report.sed_axes import sed_figure
+from xsurvey.sed.fit import SedFit, fit_sed, sed_likelihood
+from xsurvey.sed.points import select_points
+from xsurvey.sed.sed_parameters import SedFitParameters
+
+
+@pytest.fixture(scope="module")
+def fit() -> SedFit:
+    parameters = SedFitParameters(min_frequency=1e13, systematic_default=0.1)
+    points = select_points(drawn(limits=2), parameters)
+    return fit_sed(sed_likelihood(TwoHumps(), points, parameters), intervals=False, starts=1)
+
+
+def labels(axes: Axes) -> list[str]:
+    return list(axes.get_legend_handles_labels()[1])
+
+
+def chains_of(fit: SedFit) -> Chains:
+    random = np.random.default_rng(1)
+    chain = fit.theta + 0.01 * random.standard_normal((50, 4, 10, len(TRUTH)))
+    return Chains(
+        names=tuple(fit.likelihood.parameters.free_names), chain=chain,
+        log_probability=np.zeros((50, 4, 10)), accepted=np.full((4, 10), 20), burn=10, thin=1,
+        seed=1,
+    )  # fmt: skip
+
+
+def draw(fit: SedFit, chains: Chains | None = None) -> Figure:
+    return sed_figure(fit, drawn(limits=2), chains, "Toy")
+
+
+def test_points_components_and_residuals(fit: SedFit) -> None:
+    upper, lower = draw(fit).axes
+    assert set(labels(upper)) == {
+        "synchrotron", "compton", "sum", "not fitted", "Optical", "Gamma"
+    }  # fmt: skip
+    total = next(line for line in upper.lines if line.get_label() == "sum")
+    parts = fit.likelihood.fluxes(fit.theta[None, :], np.asarray(total.get_xdata()))
+    assert np.asarray(total.get_ydata()) == pytest.approx(sum(parts.values())[0])
+    shown = np.concatenate([
+        np.asarray(line.get_ydata()) for line in lower.lines if line.get_marker() == "o"
+    ])  # fmt: skip
+    residuals = fit.likelihood.residuals(fit.likelihood.evaluate(fit.theta[None, :]))[0]
+    measured = ~fit.likelihood.points.is_limit
+    assert np.sort(shown) == pytest.approx(np.sort(residuals[measured]))
+    # limits are at least drawn within the axes
+    limits = next(line for line in lower.lines if line.get_marker() == "v" and
+                  len(line.get_xdata()))  # fmt: skip
+    assert np.all(np.abs(limits.get_ydata()) <= 6)
+    assert lower.get_xlabel() == "Frequency (Hz)"
+
+
+def test_the_band_of_a_posterior_encloses_its_middle(fit: SedFit) -> None:
+    without, with_band = draw(fit).axes[0], draw(fit, chains_of(fit)).axes[0]
+    bands = [c for c in with_band.collections if isinstance(c, PolyCollection)]
+    before = [c for c in without.collections if isinstance(c, PolyCollection)]
+    assert len(bands) == len(before) + 1
+    corners = bands[0].get_paths()[0].vertices
+    at = np.isclose(corners[:, 0], np.asarray(with_band.lines[-1].get_xdata())[200], rtol=1e-9)
+    total = np.asarray(with_band.lines[-1].get_ydata())[200]
+    assert corners[at, 1].min() < total < corners[at, 1].max()
+
+
+def test_the_same_figure_has_the_same_bytes(fit: SedFit) -> None:
+    first, second = (png_bytes(draw(fit, chains_of(fit))) for _ in range(2))
+    assert first == second

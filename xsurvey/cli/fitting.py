@@ -1,0 +1,66 @@
+"""What commands that fit have in common: options of chains and figures, lines of results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def file_option(name: str, text: str) -> Callable[[Callable], Callable]:
+    """Return an option that names a file to write."""
+    return click.option(f"--{name}", type=click.Path(path_type=Path), metavar="FILE", help=text)
+
+
+mcmc_option = click.option(
+    "--mcmc", is_flag=True, help="Sample the posterior; intervals are those of it."
+)
+chain_option = file_option(
+    "chain", "Chain to write (HDF5), from which an interrupted run goes on."
+)  # fmt: skip
+nested_option = click.option(
+    "--nested", is_flag=True,
+    help="Compute the evidence by nested sampling; every free parameter needs a --prior.",
+)  # fmt: skip
+seed_option = click.option(
+    "--seed", type=click.IntRange(0), default=0, show_default=True, help="Random seed."
+)
+corner_option = file_option("corner", "Draw the posterior of a chain (PNG).")
+
+
+def check_chain_options(mcmc: bool, chain: Path | None, corner: Path | None) -> None:
+    """Check that what needs a chain is asked for with one.
+
+    Raises
+    ------
+    ParameterError
+        It is asked for without.
+    """
+    from xsurvey.errors import ParameterError
+
+    for option, path in (("--chain", chain), ("--corner", corner)):
+        if path is not None and not mcmc:
+            raise ParameterError(option, "needs a chain", "give --mcmc too")
+
+
+def save_figure(figure: Any, path: Path) -> None:
+    """Write a figure as PNG, whole or not at all."""
+    from xsurvey.io.atomic import atomic_output
+    from xsurvey.report.plate import png_bytes
+
+    with atomic_output(path) as temporary:
+        temporary.write_bytes(png_bytes(figure))
+
+
+def value_text(record: dict[str, Any]) -> str:
+    """Return a value with its interval, confidence and unit, and whether it is frozen or linked."""
+    text = f"{record['value']:.6g}"
+    if record["lower"] is not None:
+        text += f" ({record['lower']:.6g} to {record['upper']:.6g}"
+        text += f", {100 * record['confidence']:.4g} %)"
+    text += f" {record['unit']}" if record["unit"] else ""
+    if "link" in record:
+        return f"{text} = {record['link']}"
+    return f"{text} frozen" if record.get("frozen") else text

@@ -1,0 +1,125 @@
+"""``xsurvey sed fit``."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from xsurvey.cli.fitting import (
+    chain_option,
+    check_chain_options,
+    corner_option,
+    file_option,
+    mcmc_option,
+    nested_option,
+    save_figure,
+    seed_option,
+    value_text,
+)
+from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
+from xsurvey.inference.mcmc_parameters import MCMCParameters
+from xsurvey.inference.nested_parameters import NestedParameters
+from xsurvey.sed.sed_parameters import SedFitParameters
+
+
+@click.command("fit", cls=StepCommand)
+@click.argument("data", type=click.Path(path_type=Path))
+@mcmc_option
+@chain_option
+@nested_option
+@seed_option
+@file_option("plot", "Draw points, model and residuals (PNG).")
+@corner_option
+@step_options(SedFitParameters, MCMCParameters, NestedParameters)
+@json_option
+def fit_command(
+    data: Path, mcmc: bool, nested: bool, chain: Path | None, seed: int, plot: Path | None,
+    corner: Path | None, parameters: tuple[Any, ...], json_path: Path | None,
+) -> None:  # fmt: skip
+    """Fit a radiative model to a spectral energy distribution (a table of flux points).
+
+    The table is ECSV, FITS, VOTable or CSV with columns of frequency (or photon energy, or
+    wavelength) and flux with its errors, in units that the table tells; upper limits are taken as
+    such. The statistic is chi-square, and of limits -2 ln of the probability to be below them.
+
+    Without systematic errors points of different instruments contradict each other by many sigma:
+    --systematic and --systematic-default add them in quadrature.
+
+    Intervals are of one parameter at a time, by profile likelihood, or of the posterior with
+    --mcmc.
+
+    \b
+    Examples:
+      xsurvey sed fit blazar.ecsv --systematic-default 0.05 --min-frequency 1e11 --plot sed.png
+      xsurvey sed fit blazar.ecsv --electrons log-parabola --redshift 0.0308 \\
+          --freeze gamma_min=500 --systematic MAGIC=0.3 --systematic-default 0.05 --mcmc \\
+          --chain chain.h5 --corner corner.png --json fit.json
+    """
+    from xsurvey.errors import printable
+    from xsurvey.io.atomic import check_outputs
+    from xsurvey.pipelines.sed.fit_files import fit_sed_file
+
+    fitting, sampling, nested_sampling = parameters
+    check_chain_options(mcmc, chain, corner)
+    outputs = [plot, corner, chain, json_path]
+    check_outputs(outputs, [data])
+    for option, path in (("--plot", plot), ("--corner", corner)):
+        check_png(option, path)
+    result = fit_sed_file(
+        data, fitting, seed=seed, outputs=outputs, intervals=not mcmc, evidence=nested
+    )
+    chains = None
+    if nested:
+        from xsurvey.pipelines.sed.posterior import with_evidence
+
+        result = with_evidence(result, nested_sampling, seed)
+    if mcmc:
+        from xsurvey.pipelines.sed.posterior import with_posterior
+
+        result, chains = with_posterior(result, sampling, seed=seed, chain_file=chain)
+    if corner is not None:
+        from xsurvey.report.chain_axes import corner_figure
+
+        assert chains is not None
+        save_figure(corner_figure(chains, result.fit.theta), corner)
+    if plot is not None:
+        from xsurvey.report.sed_axes import sed_figure
+
+        save_figure(sed_figure(result.fit, result.sed, chains, _title(result.summary)), plot)
+    for line in _lines(result.summary):
+        click.echo(line)
+    for note in result.summary["notes"]:
+        click.echo(f"xsurvey: note: {printable(note)}", err=True)
+    write_json(json_path, result.summary)
+
+
+def _title(summary: dict[str, Any]) -> str:
+    model, name = summary["model"], summary["data"]["source"] or summary["data"]["file"]
+    return f"{name}, z = {model['redshift']:g}: {model['name']}, {model['electrons']}"
+
+
+def _lines(summary: dict[str, Any]) -> list[str]:
+    statistic, data, model = summary["statistic"], summary["data"], summary["model"]
+    limits = f" and {data['limits']} upper limits" if data["limits"] else ""
+    lines = [
+        f"{model['name']}, {model['electrons']}, z = {model['redshift']:g}: {statistic['name']} = "
+        f"{statistic['value']:.4f} for {statistic['dof']} degrees of freedom "
+        f"({data['points']} points{limits})"
+    ]
+    rows = {**summary["parameters"], **summary["derived"]}
+    width = max(len(name) for name in rows)
+    lines += [f"{name:<{width}}  {value_text(p)}" for name, p in rows.items()]
+    found = summary["diagnostics"]
+    if found["acceptance"] is not None:
+        lines.append(
+            f"posterior: {found['steps']} steps of {found['ensembles']} x {found['walkers']} "
+            f"walkers, R-hat {_number(found['r_hat'], '.4f')}, effective size "
+            f"{_number(found['ess'], '.0f')}, acceptance {found['acceptance']:.2f}"
+        )
+    if (evidence := summary.get("evidence")) is not None:
+        lines.append(f"ln(evidence) = {evidence['log_evidence']:.3f} +- {evidence['error']:.3f}")
+    return lines
+
+
+def _number(value: float | None, form: str) -> str:
+    return "unknown" if value is None else format(value, form)

@@ -1,0 +1,185 @@
+"""Spectral energy distributions drawn: points, limits, model components, residuals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from xsurvey.inference.chains import Chains
+from xsurvey.inference.intervals import equal_tailed
+from xsurvey.report.plate import (
+    FAINT_INK,
+    GRID,
+    INK,
+    STAMP_COLOUR,
+    TEXT_SIZE,
+    TRUE_COLOUR,
+    dress,
+    new_figure,
+)
+from xsurvey.sed.energy_distribution import SpectralEnergyDistribution
+from xsurvey.sed.fit import SedFit
+from xsurvey.sed.points import SedPoints
+
+_WIDTH, _HEIGHT = 11.0, 7.0
+_COLOURS = (TRUE_COLOUR, "#ff9d6f", "#a7e57a", "#d9a6ff", "#f4e36a", "#ff8fb3", "#8fa8ff")
+_MARKERS = ("o", "s", "D", "^", "v", "P")
+_DASHES = ("dashed", "dotted", "dashdot", (0, (5, 1, 1, 1, 1, 1)))
+_CURVE = 400
+"""Frequencies of curves."""
+_DRAWS = 200
+"""Of the posterior, for its band."""
+_BAND = 0.6827
+_MARGIN_X, _MARGIN_Y = 5.0, 4.0
+_FARTHEST = 6.0
+"""Residuals of limits are drawn at this many sigma at most."""
+
+
+def draw_sed(axes: Axes, fit: SedFit, sed: SpectralEnergyDistribution,
+             chains: Chains | None = None) -> Axes:  # fmt: skip
+    """Draw points with their total errors, upper limits, and the model's components and sum.
+
+    Parameters
+    ----------
+    axes : Axes
+    fit : SedFit
+    sed : SpectralEnergyDistribution
+        All points of the table; those that are not fitted are drawn faintly.
+    chains : Chains, optional
+        Draws the central 68.27 % of the posterior of the sum.
+
+    Returns
+    -------
+    Axes
+    """
+    points = fit.likelihood.points
+    _prepare(axes)
+    axes.set_yscale("log")
+    frequencies = np.geomspace(
+        sed.frequency.min() / _MARGIN_X, sed.frequency.max() * _MARGIN_X, _CURVE
+    )
+    _draw_left_out(axes, sed, points)
+    _draw_points(axes, points)
+    components = fit.likelihood.fluxes(fit.theta[None, :], frequencies)
+    if chains is not None:
+        low, high = _posterior_band(fit, chains, frequencies)
+        axes.fill_between(frequencies, low, high, color=STAMP_COLOUR, alpha=0.25, linewidth=0)
+    for number, (name, values) in enumerate(components.items()):
+        if len(components) > 1:
+            axes.plot(
+                frequencies, values[0], color=INK, linewidth=1.0, alpha=0.9,
+                linestyle=_DASHES[number % len(_DASHES)], label=name.replace("_", " "),
+            )  # fmt: skip
+    total = np.sum([v[0] for v in components.values()], axis=0)
+    axes.plot(frequencies, total, color=STAMP_COLOUR, linewidth=1.5, label="sum", zorder=4)
+    axes.set_xlim(frequencies[0], frequencies[-1])
+    shown = sed.flux[sed.flux > 0]
+    top = max(float(shown.max()), float(total.max()))
+    axes.set_ylim(float(shown.min()) / _MARGIN_Y, top * _MARGIN_Y)
+    axes.set_ylabel(r"$\nu F_\nu$ (erg cm⁻² s⁻¹)")
+    return axes
+
+
+def draw_sed_residuals(axes: Axes, fit: SedFit) -> Axes:
+    """Draw (data - model) / error of the points; of limits how far the model is below them."""
+    points = fit.likelihood.points
+    _prepare(axes)
+    z = fit.likelihood.residuals(fit.likelihood.evaluate(fit.theta[None, :]))[0]
+    axes.axhline(0, color=STAMP_COLOUR, linewidth=1.0)
+    for name, colour, marker in _styles(points.instruments):
+        own = np.array([n == name for n in points.instruments]) & ~points.is_limit
+        axes.errorbar(
+            points.frequency[own], z[own], yerr=1.0, fmt=marker, color=colour, markersize=3.5,
+            elinewidth=0.9,
+        )  # fmt: skip
+        limits = np.array([n == name for n in points.instruments]) & points.is_limit
+        axes.plot(
+            points.frequency[limits], np.clip(z[limits], -_FARTHEST, _FARTHEST), "v",
+            markerfacecolor="none", color=colour, markersize=5,
+        )  # fmt: skip
+    farthest = float(np.abs(z[~points.is_limit]).max()) + 1.5
+    axes.set_ylim(-farthest, farthest)
+    axes.set_ylabel("residual / error")
+    axes.set_xlabel("Frequency (Hz)")
+    return axes
+
+
+def sed_figure(
+    fit: SedFit, sed: SpectralEnergyDistribution, chains: Chains | None = None, title: str = ""
+) -> Figure:
+    """Return the figure of a fit: the distribution with its model, and residuals below.
+
+    Parameters
+    ----------
+    fit, sed, chains
+        As `draw_sed`.
+    title : str
+    """
+    figure = new_figure(_WIDTH, _HEIGHT)
+    upper = figure.add_axes((0.085, 0.34, 0.70, 0.59))
+    lower = figure.add_axes((0.085, 0.09, 0.70, 0.23), sharex=upper)
+    draw_sed(upper, fit, sed, chains)
+    draw_sed_residuals(lower, fit)
+    upper.tick_params(labelbottom=False, which="both")
+    upper.set_title(title, loc="left", color=INK, size=TEXT_SIZE)
+    upper.legend(
+        frameon=False, labelcolor=INK, fontsize=TEXT_SIZE - 3, loc="upper left",
+        bbox_to_anchor=(1.01, 1.02), borderaxespad=0.0,
+    )  # fmt: skip
+    return figure
+
+
+def _posterior_band(
+    fit: SedFit, chains: Chains, frequencies: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the central part of the sums of draws at each frequency."""
+    draws = chains.draws(_DRAWS, np.random.default_rng(chains.seed))
+    sums = np.sum(list(fit.likelihood.fluxes(draws, frequencies).values()), axis=0)
+    ends = np.array([equal_tailed(column, _BAND) for column in sums.T])
+    return ends[:, 0], ends[:, 1]
+
+
+def _draw_left_out(axes: Axes, sed: SpectralEnergyDistribution, points: SedPoints) -> None:
+    fitted = (sed.frequency >= points.frequency[0]) & (sed.frequency <= points.frequency[-1])
+    rest = ~fitted & ~sed.is_limit
+    if rest.any():
+        axes.errorbar(
+            sed.frequency[rest], sed.flux[rest], yerr=[sed.error_low[rest], sed.error_high[rest]],
+            fmt="o", color=FAINT_INK, markersize=3, elinewidth=0.8, alpha=0.6,
+            label="not fitted",
+        )  # fmt: skip
+
+
+def _draw_points(axes: Axes, points: SedPoints) -> None:
+    for name, colour, marker in _styles(points.instruments):
+        own = np.array([n == name for n in points.instruments])
+        measured, limits = own & ~points.is_limit, own & points.is_limit
+        axes.errorbar(
+            points.frequency[measured], points.flux[measured], yerr=points.sigma[measured],
+            fmt=marker, color=colour, markersize=3.5, elinewidth=0.9, label=name,
+        )  # fmt: skip
+        axes.errorbar(
+            points.frequency[limits], points.flux[limits], yerr=0.4 * points.flux[limits],
+            uplims=True, fmt="none", ecolor=colour, elinewidth=1.0, capsize=3,
+        )  # fmt: skip
+
+
+def _styles(instruments: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return each instrument, in the order of frequency, with a colour and a marker."""
+    return [
+        (name, _COLOURS[i % len(_COLOURS)], _MARKERS[(i // len(_COLOURS)) % len(_MARKERS)])
+        for i, name in enumerate(dict.fromkeys(instruments))
+    ]
+
+
+def _prepare(axes: Axes) -> None:
+    dress(axes)
+    axes.grid(color=GRID, alpha=0.10, linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(numticks=12))
+    axes.xaxis.set_minor_formatter(NullFormatter())
