@@ -6,9 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xsurvey.errors import ParameterError
+from xsurvey.sed.boosting import blob_radius, ln_frequency_in_blob, observed_flux
 from xsurvey.sed.models.external import ExternalComptonModel
 from xsurvey.sed.models.registry import radiative_model
 from xsurvey.sed.particles import DISTRIBUTIONS
+from xsurvey.sed.proton_synchrotron import ProtonSynchrotron
 
 PKS = {
     "log10_k": 0.245, "p": 2.168, "q": 0.336, "gamma_0": 100.0, "gamma_min": 1.0, "gamma_max": 3e4,
@@ -32,11 +34,32 @@ def theta(model: ExternalComptonModel = MODEL, number: int = 1, **changed: objec
 def test_pks_1510_089_as_agnpy_has_it() -> None:
     # agnpy 0.5.1, 20000 electrons for the torus, 600 for the others; 33 and 13 azimuths, 160 radii
     # evenly in ln R, 120 places evenly in ln x, 100 directions of the background
-    frequencies = np.array(FREQUENCIES_OF_AGNPY)
+    frequencies = np.array([1e15, 1e18, 1e20, 1e22, 1e23, 1e24])
+    peer = {
+        "disk": [5.2486e-17, 1.9087e-14, 1.2844e-13, 1.9961e-13, 1.4161e-13, 5.0124e-14],
+        "blr": [1.8322e-18, 1.8300e-13, 5.5843e-12, 3.7907e-11, 5.2621e-11, 4.1311e-11],
+        "torus": [4.2215e-17, 2.4306e-12, 6.0230e-11, 3.2993e-10, 4.1795e-10, 3.1511e-10],
+        "cmb": [8.9976e-21, 1.0226e-18, 3.7929e-18, 3.1320e-18, 1.4364e-18, 0.0],
+    }
     found = MODEL.components(theta(), frequencies)
-    for name, flux in AGNPY.items():
-        # its luminosity distance is 6e-4 less
-        assert found[f"compton_{name}"][0] == pytest.approx(flux, rel=8e-3)
+    for name, flux in peer.items():
+        # of the disk it has 160 radii
+        accuracy = 6e-3 if name == "disk" else 2e-3
+        assert found[f"compton_{name}"][0] == pytest.approx(flux, rel=accuracy, abs=1e-23)
+
+
+def test_protons_as_agnpy_has_them() -> None:
+    protons = ProtonSynchrotron(DISTRIBUTIONS["exponential-cutoff-power-law"])
+    frequencies = np.array([1e12, 1e15, 1e18, 1e20, 1e22, 1e23])
+    peer = [1.5045e-20, 4.7280e-19, 1.2689e-17, 4.5428e-17, 1.7600e-18, 1.2326e-21]
+    delta = np.array([25.82])
+    power = protons.power(
+        np.array([[0.0, 2.0, 8.0, 1.0, 1e10]]), np.array([10**-0.407]),
+        ln_frequency_in_blob(frequencies, delta, 0.361),
+    )  # fmt: skip
+    radius = blob_radius(np.array([43200.0]), delta, 0.361)
+    found = observed_flux(power, delta, radius, MODEL.distance)[0]
+    assert found == pytest.approx(peer, rel=1e-3)
 
 
 def test_finer_grids_change_little() -> None:
@@ -174,9 +197,9 @@ def test_parameters_of_geometry_are_frozen_and_shared() -> None:
 @pytest.mark.parametrize(
     ("arguments", "subject", "hint"),
     [
-        ({"name": "external-compton"}, "targets", "one or more"),
-        ({"name": "ssc", "targets": ("torus",)}, "targets", "'external-compton'"),
-        ({"name": "external-compton", "targets": ("tor",)}, "targets", "'torus'"),
+        ({"name": "external-compton"}, "target", "one or more"),
+        ({"name": "ssc", "targets": ("torus",)}, "target", "'external-compton'"),
+        ({"name": "external-compton", "targets": ("tor",)}, "target", "'torus'"),
         ({"name": "external-compton", "targets": ("blr",), "line": "x"}, "line", "Angstrom"),
     ],
 )

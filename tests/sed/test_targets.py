@@ -175,9 +175,9 @@ def test_lines_by_name_and_by_wavelength() -> None:
 @pytest.mark.parametrize(
     ("arguments", "subject", "hint"),
     [
-        ({"names": ("torsu",)}, "targets", "'torus'"),
-        ({"names": ()}, "targets", "one or more"),
-        ({"names": ("cmb", "cmb")}, "targets", "each once"),
+        ({"names": ("torsu",)}, "target", "'torus'"),
+        ({"names": ()}, "target", "one or more"),
+        ({"names": ("cmb", "cmb")}, "target", "each once"),
         ({"names": ("blr",), "line": "Lyalfa"}, "line", "'Lyalpha'"),
         ({"names": ("blr",), "line": "-3"}, "line", "Angstrom"),
         ({"names": ("blr",), "line": "inf"}, "line", "Angstrom"),

@@ -73,8 +73,8 @@ def radiative_model(
         )  # fmt: skip
     if targets:
         raise ParameterError(
-            "targets", f"electrons of the model '{name}' scatter nothing from outside",
-            f"leave targets out, or take the model '{ExternalComptonModel.name}'",
+            "target", f"electrons of the model '{name}' scatter nothing from outside",
+            f"leave it out, or take the model '{ExternalComptonModel.name}'",
         )  # fmt: skip
     return SynchrotronSelfCompton(
         distribution, redshift, self_absorption=self_absorption, cosmology=cosmology

@@ -50,10 +50,14 @@ class Target(Protocol):
         What is approximate; empty if nothing is.
     """
 
-    name: str
-    description: str
-    parameters: tuple[FitParameter, ...]
-    note: str
+    @property
+    def name(self) -> str: ...  # noqa: D102
+    @property
+    def description(self) -> str: ...  # noqa: D102
+    @property
+    def parameters(self) -> tuple[FitParameter, ...]: ...  # noqa: D102
+    @property
+    def note(self) -> str: ...  # noqa: D102
 
     def rays(self, values: dict[str, np.ndarray]) -> Rays:
         """Return photons at the sphere, of parameters by name, shape (b,) each.

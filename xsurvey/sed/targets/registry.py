@@ -40,10 +40,10 @@ def targets(
     """
     for name in names:
         if name not in TARGETS:
-            raise ParameterError("targets", f"there is no target '{name}'", nearest(name, TARGETS))
+            raise ParameterError("target", f"there is no target '{name}'", nearest(name, TARGETS))
     if not names or len(set(names)) < len(names):
         raise ParameterError(
-            "targets", "what electrons scatter is missing or repeated",
+            "target", "what electrons scatter is missing or repeated",
             "name one or more of " + ", ".join(TARGETS) + ", each once",
         )  # fmt: skip
     known: dict[str, Target] = {
