@@ -176,6 +176,13 @@ def test_all_limits_of_geometry_can_be_computed() -> None:
                 assert (flux >= 0).all()
 
 
+def test_one_frequency_far_off_is_no_error() -> None:
+    for frequency in (1e3, 1e8, 1e40):
+        for flux in MODEL.components(theta(mu_s=1.0), np.array([frequency])).values():
+            assert np.isfinite(flux).all()
+            assert (flux >= 0).all()
+
+
 def test_what_follows_and_what_is_approximate() -> None:
     found = MODEL.derived(theta())
     assert set(found) == {q.name for q in MODEL.quantities}

@@ -16,6 +16,7 @@ from xsurvey.sed.targets.base import Rays
 
 _DECADES = 8  # of chi below the highest: less counts as that
 _TAIL = 1e-4  # of the energy that the slowest electrons scatter to: below, power goes as eps_s^2
+_LEAST = 1e-200  # stands for chi of photons along the line of sight
 _KEPT = 4  # kernels
 
 Numbers = Callable[[LogGrid], np.ndarray]
@@ -82,7 +83,7 @@ class ExternalCompton:
         list of ndarray, shape (b, f)
             erg / s / cm3.
         """
-        moving = [np.log(rays.chi * delta[:, None]) for rays in sources]
+        moving = [np.log(np.maximum(rays.chi, _LEAST) * delta[:, None]) for rays in sources]
         kernel = self._kernel(limits, moving, ln_nu - math.log(FREQUENCY_OF_REST_ENERGY))
         weights = [
             deposit(kernel.seeds, ln_chi, rays.weight)
