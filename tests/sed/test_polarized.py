@@ -99,3 +99,19 @@ def test_parameters_that_are_added() -> None:
 def test_a_model_without_polarization_is_refused() -> None:
     with pytest.raises(ParameterError, match="two-humps has no degrees of polarization"):
         polarized_source(TwoHumps())
+
+
+def test_light_from_outside_has_no_polarization() -> None:
+    """External Compton emission and the torus add to fluxes alone."""
+    model = radiative_model("external-compton", redshift=0.1, targets=("torus",))
+    plain = radiative_model("ssc", redshift=0.1)
+    added = [60.0, 10.0, 0.5]
+    row = np.append([p.value for p in model.parameters], added)[None, :]
+    jet = np.append([p.value for p in plain.parameters], added)[None, :]
+    frequencies = np.array([1e12, 1e14, 1e17, 1e20])
+    light = polarized_source(model).stokes(row, frequencies)
+    alone = polarized_source(plain).stokes(jet, frequencies)
+    np.testing.assert_allclose(light.q, alone.q, rtol=1e-4)
+    np.testing.assert_allclose(light.u, alone.u, rtol=1e-4)
+    assert np.all(light.i > alone.i)
+    assert np.all(light.degree < alone.degree)

@@ -69,8 +69,8 @@ def draw_sed(axes: Axes, fit: SedFit, sed: SpectralEnergyDistribution,
     total = np.sum([v[0] for v in components.values()], axis=0)
     axes.plot(frequencies, total, color=STAMP_COLOUR, linewidth=1.5, label="sum", zorder=4)
     axes.set_xlim(frequencies[0], frequencies[-1])
-    least, most = _range(sed.flux, total)
-    axes.set_ylim(least / _MARGIN_Y, most * _MARGIN_Y)
+    bottom, top = _range(sed.flux, total)
+    axes.set_ylim(bottom / _MARGIN_Y, top * _MARGIN_Y)
     axes.set_ylabel(r"$\nu F_\nu$ (erg cm⁻² s⁻¹)")
     return axes
 
