@@ -137,6 +137,22 @@ def test_polarization_that_tells_nothing_leaves_the_fit_of_fluxes() -> None:
         assert ours.upper - ours.lower == pytest.approx(other.upper - other.lower, rel=0.02)
 
 
+@pytest.mark.parametrize("cells", [None, 2, 3, 30])
+def test_priors_of_samplers(cells: int | None) -> None:
+    """Draws of the priors are possible, and the posterior is zero beyond the limits."""
+    likelihood = joint(measured(), cells=cells)
+    draws = likelihood.priors.sample(np.random.default_rng(1), 50)
+    low, high = likelihood.parameters.bounds
+    assert np.all((draws >= low) & (draws <= high))
+    assert np.isfinite(likelihood.log_probability(draws)).all()
+    beyond = np.tile(WHOLE, (3, 1))
+    beyond[[0, 1, 2], [5, 6, 7]] = [0.5, 200.0, 1.001]
+    assert np.all(np.isneginf(likelihood.log_probability(beyond)))
+    fit = fit_sed(likelihood, intervals=False)
+    assert np.isfinite(fit.statistic)
+    assert fit.minimum.best[7] == pytest.approx(LIGHT[2], abs=0.05)
+
+
 def test_searches_for_starts_leave_polarization_alone() -> None:
     likelihood = joint(measured(), link=("curvature=0.004*field_inclination",))
     free = likelihood.parameters.free_names

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from xsurvey.errors import ParameterError
+from xsurvey.sed.models import ssc_polarization
 from xsurvey.sed.models.polarized import PolarizedSource, polarized_source
 from xsurvey.sed.models.registry import radiative_model
 from xsurvey.sed.polarization.synchrotron import power_law_degree
@@ -115,3 +116,17 @@ def test_light_from_outside_has_no_polarization() -> None:
     np.testing.assert_allclose(light.u, alone.u, rtol=1e-4)
     assert np.all(light.i > alone.i)
     assert np.all(light.degree < alone.degree)
+
+
+def test_degrees_on_a_finer_grid(monkeypatch: pytest.MonkeyPatch) -> None:
+    source = polarized_source(radiative_model("ssc", redshift=0.1))
+    low = np.array([-3, 1.5, 3, 3, 10, 1e5, 10, -2, 86400, 10, 0, 1])
+    high = np.array([-2, 2.5, 4.5, 4.5, 300, 1e6, 30, 0, 86400, 90, 0, 1])
+    rows = np.random.default_rng(4).uniform(low, high, (12, 12))
+    frequencies = np.geomspace(1e12, 1e22, 41)
+    usual = source.stokes(rows, frequencies).normalised[0]
+    monkeypatch.setattr(ssc_polarization, "_PER_DECADE", 20)
+    ssc_polarization._kernels.cache_clear()
+    finer = source.stokes(rows, frequencies).normalised[0]
+    ssc_polarization._kernels.cache_clear()
+    assert 0 < np.quantile(np.abs(usual - finer), 0.99) < 1e-3

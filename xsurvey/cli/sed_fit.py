@@ -24,14 +24,10 @@ from xsurvey.sed.sed_parameters import SedFitParameters
 
 @click.command("fit", cls=StepCommand)
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option(
-    "--polarization",
-    type=click.Path(path_type=Path),
-    multiple=True,
-    metavar="FILE",
-    help="Fit measured polarization too: a table, or the JSON of 'polarization pcube' or "
-    "'polarization fit'. Repeat for several.",
-)
+@file_option(
+    "polarization", "Fit measured polarization too: a table, or the JSON of 'polarization pcube' "
+    "or 'polarization fit'. Repeat for several.", several=True,
+)  # fmt: skip
 @mcmc_option
 @chain_option
 @nested_option
@@ -55,7 +51,7 @@ def fit_command(
     --systematic and --systematic-default add them in quadrature.
 
     With --polarization degrees and angles of polarization by frequency, or limits of degrees, are
-    fitted together with fluxes: --help has what --cells is for, docs/sed.md all else.
+    fitted together with fluxes; field inclination, angle and depolarization are then parameters.
 
     Intervals are of one parameter at a time, by profile likelihood, or of the posterior with
     --mcmc.
@@ -66,6 +62,7 @@ def fit_command(
       xsurvey sed fit blazar.ecsv --electrons log-parabola --redshift 0.0308 \\
           --freeze gamma_min=500 --systematic MAGIC=0.3 --systematic-default 0.05 --mcmc \\
           --chain chain.h5 --corner corner.png --json fit.json
+      xsurvey sed fit blazar.ecsv --polarization degrees.ecsv --cells 20 --plot sed.png
     """
     from xsurvey.errors import printable
     from xsurvey.io.atomic import check_outputs
