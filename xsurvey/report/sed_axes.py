@@ -53,7 +53,7 @@ def draw_sed(axes: Axes, fit: SedFit, sed: SpectralEnergyDistribution,
     points = fit.likelihood.points
     prepare(axes)
     axes.set_yscale("log")
-    frequencies = _frequencies(sed)
+    frequencies = _frequencies(fit, sed)
     _draw_left_out(axes, sed, points)
     _draw_points(axes, points)
     components = fit.likelihood.fluxes(fit.theta[None, :], frequencies)
@@ -124,7 +124,7 @@ def sed_figure(
     draw_sed_residuals(panels[1], fit)
     if isinstance(likelihood, JointLikelihood):
         for axes, draw in zip(panels[2:], (draw_degrees, draw_angles), strict=False):
-            draw(axes, likelihood, fit.theta, _frequencies(sed), chains)
+            draw(axes, likelihood, fit.theta, _frequencies(fit, sed), chains)
     upper.set_title(shown(title).lstrip(), loc="left", color=INK, size=TEXT_SIZE)
     upper.legend(
         frameon=False, labelcolor=INK, fontsize=TEXT_SIZE - 3, loc="upper left",
@@ -150,9 +150,12 @@ def _panels(heights: Sequence[float]) -> list[Axes]:
     return panels
 
 
-def _frequencies(sed: SpectralEnergyDistribution) -> np.ndarray:
-    """Return frequencies of curves, Hz."""
-    return np.geomspace(sed.frequency.min() / _MARGIN_X, sed.frequency.max() * _MARGIN_X, _CURVE)
+def _frequencies(fit: SedFit, sed: SpectralEnergyDistribution) -> np.ndarray:
+    """Return frequencies of curves, Hz: beyond all points and measured polarization."""
+    where = sed.frequency
+    if isinstance(fit.likelihood, JointLikelihood):
+        where = np.concatenate([where, fit.likelihood.measurements.frequency])
+    return np.geomspace(where.min() / _MARGIN_X, where.max() * _MARGIN_X, _CURVE)
 
 
 def _range(flux: np.ndarray, total: np.ndarray) -> tuple[float, float]:
