@@ -17,6 +17,7 @@ from xsurvey.sed.polarization.table import measurements_of, read_polarization
 
 _MOST_BYTES = 64 * 1024 * 1024
 _COLUMNS = ("frequency", "q", "u", "q_err", "u_err", "qu_cov")
+_NOT_GAUSSIAN = {"few_events", "above_one", "at_one"}
 _NOTE = "energies of bins of 'polarization fit' are the middles in the logarithm"
 
 
@@ -46,6 +47,7 @@ def _of_result(path: Path) -> PolarizationMeasurements:
             notes.append(_NOTE)
         else:
             rows = [_of_cube(row) for row in record["bins"]]
+            notes += _doubtful(record["bins"])
         known = [row for row in rows if row is not None]
     except (KeyError, TypeError, AttributeError, ValueError):
         raise InputError(
@@ -82,6 +84,13 @@ def _of_cube(row: dict[str, Any]) -> tuple[float, ...] | None:
         return None
     energy, q, u_, q_variance, u_variance, covariance = numbers
     return energy, q, u_, math.sqrt(q_variance), math.sqrt(u_variance), covariance
+
+
+def _doubtful(rows: list[dict[str, Any]]) -> list[str]:
+    """Return a note where flags of bins say that their errors are not Gaussian."""
+    flags = {str(flag) for row in rows if _of_cube(row) for flag in row.get("flags", ())}
+    named = ", ".join(sorted(flags & _NOT_GAUSSIAN))
+    return [f"bins with the flags {named} are taken for Gaussian"] if named else []
 
 
 def _of_fit(row: dict[str, Any]) -> tuple[float, ...] | None:

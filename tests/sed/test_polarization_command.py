@@ -13,6 +13,7 @@ import pytest
 from astropy import units as u
 from astropy.table import Table
 
+from tests.report.polarization_records import polarization, unmeasured
 from xsurvey.errors import InputError
 from xsurvey.pipelines.sed.measured_polarization import measured_polarization
 from xsurvey.sed.energy_distribution import SpectralEnergyDistribution
@@ -179,6 +180,21 @@ def test_results_of_ours(tmp_path: Path) -> None:
     assert found.frequency == pytest.approx(u.Quantity(4, u.keV).to_value(u.Hz, u.spectral()))
     np.testing.assert_allclose(found.covariance[0], [[0.0001, 0], [0, 0.0004]])
     assert any("middles in the logarithm" in note for note in found.notes)
+
+
+def test_records_of_a_measurement_are_read(tmp_path: Path) -> None:
+    """As they are made, with what flags say of errors."""
+    record = polarization(q=(0.05, -0.06), u=(0.03, 0.05), error=(0.01, 0.02))
+    record["bins"][1]["flags"] = ["few_events"]
+    path = tmp_path / "bins.json"
+    path.write_text(json.dumps(record, default=float))
+    found = measured_polarization(path)
+    np.testing.assert_allclose(np.sort(found.q), [-0.06, 0.05])
+    np.testing.assert_allclose(found.covariance[found.q > 0, 0, 0], 0.01**2)
+    assert found.notes == ("bins with the flags few_events are taken for Gaussian",)
+    path.write_text(json.dumps(unmeasured(record), default=float))
+    with pytest.raises(InputError, match="has no rows"):
+        measured_polarization(path)
 
 
 @pytest.mark.parametrize(
