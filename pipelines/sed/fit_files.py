@@ -15,6 +15,7 @@ from xsurvey.errors import ParameterError
 from xsurvey.inference.fit_records import fitted_parameters
 from xsurvey.inference.parameter_set import require_priors
 from xsurvey.io.atomic import check_outputs
+from xsurvey.pipelines.sed.surroundings import Surroundings, other_inputs, surround
 from xsurvey.sed.derived import derived_at_best
 from xsurvey.sed.energy_distribution import SpectralEnergyDistribution
 from xsurvey.sed.fit import SedFit, fit_sed, sed_likelihood
@@ -39,6 +40,8 @@ class SedFileFit:
     parameters : SedFitParameters
         What was asked for.
     redshift : float
+    surroundings : Surroundings
+        What is before the source and beside it.
     fit : SedFit
     summary : dict
         For ``--json``.
@@ -48,6 +51,7 @@ class SedFileFit:
     sed: SpectralEnergyDistribution
     parameters: SedFitParameters
     redshift: float
+    surroundings: Surroundings
     fit: SedFit
     summary: dict[str, Any]
 
@@ -70,7 +74,7 @@ def fit_sed_file(
     seed : int
         Of what comes later; recorded.
     outputs : sequence of path or None
-        What the caller will write: the table must not be among it.
+        What the caller will write: no file that is read must be among it.
     intervals : bool
         False where those of the posterior will follow.
     evidence : bool
@@ -81,11 +85,13 @@ def fit_sed_file(
     OutputError
         An output cannot be written, or is the input.
     InputError
-        The table cannot be used, or the model has no value.
+        A table cannot be used, or the model has no value.
     ParameterError
         An unknown model, parameter, instrument or value; no redshift.
+    MissingDataError
+        The optical depths of the background light are not installed.
     """
-    check_outputs(outputs, [path])
+    check_outputs(outputs, [path, *other_inputs(parameters)])
     sed = read_sed(path)
     points = select_points(sed, parameters)
     redshift, notes = _redshift(sed, parameters)
@@ -93,14 +99,15 @@ def fit_sed_file(
         parameters.model, electrons=parameters.electrons, redshift=redshift,
         self_absorption=parameters.self_absorption,
     )  # fmt: skip
-    likelihood = sed_likelihood(model, points, parameters)
+    surroundings = surround(model, points, parameters)
+    likelihood = sed_likelihood(surroundings.model, points, parameters)
     if evidence:
         require_priors(likelihood.parameters)
     fit = fit_sed(
         likelihood, confidence=parameters.confidence,
         intervals=parameters.intervals and intervals, starts=parameters.starts,
     )  # fmt: skip
-    result = SedFileFit(path, sed, parameters, redshift, fit, {})
+    result = SedFileFit(path, sed, parameters, redshift, surroundings, fit, {})
     return replace(result, summary=_summary(result, notes, seed))
 
 
@@ -123,7 +130,10 @@ def _redshift(
 def _summary(result: SedFileFit, notes: Sequence[str], seed: int) -> dict[str, Any]:
     fit, parameters = result.fit, result.parameters
     likelihood = fit.likelihood
-    all_notes = [*result.points.notes, *notes, *likelihood.model.notes, *fit.notes]
+    all_notes = [
+        *result.points.notes, *notes, *likelihood.model.notes, *result.surroundings.notes,
+        *fit.notes,
+    ]  # fmt: skip
     dof = likelihood.degrees_of_freedom
     if dof < 1:
         all_notes.append(
@@ -149,12 +159,16 @@ def _summary(result: SedFileFit, notes: Sequence[str], seed: int) -> dict[str, A
         "model": {
             "name": parameters.model, "electrons": parameters.electrons,
             "self_absorption": parameters.self_absorption, "redshift": result.redshift,
+            **result.surroundings.record,
         },
         "data": _data_record(result),
         "notes": list(dict.fromkeys(all_notes)),
         "provenance": {
-            "inputs": {result.path.name: file_sha256(result.path)}, "versions": dict(versions()),
-            "seed": seed, "parameters": {type(parameters).__name__: parameters.normalised()},
+            "inputs": {
+                file.name: file_sha256(file) for file in (result.path, *other_inputs(parameters))
+            },
+            "versions": dict(versions()), "seed": seed,
+            "parameters": {type(parameters).__name__: parameters.normalised()},
         },
     }  # fmt: skip
 

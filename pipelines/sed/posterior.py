@@ -101,12 +101,12 @@ def with_evidence(result: SedFileFit, parameters: NestedParameters, seed: int = 
 
 
 def problem_key(result: SedFileFit) -> str:
-    """Return a key of all that decides the posterior: data, model, settings."""
+    """Return a key of all that decides the posterior: files, model, settings."""
     key = hashlib.sha256()
     chosen = result.parameters.normalised()
     for name in _OF_THE_FIT_ALONE:
         del chosen[name]
     chosen["redshift"] = result.redshift
-    key.update(result.summary["provenance"]["inputs"][result.path.name].encode())
+    key.update(json.dumps(result.summary["provenance"]["inputs"], sort_keys=True).encode())
     key.update(json.dumps(chosen, sort_keys=True).encode())
     return key.hexdigest()

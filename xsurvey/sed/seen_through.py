@@ -1,0 +1,101 @@
+"""A radiative model with what is in front of it and beside it: absorption on the way, its host."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from xsurvey.sed.fit_parameters import flat
+from xsurvey.sed.models.base import RadiativeModel
+
+HOST = "host"
+"""Name of the component."""
+LOG10_HOST = flat(
+    "log10_host", 0.0, -6, 6, 0.05, "log10 of what the host galaxy's template is multiplied with"
+)
+
+
+class Screen(Protocol):
+    """What takes light away, by its frequency alone."""
+
+    def transmission(self, frequencies: np.ndarray) -> np.ndarray:
+        """Return what is left at frequencies in Hz, shape (f,)."""
+        ...
+
+
+class _Around:
+    """What a model that stands for another takes from it."""
+
+    def __init__(self, model: RadiativeModel) -> None:
+        self.model = model
+        self.name, self.description = model.name, model.description
+        self.parameters, self.quantities = model.parameters, model.quantities
+        self.notes, self.redshift, self.distance = model.notes, model.redshift, model.distance
+
+    def derived(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+        """Return quantities by name, shape (b,) each."""
+        return self.model.derived(theta)
+
+
+class SeenThrough(_Around):
+    """A model behind screens, a `RadiativeModel` itself.
+
+    Parameters
+    ----------
+    model : RadiativeModel
+    screens : sequence of Screen
+    """
+
+    def __init__(self, model: RadiativeModel, screens: Sequence[Screen]) -> None:
+        super().__init__(model)
+        self.screens = tuple(screens)
+
+    def components(self, theta: np.ndarray, frequencies: np.ndarray) -> dict[str, np.ndarray]:
+        """Return nu F_nu of each component as observed, (b, f)."""
+        left = np.ones(len(frequencies))
+        for screen in self.screens:
+            left = left * screen.transmission(np.asarray(frequencies, float))
+        return {k: v * left for k, v in self.model.components(theta, frequencies).items()}
+
+
+class WithHost(_Around):
+    """A model beside a galaxy, a `RadiativeModel` itself: its last parameter is the galaxy's norm.
+
+    The galaxy's light is unpolarized, and what the jet scatters it is no seed of.
+
+    Parameters
+    ----------
+    model : RadiativeModel
+    frequency : ndarray, shape (n,)
+        Of the template, Hz, as observed; rising.
+    flux : ndarray, shape (n,)
+        nu F_nu, erg / cm2 / s; positive.
+    """
+
+    def __init__(self, model: RadiativeModel, frequency: np.ndarray, flux: np.ndarray) -> None:
+        super().__init__(model)
+        self.parameters = (*model.parameters, LOG10_HOST)
+        self._ln_nu, self._ln_flux = np.log(frequency), np.log(flux)
+
+    def template(self, frequencies: np.ndarray) -> np.ndarray:
+        """Return nu F_nu of the template, power laws between its points and zero beyond them."""
+        ln_flux = np.interp(
+            np.log(frequencies), self._ln_nu, self._ln_flux, left=-np.inf, right=-np.inf
+        )
+        return np.exp(ln_flux)
+
+    def components(self, theta: np.ndarray, frequencies: np.ndarray) -> dict[str, np.ndarray]:
+        """Return nu F_nu of each process and of the host, (b, f)."""
+        theta = np.asarray(theta, float)
+        norm = theta[:, -1:]
+        with np.errstate(invalid="ignore"):
+            possible = (norm >= LOG10_HOST.minimum) & (norm <= LOG10_HOST.maximum)
+        host = np.where(possible, 10.0 ** np.where(possible, norm, 0.0), np.nan)
+        parts = self.model.components(theta[:, :-1], frequencies)
+        return {**parts, HOST: host * self.template(frequencies)}
+
+    def derived(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+        """Return quantities by name, shape (b,) each."""
+        return self.model.derived(np.asarray(theta)[:, :-1])
