@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
@@ -115,7 +116,7 @@ def _read_published(path: Path, model: _Published) -> tuple[np.ndarray, np.ndarr
             energy, redshift, tau = _blocks(path)
         else:
             # first row: redshifts, first column: energies
-            matrix = np.loadtxt(path, ndmin=2)
+            matrix = _numbers(path)
             energy, redshift, tau = matrix[1:, 0], matrix[0, 1:], matrix[1:, 1:]
     except (ValueError, IndexError):
         raise InputError(
@@ -125,12 +126,18 @@ def _read_published(path: Path, model: _Published) -> tuple[np.ndarray, np.ndarr
     return energy * model.tev * TEV, redshift, tau
 
 
+def _numbers(rows: Path | list[str], columns: tuple[int, ...] | None = None) -> np.ndarray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that there are none is an error later
+        return np.loadtxt(rows, usecols=columns, ndmin=2)
+
+
 def _blocks(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return energies, redshifts and tau of blocks of rows below headings with redshifts."""
     text = path.read_text(encoding="ascii", errors="replace")
     headings = [line for line in text.splitlines() if line.startswith("# redshift")]
     redshift = np.array([float(line.partition("=")[2].split()[0]) for line in headings])
-    rows = np.loadtxt(text.splitlines(), usecols=(0, 2), ndmin=2)
+    rows = _numbers(text.splitlines(), (0, 2))
     blocks = rows.reshape(len(redshift), -1, 2)
     return blocks[0, :, 0], redshift, blocks[:, :, 1].T
 
