@@ -35,7 +35,7 @@ def test_screens_multiply(left: float, other: float, above: float) -> None:
     bare = TwoHumps().components(THETA, NU)
     seen = SeenThrough(TwoHumps(), [Fraction(left, above), Fraction(other, 1e9)])
     for name, flux in seen.components(THETA, NU).items():
-        assert flux == pytest.approx(bare[name] * other * np.where(NU > above, left, 1), rel=1e-12)
+        assert flux == pytest.approx(bare[name] * other * np.where(above < NU, left, 1), rel=1e-12)
 
 
 def test_what_stays_the_same() -> None:
