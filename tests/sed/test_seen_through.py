@@ -38,6 +38,20 @@ def test_screens_multiply(left: float, other: float, above: float) -> None:
         assert flux == pytest.approx(bare[name] * other * np.where(above < NU, left, 1), rel=1e-12)
 
 
+def test_what_is_kept_is_of_its_frequencies() -> None:
+    """Also where the caller changes an array that it gave before."""
+    seen, nu = SeenThrough(TwoHumps(), [Fraction(0.5, 1e20)]), NU.copy()
+    for frequencies in (nu, nu[::2], nu):
+        expected = SeenThrough(TwoHumps(), [Fraction(0.5, 1e20)]).components(THETA, frequencies)
+        for name, flux in seen.components(THETA, frequencies).items():
+            assert np.array_equal(flux, expected[name])
+    nu *= 1e4
+    changed = seen.components(THETA, nu)["compton"]
+    assert changed == pytest.approx(
+        TwoHumps().components(THETA, nu)["compton"] * np.where(nu > 1e20, 0.5, 1)
+    )
+
+
 def test_what_stays_the_same() -> None:
     model = TwoHumps()
     seen = SeenThrough(model, [Fraction(0.5, 1e9)])

@@ -51,13 +51,19 @@ class SeenThrough(_Around):
     def __init__(self, model: RadiativeModel, screens: Sequence[Screen]) -> None:
         super().__init__(model)
         self.screens = tuple(screens)
+        self._of_last: tuple[np.ndarray, np.ndarray] | None = None
 
     def components(self, theta: np.ndarray, frequencies: np.ndarray) -> dict[str, np.ndarray]:
         """Return nu F_nu of each component as observed, (b, f)."""
-        left = np.ones(len(frequencies))
-        for screen in self.screens:
-            left = left * screen.transmission(np.asarray(frequencies, float))
+        left = self.transmission(np.array(frequencies, float))
         return {k: v * left for k, v in self.model.components(theta, frequencies).items()}
+
+    def transmission(self, frequencies: np.ndarray) -> np.ndarray:
+        """Return what all screens leave, (f,); kept, since fits ask at the same points again."""
+        if self._of_last is None or not np.array_equal(self._of_last[0], frequencies):
+            left = np.prod([screen.transmission(frequencies) for screen in self.screens], axis=0)
+            self._of_last = frequencies, left
+        return self._of_last[1]
 
 
 class WithHost(_Around):
