@@ -74,6 +74,27 @@ def test_a_host_is_a_component_with_a_norm() -> None:
     assert model.derived(theta)["second_peak"] == pytest.approx(10 ** (THETA[:, 1] + THETA[:, 4]))
 
 
+class Polarized(TwoHumps):
+    """Degrees that tell which parameters came."""
+
+    def degrees(
+        self, theta: np.ndarray, frequencies: np.ndarray, inclination_deg: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        assert theta.shape[1] == len(self.parameters)
+        return {"synchrotron": np.outer(inclination_deg / 90 * theta[:, -1], frequencies / 1e27)}
+
+
+def test_degrees_of_polarization_are_those_of_the_model() -> None:
+    model = SeenThrough(WithHost(Polarized(), *TEMPLATE), [Fraction(0.5, 1e9)])
+    theta = np.column_stack([THETA, [0.0, 1.0]])
+    inclination = np.array([30.0, 60.0])
+    degrees = model.degrees(theta, NU, inclination)
+    assert list(degrees) == ["synchrotron"]
+    expected = Polarized().degrees(THETA, NU, inclination)
+    assert np.array_equal(degrees["synchrotron"], expected["synchrotron"])
+    assert not hasattr(SeenThrough(WithHost(TwoHumps(), *TEMPLATE), []), "degrees")
+
+
 @pytest.mark.parametrize("norm", [np.nan, 7.0, -7.0, 1e4])
 def test_no_value_outside_the_limits(norm: float) -> None:
     theta = np.column_stack([THETA, [norm, 0.0]])

@@ -26,17 +26,35 @@ class Screen(Protocol):
 
 
 class _Around:
-    """What a model that stands for another takes from it."""
+    """What a model that stands for another takes from it: also its degrees of polarization.
+
+    Screens leave these as they are, and a component that is added has none.
+    """
 
     def __init__(self, model: RadiativeModel) -> None:
         self.model = model
+        if hasattr(model, "degrees"):  # only then, since whoever asks looks for the method
+            self.degrees = self._degrees
         self.name, self.description = model.name, model.description
         self.parameters, self.quantities = model.parameters, model.quantities
         self.notes, self.redshift, self.distance = model.notes, model.redshift, model.distance
 
     def derived(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         """Return quantities by name, shape (b,) each."""
-        return self.model.derived(theta)
+        return self.model.derived(self._own(theta))
+
+    def _own(self, theta: np.ndarray) -> np.ndarray:
+        """Return the parameters of the model that this one stands for."""
+        return np.asarray(theta, float)[:, : len(self.model.parameters)]
+
+    def _degrees(
+        self, theta: np.ndarray, frequencies: np.ndarray, inclination_deg: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Return degrees of polarization of the model's processes, (b, f) each."""
+        degrees: dict[str, np.ndarray] = getattr(self.model, "degrees")(  # noqa: B009
+            self._own(theta), frequencies, inclination_deg
+        )
+        return degrees
 
 
 class SeenThrough(_Around):
@@ -99,9 +117,5 @@ class WithHost(_Around):
         with np.errstate(invalid="ignore"):
             possible = (norm >= LOG10_HOST.minimum) & (norm <= LOG10_HOST.maximum)
         host = np.where(possible, 10.0 ** np.where(possible, norm, 0.0), np.nan)
-        parts = self.model.components(theta[:, :-1], frequencies)
+        parts = self.model.components(self._own(theta), frequencies)
         return {**parts, HOST: host * self.template(frequencies)}
-
-    def derived(self, theta: np.ndarray) -> dict[str, np.ndarray]:
-        """Return quantities by name, shape (b,) each."""
-        return self.model.derived(np.asarray(theta)[:, :-1])
