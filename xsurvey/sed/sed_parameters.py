@@ -25,6 +25,7 @@ class SedFitParameters(StepParameters):
         "model": "Model and parameters",
         "ebl": "Absorption on the way, and the host galaxy",
         "min_frequency": "Points, errors and limits",
+        "cells": "Polarization",
         "confidence": "Fit and intervals",
     }
 
@@ -116,6 +117,12 @@ class SedFitParameters(StepParameters):
         default=0.95, gt=0.5, lt=1,
         description="Probability that the flux is below an upper limit, where the table does not "
         "tell.",
+    )  # fmt: skip
+    cells: int | None = Field(
+        default=None, ge=1, le=100000,
+        description="Cells with fields of random directions, with --polarization: what is to be "
+        "expected of their depolarization is the prior of it; 1 for a uniform field. If not "
+        "given, all depolarizations are as probable.",
     )  # fmt: skip
     confidence: float = Field(
         default=0.6827, gt=0, lt=1,
