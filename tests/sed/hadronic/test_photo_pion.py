@@ -6,7 +6,7 @@ from scipy.integrate import quad
 
 from xsurvey.sed.constants import ELECTRON_REST_ENERGY, LIGHT, PLANCK, PROTON_REST_ENERGY
 from xsurvey.sed.grids import LogGrid
-from xsurvey.sed.hadronic.photo_pion import MASS_RATIO, PhotoPionKernel
+from xsurvey.sed.hadronic.photo_pion import MASS_RATIO, photo_pion_kernel
 from xsurvey.sed.hadronic.photo_pion_spectra import SECONDARIES, TABULATED, THRESHOLD
 from xsurvey.sed.particles import DISTRIBUTIONS
 
@@ -70,7 +70,7 @@ def test_protons_among_microwaves_are_those_of_the_paper(
     x = photons.nodes / (1.380649e-16 * 2.7 / ELECTRON_REST_ENERGY)
     per_volume = 8 * np.pi / (PLANCK * LIGHT / ELECTRON_REST_ENERGY) ** 3
     seeds = ELECTRON_REST_ENERGY * per_volume * photons.nodes**3 / np.expm1(np.minimum(x, 500))
-    rates = PhotoPionKernel(protons, photons, made, particle).rates(numbers, seeds[None])
+    rates = photo_pion_kernel(protons, photons, made, particle).rates(numbers, seeds[None])
     ln = np.array([place for place, _ in points]) * np.log(10) - np.log(510998.95)
     found = made.interpolate(np.log(rates * made.nodes + 1e-200), ln[None])[0] / np.log(10)
     assert 10 ** (found - [value for _, value in points]) == pytest.approx(1, abs=0.08)
@@ -113,7 +113,7 @@ def test_isospin_and_thresholds() -> None:
 
 @pytest.mark.parametrize("particle", ["gamma", "electron"])
 def test_the_kernel_is_the_integral_over_protons_and_photons(particle: str) -> None:
-    kernel = PhotoPionKernel(PROTONS, PHOTONS, MADE, particle)
+    kernel = photo_pion_kernel(PROTONS, PHOTONS, MADE, particle)
     distribution = DISTRIBUTIONS["exponential-cutoff-power-law"]
     theta = np.array([[3.0, 2.0, 7.5, 1e3, 1e9]])
     temperature = 1e-5
@@ -144,7 +144,7 @@ def test_energy_through_the_kernel_is_that_of_the_spectra() -> None:
     shape = np.exp(-0.5 * ((PHOTONS.ln - np.log(middle)) / 0.7) ** 2)[None]
     taken = 0.0
     for particle in SECONDARIES:
-        kernel = PhotoPionKernel(PROTONS, PHOTONS, MADE, particle)
+        kernel = photo_pion_kernel(PROTONS, PHOTONS, MADE, particle)
         rates = kernel.rates(protons, shape)[0]
         taken += ELECTRON_REST_ENERGY * (rates @ MADE.nodes**2) * MADE.step
 
@@ -159,11 +159,11 @@ def test_energy_through_the_kernel_is_that_of_the_spectra() -> None:
 
 
 def test_walkers_are_independent_and_grids_alike() -> None:
-    kernel = PhotoPionKernel(PROTONS, PHOTONS, MADE, "positron")
+    kernel = photo_pion_kernel(PROTONS, PHOTONS, MADE, "positron")
     theta = np.array([[3.0, 2.0, 1e3, 1e8], [1.0, 2.5, 1e4, 1e9]])
     protons = DISTRIBUTIONS["power-law"].numbers(theta, PROTONS)
     photons = np.stack([PHOTONS.nodes**-0.5, PHOTONS.nodes**-1.0])
     both = kernel.rates(protons, photons)
     assert both[1] == pytest.approx(kernel.rates(protons[1:], photons[1:])[0], rel=1e-12)
     with pytest.raises(ValueError, match="one step"):
-        PhotoPionKernel(PROTONS, PHOTONS, LogGrid(1, 10, 20), "gamma")
+        photo_pion_kernel(PROTONS, PHOTONS, LogGrid(1, 10, 20), "gamma")
