@@ -91,7 +91,8 @@ def fit_sed_file(
     redshift, notes = _redshift(sed, parameters)
     model = radiative_model(
         parameters.model, electrons=parameters.electrons, redshift=redshift,
-        self_absorption=parameters.self_absorption,
+        self_absorption=parameters.self_absorption, targets=parameters.target,
+        line=parameters.line, black_body=parameters.black_body,
     )  # fmt: skip
     likelihood = sed_likelihood(model, points, parameters)
     if evidence:
@@ -149,6 +150,7 @@ def _summary(result: SedFileFit, notes: Sequence[str], seed: int) -> dict[str, A
         "model": {
             "name": parameters.model, "electrons": parameters.electrons,
             "self_absorption": parameters.self_absorption, "redshift": result.redshift,
+            "targets": list(parameters.target),
         },
         "data": _data_record(result),
         "notes": list(dict.fromkeys(all_notes)),

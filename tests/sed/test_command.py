@@ -212,6 +212,10 @@ def test_evidence(fit: Callable) -> None:
 
 REFUSED = [
     (("--model", "scc"), "no radiative model 'scc'; did you mean 'ssc'"),
+    (("--model", "external-compton"), "--target: what electrons scatter is missing"),
+    (("--model", "external-compton", "--target", "dust"), "--target: there is no target 'dust'"),
+    (("--target", "torus"), "--target: electrons of the model 'ssc' scatter nothing from outside"),
+    (("--model", "external-compton", "--target", "blr", "--line", "Ly"), "there is no line 'Ly'"),
     (("--electrons", "broken-powerlaw"), "did you mean 'broken-power-law'"),
     (("--freeze", "log10_C=1"), "log10_C: no parameter"),
     (("--set", "delta=1e9"), "delta: 1e+09 is not within its limits"),

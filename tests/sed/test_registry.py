@@ -6,12 +6,14 @@ from xsurvey.errors import ParameterError
 from xsurvey.galaxy_clusters.cosmology import Cosmology
 from xsurvey.inference.parameter_set import ParameterSet, require_priors
 from xsurvey.sed.models.registry import DISTRIBUTIONS, MODELS, radiative_model
+from xsurvey.sed.targets.registry import TARGETS
 
 
 def test_every_model_with_every_distribution() -> None:
     for name in MODELS:
         for electrons in DISTRIBUTIONS:
-            model = radiative_model(name, electrons=electrons, redshift=0.1)
+            targets = tuple(TARGETS) if name == "external-compton" else ()
+            model = radiative_model(name, electrons=electrons, redshift=0.1, targets=targets)
             parameters = ParameterSet(model.parameters)
             require_priors(parameters)
             assert len({p.name for p in model.parameters}) == len(model.parameters)

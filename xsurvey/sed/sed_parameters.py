@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 
 from xsurvey.parameters import StepParameters
 from xsurvey.sed.models.registry import DISTRIBUTIONS, MODELS
+from xsurvey.sed.targets.broad_lines import LINES
+from xsurvey.sed.targets.registry import TARGETS
 
 
 def _listed(entries: Mapping[str, str]) -> str:
@@ -35,6 +37,20 @@ class SedFitParameters(StepParameters):
     )  # fmt: skip
     self_absorption: bool = Field(
         default=True, description="Absorb synchrotron emission by its own electrons."
+    )
+    target: tuple[str, ...] = Field(
+        default=(),
+        description="What electrons of the model external-compton scatter: "
+        f"{_listed(TARGETS)}. Repeat for several.",
+    )
+    line: str = Field(
+        default="Lyalpha",
+        description=f"Line of the target blr: {', '.join(LINES)}, or a wavelength in Angstrom.",
+    )
+    black_body: bool = Field(
+        default=False,
+        description="Scatter a black body's photons of the target torus, in place of photons of "
+        "one energy.",
     )
     set: tuple[str, ...] = Field(
         default=(),

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from xsurvey.errors import ParameterError, nearest
 from xsurvey.galaxy_clusters.cosmology import Cosmology
 from xsurvey.sed.models.base import COSMOLOGY, RadiativeModel
+from xsurvey.sed.models.external import ExternalComptonModel
 from xsurvey.sed.models.ssc import SynchrotronSelfCompton
 from xsurvey.sed.particles import DISTRIBUTIONS as _DISTRIBUTIONS
 
-_MODELS = {model.name: model for model in (SynchrotronSelfCompton,)}
+_MODELS = (SynchrotronSelfCompton, ExternalComptonModel)
 
-MODELS: Mapping[str, str] = {name: model.description for name, model in _MODELS.items()}
+MODELS: Mapping[str, str] = {model.name: model.description for model in _MODELS}
 """Names of models, and what they are."""
 DISTRIBUTIONS: Mapping[str, str] = {name: d.description for name, d in _DISTRIBUTIONS.items()}
 """Names of distributions of electrons, and their formulas."""
@@ -20,7 +21,8 @@ DISTRIBUTIONS: Mapping[str, str] = {name: d.description for name, d in _DISTRIBU
 
 def radiative_model(
     name: str, *, electrons: str = "broken-power-law", redshift: float,
-    self_absorption: bool = True, cosmology: Cosmology = COSMOLOGY,
+    self_absorption: bool = True, targets: Sequence[str] = (), line: str = "Lyalpha",
+    black_body: bool = False, cosmology: Cosmology = COSMOLOGY,
 ) -> RadiativeModel:  # fmt: skip
     """Return a model.
 
@@ -34,15 +36,23 @@ def radiative_model(
         For the distance, frequencies and the radius.
     self_absorption : bool
         Whether electrons absorb the synchrotron photons.
+    targets : sequence of str
+        What electrons of `external-compton` scatter: names of
+        `xsurvey.sed.targets.registry.TARGETS`.
+    line : str
+        That the target `blr` emits: a name, or a wavelength in Angstrom.
+    black_body : bool
+        Whether electrons scatter a black body's photons of the target `torus`, or those of one
+        energy.
     cosmology : Cosmology
         For the luminosity distance.
 
     Raises
     ------
     ParameterError
-        An unknown name, or a redshift that is no distance.
+        An unknown name, a redshift that is no distance, or targets of a model that has none.
     """
-    if name not in _MODELS:
+    if name not in MODELS:
         raise ParameterError(
             "model", f"there is no radiative model '{name}'", nearest(name, MODELS)
         )
@@ -55,6 +65,17 @@ def radiative_model(
         raise ParameterError(
             "redshift", f"{redshift:g} is no distance", "give a number above 0, and below 20"
         )
-    return _MODELS[name](
-        _DISTRIBUTIONS[electrons], redshift, self_absorption=self_absorption, cosmology=cosmology
+    distribution = _DISTRIBUTIONS[electrons]
+    if name == ExternalComptonModel.name:
+        return ExternalComptonModel(
+            distribution, redshift, targets=targets, line=line, black_body=black_body,
+            self_absorption=self_absorption, cosmology=cosmology,
+        )  # fmt: skip
+    if targets:
+        raise ParameterError(
+            "target", f"electrons of the model '{name}' scatter nothing from outside",
+            f"leave it out, or take the model '{ExternalComptonModel.name}'",
+        )  # fmt: skip
+    return SynchrotronSelfCompton(
+        distribution, redshift, self_absorption=self_absorption, cosmology=cosmology
     )

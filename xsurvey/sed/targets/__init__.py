@@ -1,0 +1,1 @@
+"""What is about a jet, as photons for its electrons to scatter: `registry`."""
