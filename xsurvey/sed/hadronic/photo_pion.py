@@ -10,13 +10,11 @@ from functools import lru_cache
 
 import numpy as np
 
-from xsurvey.sed.constants import ELECTRON_MASS, PROTON_MASS
 from xsurvey.sed.grids import LogGrid
 from xsurvey.sed.hadronic.folding import ProtonPhotonKernel, Table
 from xsurvey.sed.hadronic.photo_pion_spectra import SECONDARIES
+from xsurvey.sed.proton_synchrotron import MASS_RATIO
 
-MASS_RATIO = ELECTRON_MASS / PROTON_MASS
-"""m_e / m_p."""
 HIGHEST = 1e4
 """eta above which protons and photons are left out: 94 GeV in their centre of mass."""
 _LOWEST_X = 1e-6  # below it all spectra are flat
