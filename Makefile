@@ -107,7 +107,7 @@ compare: $(STAMP)
 	@cat compare_output/compare.md
 
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -n 2
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 # on a private Slurm of its own; each file of tests starts one, and most of the time they wait
 test-slurm: $(STAMP)

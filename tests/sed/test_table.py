@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from astropy import constants
 from astropy import units as u
+from astropy.io import fits
 from astropy.table import MaskedColumn, Table
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,10 +28,10 @@ def write(path: Path, **columns: object) -> Path:
     table = Table(meta=meta)  # type: ignore[arg-type]
     for name, values in columns.items():
         table[name] = values
-    form = {".fits": "fits", ".csv": "ascii.csv", ".vot": "votable"}.get(path.suffix, "ascii.ecsv")
+    forms = {".fits": "fits", ".csv": "ascii.csv", ".vot": "votable", ".mrt": "ascii.mrt"}
     with warnings.catch_warnings():  # VOTable does not like erg
         warnings.simplefilter("ignore")
-        table.write(path, format=form, overwrite=True)
+        table.write(path, format=forms.get(path.suffix, "ascii.ecsv"), overwrite=True)
     return path
 
 
@@ -91,10 +92,26 @@ def test_other_units_are_no_flux_density(unit: u.UnitBase) -> None:
         flux_factor(unit, NU)
 
 
-@pytest.mark.parametrize("suffix", [".ecsv", ".fits", ".vot"])
+@pytest.mark.parametrize("suffix", [".ecsv", ".fits", ".vot", ".mrt"])
 def test_formats(tmp_path: Path, suffix: str) -> None:
     found = read_sed(write(tmp_path / f"a{suffix}", **plain()))
     assert found.flux == pytest.approx(FLUX)
+
+
+def test_the_table_of_flux_points_among_others(tmp_path: Path) -> None:
+    """As gammapy writes FITS: an empty primary, good time intervals, FLUXPOINTS."""
+    points = fits.table_to_hdu(Table(plain()))
+    points.name = "FLUXPOINTS"
+    others = fits.BinTableHDU.from_columns([fits.Column("START", "1D", array=[0.0])], name="GTI")
+    primary = fits.PrimaryHDU()
+    primary.header["REDSHIFT"] = 0.2
+    fits.HDUList([primary, others, points]).writeto(tmp_path / "a.fits")
+    found = read_sed(tmp_path / "a.fits")
+    assert found.flux == pytest.approx(FLUX)
+    assert found.redshift == 0.2
+    fits.HDUList([primary]).writeto(tmp_path / "b.fits")
+    with pytest.raises(InputError, match="holds no table"):
+        read_sed(tmp_path / "b.fits")
 
 
 def test_headings_with_units(tmp_path: Path) -> None:

@@ -77,8 +77,8 @@ def draw_sed(axes: Axes, fit: SedFit, sed: SpectralEnergyDistribution,
     total = np.sum([v[0] for v in components.values()], axis=0)
     axes.plot(frequencies, total, color=STAMP_COLOUR, linewidth=1.5, label="sum", zorder=4)
     axes.set_xlim(frequencies[0], frequencies[-1])
-    low, high = _range(sed.flux, total)
-    axes.set_ylim(low / _MARGIN_Y, high * _MARGIN_Y)
+    bottom, top = _range(sed.flux, total)
+    axes.set_ylim(bottom / _MARGIN_Y, top * _MARGIN_Y)
     axes.set_ylabel(r"$\nu F_\nu$ (erg cm⁻² s⁻¹)")
     return axes
 

@@ -118,7 +118,7 @@ def test_all_inclinations_together_are_isotropic_scattering() -> None:
     mean = (weights / 2 * sine * emission(seeds.ln[:, None] - np.log(sine))).sum(axis=1)
     last, _ = electrons.nearest(np.log([1e5]))
     expected = ComptonKernel(electrons, seeds, scattered_grid).emissivity(
-        numbers, mean[None], last
+        numbers, mean[None], last, np.zeros(1)
     )[0]
     inside = slice(6, -12)
     np.testing.assert_allclose((weight / 2 @ total)[inside], expected[inside], rtol=3e-3)
