@@ -80,16 +80,20 @@ class Losses:
         linear = self.linear[:, None]
         scale = self.quadratic[:, None] + linear * np.exp(-ln_high)
         # what it would be without c, and log(1 + c d) / c
-        d = np.expm1(ln_high - ln_low) * np.exp(-ln_high) / scale
+        d: np.ndarray = np.expm1(ln_high - ln_low) * np.exp(-ln_high) / scale
+        if not linear.any():
+            return d
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(linear * d > _SMALL, np.log1p(linear * d) / linear, d)
 
     def before(self, ln_gamma: np.ndarray, time: np.ndarray) -> np.ndarray:
         """Return gamma some time earlier, shape (b, n): the inverse of `time`."""
         linear = self.linear[:, None]
+        gamma: np.ndarray = np.exp(ln_gamma)
+        if not linear.any():
+            return gamma / (1 - self.quadratic[:, None] * gamma * time)
         with np.errstate(invalid="ignore", divide="ignore"):
             d = np.where(linear * time > _SMALL, np.expm1(linear * time) / linear, time)
-        gamma: np.ndarray = np.exp(ln_gamma)
         return gamma * (1 + linear * d) / (1 - self.quadratic[:, None] * gamma * d)
 
     def survival(self, ln_low: np.ndarray, ln_high: np.ndarray) -> np.ndarray:
@@ -227,17 +231,17 @@ class _Cells:
 
     Attributes
     ----------
+    edges : ndarray, shape (b, c + 1)
+        ln gamma of the cells as they are without cuts.
     points : ndarray, shape (b, c * 4)
-        ln gamma, rising.
+        ln gamma of the nodes, rising.
     width : ndarray, shape (b, c)
         Of what is left of each cell.
-    fraction : ndarray, shape (b, c * 4)
-        Where the points are in their cells.
     """
 
+    edges: np.ndarray
     points: np.ndarray
     width: np.ndarray
-    fraction: np.ndarray
 
     @classmethod
     def between(cls, edges: np.ndarray, low: np.ndarray, high: np.ndarray) -> _Cells:
@@ -245,18 +249,17 @@ class _Cells:
         inside = np.clip(edges, low, high)
         width = np.diff(inside)
         points = inside[:, :-1, None] + width[..., None] * _WITHIN
-        fraction = (points - edges[:, :-1, None]) / (edges[:, 1:2, None] - edges[:, :1, None])
-        return cls(
-            points.reshape(len(edges), -1), width,
-            np.where(width[..., None] > 0, fraction, 0.0).reshape(len(edges), -1),
-        )  # fmt: skip
+        return cls(edges, points.reshape(len(edges), -1), width)
 
     def add(self, result: np.ndarray, density: np.ndarray) -> None:
         """Add particles with a density at the points to the six nodes about each."""
-        number = density * np.exp(self.points)
-        shared = (number[..., None] * tap_values(self.fraction)).reshape(
-            *self.width.shape, len(_WITHIN), TAPS
-        )
-        by_tap = np.einsum("bckt,k->bct", shared, _WITHIN_WEIGHTS) * self.width[..., None]
+        number = (density * np.exp(self.points)).reshape(*self.width.shape, len(_WITHIN))
+        by_tap = number @ (_WITHIN_WEIGHTS[:, None] * tap_values(_WITHIN))
+        whole = self.edges[0, 1] - self.edges[0, 0]
+        cut = np.nonzero((self.width > 0) & (self.width < whole * (1 - 1e-9)))
+        points = self.points.reshape(number.shape)[cut]
+        taps = tap_values((points - self.edges[:, :-1][cut][:, None]) / whole)
+        by_tap[cut] = np.einsum("nk,nkt,k->nt", number[cut], taps, _WITHIN_WEIGHTS)
+        by_tap *= self.width[..., None]
         for tap in range(TAPS):
             result[:, tap : tap + by_tap.shape[1]] += by_tap[..., tap]
