@@ -16,6 +16,7 @@ from xsurvey.inference.fit_records import fitted_parameters
 from xsurvey.inference.parameter_set import require_priors
 from xsurvey.io.atomic import check_outputs
 from xsurvey.pipelines.sed.measured_polarization import measured_polarization
+from xsurvey.pipelines.sed.surroundings import Surroundings, other_inputs, surround
 from xsurvey.sed.derived import derived_at_best
 from xsurvey.sed.energy_distribution import SpectralEnergyDistribution
 from xsurvey.sed.fit import SedFit, fit_sed, sed_likelihood
@@ -45,6 +46,8 @@ class SedFileFit:
     parameters : SedFitParameters
         What was asked for.
     redshift : float
+    surroundings : Surroundings
+        What is before the source and beside it.
     fit : SedFit
     summary : dict
         For ``--json``.
@@ -55,6 +58,7 @@ class SedFileFit:
     sed: SpectralEnergyDistribution
     parameters: SedFitParameters
     redshift: float
+    surroundings: Surroundings
     fit: SedFit
     summary: dict[str, Any]
 
@@ -79,7 +83,7 @@ def fit_sed_file(
     seed : int
         Of what comes later; recorded.
     outputs : sequence of path or None
-        What the caller will write: the table must not be among it.
+        What the caller will write: no file that is read must be among it.
     intervals : bool
         False where those of the posterior will follow.
     evidence : bool
@@ -94,8 +98,10 @@ def fit_sed_file(
     ParameterError
         An unknown model, parameter, instrument or value; no redshift; polarization of a model that
         has none, a file of it twice, or cells without it.
+    MissingDataError
+        The optical depths of the background light are not installed.
     """
-    check_outputs(outputs, [path, *polarization])
+    check_outputs(outputs, [path, *polarization, *other_inputs(parameters)])
     sed = read_sed(path)
     measured = _measured(polarization, parameters)
     points = select_points(sed, parameters)
@@ -105,14 +111,15 @@ def fit_sed_file(
         self_absorption=parameters.self_absorption, targets=parameters.target,
         line=parameters.line, black_body=parameters.black_body,
     )  # fmt: skip
-    likelihood = sed_likelihood(model, points, parameters, measured)
+    surroundings = surround(model, points, parameters)
+    likelihood = sed_likelihood(surroundings.model, points, parameters, measured)
     if evidence:
         require_priors(likelihood.parameters)
     fit = fit_sed(
         likelihood, confidence=parameters.confidence,
         intervals=parameters.intervals and intervals, starts=parameters.starts,
     )  # fmt: skip
-    result = SedFileFit(path, tuple(polarization), sed, parameters, redshift, fit, {})
+    result = SedFileFit(path, tuple(polarization), sed, parameters, redshift, surroundings, fit, {})
     return replace(result, summary=_summary(result, notes, seed))
 
 
@@ -150,7 +157,10 @@ def _redshift(
 def _summary(result: SedFileFit, notes: Sequence[str], seed: int) -> dict[str, Any]:
     fit, parameters = result.fit, result.parameters
     likelihood = fit.likelihood
-    all_notes = [*result.points.notes, *notes, *likelihood.model.notes, *fit.notes]
+    all_notes = [
+        *result.points.notes, *notes, *likelihood.model.notes, *result.surroundings.notes,
+        *fit.notes,
+    ]  # fmt: skip
     statistic = _statistic(fit)
     dof = statistic["dof"]
     polarization = polarization_record(fit)
@@ -182,7 +192,7 @@ def _summary(result: SedFileFit, notes: Sequence[str], seed: int) -> dict[str, A
         "model": {
             "name": parameters.model, "electrons": parameters.electrons,
             "self_absorption": parameters.self_absorption, "redshift": result.redshift,
-            "targets": list(parameters.target),
+            "targets": list(parameters.target), **result.surroundings.record,
         },
         "data": _data_record(result),
         **({} if polarization is None else {"polarization": polarization}),
@@ -197,7 +207,7 @@ def _summary(result: SedFileFit, notes: Sequence[str], seed: int) -> dict[str, A
 
 def input_names(result: SedFileFit) -> dict[str, Path]:
     """Return the files by their names; with folders, where several have one name."""
-    paths = (result.path, *result.polarization)
+    paths = (result.path, *result.polarization, *other_inputs(result.parameters))
     names = [path.name for path in paths]
     return {
         path.name if names.count(path.name) == 1 else str(path): path for path in paths

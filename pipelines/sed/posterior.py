@@ -104,7 +104,7 @@ def with_evidence(result: SedFileFit, parameters: NestedParameters, seed: int = 
 
 
 def problem_key(result: SedFileFit) -> str:
-    """Return a key of all that decides the posterior: data, model, settings."""
+    """Return a key of all that decides the posterior: files, model, settings."""
     key = hashlib.sha256()
     chosen = result.parameters.normalised()
     for name in _OF_THE_FIT_ALONE:

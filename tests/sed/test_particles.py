@@ -18,8 +18,14 @@ EXAMPLES = {
     "broken-power-law": [-2.0, 1.7, 3.9, 3.77, 21.0, 8.3e6],
     "log-parabola": [0.5, 2.1, 0.4, 250.0, 3.3, 5.1e5],
     "exponential-cutoff-power-law": [2.0, 1.9, 4.6, 11.0, 7e7],
+    "cooled-power-law": [3.0, 2.1, 3.4, 110.0, 5e6],
     "exponential-cutoff-broken-power-law": [-1.0, 1.6, 2.9, 3.2, 5.1, 13.0, 6e7],
 }
+
+
+COOLED = DISTRIBUTIONS["cooled-power-law"]
+# where it begins if that is not gamma_min
+BEGIN = {"cooled-power-law": 1.0}
 
 
 def test_all_are_tried() -> None:
@@ -31,6 +37,7 @@ def test_all_are_tried() -> None:
 def test_numbers_integrate_the_density(name: str, power: int) -> None:
     distribution, theta = DISTRIBUTIONS[name], np.array([EXAMPLES[name]])
     low, high = EXAMPLES[name][-2:]
+    begin = BEGIN.get(name, low)
     columns = [p.name for p in distribution.parameters]
     breaks = [10 ** theta[0, columns.index(n)] for n in columns if n == "log10_gamma_b"]
 
@@ -38,9 +45,10 @@ def test_numbers_integrate_the_density(name: str, power: int) -> None:
         gamma = np.exp(ln)
         return float(distribution.density(theta, np.array([gamma]))[0, 0] * gamma ** (power + 1))
 
-    ends = np.log([low * (1 + 1e-12), *breaks, high * (1 - 1e-12)])
+    breaks += [low] * (begin < low)
+    ends = np.log([begin * (1 + 1e-12), *breaks, high * (1 - 1e-12)])
     exact = sum(
-        quad(integrand, a, b, limit=200, epsrel=1e-10)[0] for a, b in itertools.pairwise(ends)
+        quad(integrand, a, b, limit=200, epsrel=1e-8)[0] for a, b in itertools.pairwise(ends)
     )
     found = distribution.numbers(theta, GRID)[0] @ GRID.nodes**power
     assert found == pytest.approx(exact, rel=2e-5)
@@ -82,8 +90,15 @@ def test_densities_are_those_of_their_formulas() -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_there_is_nothing_beyond_the_cuts(name: str) -> None:
     low, high = EXAMPLES[name][-2:]
-    gamma = np.array([low * 0.99, high * 1.01])
+    gamma = np.array([BEGIN.get(name, low) * 0.99, high * 1.01])
     assert not DISTRIBUTIONS[name].density(np.array([EXAMPLES[name]]), gamma).any()
+
+
+def test_cooled_particles_end_at_rest() -> None:
+    row = np.array([[3.0, 2.1, -1.0, 110.0, 5e6]])
+    below, above = COOLED.density(row, np.array([0.999, 1.001]))[0]
+    assert below == 0
+    assert above > 0
 
 
 @given(st.floats(0.0, 8.0), st.floats(0.0, 4.0), st.floats(1.0, 6.0))

@@ -58,8 +58,8 @@ def draw_sed(axes: Axes, fit: SedFit, sed: SpectralEnergyDistribution,
     _draw_points(axes, points)
     components = fit.likelihood.fluxes(fit.theta[None, :], frequencies)
     if chains is not None:
-        low, high = _posterior_band(fit, chains, frequencies)
-        axes.fill_between(frequencies, low, high, color=STAMP_COLOUR, alpha=0.25, linewidth=0)
+        band = _posterior_band(fit, chains, frequencies)
+        axes.fill_between(frequencies, *band, color=STAMP_COLOUR, alpha=0.25, linewidth=0)
     for number, (name, values) in enumerate(components.items()):
         if len(components) > 1:
             axes.plot(

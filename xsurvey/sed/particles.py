@@ -18,9 +18,11 @@ from typing import ClassVar
 import numpy as np
 
 from xsurvey.inference.parameter_set import FitParameter
+from xsurvey.sed.cooling import Losses, Source, steady_numbers, steady_state
 from xsurvey.sed.fit_parameters import flat, held
 from xsurvey.sed.grids import LogGrid
 
+_STEPS = 20  # a decade, in which cooling particles are followed
 _LARGEST = 600.0  # of natural logarithms: e^600 is a number still
 
 
@@ -59,11 +61,8 @@ class Distribution(ABC):
     parameters: ClassVar[tuple[FitParameter, ...]]
 
     @abstractmethod
-    def pieces(self, theta: np.ndarray) -> list[Piece]:
-        """Return the pieces of distributions with the parameters theta, shape (b, p)."""
-
     def density(self, theta: np.ndarray, gamma: np.ndarray) -> np.ndarray:
-        """Return n(gamma) in cm^-3, zero beyond gamma_min and gamma_max.
+        """Return n(gamma) in cm^-3.
 
         Parameters
         ----------
@@ -74,12 +73,8 @@ class Distribution(ABC):
         -------
         ndarray, shape (b, g)
         """
-        result = np.zeros((len(theta), len(gamma)))
-        for piece in self.pieces(theta):
-            inside = (gamma >= piece.low[:, None]) & (gamma < piece.high[:, None])
-            result += np.where(inside, _exp(piece.ln_density(np.log(gamma))), 0.0)
-        return result
 
+    @abstractmethod
     def numbers(
         self, theta: np.ndarray, grid: LogGrid, ln_shift: np.ndarray | None = None
     ) -> np.ndarray:
@@ -98,6 +93,27 @@ class Distribution(ABC):
         ndarray, shape (b, g)
             :math:`N_j` of :math:`\sum_j N_j f(\gamma_j) = \int n f d\gamma`.
         """
+
+
+class PiecewiseDistribution(Distribution):
+    """A distribution made of smooth pieces, zero beyond gamma_min and gamma_max."""
+
+    @abstractmethod
+    def pieces(self, theta: np.ndarray) -> list[Piece]:
+        """Return the pieces of distributions with the parameters theta, shape (b, p)."""
+
+    def density(self, theta: np.ndarray, gamma: np.ndarray) -> np.ndarray:
+        """Return n(gamma), as `Distribution.density`."""
+        result = np.zeros((len(theta), len(gamma)))
+        for piece in self.pieces(theta):
+            inside = (gamma >= piece.low[:, None]) & (gamma < piece.high[:, None])
+            result += np.where(inside, _exp(piece.ln_density(np.log(gamma))), 0.0)
+        return result
+
+    def numbers(
+        self, theta: np.ndarray, grid: LogGrid, ln_shift: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return particles at nodes, as `Distribution.numbers`."""
         shift = np.zeros(len(theta)) if ln_shift is None else ln_shift
         ln_gamma = grid.ln + shift[:, None]
         result = np.zeros((len(theta), len(grid)))
@@ -124,7 +140,7 @@ GAMMA_MAX = held("gamma_max", 1e6, 10, 1e9, "highest Lorentz factor")
 GAMMA_0 = held("gamma_0", 1e3, 1, 1e9, "Lorentz factor at which the index is p")
 
 
-class PowerLaw(Distribution):
+class PowerLaw(PiecewiseDistribution):
     """One index between two energies."""
 
     name = "power-law"
@@ -137,7 +153,7 @@ class PowerLaw(Distribution):
         return [Piece(low, high, lambda ln: _power(log10_k, p, ln))]
 
 
-class BrokenPowerLaw(Distribution):
+class BrokenPowerLaw(PiecewiseDistribution):
     """Two indices, and a sharp break."""
 
     name = "broken-power-law"
@@ -158,7 +174,7 @@ class BrokenPowerLaw(Distribution):
         ]
 
 
-class LogParabola(Distribution):
+class LogParabola(PiecewiseDistribution):
     """An index that grows with the logarithm of the energy."""
 
     name = "log-parabola"
@@ -180,7 +196,7 @@ class LogParabola(Distribution):
         return [Piece(low, high, ln_density)]
 
 
-class CutoffPowerLaw(Distribution):
+class CutoffPowerLaw(PiecewiseDistribution):
     """A power law with an exponential end."""
 
     name = "exponential-cutoff-power-law"
@@ -194,7 +210,7 @@ class CutoffPowerLaw(Distribution):
         return [Piece(low, high, lambda ln: _power(log10_k, p, ln) - np.exp(ln - ln_cutoff))]
 
 
-class CutoffBrokenPowerLaw(Distribution):
+class CutoffBrokenPowerLaw(PiecewiseDistribution):
     """Two indices with a sharp break, and an exponential end."""
 
     name = "exponential-cutoff-broken-power-law"
@@ -220,6 +236,52 @@ class CutoffBrokenPowerLaw(Distribution):
         return [with_cutoff(p) for p in BrokenPowerLaw().pieces(np.delete(theta, 4, axis=1))]
 
 
+class CooledPowerLaw(Distribution):
+    """A power law that is injected, and loses energy by synchrotron emission until it escapes.
+
+    The steady state of Q = k gamma^-p / t_esc: k gamma^-p below gamma_cool, where particles escape
+    first, and k gamma_cool gamma^-(p + 1) / (p - 1) above it; and if gamma_cool is below gamma_min,
+    a tail as gamma^-2 below gamma_min.
+    """
+
+    name = "cooled-power-law"
+    description = (
+        "injected k gamma^-p / t_esc in balance with escape, t_esc, and losses that take as "
+        "long at gamma_cool and as gamma^2"
+    )
+    parameters = (
+        LOG10_K, _index("p", 2.2, " that is injected"),
+        flat(
+            "log10_gamma_cool", 4.0, -1, 10, 0.03,
+            "log10 of the Lorentz factor of particles that cool while they escape",
+        ),
+        held("gamma_min", 100.0, 1, 1e6, "lowest Lorentz factor that is injected"),
+        held("gamma_max", 1e6, 10, 1e9, "highest Lorentz factor that is injected"),
+    )  # fmt: skip
+
+    def density(self, theta: np.ndarray, gamma: np.ndarray) -> np.ndarray:
+        """Return n(gamma), as `Distribution.density`; not zero below gamma_min."""
+        source, losses = self._balance(theta)
+        steps = LogGrid(np.min(gamma) * 0.5, max(np.max(gamma), source.high.max()) * 2, _STEPS)
+        ln, place = np.unique(np.append(np.log(gamma), steps.ln), return_inverse=True)
+        n = steady_state([source], losses, np.broadcast_to(ln, (len(theta), len(ln))))
+        return n[:, place[: len(gamma)]] * (np.asarray(gamma) >= 1)
+
+    def numbers(
+        self, theta: np.ndarray, grid: LogGrid, ln_shift: np.ndarray | None = None
+    ) -> np.ndarray:
+        """Return particles at nodes, as `Distribution.numbers`."""
+        source, losses = self._balance(theta)
+        return steady_numbers([source], losses, grid, ln_shift)
+
+    def _balance(self, theta: np.ndarray) -> tuple[Source, Losses]:
+        """Return what is injected and lost in units of 1 / t_esc."""
+        log10_k, p, log10_cool, low, high = theta.T
+        one = np.ones(len(theta))
+        source = Source(low, high, lambda ln: _exp(_power(log10_k, p, ln)))
+        return source, Losses(10**-log10_cool, 0 * one, one)
+
+
 def _power(log10_k: np.ndarray, index: np.ndarray, ln: np.ndarray) -> np.ndarray:
     """Return ln of k x^-index of ln x, shape (b, g)."""
     return log10_k[:, None] * np.log(10) - index[:, None] * ln
@@ -227,6 +289,13 @@ def _power(log10_k: np.ndarray, index: np.ndarray, ln: np.ndarray) -> np.ndarray
 
 DISTRIBUTIONS: dict[str, Distribution] = {
     kind.name: kind()
-    for kind in (BrokenPowerLaw, PowerLaw, LogParabola, CutoffPowerLaw, CutoffBrokenPowerLaw)
+    for kind in (
+        BrokenPowerLaw,
+        PowerLaw,
+        LogParabola,
+        CutoffPowerLaw,
+        CutoffBrokenPowerLaw,
+        CooledPowerLaw,
+    )
 }
 """Distributions by name."""

@@ -93,8 +93,7 @@ class SynchrotronSelfCompton:
         ),
     )  # fmt: skip
     notes: tuple[str, ...] = (
-        "one homogeneous sphere with isotropic electrons; no absorption of gamma rays, neither in "
-        "the sphere nor on the way",
+        "one homogeneous sphere with isotropic electrons, which does not absorb its gamma rays",
     )
 
     def __init__(

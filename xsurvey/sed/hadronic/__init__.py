@@ -1,0 +1,1 @@
+"""What relativistic protons do to photons, and photons to gamma rays; batched over parameters."""

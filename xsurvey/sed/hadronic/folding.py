@@ -1,0 +1,119 @@
+r"""Secondaries of protons and of photons that fill a sphere homogeneously, from all directions.
+
+A process is what a proton gamma_p makes of n(eps) photons,
+
+.. math:: Q(\gamma) = \sum_p \frac{N_p}{\gamma_p}
+   \int \epsilon n(\epsilon)\, \Phi(\gamma_p\epsilon, \gamma/\gamma_p)\, d\ln\epsilon
+
+with the energy of the secondary, gamma, in m_e c^2. On grids of one step Phi is a table of two
+places, in which cells of photons are integrated: sums over photons are a product with it for each
+proton.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from xsurvey.sed.constants import ELECTRON_REST_ENERGY
+from xsurvey.sed.grids import TAPS, LogGrid, tap_values
+
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
+_NODES, _WEIGHTS = (_NODES + 1) / 2, _WEIGHTS / 2
+
+
+class Table:
+    """A process on lattices of gamma_p eps and gamma / gamma_p.
+
+    Parameters
+    ----------
+    spectrum : callable
+        Phi in cm3 / s of gamma_p eps, (k, n), and gamma / gamma_p, (r,), to (k, r, n).
+    product, ratio : tuple of float
+        Lowest and highest gamma_p eps, and gamma / gamma_p. Beyond the former there is nothing;
+        below the lowest of the latter Phi is flat, above it is nothing.
+    per_decade : int
+    """
+
+    def __init__(
+        self, spectrum: Callable[[np.ndarray, np.ndarray], np.ndarray],
+        product: tuple[float, float], ratio: tuple[float, float], per_decade: int,
+    ) -> None:  # fmt: skip
+        first, last = _places(product, per_decade)
+        self.lowest_ratio, highest = _places(ratio, per_decade)
+        self.per_decade = per_decade
+        cells = np.arange(first, last)
+        ratios = 10 ** (np.arange(self.lowest_ratio, highest + 1) / per_decade)
+        values = spectrum(10 ** ((cells[:, None] + _NODES) / per_decade), ratios)
+        integrals = (values * _WEIGHTS) @ tap_values(_NODES) * (np.log(10) / per_decade)
+        # a node of photons is in the cells of which it is one of the six
+        self.first_node = first - 2
+        self.values = np.zeros((len(cells) + TAPS - 1, len(ratios)))
+        for tap in range(TAPS):
+            self.values[tap : tap + len(cells)] += integrals[:, :, tap]
+
+
+def _places(limits: tuple[float, float], per_decade: int) -> tuple[int, int]:
+    low, high = np.log10(limits) * per_decade
+    return int(np.floor(low)), int(np.ceil(high))
+
+
+class ProtonPhotonKernel:
+    """From protons and photons to one kind of secondaries.
+
+    Parameters
+    ----------
+    protons : LogGrid
+        Lorentz factors.
+    photons : LogGrid
+        Energies in m_e c^2.
+    secondaries : LogGrid
+        Energies in m_e c^2: Lorentz factors of electrons and positrons.
+    table : Table
+        With the same number of nodes a decade as the grids.
+    """
+
+    def __init__(
+        self, protons: LogGrid, photons: LogGrid, secondaries: LogGrid, table: Table
+    ) -> None:
+        if len({g.per_decade for g in (protons, photons, secondaries, table)}) > 1:
+            raise ValueError("protons, photons and secondaries need grids of one step")
+        self.protons, self.photons, self.secondaries = protons, photons, secondaries
+        self._table = table
+
+    def rates(self, protons: np.ndarray, photons: np.ndarray) -> np.ndarray:
+        """Return how many secondaries are made, per cm3, s, and unit of their energy.
+
+        Parameters
+        ----------
+        protons : ndarray, shape (b, p)
+            Per cm3 at the nodes of `protons`.
+        photons : ndarray, shape (b, e)
+            Energy of photons per cm3 and eps, erg / cm3, at the nodes of `photons`.
+
+        Returns
+        -------
+        ndarray, shape (b, s)
+            Q at the nodes of `secondaries`.
+        """
+        spectra = self._by_ratio(photons / ELECTRON_REST_ENERGY)
+        spectra *= (protons / self.protons.nodes)[:, :, None]
+        result = np.zeros((len(protons), len(self.secondaries)))
+        for place in range(len(self.protons)):
+            begin = self.protons.start + place + self._table.lowest_ratio - self.secondaries.start
+            values = spectra[:, place]
+            low, high = max(begin, 0), min(begin + values.shape[1], result.shape[1])
+            if low < high:
+                result[:, low:high] += values[:, low - begin : high - begin]
+            result[:, : max(min(begin, result.shape[1]), 0)] += values[:, :1]
+        return np.maximum(result, 0.0)
+
+    def _by_ratio(self, photons: np.ndarray) -> np.ndarray:
+        """Return integrals over photons for each proton and ratio, (b, p, r), of eps n(eps)."""
+        place = self._table.first_node + np.arange(len(self._table.values)) - self.photons.start
+        place = place - (self.protons.start + np.arange(len(self.protons)))[:, None]
+        inside = (place >= 0) & (place < len(self.photons))
+        seen = photons[:, np.where(inside, place, 0)] * inside
+        result: np.ndarray = seen @ self._table.values
+        return result
