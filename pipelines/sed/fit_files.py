@@ -15,11 +15,16 @@ from xsurvey.errors import ParameterError
 from xsurvey.inference.fit_records import fitted_parameters
 from xsurvey.inference.parameter_set import require_priors
 from xsurvey.io.atomic import check_outputs
+from xsurvey.pipelines.sed.measured_polarization import measured_polarization
+from xsurvey.pipelines.sed.surroundings import Surroundings, other_inputs, surround
 from xsurvey.sed.derived import derived_at_best
 from xsurvey.sed.energy_distribution import SpectralEnergyDistribution
 from xsurvey.sed.fit import SedFit, fit_sed, sed_likelihood
+from xsurvey.sed.joint_likelihood import JointLikelihood
 from xsurvey.sed.models.registry import radiative_model
 from xsurvey.sed.points import SedPoints, select_points
+from xsurvey.sed.polarization.measurements import PolarizationMeasurements, together
+from xsurvey.sed.polarization_record import polarization_record
 from xsurvey.sed.sed_parameters import SedFitParameters
 from xsurvey.sed.table import read_sed
 
@@ -34,20 +39,26 @@ class SedFileFit:
     Attributes
     ----------
     path : path
+    polarization : tuple of path
+        Files of polarization.
     sed : SpectralEnergyDistribution
         All points of the file.
     parameters : SedFitParameters
         What was asked for.
     redshift : float
+    surroundings : Surroundings
+        What is before the source and beside it.
     fit : SedFit
     summary : dict
         For ``--json``.
     """
 
     path: Path
+    polarization: tuple[Path, ...]
     sed: SpectralEnergyDistribution
     parameters: SedFitParameters
     redshift: float
+    surroundings: Surroundings
     fit: SedFit
     summary: dict[str, Any]
 
@@ -58,19 +69,21 @@ class SedFileFit:
 
 
 def fit_sed_file(
-    path: Path, parameters: SedFitParameters, *, seed: int = 0,
+    path: Path, parameters: SedFitParameters, *, polarization: Sequence[Path] = (), seed: int = 0,
     outputs: Sequence[Path | None] = (), intervals: bool = True, evidence: bool = False,
 ) -> SedFileFit:  # fmt: skip
-    """Fit a radiative model to a table.
+    """Fit a radiative model to a table, and to measured polarization.
 
     Parameters
     ----------
     path : path
     parameters : SedFitParameters
+    polarization : sequence of path
+        Tables of polarization, or results of ours, as `measured_polarization`.
     seed : int
         Of what comes later; recorded.
     outputs : sequence of path or None
-        What the caller will write: the table must not be among it.
+        What the caller will write: no file that is read must be among it.
     intervals : bool
         False where those of the posterior will follow.
     evidence : bool
@@ -81,12 +94,16 @@ def fit_sed_file(
     OutputError
         An output cannot be written, or is the input.
     InputError
-        The table cannot be used, or the model has no value.
+        A table cannot be used, or the model has no value.
     ParameterError
-        An unknown model, parameter, instrument or value; no redshift.
+        An unknown model, parameter, instrument or value; no redshift; polarization of a model that
+        has none, a file of it twice, or cells without it.
+    MissingDataError
+        The optical depths of the background light are not installed.
     """
-    check_outputs(outputs, [path])
+    check_outputs(outputs, [path, *polarization, *other_inputs(parameters)])
     sed = read_sed(path)
+    measured = _measured(polarization, parameters)
     points = select_points(sed, parameters)
     redshift, notes = _redshift(sed, parameters)
     model = radiative_model(
@@ -94,15 +111,31 @@ def fit_sed_file(
         self_absorption=parameters.self_absorption, targets=parameters.target,
         line=parameters.line, black_body=parameters.black_body,
     )  # fmt: skip
-    likelihood = sed_likelihood(model, points, parameters)
+    surroundings = surround(model, points, parameters)
+    likelihood = sed_likelihood(surroundings.model, points, parameters, measured)
     if evidence:
         require_priors(likelihood.parameters)
     fit = fit_sed(
         likelihood, confidence=parameters.confidence,
         intervals=parameters.intervals and intervals, starts=parameters.starts,
     )  # fmt: skip
-    result = SedFileFit(path, sed, parameters, redshift, fit, {})
+    result = SedFileFit(path, tuple(polarization), sed, parameters, redshift, surroundings, fit, {})
     return replace(result, summary=_summary(result, notes, seed))
+
+
+def _measured(
+    paths: Sequence[Path], parameters: SedFitParameters
+) -> PolarizationMeasurements | None:
+    """Return the polarization of all files; None where there is none."""
+    if not paths:
+        if parameters.cells is not None:
+            raise ParameterError(
+                "cells", "is of polarization, and there is none", "give --polarization too"
+            )
+        return None
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise ParameterError("polarization", "a file is given twice", "give it once")
+    return together([measured_polarization(path) for path in paths])
 
 
 def _redshift(
@@ -124,17 +157,26 @@ def _redshift(
 def _summary(result: SedFileFit, notes: Sequence[str], seed: int) -> dict[str, Any]:
     fit, parameters = result.fit, result.parameters
     likelihood = fit.likelihood
-    all_notes = [*result.points.notes, *notes, *likelihood.model.notes, *fit.notes]
-    dof = likelihood.degrees_of_freedom
+    all_notes = [
+        *result.points.notes, *notes, *likelihood.model.notes, *result.surroundings.notes,
+        *fit.notes,
+    ]  # fmt: skip
+    statistic = _statistic(fit)
+    dof = statistic["dof"]
+    polarization = polarization_record(fit)
+    if isinstance(likelihood, JointLikelihood):
+        all_notes += likelihood.measurements.notes
     if dof < 1:
         all_notes.append(
-            f"{likelihood.bins} points do not determine {len(fit.theta)} free parameters"
+            f"{likelihood.bins} {'points' if polarization is None else 'numbers'} do not "
+            f"determine {len(fit.theta)} free parameters"
         )
     elif stats.chi2.sf(fit.statistic, dof) < _UNLIKELY:
         all_notes.append(
-            f"chi2 is {fit.statistic / dof:.3g} for a degree of freedom: the points contradict the "
-            "model, or each other, within these errors, and intervals are too narrow; give "
-            "systematic errors (--systematic, --systematic-default), or another model"
+            f"{statistic['name']} is {fit.statistic / dof:.3g} for a degree of freedom: the "
+            "points contradict the model, or each other, within these errors, and intervals are "
+            "too narrow; give systematic errors (--systematic, --systematic-default), or another "
+            "model"
         )
     if result.points.limits:
         all_notes.append(
@@ -142,7 +184,7 @@ def _summary(result: SedFileFit, notes: Sequence[str], seed: int) -> dict[str, A
             "are of measured points alone"
         )
     return {
-        "statistic": {"name": "chi2", "value": fit.statistic, "dof": dof},
+        "statistic": statistic,
         "parameters": fitted_parameters(fit),
         "derived": derived_at_best(fit),
         "diagnostics": {"r_hat": None, "ess": None, "acceptance": None},
@@ -150,14 +192,39 @@ def _summary(result: SedFileFit, notes: Sequence[str], seed: int) -> dict[str, A
         "model": {
             "name": parameters.model, "electrons": parameters.electrons,
             "self_absorption": parameters.self_absorption, "redshift": result.redshift,
-            "targets": list(parameters.target),
+            "targets": list(parameters.target), **result.surroundings.record,
         },
         "data": _data_record(result),
+        **({} if polarization is None else {"polarization": polarization}),
         "notes": list(dict.fromkeys(all_notes)),
         "provenance": {
-            "inputs": {result.path.name: file_sha256(result.path)}, "versions": dict(versions()),
+            "inputs": {name: file_sha256(path) for name, path in input_names(result).items()},
+            "versions": dict(versions()),
             "seed": seed, "parameters": {type(parameters).__name__: parameters.normalised()},
         },
+    }  # fmt: skip
+
+
+def input_names(result: SedFileFit) -> dict[str, Path]:
+    """Return the files by their names; with folders, where several have one name."""
+    paths = (result.path, *result.polarization, *other_inputs(result.parameters))
+    names = [path.name for path in paths]
+    return {
+        path.name if names.count(path.name) == 1 else str(path): path for path in paths
+    }  # fmt: skip
+
+
+def _statistic(fit: SedFit) -> dict[str, Any]:
+    """Return the statistic; of fluxes and polarization together with its two parts."""
+    likelihood = fit.likelihood
+    dof = likelihood.degrees_of_freedom
+    if not isinstance(likelihood, JointLikelihood):
+        return {"name": "chi2", "value": fit.statistic, "dof": dof}
+    parts = likelihood.parts(likelihood.evaluate(fit.theta[None, :]))
+    chi2, polarization = (float(part[0]) for part in parts)
+    return {
+        "name": "chi2 + polarization", "value": fit.statistic, "dof": dof,
+        "parts": {"chi2": chi2, "polarization": polarization},
     }  # fmt: skip
 
 

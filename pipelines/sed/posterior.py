@@ -20,8 +20,9 @@ from xsurvey.inference.fit_records import sampled_parameters
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.inference.posterior import evidence_of, sample_posterior
-from xsurvey.pipelines.sed.fit_files import SedFileFit
+from xsurvey.pipelines.sed.fit_files import SedFileFit, input_names
 from xsurvey.sed.derived import derived_of_chain
+from xsurvey.sed.polarization_record import polarization_record
 
 _OF_THE_FIT_ALONE = ("confidence", "intervals", "starts")
 """Parameters that do not change the posterior: a chain goes on with others of these."""
@@ -53,7 +54,9 @@ def with_posterior(
     provenance["parameters"] = {
         **provenance["parameters"], type(sampling).__name__: sampling.normalised()
     }  # fmt: skip
+    polarization = polarization_record(fit, chains, confidence)
     changed = {
+        **({} if polarization is None else {"polarization": polarization}),
         "parameters": sampled_parameters(fit, chains, confidence),
         "derived": derived_of_chain(fit, chains, confidence),
         "diagnostics": diagnostics_record(chains),
@@ -101,12 +104,14 @@ def with_evidence(result: SedFileFit, parameters: NestedParameters, seed: int = 
 
 
 def problem_key(result: SedFileFit) -> str:
-    """Return a key of all that decides the posterior: data, model, settings."""
+    """Return a key of all that decides the posterior: files, model, settings."""
     key = hashlib.sha256()
     chosen = result.parameters.normalised()
     for name in _OF_THE_FIT_ALONE:
         del chosen[name]
     chosen["redshift"] = result.redshift
-    key.update(result.summary["provenance"]["inputs"][result.path.name].encode())
+    inputs = result.summary["provenance"]["inputs"]
+    for name in input_names(result):
+        key.update(inputs[name].encode())
     key.update(json.dumps(chosen, sort_keys=True).encode())
     return key.hexdigest()

@@ -56,3 +56,21 @@ def check_example(number: int) -> None:
     with contextlib.redirect_stdout(printed):
         exec(compile(code, "sed.md", "exec"), {"__name__": "example"})
     same(printed.getvalue(), expected, 5e-3)
+
+
+def test_fluxes_and_polarization_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    """What the page simulates, and the statistic of its fit; that of a chain is the same."""
+    section = PAGE.split("\n## Fluxes and polarization together\n")[1]
+    code, command, expected = re.findall(r"```(?:python|bash|)\n(.*?)```", section, re.DOTALL)
+    monkeypatch.chdir(tmp_path)
+    exec(compile(code, "sed.md", "exec"), {"__name__": "example"})
+    words = shlex.split(command.partition(" --mcmc ")[0])[1:]
+    status, out, errors = call(*words, "--starts", "1", "--no-intervals")
+    assert status == 0
+    same(out.splitlines()[0], expected.splitlines()[0], 2e-3)
+    notes = [line for line in expected.splitlines() if line.startswith("xsurvey: note")]
+    assert errors.splitlines() == notes
+    for row in (row for row in expected.splitlines() if "Hz: " in row):
+        assert row.split("; model")[0] in out

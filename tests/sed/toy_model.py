@@ -70,3 +70,19 @@ def drawn(
         is_limit=is_limit, limit_confidence=np.where(is_limit, 0.95, np.nan),
         instruments=("Optical",) * half + ("Gamma",) * (len(frequency) - half), redshift=0.1,
     )  # fmt: skip
+
+
+class PolarizedHumps(TwoHumps):
+    """The same, polarized: .7 of the first hump, and of the second .7 sin^2 of the inclination."""
+
+    name = "polarized-humps"
+
+    def degrees(
+        self, theta: np.ndarray, frequencies: np.ndarray, inclination_deg: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Return degrees of both humps, the same at all frequencies."""
+        flat = np.full((len(theta), len(frequencies)), 0.7)
+        return {
+            "synchrotron": flat,
+            "compton": flat * np.sin(np.radians(inclination_deg))[:, None] ** 2,
+        }

@@ -11,9 +11,11 @@ import click
 from xsurvey.cli.options import WholeNumber
 
 
-def file_option(name: str, text: str) -> Callable[[Callable], Callable]:
-    """Return an option that names a file to write."""
-    return click.option(f"--{name}", type=click.Path(path_type=Path), metavar="FILE", help=text)
+def file_option(name: str, text: str, *, several: bool = False) -> Callable[[Callable], Callable]:
+    """Return an option that names a file, or may be repeated for several."""
+    return click.option(
+        f"--{name}", type=click.Path(path_type=Path), multiple=several, metavar="FILE", help=text
+    )
 
 
 mcmc_option = click.option(

@@ -24,6 +24,10 @@ from xsurvey.sed.sed_parameters import SedFitParameters
 
 @click.command("fit", cls=StepCommand)
 @click.argument("data", type=click.Path(path_type=Path))
+@file_option(
+    "polarization", "Fit measured polarization too: a table, or the JSON of 'polarization pcube' "
+    "or 'polarization fit'. Repeat for several.", several=True,
+)  # fmt: skip
 @mcmc_option
 @chain_option
 @nested_option
@@ -33,8 +37,9 @@ from xsurvey.sed.sed_parameters import SedFitParameters
 @step_options(SedFitParameters, MCMCParameters, NestedParameters)
 @json_option
 def fit_command(
-    data: Path, mcmc: bool, nested: bool, chain: Path | None, seed: int, plot: Path | None,
-    corner: Path | None, parameters: tuple[Any, ...], json_path: Path | None,
+    data: Path, polarization: tuple[Path, ...], mcmc: bool, nested: bool, chain: Path | None,
+    seed: int, plot: Path | None, corner: Path | None, parameters: tuple[Any, ...],
+    json_path: Path | None,
 ) -> None:  # fmt: skip
     """Fit a radiative model to a spectral energy distribution (a table of flux points).
 
@@ -45,6 +50,9 @@ def fit_command(
     Without systematic errors points of different instruments contradict each other by many sigma:
     --systematic and --systematic-default add them in quadrature.
 
+    With --polarization degrees and angles of polarization by frequency, or limits of degrees, are
+    fitted together with fluxes; field inclination, angle and depolarization are then parameters.
+
     Intervals are of one parameter at a time, by profile likelihood, or of the posterior with
     --mcmc.
 
@@ -54,6 +62,7 @@ def fit_command(
       xsurvey sed fit blazar.ecsv --electrons log-parabola --redshift 0.0308 \\
           --freeze gamma_min=500 --systematic MAGIC=0.3 --systematic-default 0.05 --mcmc \\
           --chain chain.h5 --corner corner.png --json fit.json
+      xsurvey sed fit blazar.ecsv --polarization degrees.ecsv --cells 20 --plot sed.png
     """
     from xsurvey.errors import printable
     from xsurvey.io.atomic import check_outputs
@@ -62,12 +71,13 @@ def fit_command(
     fitting, sampling, nested_sampling = parameters
     check_chain_options(mcmc, chain, corner)
     outputs = [plot, corner, chain, json_path]
-    check_outputs(outputs, [data])
+    check_outputs(outputs, [data, *polarization])
     for option, path in (("--plot", plot), ("--corner", corner)):
         check_png(option, path)
     result = fit_sed_file(
-        data, fitting, seed=seed, outputs=outputs, intervals=not mcmc, evidence=nested
-    )
+        data, fitting, polarization=polarization, seed=seed, outputs=outputs, intervals=not mcmc,
+        evidence=nested,
+    )  # fmt: skip
     chains = None
     if nested:
         from xsurvey.pipelines.sed.posterior import with_evidence
@@ -101,6 +111,8 @@ def _title(summary: dict[str, Any]) -> str:
 def _lines(summary: dict[str, Any]) -> list[str]:
     statistic, data, model = summary["statistic"], summary["data"], summary["model"]
     limits = f" and {data['limits']} upper limits" if data["limits"] else ""
+    if (polarization := summary.get("polarization")) is not None:
+        limits += f"; {len(polarization['data'])} measurements of polarization"
     lines = [
         f"{model['name']}, {model['electrons']}, z = {model['redshift']:g}: {statistic['name']} = "
         f"{statistic['value']:.4f} for {statistic['dof']} degrees of freedom "
@@ -109,6 +121,8 @@ def _lines(summary: dict[str, Any]) -> list[str]:
     rows = {**summary["parameters"], **summary["derived"]}
     width = max(len(name) for name in rows)
     lines += [f"{name:<{width}}  {value_text(p)}" for name, p in rows.items()]
+    if polarization is not None:
+        lines += _polarization_lines(polarization, statistic["parts"])
     found = summary["diagnostics"]
     if found["acceptance"] is not None:
         lines.append(
@@ -119,6 +133,34 @@ def _lines(summary: dict[str, Any]) -> list[str]:
     if (evidence := summary.get("evidence")) is not None:
         lines.append(f"ln(evidence) = {evidence['log_evidence']:.3f} +- {evidence['error']:.3f}")
     return lines
+
+
+def _polarization_lines(record: dict[str, Any], parts: dict[str, float]) -> list[str]:
+    """Return the parts of the statistic, and the model's degree at each measurement."""
+    lines = [f"chi2 of fluxes {parts['chi2']:.4f}, of polarization {parts['polarization']:.4f}"]
+    for row in record["data"]:
+        degree, angle = row["model_degree"], row["model_angle"]
+        interval = ""
+        if degree["lower"] is not None:
+            ends = f"{100 * degree['lower']:.2f} to {100 * degree['upper']:.2f}"
+            interval = f" ({ends}, {100 * degree['confidence']:.4g} %)"
+        direction = "" if angle is None else f" at {angle['value']:.1f} deg"
+        lines.append(
+            f"{row['frequency']:.4g} Hz: {_measured_text(row)}; model {100 * degree['value']:.2f}"
+            f"{interval} %{direction}"
+        )
+    return lines
+
+
+def _measured_text(row: dict[str, Any]) -> str:
+    if row["kind"] == "stokes":
+        return (
+            f"Q/I {100 * row['q']:.2f} +- {100 * row['q_err']:.2f} %, "
+            f"U/I {100 * row['u']:.2f} +- {100 * row['u_err']:.2f} %"
+        )
+    if row["kind"] == "degree":
+        return f"{100 * row['degree']:.2f} +- {100 * row['degree_err']:.2f} %"
+    return f"below {100 * row['degree_ul']:.2f} % ({100 * row['limit_confidence']:.4g} %)"
 
 
 def _number(value: float | None, form: str) -> str:

@@ -7,27 +7,21 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import LogLocator, NullFormatter
 
 from xsurvey.inference.chains import Chains
 from xsurvey.inference.intervals import equal_tailed
-from xsurvey.report.plate import (
-    FAINT_INK,
-    GRID,
-    INK,
-    STAMP_COLOUR,
-    TEXT_SIZE,
-    TRUE_COLOUR,
-    dress,
-    new_figure,
-)
+from xsurvey.report.plate import FAINT_INK, INK, STAMP_COLOUR, TEXT_SIZE, figure_of, new_figure
+from xsurvey.report.sed_polarization_axes import draw_angles, draw_degrees
+from xsurvey.report.sed_style import MARKERS, POINT_COLOURS, prepare, shown
 from xsurvey.sed.energy_distribution import SpectralEnergyDistribution
 from xsurvey.sed.fit import SedFit
+from xsurvey.sed.joint_likelihood import JointLikelihood
 from xsurvey.sed.points import SedPoints
 
-_WIDTH, _HEIGHT = 11.0, 7.0
-_COLOURS = (TRUE_COLOUR, "#ff9d6f", "#a7e57a", "#d9a6ff", "#f4e36a", "#ff8fb3", "#8fa8ff")
-_MARKERS = ("o", "s", "D", "^", "v", "P")
+_WIDTH = 11.0
+_SED, _RESIDUALS, _DEGREES, _ANGLES = 4.13, 1.61, 1.9, 1.3
+"""Heights of panels, inches."""
+_BOTTOM, _GAP, _TOP = 0.63, 0.14, 0.49
 _DASHES = ("dashed", "dotted", "dashdot", (0, (5, 1, 1, 1, 1, 1)))
 _CURVE = 400
 """Frequencies of curves."""
@@ -57,17 +51,15 @@ def draw_sed(axes: Axes, fit: SedFit, sed: SpectralEnergyDistribution,
     Axes
     """
     points = fit.likelihood.points
-    _prepare(axes)
+    prepare(axes)
     axes.set_yscale("log")
-    frequencies = np.geomspace(
-        sed.frequency.min() / _MARGIN_X, sed.frequency.max() * _MARGIN_X, _CURVE
-    )
+    frequencies = _frequencies(fit, sed)
     _draw_left_out(axes, sed, points)
     _draw_points(axes, points)
     components = fit.likelihood.fluxes(fit.theta[None, :], frequencies)
     if chains is not None:
-        low, high = _posterior_band(fit, chains, frequencies)
-        axes.fill_between(frequencies, low, high, color=STAMP_COLOUR, alpha=0.25, linewidth=0)
+        band = _posterior_band(fit, chains, frequencies)
+        axes.fill_between(frequencies, *band, color=STAMP_COLOUR, alpha=0.25, linewidth=0)
     for number, (name, values) in enumerate(components.items()):
         if len(components) > 1:
             axes.plot(
@@ -86,7 +78,7 @@ def draw_sed(axes: Axes, fit: SedFit, sed: SpectralEnergyDistribution,
 def draw_sed_residuals(axes: Axes, fit: SedFit) -> Axes:
     """Draw (data - model) / error of the points; of limits how far the model is below them."""
     points = fit.likelihood.points
-    _prepare(axes)
+    prepare(axes)
     z = fit.likelihood.residuals(fit.likelihood.evaluate(fit.theta[None, :]))[0]
     axes.axhline(0, color=STAMP_COLOUR, linewidth=1.0)
     for name, colour, marker in _styles(points.instruments):
@@ -112,24 +104,58 @@ def sed_figure(
 ) -> Figure:
     """Return the figure of a fit: the distribution with its model, and residuals below.
 
+    Of a `JointLikelihood` also degrees of polarization by frequency, and angles if there are any.
+
     Parameters
     ----------
     fit, sed, chains
         As `draw_sed`.
     title : str
     """
-    figure = new_figure(_WIDTH, _HEIGHT)
-    upper = figure.add_axes((0.085, 0.34, 0.70, 0.59))
-    lower = figure.add_axes((0.085, 0.09, 0.70, 0.23), sharex=upper)
+    likelihood = fit.likelihood
+    heights = [_SED, _RESIDUALS]
+    if isinstance(likelihood, JointLikelihood):
+        heights.append(_DEGREES)
+        if likelihood.measurements.angle_deg() is not None:
+            heights.append(_ANGLES)
+    panels = _panels(heights)
+    upper = panels[0]
     draw_sed(upper, fit, sed, chains)
-    draw_sed_residuals(lower, fit)
-    upper.tick_params(labelbottom=False, which="both")
-    upper.set_title(_label(title).lstrip(), loc="left", color=INK, size=TEXT_SIZE)
+    draw_sed_residuals(panels[1], fit)
+    if isinstance(likelihood, JointLikelihood):
+        for axes, draw in zip(panels[2:], (draw_degrees, draw_angles), strict=False):
+            draw(axes, likelihood, fit.theta, _frequencies(fit, sed), chains)
+    upper.set_title(shown(title).lstrip(), loc="left", color=INK, size=TEXT_SIZE)
     upper.legend(
         frameon=False, labelcolor=INK, fontsize=TEXT_SIZE - 3, loc="upper left",
         bbox_to_anchor=(1.01, 1.02), borderaxespad=0.0,
     )  # fmt: skip
-    return figure
+    for axes in panels[:-1]:
+        axes.tick_params(labelbottom=False, which="both")
+        axes.set_xlabel("")
+    panels[-1].set_xlabel("Frequency (Hz)")
+    return figure_of(upper)
+
+
+def _panels(heights: Sequence[float]) -> list[Axes]:
+    """Return panels of a figure, one below the other, of heights in inches."""
+    whole = _BOTTOM + sum(heights) + _GAP * (len(heights) - 1) + _TOP
+    figure = new_figure(_WIDTH, whole)
+    panels: list[Axes] = []
+    top = whole - _TOP
+    for height in heights:
+        box = (0.085, (top - height) / whole, 0.70, height / whole)
+        panels.append(figure.add_axes(box, sharex=panels[0] if panels else None))
+        top -= height + _GAP
+    return panels
+
+
+def _frequencies(fit: SedFit, sed: SpectralEnergyDistribution) -> np.ndarray:
+    """Return frequencies of curves, Hz: beyond all points and measured polarization."""
+    where = sed.frequency
+    if isinstance(fit.likelihood, JointLikelihood):
+        where = np.concatenate([where, fit.likelihood.measurements.frequency])
+    return np.geomspace(where.min() / _MARGIN_X, where.max() * _MARGIN_X, _CURVE)
 
 
 def _range(flux: np.ndarray, total: np.ndarray) -> tuple[float, float]:
@@ -139,11 +165,6 @@ def _range(flux: np.ndarray, total: np.ndarray) -> tuple[float, float]:
     if not known:
         return 1.0, 1.0
     return float(known[0].min()), float(max(values.max() for values in known))
-
-
-def _label(text: str) -> str:
-    """Return a stranger's text as matplotlib shows it as it is: no formula, not hidden."""
-    return " " + text.replace("$", r"\$")
 
 
 def _posterior_band(
@@ -173,7 +194,7 @@ def _draw_points(axes: Axes, points: SedPoints) -> None:
         measured, limits = own & ~points.is_limit, own & points.is_limit
         axes.errorbar(
             points.frequency[measured], points.flux[measured], yerr=points.sigma[measured],
-            fmt=marker, color=colour, markersize=3.5, elinewidth=0.9, label=_label(name),
+            fmt=marker, color=colour, markersize=3.5, elinewidth=0.9, label=shown(name),
         )  # fmt: skip
         axes.errorbar(
             points.frequency[limits], points.flux[limits], yerr=0.4 * points.flux[limits],
@@ -184,15 +205,10 @@ def _draw_points(axes: Axes, points: SedPoints) -> None:
 def _styles(instruments: Sequence[str]) -> list[tuple[str, str, str]]:
     """Return each instrument, in the order of frequency, with a colour and a marker."""
     return [
-        (name, _COLOURS[i % len(_COLOURS)], _MARKERS[(i // len(_COLOURS)) % len(_MARKERS)])
+        (
+            name,
+            POINT_COLOURS[i % len(POINT_COLOURS)],
+            MARKERS[(i // len(POINT_COLOURS)) % len(MARKERS)],
+        )
         for i, name in enumerate(dict.fromkeys(instruments))
     ]
-
-
-def _prepare(axes: Axes) -> None:
-    dress(axes)
-    axes.grid(color=GRID, alpha=0.10, linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(numticks=12))
-    axes.xaxis.set_minor_formatter(NullFormatter())

@@ -27,3 +27,5 @@ FREQUENCY_OF_REST_ENERGY = ELECTRON_REST_ENERGY / PLANCK
 """m_e c^2 / h, Hz: of a photon of the energy epsilon = 1."""
 KPC = float(units.kpc.to(units.cm))
 """A kpc in cm."""
+TEV = float(units.TeV.to(units.erg)) / PLANCK
+"""Frequency of a photon of a TeV, Hz."""

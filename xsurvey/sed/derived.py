@@ -15,6 +15,8 @@ _DRAWS = 4000
 """Draws of a chain from which intervals are taken."""
 _STEP = 1e-2
 """Of a standard deviation, for derivatives."""
+_ROUNDING = 1e-12
+"""Change of ln of a quantity that is no change: rows of a batch may differ in the last digits."""
 
 
 def derived_at_best(fit: SedFit) -> dict[str, dict[str, Any]]:
@@ -75,8 +77,8 @@ def _log_sigmas(fit: SedFit) -> dict[str, float]:
     widths = rows[:k].diagonal() - rows[k:].diagonal()
     sigmas = {}
     for name, values in _quantities(fit, rows).items():
-        slope = (np.log(values[:k]) - np.log(values[k:])) / widths
-        used = slope != 0
+        change = np.log(values[:k]) - np.log(values[k:])
+        slope, used = change / widths, np.abs(change) > _ROUNDING
         covariance = fit.minimum.covariance[np.ix_(used, used)]
         sigmas[name] = float(np.sqrt(slope[used] @ covariance @ slope[used]))
     return sigmas

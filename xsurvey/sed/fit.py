@@ -9,9 +9,12 @@ import numpy as np
 from xsurvey.errors import InputError
 from xsurvey.inference.best_fit import BestFit, fit_from
 from xsurvey.inference.parameter_set import ParameterSet, apply_settings
+from xsurvey.sed.joint_likelihood import JointLikelihood
 from xsurvey.sed.likelihood import SedLikelihood
 from xsurvey.sed.models.base import RadiativeModel
+from xsurvey.sed.models.polarized import polarized_source
 from xsurvey.sed.points import SedPoints
+from xsurvey.sed.polarization.measurements import PolarizationMeasurements
 from xsurvey.sed.sed_parameters import SedFitParameters
 from xsurvey.sed.starts import choose_starts
 
@@ -20,21 +23,32 @@ SedFit = BestFit[SedLikelihood]
 
 
 def sed_likelihood(
-    model: RadiativeModel, points: SedPoints, parameters: SedFitParameters
-) -> SedLikelihood:
+    model: RadiativeModel, points: SedPoints, parameters: SedFitParameters,
+    polarization: PolarizationMeasurements | None = None,
+) -> SedLikelihood:  # fmt: skip
     """Return the likelihood of a model with its parameters as the user sets them.
+
+    With measured polarization the model has further parameters, those of `PolarizedSource`, and the
+    likelihood is a `JointLikelihood`.
 
     Raises
     ------
     ParameterError
-        Unknown parameters, or values that cannot be.
+        Unknown parameters, or values that cannot be; polarization of a model that has none.
     """
+    if polarization is None:
+        return SedLikelihood(model, points, _as_set(model, parameters))
+    source = polarized_source(model, angle_deg=polarization.angle_deg(), cells=parameters.cells)
+    return JointLikelihood(source, points, polarization, _as_set(source, parameters))
+
+
+def _as_set(model: RadiativeModel, parameters: SedFitParameters) -> ParameterSet:
     rows = apply_settings(
         ParameterSet(model.parameters), values=parameters.set, freeze=parameters.freeze,
         thaw=parameters.thaw, links=parameters.link, limits=parameters.limits,
         priors=parameters.prior,
     )  # fmt: skip
-    return SedLikelihood(model, points, _priors_within_limits(rows))
+    return _priors_within_limits(rows)
 
 
 def _priors_within_limits(rows: ParameterSet) -> ParameterSet:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from xsurvey.inference.likelihood import Likelihood
@@ -34,13 +36,28 @@ class SedLikelihood(Likelihood):
 
     def evaluate(self, theta: np.ndarray) -> np.ndarray:
         """Return nu F_nu at the points, shape (b, n); NaN where links leave their limits."""
+        return self._where_possible(theta, self._sum, len(self.points))
+
+    def fluxes_at_points(self, theta: np.ndarray) -> np.ndarray:
+        """Return nu F_nu at the points, shape (b, n), whatever else the model is compared with."""
+        return self._where_possible(theta, self._sum, len(self.points))
+
+    @property
+    def of_fluxes(self) -> np.ndarray:
+        """Which of the free parameters change fluxes, shape (k,)."""
+        return np.ones(len(self.parameters.free), bool)
+
+    def _where_possible(
+        self, theta: np.ndarray, function: Callable[[np.ndarray], np.ndarray], numbers: int
+    ) -> np.ndarray:
+        """Return a function of all parameters, (b, numbers); NaN where links leave their limits."""
         full = self.parameters.expand(np.atleast_2d(theta))
         if not self._has_links:
-            return self._sum(full)
-        model = np.full((len(full), len(self.points)), np.nan)
+            return function(full)
+        model = np.full((len(full), numbers), np.nan)
         inside = self.parameters.inside(full)
         if inside.any():
-            model[inside] = self._sum(full[inside])
+            model[inside] = function(full[inside])
         return model
 
     def _sum(self, full: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from xsurvey.parameters import StepParameters
+from xsurvey.sed.background_tables import BACKGROUND_LIGHTS
 from xsurvey.sed.models.registry import DISTRIBUTIONS, MODELS
 from xsurvey.sed.targets.broad_lines import LINES
 from xsurvey.sed.targets.registry import TARGETS
@@ -22,7 +23,9 @@ class SedFitParameters(StepParameters):
 
     titles: ClassVar[Mapping[str, str]] = {
         "model": "Model and parameters",
+        "ebl": "Absorption on the way, and the host galaxy",
         "min_frequency": "Points, errors and limits",
+        "cells": "Polarization",
         "confidence": "Fit and intervals",
     }
 
@@ -74,6 +77,26 @@ class SedFitParameters(StepParameters):
         description="Prior: parameter=normal:mean,sigma, uniform:low,high, loguniform:low,high or "
         "lognormal:median,sigma. Flat between the limits if not given.",
     )
+    ebl: str | None = Field(
+        default=None,
+        description="Absorb gamma rays by the extragalactic background light: "
+        f"{', '.join(BACKGROUND_LIGHTS)}, or a file with optical depths (energy, redshift, tau). "
+        "For fluxes as observed; nothing is absorbed if not given.",
+    )
+    ebv: float | None = Field(
+        default=None, ge=0, le=10,
+        description="Dim light up to the Lyman limit by dust of our Galaxy: E(B-V), magnitudes. "
+        "For fluxes as observed.",
+    )  # fmt: skip
+    r_v: float = Field(
+        default=3.1, ge=2, le=6,
+        description="A_V / E(B-V) of the dust (law of Fitzpatrick 1999).",
+    )  # fmt: skip
+    host: str | None = Field(
+        default=None,
+        description="Add a host galaxy: a file with its spectrum, as tables of flux points but "
+        "without errors; the parameter log10_host scales it.",
+    )
     min_frequency: float | None = Field(
         default=None, gt=0,
         description="Lowest frequency of the points that are fitted, Hz; all if not given.",
@@ -94,6 +117,12 @@ class SedFitParameters(StepParameters):
         default=0.95, gt=0.5, lt=1,
         description="Probability that the flux is below an upper limit, where the table does not "
         "tell.",
+    )  # fmt: skip
+    cells: int | None = Field(
+        default=None, ge=1, le=100000,
+        description="Cells with fields of random directions, with --polarization: what is to be "
+        "expected of their depolarization is the prior of it; 1 for a uniform field. If not "
+        "given, all depolarizations are as probable.",
     )  # fmt: skip
     confidence: float = Field(
         default=0.6827, gt=0, lt=1,

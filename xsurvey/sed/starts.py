@@ -50,7 +50,7 @@ class LogDistance:
     def evaluate(self, theta: np.ndarray) -> np.ndarray:
         """Return ln of the model relative to the data, shape (b, d)."""
         with np.errstate(over="ignore"):
-            ratio = self.likelihood.evaluate(theta)[:, self.used] / self._flux
+            ratio = self.likelihood.fluxes_at_points(theta)[:, self.used] / self._flux
         return np.log(np.maximum(ratio, 0.0) + _FLOOR)
 
     def total(self, model: np.ndarray) -> np.ndarray:
@@ -76,7 +76,8 @@ def choose_starts(likelihood: SedLikelihood, starts: int) -> np.ndarray:
     Returns
     -------
     ndarray, shape (s, k)
-        The start values first. The same ones each time.
+        The start values first; parameters that do not change fluxes have theirs in all rows. The
+        same ones each time.
     """
     theta = likelihood.parameters.start[None, :]
     distance = LogDistance(likelihood)
@@ -84,9 +85,11 @@ def choose_starts(likelihood: SedLikelihood, starts: int) -> np.ndarray:
         return theta
     quantiles = _spread(theta.shape[1])
     places = np.clip(likelihood.priors.transform(quantiles), *likelihood.parameters.bounds)
+    places = np.where(likelihood.of_fluxes, places, theta)
     searches = max(starts, _SEARCHES)
     chosen = _apart(quantiles, _distances(distance, places), searches - 1)
     ends = np.array([_brought_near(distance, p) for p in (theta[0], *places[chosen])])
+    ends = np.where(likelihood.of_fluxes, ends, theta)
     found = _distances(distance, ends)
     spread = np.diff(np.quantile(places, [0.25, 0.75], axis=0), axis=0)
     distinct = _apart(ends / np.maximum(spread, 1e-300), found, starts, _SAME)

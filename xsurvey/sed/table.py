@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from astropy import units as u
 from astropy.table import Table
 from scipy import stats
 
 from xsurvey.errors import InputError, printable
+from xsurvey.sed.columns import converted, plain_numbers
 from xsurvey.sed.energy_distribution import SpectralEnergyDistribution
 from xsurvey.sed.flux_units import flux_factor, frequency_of
 from xsurvey.sed.table_file import read_table
@@ -75,6 +75,26 @@ def read_sed(path: Path | str) -> SpectralEnergyDistribution:
     return _Reading(path, read_table(path)).distribution()
 
 
+def read_template(path: Path | str) -> tuple[np.ndarray, np.ndarray]:
+    """Read a spectrum without errors, such as that of a galaxy, from a table like all others.
+
+    Returns
+    -------
+    frequency : ndarray, shape (n,)
+        As observed, Hz; rising.
+    flux : ndarray, shape (n,)
+        nu F_nu, erg / cm2 / s; positive.
+
+    Raises
+    ------
+    InputError
+        As `read_sed`; or there are less than two frequencies, one is there twice, or a flux is
+        not positive.
+    """
+    path = Path(path)
+    return _Reading(path, read_table(path)).template()
+
+
 class _Reading:
     """One table being read."""
 
@@ -90,18 +110,7 @@ class _Reading:
 
     def distribution(self) -> SpectralEnergyDistribution:
         """Return what the table holds."""
-        self.check_kind()
-        axis, flux = self.needed("spectral axis", _AXES), self.needed("flux", _FLUXES)
-        if not len(self.table):
-            raise self.error("has no rows", "give a table with measurements")
-        x = self.numbers(axis)
-        frequency = self.converted(axis, lambda unit: frequency_of(x, unit))
-        if not np.all((frequency > 0) & np.isfinite(frequency)):
-            raise self.error(
-                f"has a spectral axis ({axis}) that is not a positive number in row "
-                f"{_first(~((frequency > 0) & np.isfinite(frequency)))}", "correct the row",
-            )  # fmt: skip
-        value = self.fluxes(flux, frequency)
+        flux, frequency, value = self.spectrum()
         low, high = self.errors(flux, frequency, value)
         value, is_limit = self.limits(flux, frequency, value)
         confidence = self.confidence(is_limit)
@@ -122,6 +131,34 @@ class _Reading:
             instruments=tuple(instruments[i] for i in order), redshift=self.redshift(),
             source=printable(self.text("source", "obj_name", "object")), notes=tuple(self.notes),
         )  # fmt: skip
+
+    def spectrum(self) -> tuple[str, np.ndarray, np.ndarray]:
+        """Return the name of the flux, frequencies and fluxes, in the order of the rows."""
+        self.check_kind()
+        axis, flux = self.needed("spectral axis", _AXES), self.needed("flux", _FLUXES)
+        if not len(self.table):
+            raise self.error("has no rows", "give a table with measurements")
+        x = self.numbers(axis)
+        frequency = self.converted(axis, lambda unit: frequency_of(x, unit))
+        if not np.all((frequency > 0) & np.isfinite(frequency)):
+            raise self.error(
+                f"has a spectral axis ({axis}) that is not a positive number in row "
+                f"{_first(~((frequency > 0) & np.isfinite(frequency)))}", "correct the row",
+            )  # fmt: skip
+        return flux, frequency, self.fluxes(flux, frequency)
+
+    def template(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return what the table holds, for one without errors."""
+        flux, frequency, value = self.spectrum()
+        if np.any(bad := ~((value > 0) & np.isfinite(value))):
+            raise self.error(f"has a flux ({flux}) that is not a positive number in row "
+                             f"{_first(bad)}", "leave the row out")  # fmt: skip
+        order = np.argsort(frequency)
+        frequency, value = frequency[order], value[order]
+        if len(frequency) < 2 or np.any(np.diff(frequency) <= 0):
+            raise self.error("does not have two frequencies, each of them once",
+                             "give one flux for each")  # fmt: skip
+        return frequency, value
 
     def check_kind(self) -> None:
         """Raise for integrated fluxes, scanned likelihoods and the source's own frame."""
@@ -155,27 +192,12 @@ class _Reading:
 
     def numbers(self, name: str) -> np.ndarray:
         """Return a column of numbers; masked ones are NaN, powers of ten of logarithms taken."""
-        column = self.table[name]
-        kind = getattr(column, "dtype", np.dtype(object)).kind
-        if kind not in "fiu" or getattr(column, "ndim", 1) != 1:
-            raise self.error(f"column {name} has no plain numbers", "write one number a row")
-        values = np.asarray(np.ma.filled(np.ma.asarray(column, float), np.nan), float)
+        values = plain_numbers(self.path, self.table, name)
         return 10.0**values if self.logarithms else values
 
     def converted(self, name: str, convert: Any) -> np.ndarray:
         """Return what ``convert`` makes of the unit of a column."""
-        unit = getattr(self.table[name], "unit", None)
-        if unit is None or str(unit).strip() == "":
-            raise self.error(
-                f"column {name} has no unit", f"write one, as in '{name} [...]' or in ECSV"
-            )
-        try:
-            return np.asarray(convert(u.Unit(unit)))
-        except (u.UnitConversionError, u.UnitTypeError, ValueError, TypeError, AttributeError):
-            raise self.error(
-                f"column {name} is in '{unit}'", "the spectral axis is in Hz, eV or m, the flux a "
-                "flux density such as erg / (cm2 s), Jy or 1 / (TeV cm2 s)",
-            ) from None  # fmt: skip
+        return converted(self.path, self.table, name, convert)
 
     def fluxes(self, name: str, frequency: np.ndarray) -> np.ndarray:
         values = self.numbers(name)

@@ -10,7 +10,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "sed.md"
 
 
 def test_example(capsys: pytest.CaptureFixture[str]) -> None:
-    section = PAGE.read_text().split("\n## Polarization\n")[1]
+    section = PAGE.read_text().split("\n## Polarization\n")[1].split("\n## ")[0]
     (code,) = re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     names: dict[str, object] = {}
     exec(compile(code, str(PAGE), "exec"), names)

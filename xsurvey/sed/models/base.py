@@ -75,6 +75,31 @@ class RadiativeModel(Protocol):
         ...
 
 
+class PolarizedModel(RadiativeModel, Protocol):
+    """A model that tells how its light is polarized where the field is uniform."""
+
+    def degrees(
+        self, theta: np.ndarray, frequencies: np.ndarray, inclination_deg: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Return the degree of polarization of processes; those that are left out have none.
+
+        Parameters
+        ----------
+        theta : ndarray, shape (b, p)
+        frequencies : ndarray, shape (f,)
+            Hz, observed.
+        inclination_deg : ndarray, shape (b,)
+            Of the field to the line of sight, in the frame of the emitter.
+
+        Returns
+        -------
+        dict of str to ndarray, shape (b, f)
+            Names are those of `components`. Fractions of light that is polarized across the field
+            as it is seen, below zero along it; NaN where the model has no value.
+        """
+        ...
+
+
 def luminosity_distance(redshift: float, cosmology: Cosmology) -> float:
     """Return the luminosity distance in cm.
 

@@ -115,6 +115,17 @@ class ExternalComptonModel:
                 result[name][possible] = flux
         return result
 
+    def degrees(
+        self, theta: np.ndarray, frequencies: np.ndarray, inclination_deg: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Return degrees of "synchrotron" and "compton", as `PolarizedModel.degrees`.
+
+        Light from outside is not polarized, and isotropic electrons do not polarize what they
+        scatter of it.
+        """
+        jet = np.asarray(theta, float)[:, : len(self._jet.parameters)]
+        return self._jet.degrees(jet, frequencies, inclination_deg)
+
     def derived(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         """Return `quantities` by name, shape (b,) each."""
         theta = np.asarray(theta, float)

@@ -15,6 +15,7 @@ from xsurvey.sed.constants import ELECTRON_REST_ENERGY, FREQUENCY_OF_REST_ENERGY
 from xsurvey.sed.fit_parameters import flat, held
 from xsurvey.sed.grids import LogGrid
 from xsurvey.sed.models.base import COSMOLOGY, Quantity, luminosity_distance
+from xsurvey.sed.models.ssc_polarization import ssc_degrees
 from xsurvey.sed.particles import Distribution
 from xsurvey.sed.self_absorption import AbsorptionKernel, escaping_fraction
 from xsurvey.sed.self_compton import seed_energy
@@ -92,8 +93,7 @@ class SynchrotronSelfCompton:
         ),
     )  # fmt: skip
     notes: tuple[str, ...] = (
-        "one homogeneous sphere with isotropic electrons; no absorption of gamma rays, neither in "
-        "the sphere nor on the way",
+        "one homogeneous sphere with isotropic electrons, which does not absorb its gamma rays",
     )
 
     def __init__(
@@ -124,6 +124,31 @@ class SynchrotronSelfCompton:
         if possible.any():
             for name, flux in self._components(theta[possible], frequencies).items():
                 result[name][possible] = flux
+        return result
+
+    def degrees(
+        self, theta: np.ndarray, frequencies: np.ndarray, inclination_deg: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Return degrees of "synchrotron" and "compton", as `PolarizedModel.degrees`.
+
+        Of light that the sphere does not absorb, and of seeds at its centre.
+        """
+        theta = np.asarray(theta, float)
+        possible = self._possible(theta)
+        result = {
+            name: np.full((len(theta), len(frequencies)), np.nan)
+            for name in ("synchrotron", "compton")
+        }
+        if possible.any():
+            zone = self._zone(theta[possible])
+            found = ssc_degrees(
+                lambda grid: self.electrons.numbers(zone.electrons, grid),
+                float(theta[possible, self._gamma_limits[1]].max()), zone.b,
+                np.asarray(inclination_deg, float)[possible],
+                ln_frequency_in_blob(np.asarray(frequencies, float), zone.delta, self.redshift),
+            )  # fmt: skip
+            for name, degree in found.items():
+                result[name][possible] = degree
         return result
 
     def derived(self, theta: np.ndarray) -> dict[str, np.ndarray]:

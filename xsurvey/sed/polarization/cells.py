@@ -16,7 +16,7 @@ and its saddle point far in the tail. Of two and three cells there are closed fo
 from __future__ import annotations
 
 import math
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 from scipy import interpolate, special
@@ -61,6 +61,17 @@ class RandomCells:
 
     def quantile(self, probability: np.ndarray) -> np.ndarray:
         """Return what d is below with some probability."""
+        angle, cumulative = self._by_angle
+        return np.sin(np.interp(probability, cumulative, angle))
+
+    def cumulative(self, d: np.ndarray) -> np.ndarray:
+        """Return the probability to be below d."""
+        angle, cumulative = self._by_angle
+        return np.interp(np.arcsin(np.clip(d, 0, 1)), angle, cumulative, left=0.0, right=1.0)
+
+    @cached_property
+    def _by_angle(self) -> tuple[np.ndarray, np.ndarray]:
+        """Angles of the sine d, and the probability to be below."""
         # in an angle, whose density is finite at either end, as far as there is any
         last = math.asin(min(1.0, _REACH / math.sqrt(self.cells)))
         angle = np.linspace(0, last, 4 * _POINTS)[1:-1]
@@ -68,8 +79,7 @@ class RandomCells:
         step = angle[1] - angle[0]
         cumulative = np.concatenate([[0.0], np.cumsum((density[1:] + density[:-1]) / 2)])
         cumulative = (cumulative + density[0] / 2) * step
-        cumulative /= cumulative[-1] + density[-1] / 2 * step
-        return np.sin(np.interp(probability, cumulative, angle))
+        return angle, cumulative / (cumulative[-1] + density[-1] / 2 * step)
 
     def _log_over_d(self, d: np.ndarray) -> np.ndarray:
         """Return ln P(d) / d of d between 0 and 1."""

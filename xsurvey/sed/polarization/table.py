@@ -16,7 +16,7 @@ where they have no unit, or percent by their unit; angles need one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -54,18 +54,31 @@ def read_polarization(path: Path | str) -> PolarizationMeasurements:
         rows, or a row that has nothing, too much, or values that cannot be.
     """
     path = Path(path)
-    return _Reading(path, read_table(path)).measurements()
+    return measurements_of(path, read_table(path))
+
+
+def measurements_of(
+    path: Path, table: Table, notes: Sequence[str] = ()
+) -> PolarizationMeasurements:
+    """Return what a table holds, with notes on where it is from.
+
+    Raises
+    ------
+    InputError
+        As `read_polarization`; errors name the path.
+    """
+    return _Reading(path, table, notes).measurements()
 
 
 class _Reading:
     """One table being read."""
 
-    def __init__(self, path: Path, table: Table) -> None:
+    def __init__(self, path: Path, table: Table, notes: Sequence[str]) -> None:
         self.path, self.table = path, table
         self.meta = {str(k).lower(): v for k, v in dict(table.meta).items()}
         self.by_lower = {name.lower(): name for name in reversed(table.colnames)}
         self.nothing = np.full(len(table), np.nan)
-        self.notes: list[str] = []
+        self.notes: list[str] = list(notes)
 
     def measurements(self) -> PolarizationMeasurements:
         """Return what the table holds."""
