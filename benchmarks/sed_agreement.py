@@ -29,6 +29,7 @@ PERCENTILES = (50, 90, 99, 100)
 RANGES = {
     "log10_k": (-8.0, 3.0), "p": (1.0, 4.0), "p1": (1.0, 3.0), "p2": (2.5, 5.0), "q": (0.0, 1.5),
     "gamma_0": (1e2, 1e4), "log10_gamma_b": (2.0, 6.0), "log10_gamma_c": (3.0, 7.0),
+    "log10_gamma_cool": (2.0, 7.0),
     "gamma_min": (10.0, 1e3), "gamma_max": (1e4, 1e7), "delta": (3.0, 60.0),
     "log10_B": (-3.0, 1.5), "t_var": (1e3, 1e6),
 }  # fmt: skip

@@ -27,7 +27,13 @@ PREFIX = "proton_"
 """Of the names of parameters."""
 
 _HIGHEST = 1e12  # Lorentz factor: 10^21 eV
-_VALUES = {"gamma_min": 1.0, "gamma_max": 1e10, "log10_gamma_c": 9.0, "log10_gamma_b": 7.0}
+_VALUES = {
+    "gamma_min": 1.0,
+    "gamma_max": 1e10,
+    "log10_gamma_c": 9.0,
+    "log10_gamma_b": 7.0,
+    "log10_gamma_cool": 8.0,
+}
 _LOWEST_X, _HIGHEST_X = 1e-2, 100.0  # nu / nu_B, and that over gamma_max^2
 _KEPT = 4
 
@@ -46,7 +52,7 @@ def _of_protons(parameter: FitParameter) -> FitParameter:
         parameter, name=PREFIX + name, value=_VALUES.get(name, parameter.value),
         description=f"{parameter.description}, of protons",
     )  # fmt: skip
-    if name in ("log10_gamma_c", "log10_gamma_b"):
+    if name in ("log10_gamma_c", "log10_gamma_b", "log10_gamma_cool"):
         top = math.log10(_HIGHEST)
         return replace(changed, maximum=top, prior=Uniform(changed.minimum, top))
     if name in ("gamma_min", "gamma_max", "gamma_0"):
