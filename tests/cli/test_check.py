@@ -14,10 +14,12 @@ Run = Callable[..., object]
 def check(run_command: Run, event_file: Path, tmp_path: Path) -> Run:
     """Check a config; return the command's result."""
 
-    def run(more: str = "", inputs: object = event_file, output: object = "out") -> object:
+    def run(
+        more: str = "", *options: str, inputs: object = event_file, output: object = "out"
+    ) -> object:
         text = f"schema: 1\npipeline: sources\ninputs: [{inputs}]\noutput: {output}\n{more}"
         (tmp_path / "my.yaml").write_text(text)
-        return run_command("check", "my.yaml", cwd=tmp_path)
+        return run_command("check", "my.yaml", *options, cwd=tmp_path)
 
     return run
 
@@ -94,6 +96,13 @@ def test_a_profile_that_a_run_would_refuse(
 def test_the_bare_name_of_a_profile_will_do(check: Run) -> None:
     done = check("cluster: slurm\n")
     assert done.returncode == 0, done.stderr
+
+
+def test_another_profile_than_that_of_the_config_is_checked(check: Run) -> None:
+    text = "cluster: {profile: ./absent.yaml}\n"
+    assert check(text).returncode == 2
+    assert check(text, "--cluster", "slurm").returncode == 0
+    assert check("cluster: slurm\n", "--cluster", "./absent.yaml").returncode == 2
 
 
 def test_an_output_without_a_name(call: Run, tmp_path: Path) -> None:

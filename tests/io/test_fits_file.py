@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from xsurvey.errors import InputError
 from xsurvey.io.fits_file import open_fits
-from xsurvey.io.fits_image import read_image
+from xsurvey.io.fits_image import image_shape, read_image, read_image_header
 
 
 def bad_files(folder: Path, good: Path) -> dict[str, Path]:
@@ -86,6 +86,22 @@ def test_scaled_columns_are_scaled(tmp_path: Path) -> None:
     raw = table.read()
     assert table.values(raw, "ra") == pytest.approx([5.01, 5.02, 4.97])
     assert table.values(raw, "flag").tolist() == [1, 2, 2**31 + 5]
+
+
+def test_parts_and_headers_are_those_of_the_image_that_is_read(tmp_path: Path) -> None:
+    path, data = tmp_path / "image.fits", np.arange(20.0).reshape(4, 5)
+    line = fits.PrimaryHDU(np.zeros((1, 5)))  # no image: one of its axes has one pixel
+    fits.HDUList([line, fits.ImageHDU(data[None])]).writeto(path)
+    part = (slice(1, 3), slice(2, 4))
+    for chosen in (None, part):
+        image, header = read_image(path, chosen)
+        assert np.array_equal(image, data[chosen or ...])
+        assert image_shape(header) == image_shape(read_image_header(path)) == (4, 5)
+    packed = tmp_path / "packed.fits"
+    fits.HDUList([fits.PrimaryHDU(), fits.CompImageHDU(data)]).writeto(packed)
+    assert np.array_equal(read_image(packed, part)[0], data[part])
+    with pytest.raises(InputError, match="no two-dimensional image"):
+        read_image_header(packed)
 
 
 def test_image_reading_needs_an_image(event_file: Path, tmp_path: Path) -> None:

@@ -23,11 +23,14 @@ output_option = click.option(
     "--output", metavar="DIR", callback=lambda _, __, text: _folder(text),
     help="Folder of the results; the config's if not given.",
 )  # fmt: skip
+cluster_option = click.option(
+    "--cluster", metavar="PROFILE", help="Cluster profile; the config's if not given."
+)
 
 
 @click.command()
 @config_argument
-@click.option("--cluster", metavar="PROFILE", help="Cluster profile; the config's if not given.")
+@cluster_option
 @click.option(
     "--workers", type=WholeNumber(0), metavar="N",
     help="Number of workers; 0 runs everything in this process.",
@@ -82,14 +85,15 @@ def run_command(
 @click.command()
 @config_argument
 @output_option
-def check_command(config: Path, output: Path | None) -> None:
+@cluster_option
+def check_command(config: Path, output: Path | None, cluster: str | None) -> None:
     """Validate CONFIG and print the plan: what would be done, what is done already.
 
     Opens the inputs and reads their headers, and the cluster profile. Starts and writes nothing.
     """
     from xsurvey.engine import Store
 
-    loaded, plan, _ = load_checked(config, output)
+    loaded, plan, _ = load_checked(config, output, cluster)
     click.echo(f"{config}: good; pipeline {loaded.pipeline}, output in {loaded.output}")
     for line in plan.describe(Store(loaded.output)):
         click.echo(line)

@@ -35,12 +35,13 @@ def read_image(
     try:
         with quietly(), fits.open(file.path, memmap=False) as hdus:
             for hdu in hdus:
-                if part is not None and hdu.is_image and hdu.header.get("NAXIS") == 2:
-                    return hdu.section[part].astype(np.float64), hdu.header.copy()
-                if hdu.is_image and hdu.header.get("NAXIS", 0) >= 2 and hdu.data is not None:
-                    image = np.squeeze(hdu.data)
-                    if image.ndim == 2:
-                        return image[part or ...].astype(np.float64), hdu.header.copy()
+                if not hdu.is_image or image_shape(hdu.header) is None:
+                    continue
+                header = hdu.header.copy()
+                if part is not None and header["NAXIS"] == 2:
+                    return hdu.section[part].astype(np.float64), header
+                if hdu.data is not None:
+                    return np.squeeze(hdu.data)[part or ...].astype(np.float64), header
     except HEADER_ERRORS as error:
         raise unreadable(file.path, error) from error
     raise InputError(file.path, "holds no two-dimensional image", "give a FITS image")
@@ -62,6 +63,7 @@ def read_image_header(path: str | os.PathLike[str]) -> fits.Header:
         As `open_fits`, or no image is in the file.
     """
     for header in open_fits(path).headers:
-        if is_image(header) and image_shape(header) is not None:
+        packed = header.get("ZIMAGE", False)
+        if is_image(header) and not packed and image_shape(header) is not None:
             return header
     raise InputError(path, "holds no two-dimensional image", "give a FITS image")

@@ -395,6 +395,7 @@ def test_profiles_that_come_along_show_every_key_at_its_default(name):
         ),
         ({"start_timeout": "soon"}, "start_timeout: 'soon' is not a time; write 30min, 12h or"),
         ({"memory": "3"}, "memory: 3 has no unit; write 3GB, or 3MB$"),
+        ({"memory": 2_500_000_000}, "memory: 2500000000 has no unit; write 2.5GB$"),
         ({"memory": "3G"}, "memory: '3G' is not an amount of memory, such as 2GB or 500MB"),
         ({"workers": 0}, "workers: .*greater than or equal to 1"),
         ({"wall_time": "5h"}, "wall_time: unknown key; did you mean 'walltime'"),

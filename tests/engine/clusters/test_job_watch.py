@@ -266,7 +266,7 @@ REASONS = {
     "PartitionTimeLimit": True, "AssocMaxWallDurationPerJobLimit": True,
     "QOSMaxCpuMinutesPerJobLimit": True, "AssocMaxCpuPerJobLimit": True,
     "QOSMaxMemoryPerNode": True, "MaxMemPerLimit": True, "QOSMinCpuNotSatisfied": True,
-    "InvalidAccount": True, "InvalidQOS": True, "BadConstraints": True,
+    "InvalidAccount": False, "InvalidQOS": False, "BadConstraints": False,
     "DependencyNeverSatisfied": True,
     "PartitionNodeLimit": False, "PartitionConfig": False, "PartitionDown": False,
     "AssocMaxJobsLimit": False, "QOSMaxJobsPerUserLimit": False, "QOSMaxCpuPerUserLimit": False,

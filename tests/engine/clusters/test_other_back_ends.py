@@ -64,6 +64,9 @@ FILES = [
     ('{"address": "tcp://h:x"}', "'tcp://h:x' in FILE is not an address such as "),
     ('{"address": "foo://h:9"}', "'foo://h:9' in FILE is not an address such as "),
     ('{"address": "tcp://127.0.0.1:1"}', NOBODY),
+    ('{"address": "ws://127.0.0.1:1"}', NOBODY.replace("tcp", "ws")),
+    # no socket tells who listens there, and the library that would is not installed
+    ('{"address": "ucx://127.0.0.1:1"}', "what listens at ucx://127.0.0.1:1, named in FILE, does"),
 ]
 
 

@@ -105,10 +105,14 @@ def test_folders_that_say_nothing(jobs, scheduler, tmp_path):
     require_no_job("out", tmp_path / "absent")
 
 
-@pytest.mark.parametrize(("directive", "waits"), [
-    ("--dependency=afterany:7", True), ("-W depend=afterany:7", True), ("-hold_jid 7", True),
-    ("-w ended(7)", True), ("--qos=high", False), ("-W group_list=x", False),
+@pytest.mark.parametrize(("backend", "directive", "waits"), [
+    ("slurm", "--dependency=afterany:7", True), ("slurm", "-d afterany:7", True),
+    ("slurm", "-dafterok:7", True), ("slurm", "-w node1", False), ("slurm", "--qos=high", False),
+    ("slurm", "--comment=independent", False), ("slurm", "--distribution=block", False),
+    ("pbs", "-W depend=afterany:7", True), ("pbs", "-W group_list=x", False),
+    ("sge", "-hold_jid 7", True), ("sge", "-w e", False),
+    ("lsf", "-w ended(7)", True), ("lsf", "-wdone(7)", True), ("lsf", "-W 60", False),
 ])  # fmt: skip
-def test_links_of_a_chain_are_known_by_their_directives(directive, waits):
-    values = {"backend": "slurm", "extra_directives": [directive]}
-    assert waits_for_others(type(load_profile("slurm")).read(values, "")) == waits
+def test_links_of_a_chain_are_known_by_their_directives(backend, directive, waits):
+    values = {**load_profile(backend).normalised(), "extra_directives": [directive]}
+    assert waits_for_others(type(load_profile(backend)).read(values, "")) == waits

@@ -257,13 +257,19 @@ _DIRECTIVES: dict[str, Callable[[Any], list[str]]] = {
 }  # fmt: skip
 
 
-_WAITS = re.compile(r"depend|-hold_jid|^-w\s")
-"""In directives of a job that waits for another: Slurm and PBS, Grid Engine, LSF."""
+_WAITS = {
+    "slurm": re.compile(r"^(-d|--dependency\b)"), "pbs": re.compile(r"^-W\s*depend"),
+    "sge": re.compile(r"^-hold_jid"), "lsf": re.compile(r"^-w"),
+}  # fmt: skip
+"""How directives begin that have a job wait for another, by scheduler; HTCondor has none."""
 
 
 def waits_for_others(profile: QueueProfile) -> bool:
     """Return whether the user has the job wait for others, as links of a chain of jobs do."""
-    return any(_WAITS.search(line) for line in profile.extra_directives)
+    waits = _WAITS.get(profile.backend)
+    return waits is not None and any(
+        waits.search(line.strip()) for line in profile.extra_directives
+    )
 
 
 def batch_profile(profile: ClusterProfile, name: str) -> QueueProfile:

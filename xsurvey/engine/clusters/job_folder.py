@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -26,6 +27,7 @@ COMPLAINT = "xsurvey: error: "
 _NUMBERS = "jobs.json"
 _KEPT = 5
 _COMMAND_S = 60.0
+_LAST_BYTES = 100_000
 
 
 def check_place(folder: Path) -> None:
@@ -61,13 +63,30 @@ def write_script(path: Path, text: str) -> None:
 
 def last_complaint(folder: Path) -> str | None:
     """Return what the newest log of a job tells to be wrong with its profile, None if nothing."""
-    for log in sorted(folder.glob("*"), key=lambda path: path.stat().st_mtime, reverse=True):
-        if log.is_file() and log.suffix not in (".sh", ".json"):
-            text = log.read_text(errors="replace")
+    for log in sorted(folder.glob("*"), key=_modified, reverse=True):
+        if log.suffix not in (".sh", ".json"):
+            text = _last_part(log)
             told = [line for line in text.splitlines() if line.startswith(COMPLAINT)]
             if told:
                 return told[-1].removeprefix(COMPLAINT)
     return None
+
+
+def _modified(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except OSError:  # taken away since the folder was listed
+        return 0.0
+
+
+def _last_part(log: Path) -> str:
+    """Return the end of a log, where a job that ended tells why; nothing of what is no file."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, stream.seek(0, os.SEEK_END) - _LAST_BYTES))
+            return stream.read().decode(errors="replace")
+    except OSError:
+        return ""
 
 
 class JobRecord:

@@ -16,6 +16,7 @@ from xsurvey.units import parse_time
 _MEMORY = re.compile(r"\s*(\d+\.?\d*)\s*([KMGT])(i?)B\s*", re.IGNORECASE)
 _LEAST_MEMORY = 100_000_000
 _CLOCK = re.compile(r"(?:(\d+)-)?(\d+):([0-5]\d):([0-5]\d)")
+_BYTES = 1e6  # a number without a unit that is as large as this is of bytes
 _BARE_NUMBER = re.compile(r"\s*\d+(\.\d*)?\s*")
 
 
@@ -34,7 +35,10 @@ def parse_memory(value: Any) -> int:
     match = _MEMORY.fullmatch(str(value))
     if not match:
         if _BARE_NUMBER.fullmatch(str(value)):
-            raise ValueError(f"{value} has no unit; write {value}GB, or {value}MB")
+            like = f"{value}GB, or {value}MB"
+            if float(value) >= _BYTES:
+                like = f"{float(value) / 1e9:g}GB"
+            raise ValueError(f"{value} has no unit; write {like}")
         raise ValueError(f"'{value}' is not an amount of memory, such as 2GB or 500MB")
     number, prefix, binary = match.groups()
     power = "KMGT".index(prefix.upper()) + 1

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import dask
-from distributed import Client
+from distributed import Client, comm
 from distributed.core import rpc
 from distributed.security import Security
 
@@ -24,6 +24,7 @@ from xsurvey.engine.clusters.waiting import Delay, wait_for_workers
 from xsurvey.engine.workers.limits import TimeLimit
 
 _CONNECT_S = 30.0
+_SOCKETS = ("tcp", "tls", "ws", "wss")
 _SUBJECT = "cluster 'scheduler-file'"
 
 
@@ -56,7 +57,7 @@ def start_scheduler_file(
         try:
             _answer(address, patience)
             client = stack.enter_context(Client(address, timeout=patience))
-        except (OSError, ValueError, TypeError) as error:
+        except (OSError, ValueError, TypeError, ImportError, RuntimeError) as error:
             # Dask's own words are of its inner life
             cause = f"what listens at {address}, named in {path}, does not answer"
             raise ClusterError(
@@ -118,9 +119,11 @@ def check_listens(path: Path, address: str, seconds: float) -> None:
         host, port = parts.hostname, parts.port
     except ValueError:
         host, port = None, None
-    if not host or not port or parts.scheme not in ("tcp", "tls"):
+    if not host or not port or parts.scheme not in comm.registry.backends:
         cause = f"'{address}' in {path} is not an address such as tcp://HOST:8786"
         raise ClusterError(_SUBJECT, cause, remedy)
+    if parts.scheme not in _SOCKETS:
+        return  # who listens there is no socket's to say
     try:
         socket.create_connection((host, port), timeout=seconds).close()
     except socket.gaierror:

@@ -50,12 +50,12 @@ _ADVICE: tuple[tuple[str, Advice], ...] = (
     ("QOSMin*", Advice(
         "the QOS takes larger jobs only: give more workers_per_job, or another --qos", True
     )),
-    ("InvalidAccount", Advice("name an account of yours in the profile", True)),
+    ("InvalidAccount", Advice("name an account of yours in the profile")),
     ("AccountNotAllowed", Advice("name an account or a queue that fit each other", True)),
-    ("InvalidQOS", Advice("correct --qos in extra_directives", True)),
+    ("InvalidQOS", Advice("correct --qos in extra_directives")),
     ("QOSNotAllowed", Advice("name a --qos, account or queue that fit each other", True)),
     ("BadConstraints", Advice(
-        "no node has what extra_directives, memory and workers_per_job ask for", True
+        "no node that is up has what extra_directives, memory and workers_per_job ask for"
     )),
     ("DependencyNeverSatisfied", Advice(
         "the job that they wait for did not end as asked: correct extra_directives", True
