@@ -86,4 +86,4 @@ def fit_sed(
             "model", "has no value at the points for the start values",
             "give other start values (--set)",
         )  # fmt: skip
-    return fit_from(likelihood, begin, confidence=confidence, intervals=intervals)
+    return fit_from(likelihood, begin, confidence=confidence, intervals=intervals, thorough=True)
