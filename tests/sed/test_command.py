@@ -149,8 +149,21 @@ def test_fewer_points_than_parameters(call: Call, table: Path, toy: None) -> Non
     status, _, errors = call(
         "sed", "fit", table, "--max-frequency", "2e12", "--no-intervals", "--starts", "2"
     )
+    assert status == 2
+    assert (
+        errors.rstrip("\n")
+        .splitlines()[-1]
+        .startswith(
+            "xsurvey: error: --freeze: 4 points, limits not counted, do not determine 5 free parameters"
+        )
+    )
+    assert "; freeze some (--freeze NAME=VALUE), or give priors" in errors
+    status, _, errors = call(
+        "sed", "fit", table, "--max-frequency", "2e12", "--no-intervals", "--starts", "2",
+        "--prior", "log10_shift=normal:8.7,0.1",
+    )  # fmt: skip
     assert status == 0
-    assert "do not determine 5 free parameters" in errors
+    assert "4 points do not determine 5 free parameters" in errors
 
 
 def test_redshift(fit: Callable, call: Call, tmp_path: Path) -> None:
@@ -216,9 +229,21 @@ REFUSED = [
     (("--model", "external-compton", "--target", "dust"), "--target: there is no target 'dust'"),
     (("--target", "torus"), "--target: electrons of the model 'ssc' scatter nothing from outside"),
     (("--model", "external-compton", "--target", "blr", "--line", "Ly"), "there is no line 'Ly'"),
+    (("--line", "Lyalpha"), "--line: is of the target blr, which is not there; leave it out"),
+    (("--black-body",), "--black-body: is of the target torus, which is not there"),
+    (("--model", "external-compton", "--target", "torus", "--line", "CIV"), "of the target blr"),
+    (("--model", "external-compton", "--target", "blr", "--black-body"), "of the target torus"),
     (("--electrons", "broken-powerlaw"), "did you mean 'broken-power-law'"),
     (("--freeze", "log10_C=1"), "log10_C: no parameter"),
     (("--set", "delta=1e9"), "delta: 1e+09 is not within its limits"),
+    (
+        ("--freeze", "gamma_min=1e6", "--freeze", "gamma_max=1e5"),
+        "gamma_min: 1e+06 is not below gamma_max, 100000",
+    ),
+    (
+        ("--model", "external-compton", "--target", "disk", "--freeze", "R_in=300"),
+        "R_in: 300 is not below R_out, 200",
+    ),
     (("--systematic", "Gama=0.1"), "--systematic: toy.ecsv has no instrument 'Gama'"),
     (("--systematic", "Gamma"), "--systematic: 'Gamma' is not INSTRUMENT=FRACTION"),
     (("--min-frequency", "1e30"), "toy.ecsv: has no points"),

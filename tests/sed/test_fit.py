@@ -196,7 +196,34 @@ def test_derived_quantities_have_propagated_errors() -> None:
     without = derived_at_best(replace(fit, intervals={}))["twice"]
     assert (without["lower"], without["method"]) == (None, None)
     fixed = derived_at_best(fit)["fixed"]
-    assert fixed["lower"] == fixed["value"] == fixed["upper"] == 1
+    assert fixed == {"value": 1.0, "lower": None, "upper": None, "confidence": None, "unit": "",
+                     "method": None}  # fmt: skip
+
+
+class _WithZeros(_WithPower):
+    """One that is nothing, and one that has no value."""
+
+    def derived(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+        return {"twice": 0 * theta[:, 0], "fixed": np.nan * theta[:, 1]}
+
+
+@pytest.mark.filterwarnings("error")
+def test_derived_quantities_without_a_logarithm_have_no_interval() -> None:
+    likelihood = likelihood_of()
+    fit = fit_sed(SedLikelihood(_WithZeros(), likelihood.points, likelihood.parameters))
+    for record in derived_at_best(fit).values():
+        assert (record["lower"], record["upper"], record["method"]) == (None, None, None)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", [np.nan, 1e12])
+def test_derived_quantities_of_parameters_without_errors_have_no_interval(factor: float) -> None:
+    likelihood = likelihood_of()
+    fit = fit_sed(SedLikelihood(_WithPower(), likelihood.points, likelihood.parameters))
+    wide = replace(fit.minimum, covariance=factor * fit.minimum.covariance)
+    twice = derived_at_best(replace(fit, minimum=wide))["twice"]
+    assert twice["value"] == pytest.approx(2 * 10 ** fit.theta[0])
+    assert (twice["lower"], twice["confidence"]) == (None, None)
 
 
 def test_parameters_of_the_toy_are_a_set() -> None:

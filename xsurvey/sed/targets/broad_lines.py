@@ -19,6 +19,7 @@ from xsurvey.sed.fit_parameters import held
 from xsurvey.sed.targets.base import Rays, about_the_axis
 from xsurvey.sed.targets.disk import L_DISK
 
+DEFAULT_LINE = "Lyalpha"
 LINES = {
     "Lyalpha": 1215.67, "OVI": 1033.83, "CIV": 1549.06, "CIII]": 1908.73, "MgII": 2798.75,
     "Hgamma": 4341.68, "Hbeta": 4862.68, "Halpha": 6564.61,
