@@ -35,6 +35,24 @@ def test_tables_of_agnpy_and_jetset(tables: Path) -> None:
     assert set(pks1510.instruments) == {"MWL"}
 
 
+def test_the_size_of_mrk421_is_not_drawn_down(
+    tables: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
+) -> None:
+    """With t_var fitted too the fit is as good as with a flat prior; its own would cost 7."""
+    out = tmp_path / "fit.json"
+    options = [word for text in SYSTEMATICS for word in ("--systematic", text)]
+    status, _, errors = call(
+        "sed", "fit", tables / "Mrk421_2011.ecsv", "--redshift", "0.0308",
+        "--freeze", "gamma_min=500", "--freeze", "gamma_max=1e6", "--thaw", "t_var",
+        "--min-frequency", "1e11", "--systematic-default", ".05", "--starts", "2", "--json", out,
+        "--no-intervals", *options,
+    )  # fmt: skip
+    assert status == 0, errors
+    result = json.loads(out.read_text())
+    assert result["statistic"]["value"] <= 271.71
+    assert result["parameters"]["t_var"]["value"] > 3e4
+
+
 def test_the_published_fit_of_mrk421(
     tables: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
 ) -> None:

@@ -76,7 +76,9 @@ class SedFitParameters(StepParameters):
     prior: tuple[str, ...] = Field(
         default=(),
         description="Prior: parameter=normal:mean,sigma, uniform:low,high, loguniform:low,high or "
-        "lognormal:median,sigma. Flat between the limits if not given.",
+        "lognormal:median,sigma. If not given, chains, evidences and starts have the model's, flat "
+        "between the limits or, where it freezes the parameter at first, in the logarithm; best "
+        "fits and profile intervals have none, but those of --polarization.",
     )
     ebl: str | None = Field(
         default=None,
