@@ -70,7 +70,7 @@ class BroadLines:
     description = "broad lines of a spherical shell, which emits a part of the disk's luminosity"
     parameters = (L_DISK, XI_LINE, R_LINE)
 
-    def __init__(self, line: str = "Lyalpha") -> None:
+    def __init__(self, line: str = DEFAULT_LINE) -> None:
         self.line = line
         self.eps = PLANCK * LIGHT / (wavelength(line) * _ANGSTROM) / ELECTRON_REST_ENERGY
 
