@@ -14,12 +14,14 @@ from typing import Any
 
 import numpy as np
 
+from xsurvey.engine.provenance import versions
 from xsurvey.inference.chains import Chains
 from xsurvey.inference.diagnostics import summary as chain_summary
 from xsurvey.inference.fit_records import sampled_parameters
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.inference.posterior import evidence_of, sample_posterior
+from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.sed.fit_files import SedFileFit, input_names
 from xsurvey.sed.derived import derived_of_chain
 from xsurvey.sed.polarization_record import polarization_record
@@ -50,10 +52,6 @@ def with_posterior(
     """
     fit, confidence = result.fit, result.parameters.confidence
     chains = sample_posterior(fit, sampling, seed, chain_file, problem_key(result))
-    provenance = dict(result.summary["provenance"])
-    provenance["parameters"] = {
-        **provenance["parameters"], type(sampling).__name__: sampling.normalised()
-    }  # fmt: skip
     polarization = polarization_record(fit, chains, confidence)
     changed = {
         **({} if polarization is None else {"polarization": polarization}),
@@ -61,7 +59,7 @@ def with_posterior(
         "derived": derived_of_chain(fit, chains, confidence),
         "diagnostics": diagnostics_record(chains),
         "notes": list(dict.fromkeys([*result.summary["notes"], *chains.warnings])),
-        "provenance": provenance,
+        "provenance": _provenance_with(result, sampling),
     }
     return replace(result, summary=result.summary | changed), chains
 
@@ -99,17 +97,39 @@ def with_evidence(result: SedFileFit, parameters: NestedParameters, seed: int = 
         A free parameter has no prior.
     """
     found = evidence_of(result.fit.likelihood, parameters, seed)
-    notes = list(dict.fromkeys([*result.summary["notes"], *found.warnings]))
-    return replace(result, summary=result.summary | {"evidence": found.record(), "notes": notes})
+    changed = {
+        "evidence": found.record(),
+        "notes": list(dict.fromkeys([*result.summary["notes"], *found.warnings])),
+        "provenance": _provenance_with(result, parameters),
+    }
+    return replace(result, summary=result.summary | changed)
+
+
+def _provenance_with(result: SedFileFit, parameters: StepParameters) -> dict[str, Any]:
+    """Return the provenance of a fit with the parameters of a further step."""
+    provenance = dict(result.summary["provenance"])
+    provenance["parameters"] = {
+        **provenance["parameters"], type(parameters).__name__: parameters.normalised()
+    }  # fmt: skip
+    return provenance
 
 
 def problem_key(result: SedFileFit) -> str:
-    """Return a key of all that decides the posterior: files, model, settings."""
+    """Return a key of all that decides the posterior: files, model, settings, priors, version.
+
+    Limits and priors that models bring along, and values of what they freeze, are none of the
+    user's settings, and may differ in another version.
+    """
     key = hashlib.sha256()
     chosen = result.parameters.normalised()
     for name in _OF_THE_FIT_ALONE:
         del chosen[name]
     chosen["redshift"] = result.redshift
+    chosen["version"] = versions()["xsurvey"]
+    chosen["rows"] = [
+        [p.name, p.minimum, p.maximum, str(p.prior), p.free, p.value if p.frozen else None]
+        for p in result.fit.likelihood.parameters.parameters
+    ]
     inputs = result.summary["provenance"]["inputs"]
     for name in input_names(result):
         key.update(inputs[name].encode())

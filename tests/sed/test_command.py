@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,13 @@ import pytest
 from astropy import units as u
 from astropy.table import Table
 
+from xsurvey.engine.provenance import versions
+from xsurvey.inference.priors import Uniform
+from xsurvey.pipelines.sed.fit_files import fit_sed_file
+from xsurvey.pipelines.sed.posterior import problem_key
 from xsurvey.sed.energy_distribution import SpectralEnergyDistribution
 from xsurvey.sed.models.registry import radiative_model
+from xsurvey.sed.sed_parameters import SedFitParameters
 
 from .toy_model import TRUTH, TwoHumps, drawn
 
@@ -149,8 +155,17 @@ def test_fewer_points_than_parameters(call: Call, table: Path, toy: None) -> Non
     status, _, errors = call(
         "sed", "fit", table, "--max-frequency", "2e12", "--no-intervals", "--starts", "2"
     )
+    assert status == 2
+    last = errors.rstrip("\n").splitlines()[-1]
+    assert last.startswith("xsurvey: error: --freeze: 4 points, limits not counted, ")
+    assert "do not determine 5 free parameters: log10_height, log10_peak, " in last
+    assert "; freeze some (--freeze NAME=VALUE), or give priors" in last
+    status, _, errors = call(
+        "sed", "fit", table, "--max-frequency", "2e12", "--no-intervals", "--starts", "2",
+        "--prior", "log10_shift=normal:8.7,0.1",
+    )  # fmt: skip
     assert status == 0
-    assert "do not determine 5 free parameters" in errors
+    assert "4 points do not determine 5 free parameters" in errors
 
 
 def test_redshift(fit: Callable, call: Call, tmp_path: Path) -> None:
@@ -208,6 +223,35 @@ def test_evidence(fit: Callable) -> None:
     assert np.isfinite(result["evidence"]["log_evidence"])
     assert -0.5 * result["statistic"]["value"] > result["evidence"]["log_evidence"]
     assert "ln(evidence) = " in text
+    recorded = result["provenance"]["parameters"]
+    assert recorded["NestedParameters"]["live_points"] == 60
+    assert "SedFitParameters" in recorded
+
+
+def test_a_chain_is_of_a_version_and_of_priors(
+    table: Path, toy: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those that models bring along, too; start values do not decide a posterior."""
+
+    def key(*, parameters: tuple | None = None, **said: object) -> str:
+        rows = TwoHumps.parameters if parameters is None else parameters
+        monkeypatch.setattr(TwoHumps, "parameters", rows)
+        chosen = SedFitParameters(starts=1, intervals=False, **said)
+        return problem_key(fit_sed_file(table, chosen))
+
+    first, *rest = plain = TwoHumps.parameters
+    of = key()
+    assert of == key() == key(parameters=(replace(first, value=-10.3), *rest))
+    others = [
+        (replace(first, minimum=-15.0), *rest), (replace(first, maximum=-7.0), *rest),
+        (replace(first, prior=Uniform(-16, -6)), *rest),
+        (*plain[:-1], replace(plain[-1], value=1.1)),
+    ]  # fmt: skip
+    keys = {key(parameters=rows) for rows in others}
+    assert len(keys | {of}) == 5
+    newer = {**versions(), "xsurvey": "99"}
+    monkeypatch.setattr("xsurvey.pipelines.sed.posterior.versions", lambda: newer)
+    assert key(parameters=plain) != of
 
 
 REFUSED = [
@@ -216,9 +260,21 @@ REFUSED = [
     (("--model", "external-compton", "--target", "dust"), "--target: there is no target 'dust'"),
     (("--target", "torus"), "--target: electrons of the model 'ssc' scatter nothing from outside"),
     (("--model", "external-compton", "--target", "blr", "--line", "Ly"), "there is no line 'Ly'"),
+    (("--line", "Lyalpha"), "--line: is of the target blr, which is not there; leave it out"),
+    (("--black-body",), "--black-body: is of the target torus, which is not there"),
+    (("--model", "external-compton", "--target", "torus", "--line", "CIV"), "of the target blr"),
+    (("--model", "external-compton", "--target", "blr", "--black-body"), "of the target torus"),
     (("--electrons", "broken-powerlaw"), "did you mean 'broken-power-law'"),
     (("--freeze", "log10_C=1"), "log10_C: no parameter"),
     (("--set", "delta=1e9"), "delta: 1e+09 is not within its limits"),
+    (
+        ("--freeze", "gamma_min=1e6", "--freeze", "gamma_max=1e5"),
+        "gamma_min: 1e+06 is not below gamma_max, 100000",
+    ),
+    (
+        ("--model", "external-compton", "--target", "disk", "--freeze", "R_in=300"),
+        "R_in: 300 is not below R_out, 200",
+    ),
     (("--systematic", "Gama=0.1"), "--systematic: toy.ecsv has no instrument 'Gama'"),
     (("--systematic", "Gamma"), "--systematic: 'Gamma' is not INSTRUMENT=FRACTION"),
     (("--min-frequency", "1e30"), "toy.ecsv: has no points"),

@@ -6,15 +6,17 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import optimize, stats
 
 from xsurvey.errors import InputError, ParameterError
 from xsurvey.inference.parameter_set import ParameterSet
 from xsurvey.inference.priors import Uniform
 from xsurvey.sed.derived import derived_at_best
 from xsurvey.sed.fit import fit_sed, sed_likelihood
+from xsurvey.sed.fit_parameters import held
 from xsurvey.sed.likelihood import SedLikelihood
 from xsurvey.sed.models.base import Quantity
+from xsurvey.sed.models.registry import radiative_model
 from xsurvey.sed.points import SedPoints, select_points
 from xsurvey.sed.sed_parameters import SedFitParameters
 from xsurvey.sed.starts import choose_starts
@@ -71,7 +73,7 @@ def test_derivatives_are_those_of_the_statistic() -> None:
 
 
 def test_limits_hold_a_model_down() -> None:
-    """One point in doubt between a measurement and a limit: the analytic optimum of the two."""
+    """Far below every limit the statistic is that of points, and the probability of each limit."""
     likelihood = likelihood_of(limits=1)
     points = likelihood.points
     low, well = TRUTH.copy(), likelihood.statistic(TRUTH[None, :])[0]
@@ -83,6 +85,28 @@ def test_limits_hold_a_model_down() -> None:
     assert likelihood.total(model)[0] == pytest.approx(chi2 - 2 * np.log(0.95))
     assert well < chi2
     assert likelihood.degrees_of_freedom == 35
+
+
+def test_a_limit_against_a_measurement() -> None:
+    """A measurement and a limit below it at one frequency: the analytic optimum of the two."""
+    flux, sigma, limit = 3e-10, 0.5e-10, 1.5e-10
+    points = SedPoints(
+        "s", np.full(2, 1e16), np.array([flux, limit]), np.array([sigma, limit / 1.6449]),
+        np.array([False, True]), ("A", "A"), {},
+    )  # fmt: skip
+    frozen = ("log10_peak=16", "curvature=0.2", "log10_ratio=-4", "log10_shift=8")
+    fit = fit_sed(sed_likelihood(TwoHumps(), points, SedFitParameters(freeze=frozen)))
+
+    def slope(x: float) -> float:
+        z = (limit - x) / points.sigma[1]
+        pull = stats.norm.pdf(z) / stats.norm.cdf(z) / points.sigma[1]
+        return float((x - flux) / sigma**2 + pull)
+
+    optimum = optimize.brentq(slope, limit, flux)
+    assert 10 ** fit.theta[0] == pytest.approx(optimum, rel=1e-4)
+    expected = ((flux - optimum) / sigma) ** 2
+    expected -= 2 * stats.norm.logcdf((limit - optimum) / points.sigma[1])
+    assert fit.statistic == pytest.approx(expected, abs=1e-4)
 
 
 def test_impossible_models_are_infinite() -> None:
@@ -149,6 +173,58 @@ def test_narrower_limits_cut_the_prior_of_the_model() -> None:
     assert fit.notes == ("the best fit is at a limit: log10_peak",)
 
 
+class _WithSize(TwoHumps):
+    """A size, frozen at first, that the second hump tells within a factor of twenty or so."""
+
+    parameters = (*TwoHumps.parameters, held("size", 1e4, 10, 1e9, "a size"))
+
+    def components(self, theta: np.ndarray, frequencies: np.ndarray) -> dict[str, np.ndarray]:
+        humps = super().components(theta[:, :-1], frequencies)
+        return humps | {"compton": humps["compton"] * (theta[:, -1:] / 1e4) ** 0.005}
+
+
+def test_priors_of_models_do_not_draw_the_best_fit() -> None:
+    """As with a flat one; one of the user's does, and chains have the model's own."""
+
+    def likelihood(*prior: str) -> SedLikelihood:
+        parameters = SedFitParameters(
+            thaw=("size",), freeze=("log10_ratio=0.3", "curvature=0.16"), prior=prior
+        )
+        return sed_likelihood(_WithSize(), select_points(drawn(), parameters), parameters)
+
+    own = likelihood()
+    fit, flat, drawn_down = (
+        fit_sed(each)
+        for each in (own, likelihood("size=uniform:10,1e9"), likelihood("size=loguniform:10,1e9"))
+    )
+    assert fit.statistic == pytest.approx(flat.statistic, abs=1e-3)
+    assert fit.theta[-1] == pytest.approx(flat.theta[-1], rel=0.1)
+    for a, b in zip(fit.intervals.values(), flat.intervals.values(), strict=True):
+        assert (a.lower, a.upper) == pytest.approx((b.lower, b.upper), rel=0.01)
+    assert drawn_down.theta[-1] < 0.1 * fit.theta[-1]
+    assert drawn_down.statistic > fit.statistic + 0.5
+    rows = np.array([fit.theta, fit.theta])
+    rows[1, -1] /= 10
+    change = np.diff(own.log_probability(rows) + 0.5 * own.statistic(rows))[0]
+    assert change == pytest.approx(np.log(10))
+    assert str(own.priors.priors[-1]) == "loguniform:10,1000000000"
+
+
+def test_a_time_of_variability_is_not_drawn_down() -> None:
+    """A size that the data hardly tell: the fit is as good as that of the truth."""
+    model = radiative_model("ssc", redshift=0.03)
+    truth = np.array([[p.value for p in model.parameters]])
+    frequency = np.concatenate((np.geomspace(1e13, 1e18, 15), np.geomspace(1e22, 1e26, 10)))
+    flux = sum(model.components(truth, frequency).values())[0]
+    measured = flux * (1 + 0.1 * np.random.default_rng(4).standard_normal(len(flux)))
+    points = SedPoints("s", frequency, measured, 0.1 * flux, np.zeros(25, bool), ("A",) * 25, {})
+    parameters = SedFitParameters(thaw=("t_var",), freeze=("p1", "p2", "log10_gamma_b"))
+    likelihood = sed_likelihood(model, points, parameters)
+    fit = fit_sed(likelihood, intervals=False, starts=2)
+    at_truth = likelihood.statistic(likelihood.parameters.start[None, :])[0]
+    assert fit.statistic < at_truth
+
+
 def test_nothing_free() -> None:
     names = [p.name for p in TwoHumps.parameters[:-1]]
     frozen = tuple(f"{n}={v:g}" for n, v in zip(names, TRUTH, strict=True))
@@ -167,6 +243,18 @@ def test_a_model_without_a_value_is_an_error() -> None:
     none = SedLikelihood(_NoValue(), likelihood.points, likelihood.parameters)
     with pytest.raises(InputError, match="no value"):
         fit_sed(none)
+
+
+class _Dark(TwoHumps):
+    def components(self, theta: np.ndarray, frequencies: np.ndarray) -> dict[str, np.ndarray]:
+        return {"sum": np.zeros((len(theta), len(frequencies)))}
+
+
+def test_a_model_that_nothing_moves_is_told_of() -> None:
+    likelihood = likelihood_of()
+    fit = fit_sed(SedLikelihood(_Dark(), likelihood.points, likelihood.parameters))
+    assert np.array_equal(fit.theta, likelihood.parameters.start)
+    assert any("no free parameter changes the model at the points" in n for n in fit.notes)
 
 
 def test_unknown_parameters_are_told() -> None:
@@ -196,7 +284,34 @@ def test_derived_quantities_have_propagated_errors() -> None:
     without = derived_at_best(replace(fit, intervals={}))["twice"]
     assert (without["lower"], without["method"]) == (None, None)
     fixed = derived_at_best(fit)["fixed"]
-    assert fixed["lower"] == fixed["value"] == fixed["upper"] == 1
+    assert fixed == {"value": 1.0, "lower": None, "upper": None, "confidence": None, "unit": "",
+                     "method": None}  # fmt: skip
+
+
+class _WithZeros(_WithPower):
+    """One that is nothing, and one that has no value."""
+
+    def derived(self, theta: np.ndarray) -> dict[str, np.ndarray]:
+        return {"twice": 0 * theta[:, 0], "fixed": np.nan * theta[:, 1]}
+
+
+@pytest.mark.filterwarnings("error")
+def test_derived_quantities_without_a_logarithm_have_no_interval() -> None:
+    likelihood = likelihood_of()
+    fit = fit_sed(SedLikelihood(_WithZeros(), likelihood.points, likelihood.parameters))
+    for record in derived_at_best(fit).values():
+        assert (record["lower"], record["upper"], record["method"]) == (None, None, None)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("factor", [np.nan, 1e12])
+def test_derived_quantities_of_parameters_without_errors_have_no_interval(factor: float) -> None:
+    likelihood = likelihood_of()
+    fit = fit_sed(SedLikelihood(_WithPower(), likelihood.points, likelihood.parameters))
+    wide = replace(fit.minimum, covariance=factor * fit.minimum.covariance)
+    twice = derived_at_best(replace(fit, minimum=wide))["twice"]
+    assert twice["value"] == pytest.approx(2 * 10 ** fit.theta[0])
+    assert (twice["lower"], twice["confidence"]) == (None, None)
 
 
 def test_parameters_of_the_toy_are_a_set() -> None:

@@ -24,10 +24,16 @@ mcmc_option = click.option(
 chain_option = file_option(
     "chain", "Chain to write (HDF5), from which an interrupted run goes on."
 )  # fmt: skip
-nested_option = click.option(
-    "--nested", is_flag=True,
-    help="Compute the evidence by nested sampling; every free parameter needs a --prior.",
-)  # fmt: skip
+
+
+def nested_flag(priors: str) -> Callable[[Callable], Callable]:
+    """Return the option ``--nested``, with a sentence on the priors that it needs."""
+    return click.option(
+        "--nested", is_flag=True, help=f"Compute the evidence by nested sampling; {priors}"
+    )
+
+
+nested_option = nested_flag("every free parameter needs a --prior.")
 seed_option = click.option(
     "--seed", type=WholeNumber(0), default=0, show_default=True, help="Random seed."
 )

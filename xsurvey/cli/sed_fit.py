@@ -11,7 +11,7 @@ from xsurvey.cli.fitting import (
     corner_option,
     file_option,
     mcmc_option,
-    nested_option,
+    nested_flag,
     save_figure,
     seed_option,
     value_text,
@@ -30,7 +30,7 @@ from xsurvey.sed.sed_parameters import SedFitParameters
 )  # fmt: skip
 @mcmc_option
 @chain_option
-@nested_option
+@nested_flag("it depends on the priors, those of the model where no --prior is given.")
 @seed_option
 @file_option("plot", "Draw points, model and residuals (PNG).")
 @corner_option

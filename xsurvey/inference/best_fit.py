@@ -18,6 +18,8 @@ logger = logging.getLogger(__name__)
 
 _LONG_SEARCHES, _SHORT_SEARCH, _ROUGH = 2, 15, 0.1
 """Searches that are finished; iterations and tolerance of those that choose between starts."""
+_APART = 0.3
+"""Of a typical change: ends of short searches that are closer in all parameters are one."""
 _RESTARTS = 5
 """How often an interval may find a better fit, from which all begins again."""
 
@@ -77,7 +79,7 @@ class BestFit(Generic[LikelihoodT]):
 
 def fit_from(
     likelihood: LikelihoodT, starts: np.ndarray, *, confidence: float = 0.6827,
-    intervals: bool = True,
+    intervals: bool = True, thorough: bool = False,
 ) -> BestFit[LikelihoodT]:  # fmt: skip
     """Find the best parameters from several starts, and their intervals.
 
@@ -91,6 +93,9 @@ def fit_from(
         Of the intervals.
     intervals : bool
         Whether to find them. Where one meets a better fit, all begins again from there.
+    thorough : bool
+        Search from the first start to the end, whatever short searches say, and then from the
+        lowest ends of these that are apart. False: from the lowest two, which may be the same.
 
     Returns
     -------
@@ -100,7 +105,7 @@ def fit_from(
     parameters = likelihood.parameters
     if not len(parameters.free):
         return _nothing_free(likelihood, confidence)
-    best = _minimum(likelihood, starts)
+    best = (_thorough_minimum if thorough else _minimum)(likelihood, starts)
     notes: list[str] = []
     found: dict[int, Interval] = {}
     for _ in range(_RESTARTS if intervals else 0):
@@ -130,16 +135,50 @@ def _minimum(likelihood: Likelihood, starts: np.ndarray) -> Minimum:
     scale = typical_changes(likelihood, starts[0])
     possible = starts[np.isfinite(likelihood.statistic(starts))]
     if len(possible) > _LONG_SEARCHES:
-        short = [
-            minimise(
-                likelihood, start, bounds, scale, penalty, tolerance=_ROUGH,
-                max_iterations=_SHORT_SEARCH, probe=False, polish=False,
-            )
-            for start in possible
-        ]  # fmt: skip
-        short.sort(key=lambda minimum: minimum.statistic)
+        short = _short_searches(likelihood, possible, scale)
         possible = np.array([minimum.best for minimum in short[:_LONG_SEARCHES]])
     return minimise_from(likelihood, possible, bounds, scale, penalty, searches=len(possible))[0]
+
+
+def _thorough_minimum(likelihood: Likelihood, starts: np.ndarray) -> Minimum:
+    """Return the lowest minimum: long searches from the first start, and from ends apart."""
+    bounds, penalty = likelihood.parameters.bounds, likelihood.penalty
+    scale = typical_changes(likelihood, starts[0])
+    finite = np.isfinite(likelihood.statistic(starts))
+    minima = []
+    if finite[0]:
+        minima.append(minimise(likelihood, starts[0], bounds, scale, penalty))
+    others = starts[1:][finite[1:]]
+    if len(others):
+        short = _short_searches(likelihood, others, scale)
+        for place in _ends_apart(minima, short, scale):
+            minima.append(minimise(likelihood, place, bounds, scale, penalty))
+    return min(minima, key=lambda minimum: minimum.statistic)
+
+
+def _ends_apart(known: list[Minimum], short: list[Minimum], scale: np.ndarray) -> list[np.ndarray]:
+    """Return ends to go on from: the lowest, none beside one as low that is taken or known."""
+    taken: list[Minimum] = []
+    for end in short:
+        lower = [m for m in known if m.statistic <= end.statistic] + taken
+        if all(np.abs((end.best - m.best) / scale).max() > _APART for m in lower):
+            taken.append(end)
+        if len(taken) == _LONG_SEARCHES:
+            break
+    return [end.best for end in taken]
+
+
+def _short_searches(likelihood: Likelihood, starts: np.ndarray, scale: np.ndarray) -> list[Minimum]:
+    """Return where short searches from places (s, k) lead, the lowest first."""
+    bounds, penalty = likelihood.parameters.bounds, likelihood.penalty
+    short = [
+        minimise(
+            likelihood, start, bounds, scale, penalty, tolerance=_ROUGH,
+            max_iterations=_SHORT_SEARCH, probe=False, polish=False,
+        )
+        for start in starts
+    ]  # fmt: skip
+    return sorted(short, key=lambda minimum: minimum.statistic)
 
 
 def _nothing_free(likelihood: LikelihoodT, confidence: float) -> BestFit[LikelihoodT]:

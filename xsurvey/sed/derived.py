@@ -17,13 +17,16 @@ _STEP = 1e-2
 """Of a standard deviation, for derivatives."""
 _ROUNDING = 1e-12
 """Change of ln of a quantity that is no change: rows of a batch may differ in the last digits."""
+_LARGEST = 300.0
+"""Of sigmas of logarithms: beyond, an interval is from nothing to any number."""
 
 
 def derived_at_best(fit: SedFit) -> dict[str, dict[str, Any]]:
     """Return the quantities at the best fit.
 
     Their intervals are those of the covariance, propagated linearly in their logarithms
-    (``method`` linear); None where the covariance is not known.
+    (``method`` linear); None where the covariance is not known, and of quantities that depend on
+    frozen parameters alone.
     """
     best = _quantities(fit, fit.theta[None, :])
     records = {}
@@ -31,7 +34,7 @@ def derived_at_best(fit: SedFit) -> dict[str, dict[str, Any]]:
     sigmas = _log_sigmas(fit) if len(fit.theta) and fit.intervals else {}
     for name, unit, _ in fit.likelihood.model.quantities:
         value, sigma = float(best[name][0]), sigmas.get(name)
-        known = sigma is not None and np.isfinite(sigma)
+        known = sigma is not None and rise * sigma < _LARGEST  # not where it is NaN
         factor = float(np.exp(rise * sigma)) if known and sigma is not None else np.nan
         records[name] = {
             "value": value, "lower": value / factor if known else None,
@@ -43,16 +46,21 @@ def derived_at_best(fit: SedFit) -> dict[str, dict[str, Any]]:
 
 
 def derived_of_chain(fit: SedFit, chains: Chains, confidence: float) -> dict[str, dict[str, Any]]:
-    """Return medians and equal-tailed intervals of the quantities, of the posterior."""
+    """Return medians and equal-tailed intervals of the quantities, of the posterior.
+
+    Quantities that depend on frozen parameters alone have no intervals.
+    """
     samples = chains.samples
     found = _quantities(fit, samples[:: max(len(samples) // _DRAWS, 1)])
     best = _quantities(fit, fit.theta[None, :])
     records = {}
     for name, unit, _ in fit.likelihood.model.quantities:
         lower, upper = equal_tailed(found[name], confidence)
+        moves = np.ptp(found[name]) > _ROUNDING * np.abs(found[name]).max()
         records[name] = {
-            "value": float(np.median(found[name])), "lower": lower, "upper": upper,
-            "confidence": confidence, "unit": unit, "method": "posterior",
+            "value": float(np.median(found[name])), "lower": lower if moves else None,
+            "upper": upper if moves else None, "confidence": confidence if moves else None,
+            "unit": unit, "method": "posterior" if moves else None,
             "best_fit": float(best[name][0]),
         }  # fmt: skip
     return records
@@ -66,7 +74,8 @@ def _quantities(fit: SedFit, theta: np.ndarray) -> dict[str, np.ndarray]:
 def _log_sigmas(fit: SedFit) -> dict[str, float]:
     """Return the standard deviation of ln of each quantity from the covariance.
 
-    NaN where a parameter that it depends on has none.
+    NaN where a parameter that it depends on has none, where it depends on none, and where it is
+    zero or has no value.
     """
     low, high = fit.likelihood.parameters.bounds
     sigma = np.sqrt(np.diag(fit.minimum.covariance))
@@ -75,10 +84,22 @@ def _log_sigmas(fit: SedFit) -> dict[str, float]:
     rows = np.clip(rows, low, high)
     k = len(fit.theta)
     widths = rows[:k].diagonal() - rows[k:].diagonal()
-    sigmas = {}
-    for name, values in _quantities(fit, rows).items():
-        change = np.log(values[:k]) - np.log(values[k:])
-        slope, used = change / widths, np.abs(change) > _ROUNDING
-        covariance = fit.minimum.covariance[np.ix_(used, used)]
-        sigmas[name] = float(np.sqrt(slope[used] @ covariance @ slope[used]))
-    return sigmas
+    return {
+        name: _propagated(values[:k], values[k:], widths, fit.minimum.covariance)
+        for name, values in _quantities(fit, rows).items()
+    }
+
+
+def _propagated(
+    above: np.ndarray, below: np.ndarray, widths: np.ndarray, covariance: np.ndarray
+) -> float:
+    """Return sigma of ln of a quantity from its values on both sides of each parameter, (k,)."""
+    if not (np.all(above > 0) and np.all(below > 0)):
+        return np.nan
+    change = np.log(above) - np.log(below)
+    used = np.abs(change) > _ROUNDING
+    if not used.any() or not np.all(widths[used] > 0):
+        return np.nan
+    slope = change[used] / widths[used]
+    variance = float(slope @ covariance[np.ix_(used, used)] @ slope)
+    return float(np.sqrt(variance)) if variance > 0 else np.nan

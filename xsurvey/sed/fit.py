@@ -6,13 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from xsurvey.errors import InputError
+from xsurvey.errors import InputError, ParameterError
 from xsurvey.inference.best_fit import BestFit, fit_from
 from xsurvey.inference.parameter_set import ParameterSet, apply_settings
 from xsurvey.sed.joint_likelihood import JointLikelihood
 from xsurvey.sed.likelihood import SedLikelihood
 from xsurvey.sed.models.base import RadiativeModel
-from xsurvey.sed.models.polarized import polarized_source
+from xsurvey.sed.models.polarized import ADDED, polarized_source
 from xsurvey.sed.points import SedPoints
 from xsurvey.sed.polarization.measurements import PolarizationMeasurements
 from xsurvey.sed.sed_parameters import SedFitParameters
@@ -20,6 +20,13 @@ from xsurvey.sed.starts import choose_starts
 
 SedFit = BestFit[SedLikelihood]
 """A best fit of a spectral energy distribution."""
+
+_ORDERED = (("gamma_min", "gamma_max"), ("R_in", "R_out"))
+"""Parameters of which the first is below the second, or models have no value."""
+_NOTHING_MOVES = (
+    "no free parameter changes the model at the points: the fit ends where it began; give other "
+    "start values (--set), or other points"
+)
 
 
 def sed_likelihood(
@@ -34,12 +41,36 @@ def sed_likelihood(
     Raises
     ------
     ParameterError
-        Unknown parameters, or values that cannot be; polarization of a model that has none.
+        Unknown parameters, or values that cannot be; polarization of a model that has none; fewer
+        numbers than free parameters of which nothing else is known.
     """
     if polarization is None:
-        return SedLikelihood(model, points, _as_set(model, parameters))
-    source = polarized_source(model, angle_deg=polarization.angle_deg(), cells=parameters.cells)
-    return JointLikelihood(source, points, polarization, _as_set(source, parameters))
+        likelihood = SedLikelihood(model, points, _as_set(model, parameters))
+    else:
+        source = polarized_source(
+            model, angle_deg=polarization.angle_deg(), cells=parameters.cells
+        )  # fmt: skip
+        likelihood = JointLikelihood(source, points, polarization, _as_set(source, parameters))
+    _check_numbers(likelihood, parameters)
+    return likelihood
+
+
+def _check_numbers(likelihood: SedLikelihood, parameters: SedFitParameters) -> None:
+    """Raise where there are fewer numbers than parameters without a prior that tells something.
+
+    Those are the user's and, with polarization, its own, but not those that models bring along.
+    """
+    rows = likelihood.parameters
+    known = {rows.index(text.partition("=")[0]) for text in parameters.prior}
+    if isinstance(likelihood, JointLikelihood):
+        known |= set(range(len(rows) - ADDED, len(rows)))
+    unknown = [rows.parameters[i].name for i in rows.free if i not in known]
+    if likelihood.bins < len(unknown):
+        raise ParameterError(
+            "freeze", f"{likelihood.bins} points, limits not counted, do not determine "
+            f"{len(unknown)} free parameters: {', '.join(unknown)}",
+            "freeze some (--freeze NAME=VALUE), or give priors (--prior)",
+        )  # fmt: skip
 
 
 def _as_set(model: RadiativeModel, parameters: SedFitParameters) -> ParameterSet:
@@ -75,15 +106,39 @@ def fit_sed(
     starts : int
         From how many places the fit starts.
 
+    Returns
+    -------
+    SedFit
+        With a note where no free parameter changes the model at the points.
+
     Raises
     ------
+    ParameterError
+        The model has no value at any start, for its values are in the wrong order.
     InputError
-        The model has no value at any start.
+        It has none for another reason.
     """
     begin = choose_starts(likelihood, starts)
     if not np.isfinite(likelihood.statistic(begin)).any():
+        _check_order(likelihood)
         raise InputError(
             "model", "has no value at the points for the start values",
             "give other start values (--set)",
         )  # fmt: skip
-    return fit_from(likelihood, begin, confidence=confidence, intervals=intervals)
+    fit = fit_from(likelihood, begin, confidence=confidence, intervals=intervals, thorough=True)
+    still = len(fit.theta) and fit.minimum.undetermined.all()
+    if still and np.array_equal(fit.theta, likelihood.parameters.start):
+        return replace(fit, notes=(*fit.notes, _NOTHING_MOVES))
+    return fit
+
+
+def _check_order(likelihood: SedLikelihood) -> None:
+    """Raise where the start has a lowest value that is not below the highest."""
+    rows = likelihood.parameters
+    values = dict(zip((p.name for p in rows.parameters), rows.values, strict=True))
+    for low, high in _ORDERED:
+        if low in values and values[low] >= values[high]:
+            raise ParameterError(
+                low, f"{values[low]:g} is not below {high}, {values[high]:g}",
+                "give other values (--freeze or --set)",
+            )  # fmt: skip

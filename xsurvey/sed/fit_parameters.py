@@ -2,8 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
+import numpy as np
+
 from xsurvey.inference.parameter_set import FitParameter
 from xsurvey.inference.priors import LogUniform, Uniform
+
+
+@dataclass(frozen=True)
+class ScaleFree(LogUniform):
+    """The density of ln x that a model brings along: it is no knowledge, and adds no penalty.
+
+    Chains, evidences and the spread of starts need a density, and have this one. Its penalty as a
+    `LogUniform`, 2 ln x, would draw a parameter that the data hardly tell by decades to its lower
+    limit, at the cost of the fit. A best fit and its profiles are of the likelihood, and of the
+    priors that the user gives.
+    """
+
+    def penalty(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return zeros."""
+        zero = np.zeros(np.shape(x))
+        return np.where(self.inside(x), 0.0, np.inf), zero, zero
 
 
 def flat(
@@ -19,8 +39,11 @@ def flat(
 def held(
     name: str, value: float, low: float, high: float, description: str, unit: str = ""
 ) -> FitParameter:
-    """Return a parameter that is frozen at first, with a prior that is flat in its logarithm."""
+    """Return a parameter that is frozen at first, with a prior that is flat in its logarithm.
+
+    The prior is `ScaleFree`.
+    """
     return FitParameter(
         name, value, low, high, unit, frozen=True, step=0.1 * value,
-        prior=LogUniform(low, high), description=description,
+        prior=ScaleFree(low, high), description=description,
     )  # fmt: skip

@@ -14,8 +14,9 @@ from dataclasses import replace
 import numpy as np
 
 from xsurvey.inference.parameter_set import FitParameter
-from xsurvey.inference.priors import LogUniform, Uniform
+from xsurvey.inference.priors import Uniform
 from xsurvey.sed.constants import ELECTRON_MASS, PROTON_MASS, PROTON_REST_ENERGY
+from xsurvey.sed.fit_parameters import ScaleFree
 from xsurvey.sed.grids import LogGrid
 from xsurvey.sed.particles import Distribution
 from xsurvey.sed.spectrum_interpolation import LogSpectra
@@ -57,7 +58,7 @@ def _of_protons(parameter: FitParameter) -> FitParameter:
         return replace(changed, maximum=top, prior=Uniform(changed.minimum, top))
     if name in ("gamma_min", "gamma_max", "gamma_0"):
         return replace(
-            changed, maximum=_HIGHEST, prior=LogUniform(changed.minimum, _HIGHEST),
+            changed, maximum=_HIGHEST, prior=ScaleFree(changed.minimum, _HIGHEST),
             step=0.1 * changed.value,
         )  # fmt: skip
     return changed

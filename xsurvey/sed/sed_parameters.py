@@ -10,7 +10,7 @@ from pydantic import Field, model_validator
 from xsurvey.parameters import StepParameters
 from xsurvey.sed.background_tables import BACKGROUND_LIGHTS
 from xsurvey.sed.models.registry import DISTRIBUTIONS, MODELS
-from xsurvey.sed.targets.broad_lines import LINES
+from xsurvey.sed.targets.broad_lines import DEFAULT_LINE, LINES
 from xsurvey.sed.targets.registry import TARGETS
 
 
@@ -46,9 +46,10 @@ class SedFitParameters(StepParameters):
         description="What electrons of the model external-compton scatter: "
         f"{_listed(TARGETS)}. Repeat for several.",
     )
-    line: str = Field(
-        default="Lyalpha",
-        description=f"Line of the target blr: {', '.join(LINES)}, or a wavelength in Angstrom.",
+    line: str | None = Field(
+        default=None,
+        description=f"Line of the target blr: {', '.join(LINES)}, or a wavelength in Angstrom; "
+        f"{DEFAULT_LINE} if not given.",
     )
     black_body: bool = Field(
         default=False,
@@ -75,7 +76,9 @@ class SedFitParameters(StepParameters):
     prior: tuple[str, ...] = Field(
         default=(),
         description="Prior: parameter=normal:mean,sigma, uniform:low,high, loguniform:low,high or "
-        "lognormal:median,sigma. Flat between the limits if not given.",
+        "lognormal:median,sigma. If not given, chains, evidences and starts have the model's, flat "
+        "between the limits or, where it freezes the parameter at first, in the logarithm; best "
+        "fits and profile intervals have none, but those of --polarization.",
     )
     ebl: str | None = Field(
         default=None,

@@ -17,6 +17,7 @@ from xsurvey.sed.models.base import COSMOLOGY, Quantity
 from xsurvey.sed.models.ssc import DEFAULT_RESOLUTION, Resolution, SynchrotronSelfCompton
 from xsurvey.sed.particles import Distribution
 from xsurvey.sed.targets.base import Target
+from xsurvey.sed.targets.broad_lines import DEFAULT_LINE
 from xsurvey.sed.targets.disk import Disk
 from xsurvey.sed.targets.registry import targets as named_targets
 from xsurvey.sed.targets.torus import Torus
@@ -64,7 +65,7 @@ class ExternalComptonModel:
 
     def __init__(
         self, electrons: Distribution, redshift: float, *, targets: Sequence[str] = ("torus",),
-        line: str = "Lyalpha", black_body: bool = False, self_absorption: bool = True,
+        line: str = DEFAULT_LINE, black_body: bool = False, self_absorption: bool = True,
         cosmology: Cosmology = COSMOLOGY, resolution: Resolution = DEFAULT_RESOLUTION,
         per_decade: int = PER_DECADE,
     ) -> None:  # fmt: skip

@@ -10,6 +10,8 @@ from xsurvey.sed.models.base import COSMOLOGY, RadiativeModel
 from xsurvey.sed.models.external import ExternalComptonModel
 from xsurvey.sed.models.ssc import SynchrotronSelfCompton
 from xsurvey.sed.particles import DISTRIBUTIONS as _DISTRIBUTIONS
+from xsurvey.sed.targets.broad_lines import DEFAULT_LINE, BroadLines
+from xsurvey.sed.targets.torus import Torus
 
 _MODELS = (SynchrotronSelfCompton, ExternalComptonModel)
 
@@ -21,7 +23,7 @@ DISTRIBUTIONS: Mapping[str, str] = {name: d.description for name, d in _DISTRIBU
 
 def radiative_model(
     name: str, *, electrons: str = "broken-power-law", redshift: float,
-    self_absorption: bool = True, targets: Sequence[str] = (), line: str = "Lyalpha",
+    self_absorption: bool = True, targets: Sequence[str] = (), line: str | None = None,
     black_body: bool = False, cosmology: Cosmology = COSMOLOGY,
 ) -> RadiativeModel:  # fmt: skip
     """Return a model.
@@ -39,8 +41,9 @@ def radiative_model(
     targets : sequence of str
         What electrons of `external-compton` scatter: names of
         `xsurvey.sed.targets.registry.TARGETS`.
-    line : str
-        That the target `blr` emits: a name, or a wavelength in Angstrom.
+    line : str, optional
+        That the target `blr` emits: a name, or a wavelength in Angstrom; `DEFAULT_LINE` of
+        `xsurvey.sed.targets.broad_lines` if not given.
     black_body : bool
         Whether electrons scatter a black body's photons of the target `torus`, or those of one
         energy.
@@ -50,7 +53,8 @@ def radiative_model(
     Raises
     ------
     ParameterError
-        An unknown name, a redshift that is no distance, or targets of a model that has none.
+        An unknown name, a redshift that is no distance, targets of a model that has none, or a
+        line or black body of a target that is not there.
     """
     if name not in MODELS:
         raise ParameterError(
@@ -65,17 +69,32 @@ def radiative_model(
         raise ParameterError(
             "redshift", f"{redshift:g} is no distance", "give a number above 0, and below 20"
         )
+    _check_effect(name, targets, line, black_body)
     distribution = _DISTRIBUTIONS[electrons]
     if name == ExternalComptonModel.name:
         return ExternalComptonModel(
-            distribution, redshift, targets=targets, line=line, black_body=black_body,
+            distribution, redshift, targets=targets, line=line or DEFAULT_LINE,
+            black_body=black_body,
             self_absorption=self_absorption, cosmology=cosmology,
-        )  # fmt: skip
-    if targets:
-        raise ParameterError(
-            "target", f"electrons of the model '{name}' scatter nothing from outside",
-            f"leave it out, or take the model '{ExternalComptonModel.name}'",
         )  # fmt: skip
     return SynchrotronSelfCompton(
         distribution, redshift, self_absorption=self_absorption, cosmology=cosmology
     )
+
+
+def _check_effect(name: str, targets: Sequence[str], line: str | None, black_body: bool) -> None:
+    """Raise where targets, or what is said of them, would change nothing."""
+    if targets and name != ExternalComptonModel.name:
+        raise ParameterError(
+            "target", f"electrons of the model '{name}' scatter nothing from outside",
+            f"leave it out, or take the model '{ExternalComptonModel.name}'",
+        )  # fmt: skip
+    for option, given, target in (
+        ("line", line is not None, BroadLines.name), ("black_body", black_body, Torus.name),
+    ):  # fmt: skip
+        if given and target not in targets:
+            raise ParameterError(
+                option, f"is of the target {target}, which is not there",
+                f"leave it out, or take the model '{ExternalComptonModel.name}' with the target "
+                f"{target}",
+            )  # fmt: skip

@@ -19,6 +19,7 @@ from xsurvey.sed.fit_parameters import held
 from xsurvey.sed.targets.base import Rays, about_the_axis
 from xsurvey.sed.targets.disk import L_DISK
 
+DEFAULT_LINE = "Lyalpha"
 LINES = {
     "Lyalpha": 1215.67, "OVI": 1033.83, "CIV": 1549.06, "CIII]": 1908.73, "MgII": 2798.75,
     "Hgamma": 4341.68, "Hbeta": 4862.68, "Halpha": 6564.61,
@@ -69,7 +70,7 @@ class BroadLines:
     description = "broad lines of a spherical shell, which emits a part of the disk's luminosity"
     parameters = (L_DISK, XI_LINE, R_LINE)
 
-    def __init__(self, line: str = "Lyalpha") -> None:
+    def __init__(self, line: str = DEFAULT_LINE) -> None:
         self.line = line
         self.eps = PLANCK * LIGHT / (wavelength(line) * _ANGSTROM) / ELECTRON_REST_ENERGY
 

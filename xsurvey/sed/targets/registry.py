@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from xsurvey.errors import ParameterError, nearest
 from xsurvey.sed.targets.base import Target
-from xsurvey.sed.targets.broad_lines import BroadLines
+from xsurvey.sed.targets.broad_lines import DEFAULT_LINE, BroadLines
 from xsurvey.sed.targets.disk import Disk
 from xsurvey.sed.targets.microwaves import MicrowaveBackground
 from xsurvey.sed.targets.torus import Torus
@@ -18,7 +18,7 @@ TARGETS: Mapping[str, str] = {
 
 
 def targets(
-    names: Sequence[str], *, redshift: float, line: str = "Lyalpha", black_body: bool = False
+    names: Sequence[str], *, redshift: float, line: str = DEFAULT_LINE, black_body: bool = False
 ) -> list[Target]:
     """Return targets in the order of `TARGETS`.
 
