@@ -221,7 +221,7 @@ def test_a_time_of_variability_is_not_drawn_down() -> None:
 
     def fit(starts: int, *prior: str) -> SedFit:
         parameters = SedFitParameters(
-            thaw=("t_var",), freeze=("p1", "p2", "log10_gamma_b"), prior=prior
+            thaw=("t_var",), freeze=("log10_k", "p1", "p2", "log10_gamma_b"), prior=prior
         )
         likelihood = sed_likelihood(model, points, parameters)
         return fit_sed(likelihood, intervals=False, starts=starts)
