@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from xsurvey.errors import ParameterError
 from xsurvey.sed.fit import fit_sed, sed_likelihood
 from xsurvey.sed.joint_likelihood import JointLikelihood
 from xsurvey.sed.points import select_points
@@ -189,3 +190,16 @@ def test_degrees_and_angles_to_be_shown() -> None:
     middle = polarization.angle_deg()
     assert middle == pytest.approx(75, abs=2)
     assert measured(angles=False).angle_deg() is None
+
+
+def test_priors_of_polarization_count_and_those_of_models_do_not() -> None:
+    """Inclination, angle and depolarization have priors of theirs; five parameters do not."""
+    points = select_points(drawn(points=3), SedFitParameters())
+    one = measured(frequency=(1e15,))
+    with pytest.raises(ParameterError, match=r"3 points, .* 5 free parameters: log10_height, "):
+        sed_likelihood(PolarizedHumps(), points, SedFitParameters())
+    # three fluxes, Q and U
+    assert sed_likelihood(PolarizedHumps(), points, SedFitParameters(), one).bins == 5
+    two = select_points(drawn(points=2), SedFitParameters())
+    with pytest.raises(ParameterError, match=r"4 numbers, .* 5 free parameters: log10_height, "):
+        sed_likelihood(PolarizedHumps(), two, SedFitParameters(), one)

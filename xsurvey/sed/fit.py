@@ -66,8 +66,9 @@ def _check_numbers(likelihood: SedLikelihood, parameters: SedFitParameters) -> N
         known |= set(range(len(rows) - ADDED, len(rows)))
     unknown = [rows.parameters[i].name for i in rows.free if i not in known]
     if likelihood.bins < len(unknown):
+        what = "numbers" if isinstance(likelihood, JointLikelihood) else "points"
         raise ParameterError(
-            "freeze", f"{likelihood.bins} points, limits not counted, do not determine "
+            "freeze", f"{likelihood.bins} {what}, limits not counted, do not determine "
             f"{len(unknown)} free parameters: {', '.join(unknown)}",
             "freeze some (--freeze NAME=VALUE), or give priors (--prior)",
         )  # fmt: skip
