@@ -241,7 +241,11 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
     contents = {
         "empty.ecsv": (b"", "is empty"), "noise.fits": (b"SIMPLE  = T" + bytes(200), "FITS|header"),
         "cut.ecsv": (b"# %ECSV 1.0\n# ---\n# datatype:\n# - {name: nu", "cannot be read as ecsv"),
-        "text.dat": (b"a word\nand another line here\n", "cannot be read as basic"),
+        "text.dat": (b"a word\nand another line here\n", "holds no table whose columns can be told"),
+        "notes.md": (
+            b"# Notes\n\nwords, and\nmore of them | here\n\n- and a list\n",
+            "holds no table whose columns can be told; write it",
+        ),
         "binary.csv": (bytes(range(256)) * 8, "cannot be read as csv"),
         "bad.vot": (b"<?xml version='1.0'?><html/>", "cannot be read as votable"),
     }  # fmt: skip

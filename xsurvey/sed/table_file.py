@@ -72,10 +72,10 @@ def _parsed(path: Path, form: str, **options: object) -> Table:
             return Table.read(path, format=form, **options)
     except Exception as error:  # of astropy and what it parses with, of many kinds
         first = printable(str(error).strip().partition("\n")[0])[:200] or "damaged"
-        raise InputError(
-            path, f"cannot be read as {form.removeprefix('ascii.')}: {first}",
-            "write it with astropy.table as ascii.ecsv",
-        ) from None  # fmt: skip
+        cause = f"cannot be read as {form.removeprefix('ascii.')}: {first}"
+        if "Unable to guess" in first:  # what follows is a list of all that was tried
+            cause = "holds no table whose columns can be told"
+        raise InputError(path, cause, "write it with astropy.table as ascii.ecsv") from None
 
 
 def _unit_of_heading(table: Table, name: str) -> None:
