@@ -239,16 +239,20 @@ def test_missing_columns_and_rows(tmp_path: Path) -> None:
 
 def test_files_that_are_no_tables(tmp_path: Path) -> None:
     contents = {
-        "empty.ecsv": (b"", "is empty"), "noise.fits": (b"SIMPLE  = T" + bytes(200), "FITS|header"),
+        "empty.ecsv": (b"", "is empty"),
+        "noise.fits": (b"SIMPLE  = T" + bytes(200), "FITS|header"),
         "cut.ecsv": (b"# %ECSV 1.0\n# ---\n# datatype:\n# - {name: nu", "cannot be read as ecsv"),
-        "text.dat": (b"a word\nand another line here\n", "holds no table whose columns can be told"),
+        "text.dat": (
+            b"a word\nand another line here\n",
+            "holds no table whose columns can be told",
+        ),
         "notes.md": (
             b"# Notes\n\nwords, and\nmore of them | here\n\n- and a list\n",
             "holds no table whose columns can be told; write it",
         ),
         "binary.csv": (bytes(range(256)) * 8, "cannot be read as csv"),
         "bad.vot": (b"<?xml version='1.0'?><html/>", "cannot be read as votable"),
-    }  # fmt: skip
+    }
     for name, (content, message) in contents.items():
         (tmp_path / name).write_bytes(content)
         with pytest.raises(InputError, match=message):
