@@ -19,8 +19,8 @@ from benchmarks.sed_zones import PEER_NAMES, ZONES, Zone
 from xsurvey.sed.boosting import blob_radius, ln_frequency_in_blob, observed_flux
 from xsurvey.sed.constants import FREQUENCY_OF_REST_ENERGY
 from xsurvey.sed.models.external import PER_DECADE, ExternalComptonModel
-from xsurvey.sed.particles import DISTRIBUTIONS
-from xsurvey.sed.proton_synchrotron import ProtonSynchrotron
+from xsurvey.sed.particles.distributions import DISTRIBUTIONS
+from xsurvey.sed.radiation.proton_synchrotron import ProtonSynchrotron
 from xsurvey.sed.targets.registry import TARGETS
 
 FREQUENCIES = np.logspace(9, 28, 77)

@@ -16,7 +16,7 @@ from benchmarks.command import benchmark, trials
 from benchmarks.sed_zones import ZONES, Zone, peer_spectra
 from xsurvey.sed.constants import FREQUENCY_OF_REST_ENERGY
 from xsurvey.sed.models.ssc import Resolution, SynchrotronSelfCompton
-from xsurvey.sed.particles import DISTRIBUTIONS
+from xsurvey.sed.particles.distributions import DISTRIBUTIONS
 
 FREQUENCIES = np.logspace(8, 29, 169)
 BULK = 1e-3

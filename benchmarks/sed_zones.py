@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.compare.environments import PROGRAMS, peer_python
 from xsurvey.sed.boosting import blob_radius
-from xsurvey.sed.particles import DISTRIBUTIONS
+from xsurvey.sed.particles.distributions import DISTRIBUTIONS
 
 PEER_NAMES = {
     "power-law": "PowerLaw",

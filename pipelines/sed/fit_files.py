@@ -17,16 +17,16 @@ from xsurvey.inference.parameter_set import require_priors
 from xsurvey.io.atomic import check_outputs
 from xsurvey.pipelines.sed.measured_polarization import measured_polarization
 from xsurvey.pipelines.sed.surroundings import Surroundings, other_inputs, surround
-from xsurvey.sed.derived import derived_at_best
-from xsurvey.sed.energy_distribution import SpectralEnergyDistribution
-from xsurvey.sed.fit import SedFit, fit_sed, sed_likelihood
-from xsurvey.sed.joint_likelihood import JointLikelihood
+from xsurvey.sed.fitting.derived import derived_at_best
+from xsurvey.sed.fitting.fit import SedFit, fit_sed, sed_likelihood
+from xsurvey.sed.fitting.joint_likelihood import JointLikelihood
+from xsurvey.sed.fitting.polarization_record import polarization_record
+from xsurvey.sed.fitting.sed_parameters import SedFitParameters
 from xsurvey.sed.models.registry import radiative_model
-from xsurvey.sed.points import SedPoints, select_points
 from xsurvey.sed.polarization.measurements import PolarizationMeasurements, together
-from xsurvey.sed.polarization_record import polarization_record
-from xsurvey.sed.sed_parameters import SedFitParameters
-from xsurvey.sed.table import read_sed
+from xsurvey.sed.tables.energy_distribution import SpectralEnergyDistribution
+from xsurvey.sed.tables.points import SedPoints, select_points
+from xsurvey.sed.tables.table import read_sed
 
 _UNLIKELY = 1e-4
 """Probability of a chi-square below which a note tells of it."""

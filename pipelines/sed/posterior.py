@@ -23,8 +23,8 @@ from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.inference.posterior import evidence_of, sample_posterior
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.sed.fit_files import SedFileFit, input_names
-from xsurvey.sed.derived import derived_of_chain
-from xsurvey.sed.polarization_record import polarization_record
+from xsurvey.sed.fitting.derived import derived_of_chain
+from xsurvey.sed.fitting.polarization_record import polarization_record
 
 _OF_THE_FIT_ALONE = ("confidence", "intervals", "starts")
 """Parameters that do not change the posterior: a chain goes on with others of these."""

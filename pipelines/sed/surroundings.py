@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 
 from xsurvey.errors import ParameterError
-from xsurvey.sed.background_light import BackgroundLight
-from xsurvey.sed.background_tables import background_light_file, read_background_light
 from xsurvey.sed.constants import TEV
-from xsurvey.sed.extinction import GalacticDust
+from xsurvey.sed.fitting.sed_parameters import SedFitParameters
 from xsurvey.sed.models.base import RadiativeModel
-from xsurvey.sed.points import SedPoints
-from xsurvey.sed.sed_parameters import SedFitParameters
-from xsurvey.sed.seen_through import SeenThrough, WithHost
-from xsurvey.sed.table import read_template
+from xsurvey.sed.on_the_way.background_light import BackgroundLight
+from xsurvey.sed.on_the_way.background_tables import background_light_file, read_background_light
+from xsurvey.sed.on_the_way.extinction import GalacticDust
+from xsurvey.sed.on_the_way.seen_through import SeenThrough, WithHost
+from xsurvey.sed.tables.points import SedPoints
+from xsurvey.sed.tables.table import read_template
 
 _ABSORBED_FROM = 0.01 * TEV
 """Hz; below, no model of the background light absorbs a per cent of a source's light."""

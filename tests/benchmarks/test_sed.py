@@ -9,7 +9,7 @@ import pytest
 from benchmarks import sed_agreement, sed_speed
 from benchmarks.sed_zones import PEER_NAMES, ZONES, peer_spectra
 from xsurvey.sed.models.ssc import Resolution
-from xsurvey.sed.particles import DISTRIBUTIONS
+from xsurvey.sed.particles.distributions import DISTRIBUTIONS
 
 
 def test_zones_have_all_parameters_within_their_limits() -> None:

@@ -52,7 +52,7 @@ from xsurvey.polarization.variation.behaviour_parameters import (
 )
 from xsurvey.profiles.exposure_spectrum import ExposureMapParameters
 from xsurvey.profiles.profile_parameters import ProfileCentre, SurfaceBrightnessParameters
-from xsurvey.sed.sed_parameters import SedFitParameters
+from xsurvey.sed.fitting.sed_parameters import SedFitParameters
 from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.spectra.extraction.parameters import ExtractionParameters
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters

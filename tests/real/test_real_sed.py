@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from xsurvey.sed.table import instrument_counts, read_sed
+from xsurvey.sed.tables.table import instrument_counts, read_sed
 
 MRK421 = {
     "log10_k": (-7.884, 0.072), "p1": (2.054, 0.025), "p2": (3.541, 0.062),

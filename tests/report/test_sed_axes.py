@@ -14,9 +14,9 @@ from tests.sed.toy_model import TRUTH, TwoHumps, drawn
 from xsurvey.inference.chains import Chains
 from xsurvey.report.plate import png_bytes
 from xsurvey.report.sed_axes import sed_figure
-from xsurvey.sed.fit import SedFit, fit_sed, sed_likelihood
-from xsurvey.sed.points import select_points
-from xsurvey.sed.sed_parameters import SedFitParameters
+from xsurvey.sed.fitting.fit import SedFit, fit_sed, sed_likelihood
+from xsurvey.sed.fitting.sed_parameters import SedFitParameters
+from xsurvey.sed.tables.points import select_points
 
 
 @pytest.fixture(scope="module")

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from tests.sed.test_joint_fit import joint, measured
+from tests.sed.fitting.test_joint_fit import joint, measured
 from tests.sed.toy_model import drawn
 from xsurvey.report.plate import png_bytes
 from xsurvey.report.sed_axes import sed_figure
-from xsurvey.sed.fit import fit_sed
+from xsurvey.sed.fitting.fit import fit_sed
 
 
 @pytest.mark.parametrize(("angles", "panels"), [(True, 4), (False, 3)])

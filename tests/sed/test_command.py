@@ -14,15 +14,14 @@ import pytest
 from astropy import units as u
 from astropy.table import Table
 
+from tests.sed.toy_model import TRUTH, TwoHumps, drawn
 from xsurvey.engine.provenance import versions
 from xsurvey.inference.priors import Uniform
 from xsurvey.pipelines.sed.fit_files import fit_sed_file
 from xsurvey.pipelines.sed.posterior import problem_key
-from xsurvey.sed.energy_distribution import SpectralEnergyDistribution
+from xsurvey.sed.fitting.sed_parameters import SedFitParameters
 from xsurvey.sed.models.registry import radiative_model
-from xsurvey.sed.sed_parameters import SedFitParameters
-
-from .toy_model import TRUTH, TwoHumps, drawn
+from xsurvey.sed.tables.energy_distribution import SpectralEnergyDistribution
 
 Call = Callable[..., tuple[int, str, str]]
 RECORD = {"value", "lower", "upper", "confidence", "unit", "frozen"}

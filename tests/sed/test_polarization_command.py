@@ -14,15 +14,15 @@ from astropy import units as u
 from astropy.table import Table
 
 from tests.report.polarization_records import polarization, unmeasured
+from tests.sed.toy_model import PolarizedHumps, TwoHumps, drawn
 from xsurvey.errors import InputError
 from xsurvey.pipelines.sed.measured_polarization import measured_polarization
-from xsurvey.sed.energy_distribution import SpectralEnergyDistribution
 from xsurvey.sed.models.polarized import polarized_source
 from xsurvey.sed.models.registry import radiative_model
+from xsurvey.sed.tables.energy_distribution import SpectralEnergyDistribution
 
+from .fitting.test_joint_fit import LIGHT, measured
 from .test_command import SHORT, Call, write
-from .test_joint_fit import LIGHT, measured
-from .toy_model import PolarizedHumps, TwoHumps, drawn
 
 
 @pytest.fixture

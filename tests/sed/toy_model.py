@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from xsurvey.inference.parameter_set import FitParameter
-from xsurvey.sed.energy_distribution import SpectralEnergyDistribution
 from xsurvey.sed.models.base import Quantity
+from xsurvey.sed.tables.energy_distribution import SpectralEnergyDistribution
 
 LN10 = np.log(10)
 

@@ -19,7 +19,7 @@ from xsurvey.cli.fitting import (
 from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested_parameters import NestedParameters
-from xsurvey.sed.sed_parameters import SedFitParameters
+from xsurvey.sed.fitting.sed_parameters import SedFitParameters
 
 
 @click.command("fit", cls=StepCommand)

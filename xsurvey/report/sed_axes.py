@@ -13,10 +13,10 @@ from xsurvey.inference.intervals import equal_tailed
 from xsurvey.report.plate import FAINT_INK, INK, STAMP_COLOUR, TEXT_SIZE, figure_of, new_figure
 from xsurvey.report.sed_polarization_axes import draw_angles, draw_degrees
 from xsurvey.report.sed_style import MARKERS, POINT_COLOURS, prepare, shown
-from xsurvey.sed.energy_distribution import SpectralEnergyDistribution
-from xsurvey.sed.fit import SedFit
-from xsurvey.sed.joint_likelihood import JointLikelihood
-from xsurvey.sed.points import SedPoints
+from xsurvey.sed.fitting.fit import SedFit
+from xsurvey.sed.fitting.joint_likelihood import JointLikelihood
+from xsurvey.sed.tables.energy_distribution import SpectralEnergyDistribution
+from xsurvey.sed.tables.points import SedPoints
 
 _WIDTH = 11.0
 _SED, _RESIDUALS, _DEGREES, _ANGLES = 4.13, 1.61, 1.9, 1.3

@@ -9,7 +9,7 @@ from xsurvey.inference.chains import Chains
 from xsurvey.inference.intervals import equal_tailed
 from xsurvey.report.plate import FAINT_INK, INK, STAMP_COLOUR, TEXT_SIZE
 from xsurvey.report.sed_style import MARKERS, POINT_COLOURS, prepare, shown
-from xsurvey.sed.joint_likelihood import JointLikelihood
+from xsurvey.sed.fitting.joint_likelihood import JointLikelihood
 from xsurvey.sed.polarization.measurements import Kind
 from xsurvey.sed.polarization.stokes import StokesFluxes
 

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from xsurvey.sed.cooling import Losses, synchrotron_losses
 from xsurvey.sed.grids import LogGrid
 from xsurvey.sed.hadronic import cascade
 from xsurvey.sed.hadronic.cascade import SHARE, Cascade, PairCascade
-from xsurvey.sed.synchrotron import field_energy
+from xsurvey.sed.particles.cooling import Losses, synchrotron_losses
+from xsurvey.sed.radiation.synchrotron import field_energy
 
 PAIRS, PHOTONS = LogGrid(1.0, 1e12, 10), LogGrid(1e-15, 1e12, 10)
 CASCADE = PairCascade(PAIRS, PHOTONS)

@@ -8,8 +8,8 @@ from xsurvey.sed.constants import ELECTRON_REST_ENERGY, LIGHT, PLANCK, PROTON_RE
 from xsurvey.sed.grids import LogGrid
 from xsurvey.sed.hadronic.photo_pion import photo_pion_kernel
 from xsurvey.sed.hadronic.photo_pion_spectra import SECONDARIES, TABULATED, THRESHOLD
-from xsurvey.sed.particles import DISTRIBUTIONS
-from xsurvey.sed.proton_synchrotron import MASS_RATIO
+from xsurvey.sed.particles.distributions import DISTRIBUTIONS
+from xsurvey.sed.radiation.proton_synchrotron import MASS_RATIO
 
 PROTONS, PHOTONS = LogGrid(1e3, 1e9, 10), LogGrid(1e-9, 1.0, 10)
 MADE = LogGrid(1.0, 1e13, 10)

@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 
 from tests.sed.polarization.thomson_peer import around, scattered
-from xsurvey.sed.compton import ComptonKernel
 from xsurvey.sed.constants import LIGHT, THOMSON
 from xsurvey.sed.grids import LogGrid
-from xsurvey.sed.particles import DISTRIBUTIONS
+from xsurvey.sed.particles.distributions import DISTRIBUTIONS
 from xsurvey.sed.polarization.seed_directions import SeedDirections, direction_factors, directions
 from xsurvey.sed.polarization.self_compton import (
     SelfComptonPolarization,
@@ -16,6 +15,7 @@ from xsurvey.sed.polarization.self_compton import (
     thomson_ratio,
 )
 from xsurvey.sed.polarization.synchrotron import UniformFieldKernel
+from xsurvey.sed.radiation.compton import ComptonKernel
 
 DECADE = 8
 NARROW = LogGrid(1e3, 1e5, DECADE)

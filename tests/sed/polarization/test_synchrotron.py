@@ -8,7 +8,7 @@ from scipy import integrate, special
 
 from xsurvey.sed.constants import ELECTRON_MASS, GYROFREQUENCY, PROTON_MASS
 from xsurvey.sed.grids import LogGrid
-from xsurvey.sed.particles import DISTRIBUTIONS
+from xsurvey.sed.particles.distributions import DISTRIBUTIONS
 from xsurvey.sed.polarization.synchrotron import (
     UniformFieldKernel,
     interpolated_degree,

@@ -22,10 +22,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from xsurvey.sed.constants import FREQUENCY_OF_REST_ENERGY, PLANCK
-from xsurvey.sed.cooling import Losses, source_at_nodes, steady_state
 from xsurvey.sed.grids import LogGrid
+from xsurvey.sed.particles.cooling import Losses, source_at_nodes, steady_state
+from xsurvey.sed.radiation.synchrotron import SynchrotronKernel, gyrofrequency
 from xsurvey.sed.spectrum_interpolation import LogSpectra
-from xsurvey.sed.synchrotron import SynchrotronKernel, gyrofrequency
 
 SHARE = 0.9
 """Part of the photon's energy that one of the pair has."""

@@ -20,7 +20,7 @@ from scipy import special
 
 from xsurvey.sed.constants import ELECTRON_REST_ENERGY, THOMSON
 from xsurvey.sed.grids import TAPS, LogGrid, tap_values
-from xsurvey.sed.self_absorption import escaping_fraction
+from xsurvey.sed.radiation.self_absorption import escaping_fraction
 
 _CLOSED = 0.3  # velocity of the pair above which the closed form does not cancel
 _FRACTIONS, _WEIGHTS = np.polynomial.legendre.leggauss(16)

@@ -13,7 +13,7 @@ import numpy as np
 from xsurvey.sed.grids import LogGrid
 from xsurvey.sed.hadronic.folding import ProtonPhotonKernel, Table
 from xsurvey.sed.hadronic.photo_pion_spectra import SECONDARIES
-from xsurvey.sed.proton_synchrotron import MASS_RATIO
+from xsurvey.sed.radiation.proton_synchrotron import MASS_RATIO
 
 HIGHEST = 1e4
 """eta above which protons and photons are left out: 94 GeV in their centre of mass."""

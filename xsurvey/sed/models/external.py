@@ -11,11 +11,11 @@ from xsurvey.galaxy_clusters.cosmology import Cosmology
 from xsurvey.inference.parameter_set import FitParameter
 from xsurvey.inference.priors import Uniform
 from xsurvey.sed.boosting import blob_radius, ln_frequency_in_blob, observed_flux
-from xsurvey.sed.external_compton import ExternalCompton
 from xsurvey.sed.fit_parameters import held
 from xsurvey.sed.models.base import COSMOLOGY, Quantity
 from xsurvey.sed.models.ssc import DEFAULT_RESOLUTION, Resolution, SynchrotronSelfCompton
-from xsurvey.sed.particles import Distribution
+from xsurvey.sed.particles.distributions import Distribution
+from xsurvey.sed.radiation.external_compton import ExternalCompton
 from xsurvey.sed.targets.base import Target
 from xsurvey.sed.targets.broad_lines import DEFAULT_LINE
 from xsurvey.sed.targets.disk import Disk

@@ -9,7 +9,7 @@ from xsurvey.galaxy_clusters.cosmology import Cosmology
 from xsurvey.sed.models.base import COSMOLOGY, RadiativeModel
 from xsurvey.sed.models.external import ExternalComptonModel
 from xsurvey.sed.models.ssc import SynchrotronSelfCompton
-from xsurvey.sed.particles import DISTRIBUTIONS as _DISTRIBUTIONS
+from xsurvey.sed.particles.distributions import DISTRIBUTIONS as _DISTRIBUTIONS
 from xsurvey.sed.targets.broad_lines import DEFAULT_LINE, BroadLines
 from xsurvey.sed.targets.torus import Torus
 

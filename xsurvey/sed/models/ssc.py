@@ -10,17 +10,17 @@ import numpy as np
 
 from xsurvey.galaxy_clusters.cosmology import Cosmology
 from xsurvey.sed.boosting import blob_radius, ln_frequency_in_blob, observed_flux
-from xsurvey.sed.compton import ComptonKernel
 from xsurvey.sed.constants import ELECTRON_REST_ENERGY, FREQUENCY_OF_REST_ENERGY, LIGHT
 from xsurvey.sed.fit_parameters import flat, held
 from xsurvey.sed.grids import LogGrid
 from xsurvey.sed.models.base import COSMOLOGY, Quantity, luminosity_distance
 from xsurvey.sed.models.ssc_polarization import ssc_degrees
-from xsurvey.sed.particles import Distribution
-from xsurvey.sed.self_absorption import AbsorptionKernel, escaping_fraction
-from xsurvey.sed.self_compton import seed_energy
+from xsurvey.sed.particles.distributions import Distribution
+from xsurvey.sed.radiation.compton import ComptonKernel
+from xsurvey.sed.radiation.self_absorption import AbsorptionKernel, escaping_fraction
+from xsurvey.sed.radiation.self_compton import seed_energy
+from xsurvey.sed.radiation.synchrotron import SynchrotronKernel, field_energy, gyrofrequency
 from xsurvey.sed.spectrum_interpolation import EndedSpectra, LogSpectra
-from xsurvey.sed.synchrotron import SynchrotronKernel, field_energy, gyrofrequency
 
 DELTA = flat("delta", 20.0, 1, 100, 0.5, "Doppler factor")
 LOG10_B = flat("log10_B", -1.0, -5, 4, 0.03, "log10 of the magnetic field", "log10(G)")

@@ -1,7 +1,8 @@
 r"""Polarization of synchrotron photons of a uniform field that the electrons scatter.
 
 Averaged over the directions of electrons, of a scattered photon's linear polarization the part
-t^2 / 2 beside Xi is left, along that of the seed (`xsurvey.sed.head_on` has t, Xi and the kernel):
+t^2 / 2 beside Xi is left, along that of the seed (`xsurvey.sed.radiation.head_on` has t, Xi and the
+kernel):
 Fano's matrix has (1 + c^2) / 2 and c for the two Stokes parameters in the plane of scattering, c =
 1 - t, which Klein-Nishina does not change, and half their difference does not depend on where that
 plane is (Fano 1957, Rev. Mod. Phys. 29, 74; Bonometto & Saggion 1973, A&A 23, 9; Krawczynski 2012,
@@ -20,11 +21,11 @@ import numpy as np
 
 from xsurvey.sed.constants import FREQUENCY_OF_REST_ENERGY
 from xsurvey.sed.grids import LogGrid
-from xsurvey.sed.head_on import HIGHEST_T, HeadOnKernel
 from xsurvey.sed.polarization.seed_directions import SeedDirections
 from xsurvey.sed.polarization.synchrotron import UniformFieldKernel, interpolated_degree
+from xsurvey.sed.radiation.head_on import HIGHEST_T, HeadOnKernel
+from xsurvey.sed.radiation.synchrotron import gyrofrequency
 from xsurvey.sed.spectrum_interpolation import LogSpectra
-from xsurvey.sed.synchrotron import gyrofrequency
 
 
 def polarized_head_on(_: np.ndarray, t: np.ndarray) -> np.ndarray:

@@ -24,10 +24,10 @@ from astropy import units as u
 from astropy.table import Table
 
 from xsurvey.errors import InputError, printable
-from xsurvey.sed.flux_units import frequency_of
 from xsurvey.sed.polarization.likelihood import stokes_of_degrees
 from xsurvey.sed.polarization.measurements import Kind, PolarizationMeasurements
-from xsurvey.sed.table_file import read_table
+from xsurvey.sed.tables.flux_units import frequency_of
+from xsurvey.sed.tables.table_file import read_table
 
 _AXES = ("frequency", "nu", "freq", "energy", "e_ref", "wavelength")
 _NAMES = {

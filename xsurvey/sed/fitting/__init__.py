@@ -1,0 +1,1 @@
+"""Fits of radiative models to spectral energy distributions."""

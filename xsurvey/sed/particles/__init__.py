@@ -1,0 +1,1 @@
+"""Particles: their distributions, and what becomes of them."""

@@ -1,0 +1,1 @@
+"""Processes by which particles radiate, as matrix products over fixed nodes."""
