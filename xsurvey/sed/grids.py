@@ -46,7 +46,13 @@ def tap_values(fraction: np.ndarray) -> np.ndarray:
     ndarray, shape (..., 6)
         Of the nodes from two before the cell's lower end to two after its upper end.
     """
-    return np.asarray(fraction)[..., None] ** np.arange(4) @ _CUBICS.T
+    fraction = np.asarray(fraction)
+    powers = np.empty((*fraction.shape, 4))
+    powers[..., 0], powers[..., 1] = 1.0, fraction
+    np.multiply(fraction, fraction, out=powers[..., 2])
+    np.multiply(powers[..., 2], fraction, out=powers[..., 3])
+    values: np.ndarray = powers @ _CUBICS.T
+    return values
 
 
 class LogGrid:

@@ -132,11 +132,15 @@ def bethe_heitler_kernel(
     protons, photons, secondaries : LogGrid
         Lorentz factors, and energies in m_e c^2, with the same number of nodes a decade.
     """
-    return ProtonPhotonKernel(protons, photons, secondaries, _table(protons.per_decade))
+    return ProtonPhotonKernel(
+        protons, photons, secondaries, bethe_heitler_table(protons.per_decade)
+    )
 
 
 @lru_cache(maxsize=4)
-def _table(per_decade: int) -> Table:
+def bethe_heitler_table(per_decade: int) -> Table:
+    """Return the process by which protons and photons make electrons, and as many positrons."""
+
     def spectrum(product: np.ndarray, ratio: np.ndarray) -> np.ndarray:
         return pair_spectrum(2 * product, ratio)
 

@@ -8,7 +8,9 @@ the field, and of their photons those that do not leave become pairs again. As i
 - a pair shares the energy of its photon in one ratio, .9 to .1, and one of less than m_e c^2 is
   left out;
 - pairs lose energy by what `Losses` says, and emit synchrotron photons alone;
-- synchrotron emission is classical, right while gamma B is far below 4.4e13 G.
+- synchrotron emission is classical, right while gamma B is far below 4.4e13 G. Photons of more
+  than m_e c^2 times 4.4e13 G / B, which would have more energy than the electrons that emit them,
+  are taken for as many about .4 of that energy as keep the power.
 
 Other than there, the emission of an electron is the exact classical one, and the part that leaves
 that of a homogeneous sphere.
@@ -17,20 +19,21 @@ that of a homogeneous sphere.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
-from xsurvey.sed.constants import FREQUENCY_OF_REST_ENERGY, PLANCK
+from xsurvey.sed.constants import FREQUENCY_OF_REST_ENERGY, GYROFREQUENCY, PLANCK
 from xsurvey.sed.grids import LogGrid
-from xsurvey.sed.particles.cooling import Losses, source_at_nodes, steady_state
+from xsurvey.sed.particles.cooling import Losses, SteadyStateAtNodes
 from xsurvey.sed.radiation.synchrotron import SynchrotronKernel, gyrofrequency
 from xsurvey.sed.spectrum_interpolation import LogSpectra
 
 SHARE = 0.9
 """Part of the photon's energy that one of the pair has."""
 _ENOUGH = 1e-4  # of the injected power: a generation that is less is the last
-_KEPT = 0.98  # of the emitted power is within the grid of photons
+_CRITICAL_FIELD = FREQUENCY_OF_REST_ENERGY / GYROFREQUENCY  # 4.4e13 G: h nu_B is m_e c^2
 _MOST = 60  # generations
 _LOWEST_X, _HIGHEST_X = 1e-2, 100.0  # nu / nu_B, and that over the square of the largest gamma
 
@@ -62,7 +65,8 @@ class PairCascade:
     pairs : LogGrid
         Lorentz factors.
     photons : LogGrid
-        Energies in m_e c^2.
+        Energies in m_e c^2, of all photons that are absorbed and up to the highest Lorentz factor;
+        what pairs emit below is left out.
     """
 
     def __init__(self, pairs: LogGrid, photons: LogGrid) -> None:
@@ -70,8 +74,22 @@ class PairCascade:
         top = float(pairs.nodes[-1])
         self._x = LogGrid(_LOWEST_X, _HIGHEST_X * top**2, pairs.per_decade)
         self._synchrotron = SynchrotronKernel(pairs, self._x)
-        # photons of gamma / share, for each of both: d eps / d gamma is 1 / share
-        self._parents = [(pairs.ln - math.log(part), 1 / part) for part in (SHARE, 1 - SHARE)]
+        self._pairs_of = self._matrix()
+
+    def _matrix(self) -> np.ndarray:
+        """Return pairs at their nodes made of photons at theirs, both signs, (s, g)."""
+        # by the logarithm, with a shape that is as smooth as the photons' energy
+        energy = np.diag(self.photons.nodes**2)
+        low, high = self.photons.ln[[0, -1]]
+        result = np.zeros((len(self.photons), len(self.pairs)))
+        for part in (SHARE, 1 - SHARE):
+            # photons of gamma / part, for each of both: d eps / d gamma is 1 / part
+            ln_parent = self.pairs.ln - math.log(part)
+            inside = (ln_parent >= low) & (ln_parent <= high)
+            place = np.broadcast_to(np.clip(ln_parent, low, high), result.shape)
+            values = self.photons.interpolate(energy, place)
+            result += np.where(inside, values * np.exp(-2 * ln_parent) / part, 0)
+        return result
 
     def solve(
         self, pairs: np.ndarray, photons: np.ndarray, leaving: np.ndarray, losses: Losses,
@@ -94,55 +112,56 @@ class PairCascade:
 
         Raises
         ------
-        ValueError
-            Pairs emit beyond the grid of photons.
         RuntimeError
             Generations do not become less.
         """
         absorbed = 1 - leaving
-        injected = self._power(pairs, photons)
+        cooled, emission = SteadyStateAtNodes(self.pairs, losses), self._emission(b)
         density, made = np.zeros_like(pairs), np.zeros_like(photons)
         born = pairs + self.made_by(photons * absorbed)
+        enough = _ENOUGH * self._power(born)
         for generation in range(1, _MOST + 1):
-            now = steady_state(
-                [source_at_nodes(self.pairs, born)], losses,
-                np.broadcast_to(self.pairs.ln, born.shape),
-            )  # fmt: skip
-            emitted = self._emission(now, b)
+            now = cooled(born)
+            emitted = emission(now)
             density, made = density + now, made + emitted
             born = self.made_by(emitted * absorbed)
-            if (self._power(born, 0 * photons) <= _ENOUGH * injected).all():
+            if (self._power(born) <= enough).all():
                 return Cascade(density, made, generation)
         raise RuntimeError(f"the cascade of pairs does not end after {_MOST} generations")
 
     def made_by(self, photons: np.ndarray) -> np.ndarray:
         """Return pairs of absorbed photons, both signs, (b, s) to (b, g), as `solve` has them."""
-        # by the logarithm, with a shape that is as smooth as the photons' energy
-        per_ln = photons * self.photons.nodes**2
-        result = np.zeros((len(photons), len(self.pairs)))
-        low, high = self.photons.ln[[0, -1]]
-        for ln_parent, slope in self._parents:
-            inside = (ln_parent >= low) & (ln_parent <= high)
-            place = np.broadcast_to(np.clip(ln_parent, low, high), result.shape)
-            energy = np.maximum(self.photons.interpolate(per_ln, place), 0)
-            result += np.where(inside, energy * np.exp(-2 * ln_parent) * slope, 0)
-        return result
+        made: np.ndarray = np.maximum(photons @ self._pairs_of, 0)
+        return made
 
-    def _emission(self, density: np.ndarray, b: np.ndarray) -> np.ndarray:
-        """Return synchrotron photons of pairs, per cm3, s, and eps, (b, s)."""
-        numbers = density * self.pairs.nodes * self.pairs.step
-        by_x = self._synchrotron.emissivity(numbers, b)
+    def _emission(self, b: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+        """Return what makes synchrotron photons per cm3, s, and eps, (b, s), of pairs, (b, g)."""
         ln_nu = self.photons.ln + math.log(FREQUENCY_OF_REST_ENERGY)
         ln_x = ln_nu - np.log(gyrofrequency(b))[:, None]
-        emissivity = LogSpectra(self._x, by_x)(ln_x) * (by_x.max(axis=1) > 0)[:, None]
-        kept = (emissivity * np.exp(ln_x)).sum(axis=1) * self.photons.step
-        if (kept < _KEPT * (by_x @ self._x.nodes) * self._x.step).any():
-            raise ValueError("pairs emit beyond the grid of photons")
-        result: np.ndarray = emissivity / (PLANCK * self.photons.nodes)
-        return result
+        ln_most = np.log(np.minimum(_CRITICAL_FIELD / b, self.pairs.nodes[-1]))
+        most = np.clip(np.searchsorted(self.photons.ln, ln_most) - 1, 0, len(self.photons) - 1)
+        beyond = np.arange(len(self.photons)) > most[:, None]
+        x_most = self.photons.nodes[most] * math.exp(0.5 * self.photons.step)
+        x_most = x_most * FREQUENCY_OF_REST_ENERGY / gyrofrequency(b)
+        above = (self._x.nodes > x_most[:, None]) * self._x.nodes * self._x.step
+        # as wide as is smooth on the grid
+        place = (self.photons.ln - ln_most[:, None] + 1) / 0.5
+        shape = np.where(beyond, 0.0, np.exp(-0.5 * place**2))
+        per_hertz = FREQUENCY_OF_REST_ENERGY * self.photons.nodes * self.photons.step
+        shape /= (shape @ per_hertz)[:, None]
 
-    def _power(self, pairs: np.ndarray, photons: np.ndarray) -> np.ndarray:
-        """Return the power per volume in m_e c^2, shape (b,)."""
-        by_pairs = pairs @ self.pairs.nodes**2 * self.pairs.step
-        total: np.ndarray = by_pairs + photons @ self.photons.nodes**2 * self.photons.step
+        def emission(density: np.ndarray) -> np.ndarray:
+            by_x = self._synchrotron.emissivity(density * self.pairs.nodes * self.pairs.step, b)
+            emissivity = LogSpectra(self._x, by_x)(ln_x) * (by_x.max(axis=1) > 0)[:, None]
+            emissivity[beyond] = 0.0
+            power = (by_x * above).sum(axis=1) * gyrofrequency(b)
+            emissivity += power[:, None] * shape
+            result: np.ndarray = emissivity / (PLANCK * self.photons.nodes)
+            return result
+
+        return emission
+
+    def _power(self, pairs: np.ndarray) -> np.ndarray:
+        """Return the power per volume in m_e c^2 of injected pairs, shape (b,)."""
+        total: np.ndarray = pairs @ self.pairs.nodes**2 * self.pairs.step
         return total

@@ -12,7 +12,7 @@ proton.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -52,6 +52,28 @@ class Table:
         self.values = np.zeros((len(cells) + TAPS - 1, len(ratios)))
         for tap in range(TAPS):
             self.values[tap : tap + len(cells)] += integrals[:, :, tap]
+
+    @classmethod
+    def sum_of(cls, tables: Sequence[tuple[Table, float]]) -> Table:
+        """Return the sum of tables of one step, times factors."""
+        if len({table.per_decade for table, _ in tables}) > 1:
+            raise ValueError("tables need one step")
+        total = cls.__new__(cls)
+        total.per_decade = tables[0][0].per_decade
+        total.first_node = min(t.first_node for t, _ in tables)
+        total.lowest_ratio = min(t.lowest_ratio for t, _ in tables)
+        last = max(t.first_node + t.values.shape[0] for t, _ in tables)
+        highest = max(t.lowest_ratio + t.values.shape[1] for t, _ in tables)
+        total.values = np.zeros((last - total.first_node, highest - total.lowest_ratio))
+        for table, factor in tables:
+            row, column = (
+                table.first_node - total.first_node, table.lowest_ratio - total.lowest_ratio
+            )  # fmt: skip
+            rows = slice(row, row + table.values.shape[0])
+            total.values[rows, column : column + table.values.shape[1]] += factor * table.values
+            # flat below its lowest ratio
+            total.values[rows, :column] += factor * table.values[:, :1]
+        return total
 
 
 def _places(limits: tuple[float, float], per_decade: int) -> tuple[int, int]:

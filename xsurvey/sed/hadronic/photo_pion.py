@@ -32,11 +32,14 @@ def photo_pion_kernel(
     particle : str
         One of `SECONDARIES`.
     """
-    return ProtonPhotonKernel(protons, photons, secondaries, _table(particle, protons.per_decade))
+    return ProtonPhotonKernel(
+        protons, photons, secondaries, photo_pion_table(particle, protons.per_decade)
+    )
 
 
 @lru_cache(maxsize=32)
-def _table(particle: str, per_decade: int) -> Table:
+def photo_pion_table(particle: str, per_decade: int) -> Table:
+    """Return the process by which protons and photons make one of `SECONDARIES`."""
     kind = SECONDARIES[particle]
 
     def spectrum(product: np.ndarray, ratio: np.ndarray) -> np.ndarray:

@@ -8,12 +8,13 @@ from xsurvey.errors import ParameterError, nearest
 from xsurvey.galaxy_clusters.cosmology import Cosmology
 from xsurvey.sed.models.base import COSMOLOGY, RadiativeModel
 from xsurvey.sed.models.external import ExternalComptonModel
+from xsurvey.sed.models.hadronic import HadronicModel
 from xsurvey.sed.models.ssc import SynchrotronSelfCompton
 from xsurvey.sed.particles.distributions import DISTRIBUTIONS as _DISTRIBUTIONS
 from xsurvey.sed.targets.broad_lines import DEFAULT_LINE, BroadLines
 from xsurvey.sed.targets.torus import Torus
 
-_MODELS = (SynchrotronSelfCompton, ExternalComptonModel)
+_MODELS = (SynchrotronSelfCompton, ExternalComptonModel, HadronicModel)
 
 MODELS: Mapping[str, str] = {model.name: model.description for model in _MODELS}
 """Names of models, and what they are."""
@@ -77,9 +78,8 @@ def radiative_model(
             black_body=black_body,
             self_absorption=self_absorption, cosmology=cosmology,
         )  # fmt: skip
-    return SynchrotronSelfCompton(
-        distribution, redshift, self_absorption=self_absorption, cosmology=cosmology
-    )
+    plain = HadronicModel if name == HadronicModel.name else SynchrotronSelfCompton
+    return plain(distribution, redshift, self_absorption=self_absorption, cosmology=cosmology)
 
 
 def _check_effect(name: str, targets: Sequence[str], line: str | None, black_body: bool) -> None:

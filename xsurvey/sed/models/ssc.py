@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -54,13 +55,58 @@ class _Kernels(NamedTuple):
     compton: ComptonKernel
 
 
-class _Zone(NamedTuple):
-    """Parameters of spheres, shape (b,), and of their electrons (b, p)."""
+class Zone(NamedTuple):
+    """Parameters of spheres, shape (b,), in G and cm, and of their electrons (b, p)."""
 
     electrons: np.ndarray
     delta: np.ndarray
     b: np.ndarray
     radius: np.ndarray
+
+
+@dataclass(frozen=True)
+class SphereEmission:
+    """What leaves spheres, in their frame.
+
+    Attributes
+    ----------
+    zone : Zone
+    synchrotron : LogSpectra
+        erg / s / cm3 / Hz over their volume, by ln of nu / nu_B.
+    compton : EndedSpectra
+        erg / s / cm3, by ln of the photons' energy in m_e c^2.
+    depth : LogSpectra or None
+        2 kappa R of synchrotron photons, by ln of nu / nu_B; None: they are not absorbed.
+    """
+
+    zone: Zone
+    synchrotron: LogSpectra
+    compton: EndedSpectra
+    depth: LogSpectra | None
+
+    def powers(self, ln_nu: np.ndarray) -> dict[str, np.ndarray]:
+        """Return nu times the emissivity of "synchrotron" and "compton", erg / s / cm3, (b, f).
+
+        Parameters
+        ----------
+        ln_nu : ndarray, shape (b, f)
+            ln of Hz.
+        """
+        return {
+            "synchrotron": np.exp(ln_nu) * self.synchrotron(ln_nu - self._ln_nu_b),
+            "compton": self.compton(ln_nu - math.log(FREQUENCY_OF_REST_ENERGY)),
+        }
+
+    def transparency(self, ln_nu: np.ndarray) -> np.ndarray:
+        """Return what part of other photons the electrons let out of the sphere, shape (b, f)."""
+        if self.depth is None:
+            return np.ones_like(ln_nu)
+        return escaping_fraction(self.depth(ln_nu - self._ln_nu_b))
+
+    @property
+    def _ln_nu_b(self) -> np.ndarray:
+        ln: np.ndarray = np.log(gyrofrequency(self.zone.b))[:, None]
+        return ln
 
 
 class SynchrotronSelfCompton:
@@ -175,38 +221,46 @@ class SynchrotronSelfCompton:
             inside = np.all((theta >= self._low) & (theta <= self._high), axis=1)
             return inside & (low < high)
 
-    def _zone(self, theta: np.ndarray) -> _Zone:
+    def _zone(self, theta: np.ndarray) -> Zone:
         delta, log10_b, t_var = theta[:, -3:].T
         radius = blob_radius(t_var, delta, self.redshift)
-        return _Zone(theta[:, :-3], delta, 10**log10_b, radius)
+        return Zone(theta[:, :-3], delta, 10**log10_b, radius)
 
     def _components(self, theta: np.ndarray, frequencies: np.ndarray) -> dict[str, np.ndarray]:
         zone = self._zone(theta)
         ln_nu = ln_frequency_in_blob(frequencies, zone.delta, self.redshift)
-        kernels = self._kernels_of(theta[:, self._gamma_limits[1]].max(), ln_nu)
-        leaving = self._synchrotron(kernels, zone)
-        ln_nu_b = np.log(gyrofrequency(zone.b))[:, None]
-        compton = self._compton(kernels.compton, theta, zone, leaving)
-        power = {
-            "synchrotron": np.exp(ln_nu) * leaving(ln_nu - ln_nu_b),
-            "compton": compton(ln_nu - math.log(FREQUENCY_OF_REST_ENERGY)),
-        }
+        emission = self.emission(theta, float(ln_nu.min()), float(ln_nu.max()))
         return {
             name: observed_flux(values, zone.delta, zone.radius, self.distance)
-            for name, values in power.items()
+            for name, values in emission.powers(ln_nu).items()
         }
 
-    def _synchrotron(self, kernels: _Kernels, zone: _Zone) -> LogSpectra:
-        """Return the emissivity that leaves the sphere, erg / s / cm3 / Hz, by ln of nu / nu_B."""
+    def emission(self, theta: np.ndarray, ln_lowest: float, ln_highest: float) -> SphereEmission:
+        """Return what leaves the spheres, in their frame, between two frequencies.
+
+        Parameters
+        ----------
+        theta : ndarray, shape (b, p)
+            Within the limits of the parameters.
+        ln_lowest, ln_highest : float
+            ln of Hz; below, the spectra of scattered photons go on as straight lines.
+        """
+        zone = self._zone(theta)
+        kernels = self._kernels_of(theta[:, self._gamma_limits[1]].max(), ln_lowest, ln_highest)
         numbers = self.electrons.numbers(zone.electrons, kernels.synchrotron_electrons)
         emissivity = kernels.synchrotron.emissivity(numbers, zone.b)
+        depth = np.zeros_like(emissivity)
         if self.self_absorption:
             coefficient = kernels.absorption.coefficient(numbers, zone.b)
-            emissivity *= escaping_fraction(2 * coefficient * zone.radius[:, None])
-        return LogSpectra(kernels.x, emissivity)
+            depth = 2 * coefficient * zone.radius[:, None]
+        leaving = LogSpectra(kernels.x, emissivity * escaping_fraction(depth))
+        return SphereEmission(
+            zone, leaving, self._compton(kernels.compton, theta, zone, leaving),
+            LogSpectra(kernels.x, depth) if self.self_absorption else None,
+        )  # fmt: skip
 
     def _compton(
-        self, kernel: ComptonKernel, theta: np.ndarray, zone: _Zone, leaving: LogSpectra
+        self, kernel: ComptonKernel, theta: np.ndarray, zone: Zone, leaving: LogSpectra
     ) -> EndedSpectra:
         """Return the power per volume, erg / s / cm3, by ln of the scattered energy.
 
@@ -222,12 +276,15 @@ class SynchrotronSelfCompton:
             kernel.scattered, kernel.emissivity(numbers, seeds, last, shift), ln_end, shift
         )
 
-    def _kernels_of(self, gamma_max: float, ln_nu: np.ndarray) -> _Kernels:
+    def _kernels_of(self, gamma_max: float, ln_lowest: float, ln_highest: float) -> _Kernels:
         """Return kernels that reach to a Lorentz factor and over frequencies, by whole decades."""
-        ln_eps = ln_nu - math.log(FREQUENCY_OF_REST_ENERGY)
+        low, high = (
+            (ln_nu - math.log(FREQUENCY_OF_REST_ENERGY)) / math.log(10)
+            for ln_nu in (ln_lowest, ln_highest)
+        )
         highest = math.ceil(math.log10(gamma_max) - 1e-9)
-        last = min(math.ceil(ln_eps.max() / math.log(10)), highest)
-        first = min(math.floor(ln_eps.min() / math.log(10)), last - 1)
+        last = min(math.ceil(high), highest)
+        first = min(math.floor(low), last - 1)
         return _kernels(highest, first, last, self.resolution, self.precision)
 
 

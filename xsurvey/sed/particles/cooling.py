@@ -169,19 +169,76 @@ def steady_state(sources: Sequence[Source], losses: Losses, ln_gamma: np.ndarray
     return flow.T / losses.rate(np.exp(ln_gamma))
 
 
-def _injected(
-    source: Source, losses: Losses, ln_low: np.ndarray, ln_high: np.ndarray
-) -> np.ndarray:
-    """Return integrals of Q exp(-F) from each lower to each upper end, shape (b, n)."""
+class SteadyStateAtNodes:
+    """Steady states at the nodes of a grid, of many sources that are known there.
+
+    What is injected between two nodes is a sum over six, with weights that are those of the losses
+    alone: made once.
+
+    Parameters
+    ----------
+    grid : LogGrid
+        Of Lorentz factors.
+    losses : Losses
+    """
+
+    def __init__(self, grid: LogGrid, losses: Losses) -> None:
+        self.grid = grid
+        below = np.broadcast_to(grid.ln[2:-3], (len(losses.escape), len(grid) - TAPS + 1))
+        above = below + grid.step
+        self._kept = np.ascontiguousarray(losses.survival(below, above).T)
+        self._rate = losses.rate(np.broadcast_to(grid.nodes, (len(below), len(grid))))
+        gamma, scale = _injection_nodes(losses, below, above)
+        fraction = np.log(gamma).reshape(*below.shape, -1) - below[..., None]
+        taps = tap_values(np.clip(fraction / grid.step, 0, 1))
+        # of the source by ln gamma, in place of gamma
+        values = (losses.rate(gamma) / gamma).reshape(fraction.shape) * _INJECTED_WEIGHTS
+        weights = np.einsum("bcq,bcqt->tcb", values, taps) * scale.T
+        self._weights = weights
+
+    def __call__(self, rates: np.ndarray) -> np.ndarray:
+        """Return N per cm3 and unit of gamma at the nodes, shape (b, g).
+
+        Parameters
+        ----------
+        rates : ndarray, shape (b, g)
+            Q in 1 / cm3 / s per unit of gamma; what is beyond the third nodes from both ends is
+            left out.
+        """
+        per_ln = np.ascontiguousarray((rates * self.grid.nodes).T)
+        cells = len(self._kept)
+        gained = self._weights[0] * per_ln[:cells]
+        for tap in range(1, TAPS):
+            gained += self._weights[tap] * per_ln[tap : tap + cells]
+        np.maximum(gained, 0.0, out=gained)
+        flow = np.zeros((len(self.grid), rates.shape[0]))
+        for cell in range(cells - 1, -1, -1):
+            flow[cell + 2] = gained[cell] + self._kept[cell] * flow[cell + 3]
+        result: np.ndarray = flow.T / self._rate
+        return result
+
+
+def _injection_nodes(
+    losses: Losses, ln_low: np.ndarray, ln_high: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return gamma at nodes in exp(-F), (b, n * 3), and what their weighted mean is of, (b, n)."""
     time = losses.time(ln_low, ln_high)
     depth = np.maximum(losses.escape[:, None] * time, _SMALL)
     lost = -np.expm1(-depth)
     # nodes in exp(-F), of which the integrand is Q |rate| alone
     when = time[..., None] * -np.log1p(-lost[..., None] * _INJECTED) / depth[..., None]
     start = np.repeat(ln_low, len(_INJECTED), axis=1)
-    gamma = losses.before(start, when.reshape(len(when), -1))
+    return losses.before(start, when.reshape(len(when), -1)), time * lost / depth
+
+
+def _injected(
+    source: Source, losses: Losses, ln_low: np.ndarray, ln_high: np.ndarray
+) -> np.ndarray:
+    """Return integrals of Q exp(-F) from each lower to each upper end, shape (b, n)."""
+    gamma, scale = _injection_nodes(losses, ln_low, ln_high)
     values = source.rate(np.log(gamma)) * losses.rate(gamma)
-    return (values.reshape(when.shape) @ _INJECTED_WEIGHTS) * time * lost / depth
+    result: np.ndarray = (values.reshape(*ln_low.shape, -1) @ _INJECTED_WEIGHTS) * scale
+    return result
 
 
 def steady_numbers(

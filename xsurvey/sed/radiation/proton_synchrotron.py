@@ -19,8 +19,7 @@ from xsurvey.sed.constants import ELECTRON_MASS, PROTON_MASS, PROTON_REST_ENERGY
 from xsurvey.sed.fit_parameters import ScaleFree
 from xsurvey.sed.grids import LogGrid
 from xsurvey.sed.particles.distributions import Distribution
-from xsurvey.sed.radiation.synchrotron import SynchrotronKernel, gyrofrequency
-from xsurvey.sed.spectrum_interpolation import LogSpectra
+from xsurvey.sed.radiation.synchrotron import ParticleSynchrotron
 
 MASS_RATIO = ELECTRON_MASS / PROTON_MASS
 """m_e / m_p."""
@@ -35,7 +34,6 @@ _VALUES = {
     "log10_gamma_b": 7.0,
     "log10_gamma_cool": 8.0,
 }
-_LOWEST_X, _HIGHEST_X = 1e-2, 100.0  # nu / nu_B, and that over gamma_max^2
 _KEPT = 4
 
 
@@ -80,8 +78,7 @@ class ProtonSynchrotron:
         self.parameters = proton_parameters(protons)
         names = [p.name for p in protons.parameters]
         self._limits = names.index("gamma_min"), names.index("gamma_max")
-        self._kernels: OrderedDict[tuple[int, int], tuple[LogGrid, LogGrid, SynchrotronKernel]]
-        self._kernels = OrderedDict()
+        self._kernels: OrderedDict[tuple[int, int], ParticleSynchrotron] = OrderedDict()
 
     def power(self, theta: np.ndarray, b: np.ndarray, ln_nu: np.ndarray) -> np.ndarray:
         """Return nu times the emissivity in erg / s / cm3, shape (n, f).
@@ -95,27 +92,23 @@ class ProtonSynchrotron:
         ln_nu : ndarray, shape (n, f)
             ln of Hz, in the frame of the sphere.
         """
-        gamma, x, kernel = self._kernel(theta)
-        emissivity = MASS_RATIO * kernel.emissivity(self.protons.numbers(theta, gamma), b)
-        ln_x = ln_nu - np.log(MASS_RATIO * gyrofrequency(b))[:, None]
-        return np.exp(ln_nu) * LogSpectra(x, emissivity)(ln_x)
+        kernel = self._kernel(theta)
+        return kernel.power(self.protons.numbers(theta, kernel.gamma), b, ln_nu)
 
     def energy(self, theta: np.ndarray) -> np.ndarray:
         """Return the energy of protons with their rest mass in erg / cm3, shape (n,)."""
-        gamma = self._kernel(theta)[0]
+        gamma = self._kernel(theta).gamma
         return PROTON_REST_ENERGY * (self.protons.numbers(theta, gamma) @ gamma.nodes)
 
-    def _kernel(self, theta: np.ndarray) -> tuple[LogGrid, LogGrid, SynchrotronKernel]:
-        """Return grids that reach over all protons, by whole decades, and their kernel."""
+    def _kernel(self, theta: np.ndarray) -> ParticleSynchrotron:
+        """Return the emission on a grid that reaches over all protons, by whole decades."""
         low, high = (theta[:, column] for column in self._limits)
         first = math.floor(math.log10(low.min()) + 1e-9)
         last = math.ceil(math.log10(high.max()) - 1e-9)
         key = first, max(last, first + 1)
         if key not in self._kernels:
-            slowest, fastest = (10.0**exponent for exponent in key)
-            gamma = LogGrid(slowest, fastest, self.per_decade)
-            x = LogGrid(_LOWEST_X * slowest**2, _HIGHEST_X * fastest**2, self.per_decade)
-            self._kernels[key] = gamma, x, SynchrotronKernel(gamma, x)
+            gamma = LogGrid(10.0 ** key[0], 10.0 ** key[1], self.per_decade)
+            self._kernels[key] = ParticleSynchrotron(gamma, MASS_RATIO)
             if len(self._kernels) > _KEPT:
                 self._kernels.popitem(last=False)
         self._kernels.move_to_end(key)

@@ -20,6 +20,9 @@ from scipy import special
 
 from xsurvey.sed.constants import GYROFREQUENCY, LIGHT, THOMSON
 from xsurvey.sed.grids import LogGrid
+from xsurvey.sed.spectrum_interpolation import LogSpectra
+
+_LOWEST_X, _HIGHEST_X = 1e-2, 100.0  # nu / nu_B, and that over the square of a Lorentz factor
 
 
 def bessel_pair(t: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -71,3 +74,41 @@ class SynchrotronKernel:
         """
         unit = 3 * math.sqrt(3) / math.pi * THOMSON * LIGHT * field_energy(b) / gyrofrequency(b)
         return unit[:, None] * (numbers @ self._matrix)
+
+
+class ParticleSynchrotron:
+    """Emission of charged particles of any mass at the nodes of a grid.
+
+    Over x = nu / nu_B the power per volume and frequency is m_e / m of what as many electrons
+    emit.
+
+    Parameters
+    ----------
+    gamma : LogGrid
+    mass_ratio : float
+        m_e / m.
+    """
+
+    def __init__(self, gamma: LogGrid, mass_ratio: float = 1.0) -> None:
+        self.gamma, self.mass_ratio = gamma, mass_ratio
+        low, high = gamma.limits
+        self.x = LogGrid(_LOWEST_X * low**2, _HIGHEST_X * high**2, gamma.per_decade)
+        self._kernel = SynchrotronKernel(gamma, self.x)
+
+    def power(self, numbers: np.ndarray, b: np.ndarray, ln_nu: np.ndarray) -> np.ndarray:
+        """Return nu times the emissivity in erg / s / cm3, shape (n, f).
+
+        Parameters
+        ----------
+        numbers : ndarray, shape (n, g)
+            Particles per cm3 at the nodes of `gamma`; a row without any emits nothing.
+        b : ndarray, shape (n,)
+            Field in G.
+        ln_nu : ndarray, shape (n, f)
+            ln of Hz, in the frame of the sphere.
+        """
+        emissivity = self.mass_ratio * self._kernel.emissivity(numbers, b)
+        ln_x = ln_nu - np.log(self.mass_ratio * gyrofrequency(b))[:, None]
+        some = emissivity.max(axis=1) > 0
+        result: np.ndarray = np.exp(ln_nu) * LogSpectra(self.x, emissivity)(ln_x) * some[:, None]
+        return result
