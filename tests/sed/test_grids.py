@@ -108,3 +108,12 @@ def test_beyond_the_grid_interpolation_goes_on_straight() -> None:
     line = 3 - 2 * grid.ln[None, :]
     places = np.log(np.array([[1e-9, 1e12]]))
     assert grid.interpolate(line, places) == pytest.approx(3 - 2 * places, rel=1e-12)
+
+
+def test_numbers_of_a_finer_grid_have_the_same_sums() -> None:
+    fine, coarse = LogGrid(1, 1e4, 20), LogGrid(1, 1e4, 10)
+    numbers = np.zeros((1, len(fine)))
+    numbers[:, 4:-4] = fine.nodes[4:-4] ** -1.5
+    found = numbers @ coarse.from_finer(fine)
+    for power in (0.3, 1.0, 2.0):
+        assert found @ coarse.nodes**power == pytest.approx(numbers @ fine.nodes**power, rel=1e-3)

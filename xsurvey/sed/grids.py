@@ -140,6 +140,27 @@ class LogGrid:
         node = np.rint(ln_x / self.step).astype(int) - self.start
         return node, ln_x - self.ln[node]
 
+    def from_finer(self, finer: LogGrid) -> np.ndarray:
+        """Return the matrix of numbers at the nodes of a finer grid to numbers at those of this.
+
+        Sums of functions that this grid interpolates stay the same.
+
+        Parameters
+        ----------
+        finer : LogGrid
+            Within this grid, but for its margins, which are left out.
+
+        Returns
+        -------
+        ndarray, shape (n of finer, n)
+        """
+        inside = (finer.ln >= self.ln[2]) & (finer.ln <= self.ln[-3])
+        cell, fraction = self._place(finer.ln)
+        matrix = np.zeros((len(finer), len(self)))
+        columns = cell[:, None] + np.arange(TAPS)
+        np.put_along_axis(matrix, columns, tap_values(fraction) * inside[:, None], axis=1)
+        return matrix
+
     def _place(self, ln_x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the first of the six nodes about each value, and the fraction of the cell."""
         place = ln_x / self.step - self.start - 2

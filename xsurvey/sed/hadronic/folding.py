@@ -103,6 +103,13 @@ class ProtonPhotonKernel:
             raise ValueError("protons, photons and secondaries need grids of one step")
         self.protons, self.photons, self.secondaries = protons, photons, secondaries
         self._table = table
+        # the product is in single precision, with the table in units of its largest value
+        self._unit = float(table.values.max())
+        self._values = (table.values / self._unit).astype(np.float32)
+        place = table.first_node + np.arange(len(table.values)) - photons.start
+        place = place - (protons.start + np.arange(len(protons)))[:, None]
+        self._inside = (place >= 0) & (place < len(photons))
+        self._place = np.where(self._inside, place, 0)
 
     def rates(self, protons: np.ndarray, photons: np.ndarray) -> np.ndarray:
         """Return how many secondaries are made, per cm3, s, and unit of their energy.
@@ -120,11 +127,11 @@ class ProtonPhotonKernel:
             Q at the nodes of `secondaries`.
         """
         spectra = self._by_ratio(photons / ELECTRON_REST_ENERGY)
-        spectra *= (protons / self.protons.nodes)[:, :, None]
+        weights = self._unit * protons / self.protons.nodes
         result = np.zeros((len(protons), len(self.secondaries)))
         for place in range(len(self.protons)):
             begin = self.protons.start + place + self._table.lowest_ratio - self.secondaries.start
-            values = spectra[:, place]
+            values = weights[:, place, None] * spectra[:, place]
             low, high = max(begin, 0), min(begin + values.shape[1], result.shape[1])
             if low < high:
                 result[:, low:high] += values[:, low - begin : high - begin]
@@ -133,9 +140,6 @@ class ProtonPhotonKernel:
 
     def _by_ratio(self, photons: np.ndarray) -> np.ndarray:
         """Return integrals over photons for each proton and ratio, (b, p, r), of eps n(eps)."""
-        place = self._table.first_node + np.arange(len(self._table.values)) - self.photons.start
-        place = place - (self.protons.start + np.arange(len(self.protons)))[:, None]
-        inside = (place >= 0) & (place < len(self.photons))
-        seen = photons[:, np.where(inside, place, 0)] * inside
-        result: np.ndarray = seen @ self._table.values
+        seen = photons.astype(np.float32)[:, self._place] * self._inside
+        result: np.ndarray = seen @ self._values
         return result

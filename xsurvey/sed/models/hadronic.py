@@ -54,7 +54,7 @@ _REMEMBERED = 2  # states: of fluxes, and of polarization at the same parameters
 
 class _Kernels(NamedTuple):
     protons: LogGrid
-    hitting: LogGrid
+    to_hitting: np.ndarray
     pairs: LogGrid
     targets: LogGrid
     gamma_rays: LogGrid
@@ -266,7 +266,7 @@ class HadronicModel:
         u, u_protons = (seed_energy(x / np.exp(ln_nu), radius) for x in (synchrotron, of_protons))
         depth = 2 * kernels.opacity.coefficient(u + u_protons) * radius[:, None]
 
-        hitting = proton_numbers(rows, b, radius, kernels.hitting)
+        hitting = protons @ kernels.to_hitting
         born = kernels.to_pairs.rates(hitting, u)
         pion_photons = kernels.to_gamma_rays.rates(hitting, u)
         eps = kernels.gamma_rays.nodes
@@ -335,7 +335,7 @@ def _kernels(per_decade: int) -> _Kernels:
     targets = LogGrid(*_TARGETS, per_decade)
     gamma_rays = LogGrid(_ABSORBED, _HIGHEST_PAIR, per_decade)
     return _Kernels(
-        protons, hitting, pairs, targets, gamma_rays,
+        protons, hitting.from_finer(protons), pairs, targets, gamma_rays,
         ParticleSynchrotron(protons, MASS_RATIO), ParticleSynchrotron(pairs),
         PairOpacity(targets, gamma_rays),
         pairs_kernel(hitting, targets, pairs), gamma_ray_kernel(hitting, targets, gamma_rays),
