@@ -1,4 +1,4 @@
-"""Simulated sets of a blazar like S4 0954+65: fluxes from mm to gamma rays, optical and X-ray light.
+"""Simulated sets of a blazar like S4 0954+65: fluxes, and polarization of two bands.
 
 No flux of that source is known here: redshift, fluxes and parameters are assumptions, of a
 low-synchrotron-peaked blazar. Published are (arXiv:2411.16868) an optical degree of 14 %, which
@@ -34,10 +34,16 @@ OPTICAL_ERROR, X_RAY_ERROR = 0.01, 0.03  # of Q/I and U/I
 MDP99 = np.sqrt(-2 * np.log(0.01)) * X_RAY_ERROR
 FROZEN = {"gamma_min": 100.0, "gamma_max": 1e5, "t_var": 86400.0}
 
-BOXES = {
+_ELECTRONS = {
     "log10_k": (-7.0, 1.0), "p1": (1.0, 3.0), "p2": (3.0, 6.0), "log10_gamma_b": (2.0, 5.0),
-    "delta": (5.0, 45.0), "log10_B": (-2.0, 3.0), "log10_proton_power": (38.0, 48.0),
-    "proton_p": (1.0, 3.0), "log10_proton_gamma_max": (7.0, 10.5),
+    "delta": (5.0, 45.0),
+}  # fmt: skip
+BOXES = {
+    "leptonic": _ELECTRONS | {"log10_B": (-2.0, 1.0)},
+    "hadronic": _ELECTRONS | {
+        "log10_B": (0.5, 3.0), "log10_proton_power": (40.0, 48.0), "proton_p": (1.0, 3.0),
+        "log10_proton_gamma_max": (7.0, 10.5),
+    },
 }  # fmt: skip
 """Priors of the model comparison, flat; those of polarization are the project's own."""
 # middles of truths, and how far they are spread to both sides

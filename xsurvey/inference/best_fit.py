@@ -20,6 +20,8 @@ _LONG_SEARCHES, _SHORT_SEARCH, _ROUGH = 2, 15, 0.1
 """Searches that are finished; iterations and tolerance of those that choose between starts."""
 _APART = 0.3
 """Of a typical change: ends of short searches that are closer in all parameters are one."""
+_NEGLIGIBLE = 1e-3
+"""Of the statistic: what a thorough search need not go after without derivatives."""
 _RESTARTS = 5
 """How often an interval may find a better fit, from which all begins again."""
 
@@ -147,12 +149,16 @@ def _thorough_minimum(likelihood: Likelihood, starts: np.ndarray) -> Minimum:
     finite = np.isfinite(likelihood.statistic(starts))
     minima = []
     if finite[0]:
-        minima.append(minimise(likelihood, starts[0], bounds, scale, penalty))
+        minima.append(
+            minimise(likelihood, starts[0], bounds, scale, penalty, negligible=_NEGLIGIBLE)
+        )
     others = starts[1:][finite[1:]]
     if len(others):
         short = _short_searches(likelihood, others, scale)
         for place in _ends_apart(minima, short, scale):
-            minima.append(minimise(likelihood, place, bounds, scale, penalty))
+            minima.append(
+                minimise(likelihood, place, bounds, scale, penalty, negligible=_NEGLIGIBLE)
+            )
     return min(minima, key=lambda minimum: minimum.statistic)
 
 

@@ -22,7 +22,7 @@ _RESTARTS = 3
 def minimise(
     objective: Objective, start: np.ndarray, bounds: tuple[np.ndarray, np.ndarray],
     scale: np.ndarray, penalty: Penalty | None = None, tolerance: float = 1e-5,
-    max_iterations: int = 200, probe: bool = True, polish: bool = True,
+    max_iterations: int = 200, probe: bool = True, polish: bool = True, negligible: float = 0.0,
 ) -> Minimum:  # fmt: skip
     """Return the minimum that is reached from ``start``.
 
@@ -48,6 +48,9 @@ def minimise(
         has it: kinks may have made a second minimum.
     polish : bool
         Finish without derivatives at kinks. False for a quick look at where a search leads.
+    negligible : float
+        What derivatives may promise, and the statistic not keep, without that the search goes on
+        without them: for models that are smooth but for rounding.
 
     Returns
     -------
@@ -66,8 +69,9 @@ def minimise(
             "start", "the statistic is not a finite number there", "start elsewhere"
         )
     search = Search(
-        target, theta, models[0], float(totals[0]), target.scale.copy(), tolerance, max_iterations
-    )
+        target, theta, models[0], float(totals[0]), target.scale.copy(), tolerance, max_iterations,
+        negligible=negligible,
+    )  # fmt: skip
     if not polish:
         search.most_polishes = 0
     search.run()

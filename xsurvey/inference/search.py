@@ -38,6 +38,8 @@ class Search:
     max_iterations : int
     most_polishes : int
         How often the search may go on without derivatives.
+    negligible : float
+        What the quadratic form may promise, and not keep, without that the search goes on for it.
     """
 
     target: Target
@@ -48,6 +50,7 @@ class Search:
     tolerance: float
     max_iterations: int
     most_polishes: int = _POLISHES
+    negligible: float = 0.0
     damping: float = _FIRST_DAMPING
     central: bool = False
     """Whether derivatives are from differences to both sides."""
@@ -78,6 +81,9 @@ class Search:
                 self.central, poor = True, 0
                 continue
             # the quadratic form promises what the statistic does not keep
+            if expected < self.negligible:
+                self.converged, self.message = True, "converged"
+                return
             if polishes == self.most_polishes:
                 self.message = "stopped at a kink, where the statistic may be a little lower"
                 return

@@ -17,6 +17,7 @@ from xsurvey.sed.constants import (
     LIGHT,
     PROTON_REST_ENERGY,
 )
+from xsurvey.sed.fit_parameters import flat
 from xsurvey.sed.grids import LogGrid
 from xsurvey.sed.hadronic.cascade import PairCascade
 from xsurvey.sed.hadronic.folding import ProtonPhotonKernel
@@ -50,6 +51,12 @@ _LOWEST_Y, _HIGHEST_Y = 1e-2, 100.0  # the latter times the square of a Lorentz 
 _LN_REST = math.log(FREQUENCY_OF_REST_ENERGY)
 _LN_COMPTON = math.log(1e-10) + _LN_REST, math.log(1e9) + _LN_REST
 _REMEMBERED = 2  # states: of fluxes, and of polarization at the same parameters
+
+
+LOG10_B = flat(
+    "log10_B", 1.5, 0, 4, 0.03, "log10 of the magnetic field; below some gauss the light of "
+    "protons is lost in that which electrons scatter", "log10(G)",
+)  # fmt: skip
 
 
 class _Kernels(NamedTuple):
@@ -157,7 +164,8 @@ class HadronicModel:
         self.electrons, self.redshift = electrons, redshift
         self.distance = self._leptons.distance
         self.per_decade = per_decade
-        self.parameters = (*self._leptons.parameters, *PARAMETERS)
+        own = {LOG10_B.name: LOG10_B}
+        self.parameters = (*(own.get(p.name, p) for p in self._leptons.parameters), *PARAMETERS)
         self._low = np.array([p.minimum for p in self.parameters])
         self._high = np.array([p.maximum for p in self.parameters])
         self._names = [p.name for p in self.parameters]

@@ -1,0 +1,182 @@
+"""Leptonic or hadronic: how often evidences name the model that made a blazar's light.
+
+Sets like S4 0954+65 (`benchmarks.blazar_sets`) are drawn from either truth and fitted by both
+models: evidences, and of the model that made them intervals of 68.27 %. Evidences are of flat
+priors twice as wide as the boxes of the comparison (about their middles, cut at what models allow);
+those of the boxes themselves follow from the same samples, by the share of the posterior that is
+within them, or where that is little from a run of their own.
+"""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from benchmarks.blazar_sets import BOXES, FROZEN, MODELS, REDSHIFT, TRUTHS, BlazarSet, draw
+from benchmarks.command import benchmark, in_parallel, trials
+from xsurvey.inference.intervals import equal_tailed
+from xsurvey.inference.nested import Evidence
+from xsurvey.inference.nested_parameters import NestedParameters
+from xsurvey.inference.posterior import evidence_of
+from xsurvey.sed.fitting.fit import sed_likelihood
+from xsurvey.sed.fitting.likelihood import SedLikelihood
+from xsurvey.sed.fitting.sed_parameters import SedFitParameters
+from xsurvey.sed.models.registry import radiative_model
+
+SETS = 40
+LEVEL = 0.6827
+STRONG = 3.0
+WIDENED = 2.0
+_LITTLE = 0.05
+"""Share of a posterior within the boxes below which these have a run of their own."""
+LINES = {"right": 0.95, "coverage": (0.58, 0.78)}
+
+
+def run(seed: int, fraction: float) -> dict[str, Any]:
+    """Draw sets from both truths, and compare the models."""
+    number = trials(SETS, fraction)
+    states = np.random.SeedSequence(seed).spawn(len(TRUTHS))
+    tasks = [
+        (truth, int(state))
+        for truth, own in zip(TRUTHS, states, strict=True)
+        for state in own.generate_state(number)
+    ]
+    # the longest first
+    found = in_parallel(compare, sorted(tasks, reverse=True))
+    return {
+        "assumed": {
+            "redshift": REDSHIFT, "boxes": BOXES, "frozen": FROZEN, "truths": TRUTHS,
+            "widened": WIDENED,
+        },
+        "lines": LINES,
+        "sets": number,
+        "boxes": choice(found, "boxes"),
+        "widened": choice(found, "widened"),
+        "coverage": coverage(found),
+        "single": found,
+    }  # fmt: skip
+
+
+def compare(truth: str, seed: int) -> dict[str, Any]:
+    """Return evidences of one set, and which intervals have the truth."""
+    began = time.process_time()
+    drawn = draw(truth, seed)
+    of_boxes, widened = {}, {}
+    evaluations, converged, covered = 0, True, {}
+    for name in MODELS:
+        wide = likelihood_of(name, drawn, WIDENED)
+        found = evidence_of(wide, NestedParameters(), seed)
+        widened[name] = found.log_evidence
+        inside, of_boxes[name] = within_boxes(found, wide, name)
+        runs = [found]
+        if inside.sum() < _LITTLE:
+            narrow = evidence_of(likelihood_of(name, drawn, 1.0), NestedParameters(), seed)
+            of_boxes[name] = narrow.log_evidence
+            runs.append(narrow)
+            inside = narrow.weights
+        evaluations += sum(r.evaluations for r in runs)
+        converged &= all(r.converged for r in runs)
+        if name == truth:
+            covered = covers(runs[-1], inside, drawn)
+    return {
+        "truth": truth, "seed": seed, "degrees": drawn.degrees, "limit": drawn.limit,
+        "log_evidence": of_boxes, "log_evidence_widened": widened, "covered": covered,
+        "evaluations": evaluations, "converged": converged,
+        "cpu_s": round(time.process_time() - began, 1),
+    }  # fmt: skip
+
+
+def likelihood_of(name: str, drawn: BlazarSet, factor: float) -> SedLikelihood:
+    """Return the likelihood of a model with flat priors of its boxes, widened by a factor."""
+    model = radiative_model(MODELS[name], redshift=REDSHIFT)
+    hard = {p.name: p.limits for p in model.parameters}
+    limits = []
+    for parameter, (low, high) in BOXES[name].items():
+        middle, half = (low + high) / 2, factor * (high - low) / 2
+        least, most = hard[parameter]
+        limits.append(f"{parameter}={max(middle - half, least)!r},{min(middle + half, most)!r}")
+    middles = [f"{parameter}={(a + b) / 2!r}" for parameter, (a, b) in BOXES[name].items()]
+    parameters = SedFitParameters(
+        model=MODELS[name], limits=tuple(limits), set=tuple(middles),
+        freeze=tuple(f"{key}={value!r}" for key, value in FROZEN.items()),
+    )  # fmt: skip
+    return sed_likelihood(model, drawn.points, parameters, drawn.measurements)
+
+
+def within_boxes(found: Evidence, likelihood: SedLikelihood, name: str) -> tuple[np.ndarray, float]:
+    """Return weights of what is within the boxes, and ln of the evidence of these."""
+    weights, ln_volume = found.weights.copy(), 0.0
+    limits = dict(
+        zip(
+            likelihood.parameters.free_names,
+            np.transpose(likelihood.parameters.bounds),
+            strict=True,
+        )
+    )
+    for parameter, (low, high) in BOXES[name].items():
+        values = found.samples[:, found.names.index(parameter)]
+        weights *= (values >= low) & (values <= high)
+        ln_volume += np.log(np.diff(limits[parameter])[0] / (high - low))
+    share = weights.sum()
+    return weights, found.log_evidence + ln_volume + float(np.log(max(share, 1e-300)))
+
+
+def covers(found: Evidence, weights: np.ndarray, drawn: BlazarSet) -> dict[str, bool]:
+    """Return by parameter whether the interval of the posterior has the truth."""
+    result = {}
+    for name, values in zip(found.names, found.samples.T, strict=True):
+        low, high = equal_tailed(values, LEVEL, weights / weights.sum())
+        result[name] = bool(low <= drawn.truth[name] <= high)
+    return result
+
+
+def choice(found: list[dict[str, Any]], priors: str) -> dict[str, Any]:
+    """Return how the true model fares, by truth and of both together."""
+    key = "log_evidence" if priors == "boxes" else "log_evidence_widened"
+    factors = {
+        truth: np.array([
+            one[key][truth] - max(v for name, v in one[key].items() if name != truth)
+            for one in found if one["truth"] == truth
+        ])
+        for truth in TRUTHS
+    }  # fmt: skip
+    factors["both"] = np.concatenate(list(factors.values()))
+    return {truth: _choice(values) for truth, values in factors.items()}
+
+
+def _choice(ln_b: np.ndarray) -> dict[str, Any]:
+    strong = np.abs(ln_b) > STRONG
+    right = int((ln_b > STRONG).sum())
+    rate = right / max(int(strong.sum()), 1)
+    return {
+        "mean_ln_b_of_truth": float(ln_b.mean()), "median": float(np.median(ln_b)),
+        "error_of_mean": float(ln_b.std(ddof=1) / np.sqrt(len(ln_b))) if len(ln_b) > 1 else None,
+        "smallest": float(ln_b.min()), "strong": int(strong.sum()), "right": right,
+        "right_rate": rate if strong.any() else None,
+        "binomial_error": float(np.sqrt(rate * (1 - rate) / max(int(strong.sum()), 1))),
+    }  # fmt: skip
+
+
+def coverage(found: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return how often intervals have the truth, by truth and parameter."""
+    result: dict[str, Any] = {}
+    for truth in TRUTHS:
+        own = [one["covered"] for one in found if one["truth"] == truth]
+        table = np.array([list(row.values()) for row in own], float)
+        result[truth] = {
+            "all": _rate(table.ravel(), len(own)),
+            **{name: _rate(table[:, i], len(own)) for i, name in enumerate(own[0])},
+        }
+    everything = np.concatenate([list(one["covered"].values()) for one in found]).astype(float)
+    result["both"] = _rate(everything, len(found))
+    return result
+
+
+def _rate(hits: np.ndarray, independent: int) -> dict[str, float]:
+    """Return the rate with the binomial error of so many independent sets."""
+    rate = float(hits.mean())
+    return {"rate": rate, "binomial_error": float(np.sqrt(rate * (1 - rate) / independent))}
+
+
+if __name__ == "__main__":
+    benchmark(run, seed=20261402, libraries=("dynesty",))
