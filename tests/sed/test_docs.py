@@ -41,6 +41,23 @@ def test_the_command(mrk421: None, call: Callable[..., tuple[int, str, str]]) ->
     assert Path("sed_fit.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_points_of_a_spectrum(
+    call: Callable[..., tuple[int, str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = get_dataset("3c273")
+    if not is_installed(dataset):
+        pytest.skip("3C 273 is not installed (xsurvey data install 3c273)")
+    for path in dataset.path.iterdir():
+        shutil.copy(path, tmp_path)
+    monkeypatch.chdir(tmp_path)
+    section = PAGE.partition("## X-ray points from spectra")[2]
+    code, expected = re.findall(r"```bash\n([^`]*)```\s+```\n(.*?)```", section, re.DOTALL)[0]
+    status, out, errors = call(*shlex.split(code.strip().splitlines()[-1])[1:])
+    assert status == 0
+    same(out + errors, expected, 2e-2)  # errors are shown by two digits
+    assert Path("sed_points.png").read_bytes().startswith(b"\x89PNG")
+
+
 def test_the_example_in_python(mrk421: None) -> None:
     check_example(0)
 

@@ -18,6 +18,20 @@ def file_option(name: str, text: str, *, several: bool = False) -> Callable[[Cal
     )
 
 
+def companion_options(command: Callable) -> Callable:
+    """Give a command the options that name what belongs to its spectra."""
+    for name, text in (
+        ("rmf", "Redistribution matrix, in place of what RESPFILE names."),
+        ("arf", "Effective area, in place of what ANCRFILE names."),
+        ("background", "Background spectrum, in place of what BACKFILE names."),
+    ):
+        command = click.option(
+            f"--{name}", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
+            help=f"{text} 'none' for none. Repeat for several spectra, in their order.",
+        )(command)  # fmt: skip
+    return command
+
+
 mcmc_option = click.option(
     "--mcmc", is_flag=True, help="Sample the posterior; intervals are those of it."
 )

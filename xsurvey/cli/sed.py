@@ -1,4 +1,4 @@
-"""``xsurvey sed``: fit spectral energy distributions."""
+"""``xsurvey sed``: spectral energy distributions, and X-ray points for them."""
 
 import click
 
@@ -8,12 +8,15 @@ COMMANDS = {
     "fit": CommandEntry(
         "xsurvey.cli.sed_fit", "Fit radiative models to spectral energy distributions."
     ),
+    "points": CommandEntry(
+        "xsurvey.cli.sed_points", "Make flux points of X-ray spectra, without absorption."
+    ),
 }
 
 
 @click.group("sed", cls=LazyGroup, entries=COMMANDS)
 def sed_command() -> None:
-    """Fit spectral energy distributions of blazars.
+    """Fit spectral energy distributions of blazars, and make X-ray points for them.
 
     Tables are ECSV, FITS or CSV files of flux points with units, as of gammapy, agnpy and jetset.
     """

@@ -1,6 +1,5 @@
 """``xsurvey spectrum fit``."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +8,7 @@ import click
 from xsurvey.cli.fitting import (
     chain_option,
     check_chain_options,
+    companion_options,
     corner_option,
     file_option,
     mcmc_option,
@@ -24,20 +24,11 @@ from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
 from xsurvey.spectra.models.settings import ModelSettings
 
 
-def _companion(name: str, text: str) -> Callable[[Callable], Callable]:
-    return click.option(
-        f"--{name}", type=click.Path(path_type=Path), multiple=True, metavar="FILE",
-        help=f"{text} 'none' for none. Repeat for several spectra, in their order.",
-    )  # fmt: skip
-
-
 @click.command("fit", cls=StepCommand)
 @click.argument(
     "spectra", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="PHA..."
 )
-@_companion("background", "Background spectrum, in place of what BACKFILE names.")
-@_companion("arf", "Effective area, in place of what ANCRFILE names.")
-@_companion("rmf", "Redistribution matrix, in place of what RESPFILE names.")
+@companion_options
 @mcmc_option
 @chain_option
 @nested_option
