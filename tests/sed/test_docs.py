@@ -68,7 +68,9 @@ def test_the_models_in_python() -> None:
 
 def check_example(number: int) -> None:
     """Assert that an example in Python prints what stands below it."""
-    code, expected = re.findall(r"```python\n(.*?)```\s+```\n(.*?)```", PAGE, re.DOTALL)[number]
+    # code with what it prints below it
+    pairs = re.findall(r"```python\n((?:(?!```).)*)```\s+```\n(.*?)```", PAGE, re.DOTALL)
+    code, expected = pairs[number]
     printed = io.StringIO()
     with contextlib.redirect_stdout(printed):
         exec(compile(code, "sed.md", "exec"), {"__name__": "example"})

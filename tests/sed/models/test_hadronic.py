@@ -100,7 +100,7 @@ def test_pairs_of_both_signs_are_a_sum() -> None:
 
 def test_degrees_of_power_laws() -> None:
     # protons that do not cool, far from their ends
-    rows = theta(log10_B=-1.0, escape_time=1.0, expansion_speed=1e-6, proton_p=2.4, log10_k=-12.0)
+    rows = theta(log10_B=0.0, escape_time=1.0, expansion_speed=1e-6, proton_p=2.4, log10_k=-12.0)
     found = MODEL.degrees(rows, np.array([1e16, 1e17]), np.array([60.0]))
     assert found["proton_synchrotron"] == pytest.approx(
         np.full((1, 2), power_law_degree(np.array(2.4))), abs=2e-3

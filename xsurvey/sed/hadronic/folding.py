@@ -126,20 +126,27 @@ class ProtonPhotonKernel:
         ndarray, shape (b, s)
             Q at the nodes of `secondaries`.
         """
-        spectra = self._by_ratio(photons / ELECTRON_REST_ENERGY)
+        targets = (photons / ELECTRON_REST_ENERGY).astype(np.float32)
         weights = self._unit * protons / self.protons.nodes
         result = np.zeros((len(protons), len(self.secondaries)))
-        for place in range(len(self.protons)):
+        # protons that there are, with photons that they can hit
+        hit = (self._inside & (targets > 0).any(axis=0)[self._place]).any(axis=1)
+        some = np.flatnonzero(weights.any(axis=0) & hit)
+        if not len(some):
+            return result
+        used = slice(some[0], some[-1] + 1)
+        spectra = self._by_ratio(targets, used)
+        for place in range(used.start, used.stop):
             begin = self.protons.start + place + self._table.lowest_ratio - self.secondaries.start
-            values = weights[:, place, None] * spectra[:, place]
+            values = weights[:, place, None] * spectra[:, place - used.start]
             low, high = max(begin, 0), min(begin + values.shape[1], result.shape[1])
             if low < high:
                 result[:, low:high] += values[:, low - begin : high - begin]
             result[:, : max(min(begin, result.shape[1]), 0)] += values[:, :1]
         return np.maximum(result, 0.0)
 
-    def _by_ratio(self, photons: np.ndarray) -> np.ndarray:
-        """Return integrals over photons for each proton and ratio, (b, p, r), of eps n(eps)."""
-        seen = photons.astype(np.float32)[:, self._place] * self._inside
+    def _by_ratio(self, photons: np.ndarray, protons: slice) -> np.ndarray:
+        """Return integrals over photons for some protons and each ratio, (b, p, r)."""
+        seen = photons[:, self._place[protons]] * self._inside[protons]
         result: np.ndarray = seen @ self._values
         return result
