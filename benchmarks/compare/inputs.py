@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import subprocess
@@ -23,22 +22,25 @@ CLUSTER = {
 CLUSTER_EXPOSURE_KS = 20.0
 POLARIZED_COUNTS, DEGREE, ANGLE = 300_000, 0.1, 30.0
 
-ZONE = {
-    "k": 1.306e-8, "p1": 2.054, "p2": 3.541, "gamma_b": 97949.0, "gamma_min": 500.0,
-    "gamma_max": 1e6, "radius_cm": 4.963e16, "z": 0.0308, "delta": 19.75, "b_gauss": 0.04688,
-}  # fmt: skip
-"""The published fit of agnpy's documentation to Mrk 421, ``ssc_gammapy_fit``: log10 k -7.884,
-p1 2.054, p2 3.541, log10 gamma_b 4.991, delta 19.75, log10 B -1.329, a variability of one day."""
-
 
 def spectrum(folder: Path, seed: int, fraction: float) -> None:
     """Put the spectrum of 3C 273 that Sherpa tests with, its responses and background there."""
     del seed, fraction
+    _copy("3c273", folder)
+
+
+def flux_points(folder: Path, seed: int, fraction: float) -> None:
+    """Put the table of Mrk 421 that agnpy's documentation fits there."""
+    del seed, fraction
+    _copy("mrk421", folder)
+
+
+def _copy(name: str, folder: Path) -> None:
     try:
-        source = resolve("data:3c273")
+        source = resolve(f"data:{name}")
     except XSurveyError as error:
-        raise CannotRun("no data set 3c273 (xsurvey data install 3c273)") from error
-    for path in source.iterdir():
+        raise CannotRun(f"no data set {name} (xsurvey data install {name})") from error
+    for path in source.iterdir() if source.is_dir() else [source]:
         shutil.copy(path, folder)
 
 
@@ -68,12 +70,6 @@ def polarized_source(folder: Path, seed: int, fraction: float) -> None:
         "--source", f"150,2.2,{POLARIZED_COUNTS * fraction:.0f}",
         "--polarization", f"{DEGREE},{ANGLE}", "--seed", str(seed),
     )  # fmt: skip
-
-
-def zone(folder: Path, seed: int, fraction: float) -> None:
-    """Write the parameters of a blazar's emission region."""
-    del seed, fraction
-    (folder / "zone.json").write_text(json.dumps(ZONE))
 
 
 def xsurvey(folder: Path, *words: str) -> None:

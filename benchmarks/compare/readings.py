@@ -51,5 +51,18 @@ def cube(folder: Path) -> Record:
     return record
 
 
+def energy_distribution(folder: Path) -> Record:
+    """Read a fit of synchrotron and self-Compton emission."""
+    found = json.loads((folder / "fit.json").read_text())
+    return {
+        "statistic": [found["statistic"]["value"]],
+        **{
+            name: _interval(parameter)
+            for name, parameter in found["parameters"].items()
+            if not parameter["frozen"]
+        },
+    }
+
+
 def _interval(value: Mapping[str, Any]) -> list[float | None]:
     return [value["value"], value["lower"], value["upper"]]

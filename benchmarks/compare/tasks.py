@@ -79,13 +79,15 @@ _CUBE = tuple(
         ("mdp99", "MDP99", None),
     )
 )  # fmt: skip
-_SED = tuple(
-    Quantity(f"{name} {exponent}", f"{label} at 1e{exponent} Hz, nu F_nu, erg / (s cm²)")
-    for name, label, exponent in (
-        ("synchrotron", "synchrotron", 13), ("synchrotron", "synchrotron", 17),
-        ("compton", "self-Compton", 22), ("compton", "self-Compton", 26),
-    )
-)  # fmt: skip
+_SED_FIT = (
+    Quantity("statistic", "chi-square, 80 degrees of freedom"),
+    Quantity("log10_k", "log10 k, cm⁻³"),
+    Quantity("p1", "index below the break"),
+    Quantity("p2", "index above it"),
+    Quantity("log10_gamma_b", "log10 gamma of the break"),
+    Quantity("delta", "Doppler factor"),
+    Quantity("log10_B", "log10 B, G"),
+)
 
 TASKS = (
     Task(
@@ -131,15 +133,15 @@ TASKS = (
         ),
     ),
     Task(
-        "sed", "Synchrotron and synchrotron self-Compton emission at 96 frequencies",
-        "one zone with the parameters of a published fit to Mrk 421", inputs.zone, "agnpy",
-        _SED,
-        None, "not yet: xsurvey has no models of broadband emission",
-        (
+        "sed_fit", "Fit of synchrotron and self-Compton emission, chi-square",
+        "Mrk 421 in 2009, data:mrk421, 86 points from 1e11 Hz to TeV, systematic errors as in "
+        "agnpy's documentation", inputs.flux_points, "agnpy", _SED_FIT,
+        readings.energy_distribution,
+        checks=(
             Check(
-                "agnpy", "sed_agnpy_fine.py",
-                "agnpy with 600 energies of electrons and 1000 frequencies of seed photons, "
-                "not 200 of each", tuple(quantity.name for quantity in _SED),
+                "agnpy", "sed_fit_agnpy_fine.py",
+                "agnpy with 25 frequencies of seed photons and 60 energies of electrons a decade, "
+                "not 8 and 25", tuple(quantity.name for quantity in _SED_FIT),
             ),
         ),
     ),

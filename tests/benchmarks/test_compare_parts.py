@@ -168,8 +168,8 @@ def test_half_made_environments_are_removed(
         environments.library_variables("sherpa", tmp_path)
 
 
-def run_ours(script: str, folder: Path, run_command: Run) -> None:
-    """Run the commands of a script of xsurvey's here, as a shell would."""
+def run_ours(script: str, folder: Path, run_command: Run, *more: str) -> None:
+    """Run the commands of a script of xsurvey's here, as a shell would, with more options."""
     text = (SCRIPTS / script).read_text().replace("\\\n", " ")
     for words in (shlex.split(line, comments=True) for line in text.splitlines()):
         if words:
@@ -177,7 +177,7 @@ def run_ours(script: str, folder: Path, run_command: Run) -> None:
                 path for word in words[1:]
                 for path in (sorted(p.name for p in folder.glob(word)) if "?" in word else [word])
             ]  # fmt: skip
-            done = run_command(*given, cwd=folder)
+            done = run_command(*given, *more, cwd=folder)
             assert done.returncode == 0, done.stderr
 
 
@@ -225,9 +225,24 @@ def test_cubes_are_read(script: str, tmp_path: Path, run_command: Run) -> None:
     assert 0 < record["mdp99 2-4"][0] < 1
 
 
+def test_energy_distributions_are_read(tmp_path: Path, run_command: Run) -> None:
+    try:
+        resolve("data:mrk421")
+    except XSurveyError:
+        pytest.skip("Mrk 421 is not installed (xsurvey data install mrk421)")
+    inputs.flux_points(tmp_path, 1, 1.0)
+    run_ours("sed_fit_xsurvey.sh", tmp_path, run_command, "--starts", "1", "--no-intervals")
+    record = quantities(BY_NAME["sed_fit"], tmp_path)
+    # agnpy's on fine grids
+    assert record["statistic"] == pytest.approx([271.69], abs=0.05)
+    assert all(len(values) == 3 for name, values in record.items() if name != "statistic")
+
+
 def test_inputs_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XSURVEY_DATA", str(tmp_path / "none"))
     with pytest.raises(CannotRun, match="xsurvey data install 3c273"):
         inputs.spectrum(tmp_path, 1, 1.0)
+    with pytest.raises(CannotRun, match="xsurvey data install mrk421"):
+        inputs.flux_points(tmp_path, 1, 1.0)
     with pytest.raises(CannotRun, match=r"xsurvey image: .*none"):
         inputs.xsurvey(tmp_path, "image", "none.fits", "-o", "image.fits")

@@ -5,10 +5,15 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from benchmarks import pks1510_minimum
+from xsurvey.inference.best_fit import fit_from
+from xsurvey.sed.tables.points import select_points
 from xsurvey.sed.tables.table import instrument_counts, read_sed
 
+ROOT = Path(__file__).resolve().parents[2]
 MRK421 = {
     "log10_k": (-7.884, 0.072), "p1": (2.054, 0.025), "p2": (3.541, 0.062),
     "log10_gamma_b": (4.991, 0.024), "delta": (19.75, 0.73), "log10_B": (-1.329, 0.049),
@@ -80,16 +85,35 @@ def test_pks1510_at_the_published_parameters(
     tables: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]]
 ) -> None:
     """The command of docs/sed.md gives the number that stands below it."""
-    page = (Path(__file__).resolve().parents[2] / "docs" / "sed.md").read_text()
+    page = (ROOT / "docs" / "sed.md").read_text()
     command = next(line for line in page.splitlines() if "sed fit PKS1510" in line)
-    row = next(line for line in page.splitlines() if line.startswith("| chi2, the disk"))
-    published = ("log10_k=0.245", "p=2.168", "q=0.336", "delta=25.82", "log10_B=-0.407")
+    frozen = next(line for line in page.splitlines() if line.startswith("With `--freeze log10_k"))
+    row = next(line for line in page.splitlines() if line.startswith("| xsurvey |"))
     out = tmp_path / "fit.json"
     _, _, _, _, *options = shlex.split(command)
     status, _, errors = call(
         "sed", "fit", tables / "PKS1510-089_2015b.ecsv", "--json", out, *options,
-        *(word for value in published for word in ("--freeze", value)),
+        *shlex.split(frozen.split("`")[1]),
     )  # fmt: skip
     assert status == 0, errors
     value = json.loads(out.read_text())["statistic"]["value"]
     assert value == pytest.approx(float(row.split("|")[2]), abs=0.1)
+
+
+def test_pks1510_has_agnpys_minimum_where_disk_and_torus_are_agnpys(tables: Path) -> None:
+    """The light, the minimum and the errors are those that agnpy has on a fine grid."""
+    result = json.loads((ROOT / "benchmarks/results/pks1510_minimum.json").read_text())
+    points = select_points(read_sed(tables / "PKS1510-089_2015b.ecsv"), pks1510_minimum.settings())
+    light = dict(result["agnpys_light"])
+    likelihoods = pks1510_minimum.all_likelihoods(
+        points, {"frequencies": light.pop("frequencies"), "light": light}
+    )
+    theirs = result["agnpy"]["fine"]["minimum"]
+    likelihood = likelihoods["agnpy's disk and torus"]
+    assert likelihood.statistic(np.array([pks1510_minimum.PUBLISHED])) == pytest.approx(
+        result["agnpy"]["fine"]["chi2"]["published"], abs=0.5
+    )
+    fit = fit_from(likelihood, np.array([pks1510_minimum.PUBLISHED]), intervals=False)
+    assert fit.statistic == pytest.approx(theirs["chi2"], abs=0.5)
+    away = np.abs(fit.theta - theirs["place"]) / theirs["errors"]
+    assert away.max() < 0.3
