@@ -38,7 +38,8 @@ class Evidence:
     names : tuple of str
         The k parameters.
     log_evidence, log_evidence_error : float
-        Ln of the likelihood averaged over the prior, and its statistical error.
+        Ln of the likelihood averaged over the prior, and its statistical error: of importance
+        sampling, or of nested sampling alone where a warning says so.
     information : float
         Kullback-Leibler divergence of posterior from prior, in nats.
     samples : ndarray, shape (n, k)
@@ -49,7 +50,7 @@ class Evidence:
     evaluations : int
         Likelihoods that were computed.
     converged : bool
-        Whether the tolerance was reached.
+        Whether nested sampling reached its tolerance. If not, the rest is what it had by then.
     warnings : tuple of str
         What a reader of the result must know.
     seed : int
@@ -140,7 +141,8 @@ def nested_sampling(
         return explored
     chosen = resampled(explored.weights, _SHAPING, generator)
     cube = np.asarray(results.samples_u)
-    largest = max(parameters.max_evaluations - target.evaluations, 0)
+    left = max(parameters.max_evaluations - target.evaluations, 0)
+    largest = min(left, target.evaluations)  # what takes more than all before is no help
     found = importance_sample(
         target, prior_transform, cube[chosen], parameters.effective_draws, largest, generator
     )
@@ -241,7 +243,10 @@ def _invalid(target: _Likelihood) -> tuple[str, ...]:
 def _final(
     explored: Evidence, found: ImportanceSample, log_weight: np.ndarray, target: _Likelihood
 ) -> Evidence:
-    """Return the evidence by importance sampling, or why it is that of nested sampling alone."""
+    """Return the evidence by importance sampling, or why it is that of nested sampling alone.
+
+    `log_weight` is that of samples of nested sampling, shape (n,): they tell what the draws miss.
+    """
     missed = float(np.mean(log_weight - found.log_evidence > _LARGE))
     notes = [n for n in explored.warnings if "gave no number" not in n]
     if found.effective_size < _ENOUGH or missed > _RARE:
