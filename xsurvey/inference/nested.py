@@ -1,25 +1,32 @@
-"""The evidence of a model by nested sampling (Skilling 2006, Bayesian Analysis 1, 833).
+"""The evidence of a model, by nested sampling and then importance sampling, both in batches.
 
-The sampler is dynesty (Speagle 2020, MNRAS 493, 3132). It asks for the likelihood of one point
-after another; only its first live points are evaluated in a batch.
+Nested sampling (Skilling 2006, Bayesian Analysis 1, 833; with dynesty, Speagle 2020, MNRAS 493,
+3132) finds where the posterior is. A mixture shaped by its samples is then drawn from, and the
+mean weight of the draws is the evidence (`importance`).
 """
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import dynesty
 import numpy as np
 
 from xsurvey.errors import ParameterError, printable
+from xsurvey.inference.batched_proposals import Batches, EvaluationsSpent, Proposals
+from xsurvey.inference.importance import ImportanceSample, importance_sample, resampled
 from xsurvey.inference.intervals import equal_tailed, quantile
 from xsurvey.inference.nested_parameters import NestedParameters
 
 _IMPOSSIBLE = -1e300
 # dynesty takes no -inf
+_SHAPING = 2000  # samples of nested sampling that shape the mixture
+_ENOUGH = 100  # independent draws, for an evidence by importance sampling
+_RARE, _LARGE = 0.05, np.log(20)
+# No more than this part of the posterior may have weights so far above the mean
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,8 @@ class Evidence:
     names : tuple of str
         The k parameters.
     log_evidence, log_evidence_error : float
-        Ln of the likelihood averaged over the prior, and its statistical error.
+        Ln of the likelihood averaged over the prior, and its statistical error: of importance
+        sampling, or of nested sampling alone where a warning says so.
     information : float
         Kullback-Leibler divergence of posterior from prior, in nats.
     samples : ndarray, shape (n, k)
@@ -42,7 +50,7 @@ class Evidence:
     evaluations : int
         Likelihoods that were computed.
     converged : bool
-        Whether the tolerance was reached.
+        Whether nested sampling reached its tolerance. If not, the rest is what it had by then.
     warnings : tuple of str
         What a reader of the result must know.
     seed : int
@@ -127,31 +135,55 @@ def nested_sampling(
     generator = np.random.default_rng(seed)
     target = _Likelihood(log_likelihood)
     live = _live_points(target, prior_transform, len(names), parameters.live_points, generator)
-    options: dict[str, Any] = {
-        "nlive": parameters.live_points, "bound": parameters.bound, "sample": parameters.walk,
-        "rstate": generator,
-    }  # fmt: skip
+    results, notes = _explore(target, prior_transform, live, parameters, generator)
+    explored = _nested_evidence(results, names, target, notes, seed)
+    if not explored.converged:
+        return explored
+    chosen = resampled(explored.weights, _SHAPING, generator)
+    cube = np.asarray(results.samples_u)
+    left = max(parameters.max_evaluations - target.evaluations, 0)
+    largest = min(left, target.evaluations)  # what takes more than all before is no help
+    found = importance_sample(
+        target, prior_transform, cube[chosen], parameters.effective_draws, largest, generator
+    )
+    log_weight = explored.log_likelihood[chosen] + found.log_prior_ratio(cube[chosen])
+    return _final(explored, found, log_weight, target)
+
+
+def _explore(
+    target: _Likelihood, transform: Callable[[np.ndarray], np.ndarray], live: list[np.ndarray],
+    parameters: NestedParameters, generator: np.random.Generator,
+) -> tuple[Any, list[str]]:  # fmt: skip
+    """Return dynesty's results, and notes: what it warned of, and why it ended early."""
+    k, n = live[0].shape[1], parameters.live_points
+    batches = Batches(target, transform, generator, parameters.max_evaluations - n)
+    proposals = Proposals(
+        walks=parameters.walk_steps or 6 + k, ndim=k, ncdim=k,
+        uniform=parameters.walk != "rwalk", may_walk=parameters.walk != "unif",
+    )  # fmt: skip
 
     def one(x: np.ndarray) -> float:
         return float(target(x[None])[0])
 
-    def transform(u: np.ndarray) -> np.ndarray:
-        return np.asarray(prior_transform(u[None]), float)[0]
+    def transform_one(u: np.ndarray) -> np.ndarray:
+        return np.asarray(transform(u[None]), float)[0]
 
-    tolerance, limit = parameters.evidence_tolerance, parameters.max_evaluations
+    notes = []
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
-        if parameters.dynamic:
-            sampler = dynesty.DynamicNestedSampler(one, transform, len(names), **options)
+        sampler = dynesty.NestedSampler(
+            one, transform_one, k, nlive=n, bound=parameters.bound, sample=proposals,
+            rstate=generator, live_points=live, pool=batches, queue_size=max(n // 4, 1),
+            use_pool={"prior_transform": False, "loglikelihood": False, "update_bound": False},
+        )  # fmt: skip
+        try:
             sampler.run_nested(
-                dlogz_init=tolerance, maxcall=limit, live_points=live, print_progress=False,
-                n_effective=parameters.effective_draws,
-            )  # fmt: skip
-        else:
-            sampler = dynesty.NestedSampler(one, transform, len(names), live_points=live, **options)
-            sampler.run_nested(dlogz=tolerance, maxcall=limit, print_progress=False)
-    notes = list(dict.fromkeys(printable(w.message) for w in told))
-    return _evidence(sampler.results, names, target, limit, notes, seed)
+                dlogz=parameters.evidence_tolerance, print_progress=False, save_bounds=False
+            )
+        except EvaluationsSpent:
+            sampler.add_final_live(print_progress=False)
+            notes.append(f"not converged after {target.evaluations} evaluations")
+    return sampler.results, notes + list(dict.fromkeys(printable(w.message) for w in told))
 
 
 class _Likelihood:
@@ -187,28 +219,51 @@ def _live_points(
     return [cube, theta, value]
 
 
-def _evidence(
-    results: Any,
-    names: tuple[str, ...],
-    target: _Likelihood,
-    limit: int,
-    notes: list[str],
-    seed: int,
+def _nested_evidence(
+    results: Any, names: tuple[str, ...], target: _Likelihood, notes: list[str], seed: int
 ) -> Evidence:
     log_weight = np.asarray(results.logwt) - results.logz[-1]
     weights = np.exp(log_weight - log_weight.max())
-    converged = target.evaluations < limit and not any("stopped short" in n for n in notes)
-    warned = []
-    if not converged:
-        warned.append(f"not converged after {target.evaluations} evaluations")
-    if target.not_a_number:
-        warned.append(
-            f"{target.not_a_number} evaluations gave no number and were taken as impossible"
-        )
     return Evidence(
         names=names, log_evidence=float(results.logz[-1]),
         log_evidence_error=float(results.logzerr[-1]),
         information=float(results.information[-1]), samples=np.asarray(results.samples),
         weights=weights / weights.sum(), log_likelihood=np.asarray(results.logl),
-        evaluations=target.evaluations, converged=converged, warnings=(*warned, *notes), seed=seed,
+        evaluations=target.evaluations, converged=not any("not converged" in n for n in notes),
+        warnings=(*_invalid(target), *notes), seed=seed,
+    )  # fmt: skip
+
+
+def _invalid(target: _Likelihood) -> tuple[str, ...]:
+    if not target.not_a_number:
+        return ()
+    return (f"{target.not_a_number} evaluations gave no number and were taken as impossible",)
+
+
+def _final(
+    explored: Evidence, found: ImportanceSample, log_weight: np.ndarray, target: _Likelihood
+) -> Evidence:
+    """Return the evidence by importance sampling, or why it is that of nested sampling alone.
+
+    `log_weight` is that of samples of nested sampling, shape (n,): they tell what the draws miss.
+    """
+    missed = float(np.mean(log_weight - found.log_evidence > _LARGE))
+    notes = [n for n in explored.warnings if "gave no number" not in n]
+    if found.effective_size < _ENOUGH or missed > _RARE:
+        notes.append(
+            "the evidence is that of nested sampling alone, whose walks may be too short: "
+            f"importance sampling gave {found.effective_size:.0f} independent draws, and "
+            f"{100 * missed:.0f} % of the posterior too few of them"
+        )
+        return replace(
+            explored, evaluations=target.evaluations, warnings=(*_invalid(target), *notes)
+        )
+    weights = found.weights
+    possible = weights > 0
+    information = weights[possible] @ found.log_likelihood[possible] - found.log_evidence
+    return replace(
+        explored, log_evidence=found.log_evidence, log_evidence_error=found.error,
+        information=float(information), samples=found.theta, weights=weights,
+        log_likelihood=found.log_likelihood, evaluations=target.evaluations,
+        warnings=(*_invalid(target), *notes),
     )  # fmt: skip
