@@ -27,6 +27,7 @@ SETS = 40
 LEVEL = 0.6827
 STRONG = 3.0
 WIDENED = 2.0
+SAMPLING = NestedParameters(live_points=150, effective_draws=400, evidence_tolerance=0.3)
 _LITTLE = 0.05
 """Share of a posterior within the boxes below which these have a run of their own."""
 LINES = {"right": 0.95, "coverage": (0.58, 0.78)}
@@ -65,12 +66,12 @@ def compare(truth: str, seed: int) -> dict[str, Any]:
     evaluations, converged, covered = 0, True, {}
     for name in MODELS:
         wide = likelihood_of(name, drawn, WIDENED)
-        found = evidence_of(wide, NestedParameters(), seed)
+        found = evidence_of(wide, SAMPLING, seed)
         widened[name] = found.log_evidence
         inside, of_boxes[name] = within_boxes(found, wide, name)
         runs = [found]
         if inside.sum() < _LITTLE:
-            narrow = evidence_of(likelihood_of(name, drawn, 1.0), NestedParameters(), seed)
+            narrow = evidence_of(likelihood_of(name, drawn, 1.0), SAMPLING, seed)
             of_boxes[name] = narrow.log_evidence
             runs.append(narrow)
             inside = narrow.weights

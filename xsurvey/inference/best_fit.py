@@ -20,7 +20,7 @@ _LONG_SEARCHES, _SHORT_SEARCH, _ROUGH = 2, 15, 0.1
 """Searches that are finished; iterations and tolerance of those that choose between starts."""
 _APART = 0.3
 """Of a typical change: ends of short searches that are closer in all parameters are one."""
-_NEGLIGIBLE = 1e-3
+_NEGLIGIBLE = 0.01
 """Of the statistic: what a thorough search need not go after without derivatives."""
 _RESTARTS = 5
 """How often an interval may find a better fit, from which all begins again."""
@@ -110,8 +110,9 @@ def fit_from(
     best = (_thorough_minimum if thorough else _minimum)(likelihood, starts)
     notes: list[str] = []
     found: dict[int, Interval] = {}
+    negligible = _NEGLIGIBLE if thorough else 0.0
     for _ in range(_RESTARTS if intervals else 0):
-        found, better = _all_intervals(likelihood, best, profile_delta(confidence))
+        found, better = _all_intervals(likelihood, best, profile_delta(confidence), negligible)
         if better is None:
             break
         logger.info("an interval found a better fit: beginning again from there")
@@ -208,14 +209,14 @@ def typical_changes(likelihood: Likelihood, theta: np.ndarray) -> np.ndarray:
 
 
 def _all_intervals(
-    likelihood: Likelihood, best: Minimum, delta: float
+    likelihood: Likelihood, best: Minimum, delta: float, negligible: float
 ) -> tuple[dict[int, Interval], np.ndarray | None]:
     """Return the intervals, or where one of them met a better fit."""
     bounds = likelihood.parameters.bounds
     scale = typical_changes(likelihood, best.best)
     found = {}
     for index in range(len(best.best)):
-        interval, better = interval_of(likelihood, best, index, bounds, scale, delta)
+        interval, better = interval_of(likelihood, best, index, bounds, scale, delta, negligible)
         if better is not None:
             return {}, better
         found[index] = interval
@@ -225,6 +226,7 @@ def _all_intervals(
 def interval_of(
     objective: PenalisedObjective, best: Minimum, index: int,
     bounds: tuple[np.ndarray, np.ndarray], scale: np.ndarray, delta: float,
+    negligible: float = 0.0,
 ) -> tuple[Interval, np.ndarray | None]:  # fmt: skip
     """Return the interval of one parameter by profile likelihood.
 
@@ -240,6 +242,8 @@ def interval_of(
         By how much the parameters change typically.
     delta : float
         Rise of the statistic at the ends, see `profile_delta`.
+    negligible : float
+        As of `minimise`.
 
     Returns
     -------
@@ -247,7 +251,7 @@ def interval_of(
     better : ndarray, shape (k,), or None
         Where a lower statistic was met: the minimum was not one, and the ends are NaN.
     """
-    profile = profile_statistic(objective, best, index, bounds, scale)
+    profile = profile_statistic(objective, best, index, bounds, scale, negligible)
     places: dict[float, np.ndarray] = {}
 
     def statistic(value: float) -> float:

@@ -59,6 +59,7 @@ def profile_statistic(
     index: int,
     bounds: tuple[np.ndarray, np.ndarray],
     scale: np.ndarray,
+    negligible: float = 0.0,
 ) -> Callable[[float], tuple[float, np.ndarray]]:
     """Return the function from a parameter's value to the least statistic with it held.
 
@@ -70,6 +71,8 @@ def profile_statistic(
         Of the parameter that is held.
     bounds : pair of ndarray, shape (k,)
     scale : ndarray, shape (k,)
+    negligible : float
+        As of `minimise`.
 
     Returns
     -------
@@ -96,7 +99,14 @@ def profile_statistic(
         if not np.isfinite(totals[lowest]):
             return np.inf, np.insert(starts[0], index, value)
         minimum = minimise(
-            held, starts[lowest], limits, scale[others], held.penalty, _TOLERANCE, probe=False
+            held,
+            starts[lowest],
+            limits,
+            scale[others],
+            held.penalty,
+            _TOLERANCE,
+            probe=False,
+            negligible=negligible,
         )
         ridge.add(value, minimum.best)
         return minimum.statistic, np.insert(minimum.best, index, value)

@@ -17,6 +17,7 @@ from scipy import special
 from xsurvey.inference.gaussian_mixture import Mixture, fit_mixture
 
 _BATCH = 500
+_LEAST = 200.0  # independent draws worth going on for, where more cannot be had
 _ROUNDS, _DRAWS = 3, 2000  # of shaping
 _FIRST = 0.2  # of all draws stay with the first mixture, so that no tail of it is lost
 
@@ -122,10 +123,20 @@ def importance_sample(
         mixture = fit_mixture(_normal(again), generator).with_part(first, _FIRST)
     found = sample(mixture, _DRAWS)
     spent += _DRAWS
-    while found.effective_size < effective_size and spent + _BATCH <= largest:
-        found = found.joined(sample(mixture, _BATCH))
-        spent += _BATCH
+    while found.effective_size < _in_reach(effective_size, found, largest - spent):
+        # growing batches: as many copies of what there is as doublings
+        number = max(_BATCH, len(found.theta) // 4)
+        if spent + number > largest:
+            break
+        found = found.joined(sample(mixture, number))
+        spent += number
     return found
+
+
+def _in_reach(effective_size: float, found: ImportanceSample, left: int) -> float:
+    """Return the size to stop at: less than was asked for where draws that are left are too few."""
+    most = found.effective_size * (1 + left / len(found.theta))
+    return next((size for size in (effective_size, _LEAST) if size <= most), 0.0)
 
 
 def _normal(cube: np.ndarray) -> np.ndarray:

@@ -130,7 +130,8 @@ class ProtonPhotonKernel:
         weights = self._unit * protons / self.protons.nodes
         result = np.zeros((len(protons), len(self.secondaries)))
         # protons that there are, with photons that they can hit
-        hit = (self._inside & (targets > 0).any(axis=0)[self._place]).any(axis=1)
+        there = np.any(targets > 0, axis=0)
+        hit = np.any(self._inside & there[self._place], axis=1)
         some = np.flatnonzero(weights.any(axis=0) & hit)
         if not len(some):
             return result
