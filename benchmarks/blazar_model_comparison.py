@@ -27,7 +27,7 @@ SETS = 40
 LEVEL = 0.6827
 STRONG = 3.0
 WIDENED = 2.0
-SAMPLING = NestedParameters(live_points=150, effective_draws=400, evidence_tolerance=0.3)
+SAMPLING = NestedParameters(live_points=100, effective_draws=400, evidence_tolerance=0.3)
 _LITTLE = 0.05
 """Share of a posterior within the boxes below which these have a run of their own."""
 LINES = {"right": 0.95, "coverage": (0.58, 0.78)}
