@@ -8,6 +8,9 @@ COMMANDS = {
     "fit": CommandEntry(
         "xsurvey.cli.sed_fit", "Fit radiative models to spectral energy distributions."
     ),
+    "simulate": CommandEntry(
+        "xsurvey.cli.sed_simulate", "Write simulated flux points and polarization."
+    ),
 }
 
 
