@@ -50,10 +50,12 @@ def comparison_record(
 
 
 def _causes(name: str, missing: Mapping[str, str]) -> list[str]:
-    """Return why tasks of a model failed; targets are a source, a model, and more."""
-    return list(
-        dict.fromkeys(cause for target, cause in missing.items() if target.split(" ")[1] == name)
-    )
+    """Return why tasks of a model failed, each cause once.
+
+    Targets are a source, a model, and more; causes begin with the name of the stage.
+    """
+    own = [cause for target, cause in missing.items() if target.split(" ")[1] == name]
+    return list(dict.fromkeys(cause.partition(": ")[2] or cause for cause in own))
 
 
 def _model_row(

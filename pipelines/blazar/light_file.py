@@ -107,7 +107,8 @@ def write_samples(
         facts = {"STEPS": 0, "BURN": 0, "THIN": 0}
     else:
         kept = chains.kept
-        every = max(1, -(-kept[..., 0].size // most))
+        steps_kept = max(1, most // kept[0, ..., 0].size)
+        every = -(-len(kept) // steps_kept)
         kept, probability = kept[::every], chains.log_probability[chains.burn :: every]
         steps, ensembles, walkers, _ = kept.shape
         samples, log_probability = kept.reshape(-1, len(names)), probability.reshape(-1)

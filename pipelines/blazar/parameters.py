@@ -122,7 +122,8 @@ class PredictionParameters(StepParameters):
     )
     kept_samples: int = Field(
         default=10_000, ge=100, le=1_000_000,
-        description="Most samples of the posterior that the product holds.",
+        description="Most samples of the posterior that the product holds, but one of each walker "
+        "at least.",
     )  # fmt: skip
 
     @field_validator("levels")

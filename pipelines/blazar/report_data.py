@@ -12,8 +12,8 @@ from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.pipelines.blazar.comparison_stage import COMPARISON, COMPARISON_STAGE
 from xsurvey.pipelines.blazar.figures_stage import FIGURES, FIGURES_STAGE
 from xsurvey.pipelines.blazar.fit_stage import FIT, FIT_STAGE
-from xsurvey.pipelines.blazar.planning import section_of
 from xsurvey.pipelines.blazar.parameters import BlazarSourcesParameters
+from xsurvey.pipelines.blazar.planning import section_of
 from xsurvey.pipelines.blazar.points_stage import POINTS
 from xsurvey.pipelines.blazar.source_files import RECORD
 from xsurvey.pipelines.spectra.places import folder_name

@@ -21,6 +21,7 @@ from xsurvey.cli.polarization_spectrum import spectrum_command
 from xsurvey.cli.polarization_test import test_command as polarization_tests
 from xsurvey.cli.profile import profile_command
 from xsurvey.cli.sed_fit import fit_command as sed_fit_command
+from xsurvey.cli.sed_simulate import simulate_command as sed_simulate_command
 from xsurvey.cli.simulate import simulate_command
 from xsurvey.cli.spectrum_extract import extract_command
 from xsurvey.cli.spectrum_fit import fit_command
@@ -53,6 +54,7 @@ from xsurvey.polarization.variation.behaviour_parameters import (
 from xsurvey.profiles.exposure_spectrum import ExposureMapParameters
 from xsurvey.profiles.profile_parameters import ProfileCentre, SurfaceBrightnessParameters
 from xsurvey.sed.fitting.sed_parameters import SedFitParameters
+from xsurvey.sed.fitting.simulated import SimulatedSedParameters
 from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.spectra.extraction.parameters import ExtractionParameters
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
@@ -73,7 +75,7 @@ STEPS = {
         ExposureMapParameters, PolarizationParameters, KnownAngleParameters, ConstancyParameters,
         RotationParameters, PulsePhaseParameters, OpticalSeriesParameters, CompanionParameters,
         SpectropolarimetryParameters, StokesSpectraParameters, StokesSpectraSection,
-        SpectropolarimetrySection, PosteriorSection, SedFitParameters,
+        SpectropolarimetrySection, PosteriorSection, SedFitParameters, SimulatedSedParameters,
     )
 }  # fmt: skip
 
@@ -111,6 +113,7 @@ COMMANDS = [
         (SpectrumFitParameters, ModelSettings, FluxParameters, MCMCParameters, NestedParameters),
     ),
     (sed_fit_command, (SedFitParameters, MCMCParameters, NestedParameters)),
+    (sed_simulate_command, (SimulatedSedParameters,)),
     (
         polarization_fit_command,
         (SpectropolarimetryParameters, ModelSettings, FluxParameters, MCMCParameters),

@@ -1,4 +1,4 @@
-"""The page of blazars: models fitted to spectra and polarization, compared, and how the run went."""
+"""The page of blazars: models of spectra and polarization, compared, and how the run went."""
 
 from __future__ import annotations
 

@@ -141,7 +141,8 @@ def _draw_models(
                 )  # fmt: skip
         axes.plot(
             light.frequency, factor * curve.best, color=colour, linewidth=1.5, zorder=4,
-            linestyle=_DASHES[number % len(_DASHES)], label=shown(name),
+linestyle=_DASHES[number % len(_DASHES)],
+            label=shown(name) if quantity == "flux" else None,
         )  # fmt: skip
 
 

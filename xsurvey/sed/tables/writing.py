@@ -111,7 +111,7 @@ def seds_together(
         name=name, frequency=joined("frequency"), flux=joined("flux"),
         error_low=joined("error_low"), error_high=joined("error_high"),
         is_limit=joined("is_limit"), limit_confidence=joined("limit_confidence"),
-        instruments=tuple(instruments[i] for i in order), 
+        instruments=tuple(instruments[i] for i in order),
         redshift=next(iter(redshifts), None) if redshift is None else redshift,
         source=next((sed.source for sed in seds if sed.source), ""), notes=tuple(notes),
     )  # fmt: skip
