@@ -109,9 +109,10 @@ def _comparison(
         of = one if one["evidence"] is not None else as_they_are.get(str(one["name"]))
         if of is not None and of["evidence"] is not None:
             rows.append((one, of["evidence"], of))
-    compared = compare_evidences(
-        np.array([e["log_evidence"] for _, e, _ in rows]), np.array([e["error"] for _, e, _ in rows])
-    ) if rows else None  # fmt: skip
+    values, errors = (
+        np.array([found[key] for _, found, _ in rows]) for key in ("log_evidence", "error")
+    )
+    compared = compare_evidences(values, errors) if rows else None
     models = [
         {
             "name": one["name"], "log_evidence": found["log_evidence"], "error": found["error"],

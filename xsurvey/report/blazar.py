@@ -103,6 +103,7 @@ class SourcePart:
     evidence: TableText
     polarization: TableText
     parts: Sequence[ModelPart]
+    remarks: Sequence[str]
     notes: Sequence[str]
     failed: Sequence[str]
     files: Sequence[tuple[str, str]]
@@ -185,7 +186,7 @@ def _source_part(one: BlazarSourceReport, anchor: str, problems: list[str]) -> S
         list(_facts(one.points)), together, data_table(one.points), models_table(one.comparison),
         evidence_table(one.comparison), polarization_table(one.comparison),
         [_model_part(one, fit, problems) for fit in one.fits],
-        [*compared.get("notes", ()), *(one.points or {}).get("notes", ())], failed, one.files,
+        compared.get("notes", ()), (one.points or {}).get("notes", ()), failed, one.files,
     )  # fmt: skip
 
 

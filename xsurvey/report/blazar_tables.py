@@ -8,7 +8,7 @@ from typing import Any
 
 from xsurvey.report.blazar_words import with_error
 from xsurvey.report.brightness_profiles import shown
-from xsurvey.report.numbers import DASH, Value, asymmetric, fixed, plain
+from xsurvey.report.numbers import DASH, MINUS, Value, asymmetric, fixed, plain
 from xsurvey.report.table_text import TableText, number_of
 
 Record = Mapping[str, Any]
@@ -151,4 +151,6 @@ def _interval(record: Record | None, factor: float) -> Value:
 
 
 def _number(value: float | None) -> Value:
-    return Value(DASH) if value is None else Value(f"{value:.5g}", sort=value)
+    if value is None:
+        return Value(DASH)
+    return Value(f"{MINUS if value < 0 else ''}{abs(value):.5g}", sort=value)
