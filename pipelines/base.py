@@ -31,9 +31,11 @@ class Pipeline:
     publish : callable
         Writes the products of a run below the output folder.
     example_inputs : tuple of str
-        For `xsurvey init`; empty of pipelines without event files, whose sections name all files.
+        For `xsurvey init`.
     check : callable
         Looks into the inputs of a configuration for what a run would fail at.
+    takes_inputs : bool
+        Whether it has event files as inputs; otherwise its sections name all files.
     """
 
     name: str
@@ -45,8 +47,4 @@ class Pipeline:
     publish: Callable[[Config, Plan, RunResult], None]
     example_inputs: tuple[str, ...]
     check: Callable[[Config], Iterable[XSurveyError]] = _nothing
-
-    @property
-    def takes_inputs(self) -> bool:
-        """Whether it has event files as inputs."""
-        return bool(self.example_inputs)
+    takes_inputs: bool = True

@@ -150,4 +150,5 @@ BLAZAR = Pipeline(
     publish=publish,
     example_inputs=(),
     check=input_problems,
+    takes_inputs=False,
 )  # fmt: skip
