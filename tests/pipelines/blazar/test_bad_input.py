@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 import yaml
 
+from xsurvey.catalogs import open_catalog
 from xsurvey.config_template import write_template
 from xsurvey.pipelines.blazar.plan import BLAZAR
 
-from .conftest import RIGHT, write_config
+from .conftest import FAILING, RIGHT, write_config
 
 Run = Callable[..., Any]
 
@@ -110,6 +111,17 @@ def test_another_source_goes_on(folder: Path, run_command: Run) -> None:
     assert status["sed_points other"] == "failed"
     assert status["sed_fit toy right"] == "done"
     assert status["sed_catalog all"] == "done"
+    page = (folder / "out" / "report.html").read_text()
+    assert "No model was fitted" in page
+
+
+def test_a_source_without_any_fit_is_told_of(folder: Path, run_command: Run) -> None:
+    path = write_config(folder, FAILING)
+    done = run_command("run", path, "--workers", 0, cwd=folder)
+    assert done.returncode == 3, done.stderr
+    assert "failed: electrons: are too few of them" in done.stderr
+    (row,) = open_catalog(folder / "out").query()
+    assert (row["sed_models"], row["sed_favoured"]) == (0, "")
     page = (folder / "out" / "report.html").read_text()
     assert "No model was fitted" in page
 
