@@ -5,13 +5,15 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 EXTRAS := hpc,ixpe,test
 
-.PHONY: help install demo three-missions cluster cluster-input polarization polarization-input compare test check format clean
+.PHONY: help install demo three-missions cluster cluster-input polarization polarization-input \
+  blazar blazar-input compare test check format clean
 
 help:
 	@echo "make demo    install, get the demo's data and run it"
 	@echo "make three-missions   Chandra, eROSITA and IXPE in one catalog"
 	@echo "make cluster   simulate a cluster in four survey tiles, and measure its profiles and mass"
 	@echo "make polarization   simulate a polarized blazar and its optical light, and measure its polarization"
+	@echo "make blazar   simulate a blazar's spectrum and polarization, fit models and compare them"
 	@echo "make compare   the same measurements by Sherpa, pyproffit, ixpeobssim and agnpy: values, time, memory"
 	@echo "make test    the whole test suite"
 	@echo "make test-slurm   runs on a real Slurm (Debian: slurmctld slurmd slurm-client munge), with faults"
@@ -98,6 +100,25 @@ polarization-input: $(STAMP)
 polarization: polarization-input
 	$(BIN)/xsurvey run configs/polarization.yaml
 
+BLAZAR_INPUT := blazar_input
+# A sphere of electrons with a broken power law, chosen for two humps and an optical degree of
+# about 14 %. All of it is assumed: no value is one of S4 0954+65.
+TRUTH := --model ssc --electrons broken-power-law --redshift 0.3 --set log10_k=-4.4 --set p1=2 \
+  --set p2=4.2 --set log10_gamma_b=3.7 --freeze gamma_max=1e5 --set delta=25 \
+  --set log10_B=-0.8 --set field_inclination=60 --set polarization_angle=30 \
+  --set depolarization=0.18
+POINTS := --points millimetre=1e11,3e11,3,0.1 --points infrared=3e13,1.5e14,4,0.08 \
+  --points optical=3e14,1e15,5,0.05 --points X-rays=1e17,2e18,8,0.08 \
+  --points gamma-rays=3e22,3e24,6,0.15 --stokes optical=5e14,0.01 --stokes X-rays=1e18,0.03
+
+blazar-input: $(STAMP)
+	mkdir -p $(BLAZAR_INPUT)
+	$(BIN)/xsurvey sed simulate -o $(BLAZAR_INPUT)/sed.ecsv \
+	  --polarization-output $(BLAZAR_INPUT)/polarization.ecsv $(TRUTH) $(POINTS) --seed 1
+
+blazar: blazar-input
+	$(BIN)/xsurvey run configs/blazar.yaml
+
 # each peer in an environment of its own below .venv-compare, 2.3 GB and some minutes in all
 compare: $(STAMP)
 	$(BIN)/xsurvey data install 3c273
@@ -128,4 +149,4 @@ format: $(STAMP)
 
 clean:
 	rm -rf $(VENV) .venv-compare compare_output demo_output three_missions_input three_missions_output cluster_input cluster_output polarization_input \
-	  polarization_output build *.egg-info
+	  polarization_output blazar_input blazar_output build *.egg-info

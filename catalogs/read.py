@@ -31,7 +31,9 @@ from xsurvey.errors import InputError, ParameterError, nearest
 from xsurvey.io.fits_file import check_readable, open_fits
 
 _LOG = logging.getLogger(__name__)
-TABLES = ("sources", "detections", "observations", "polarization")
+TABLES = (
+    "sources", "detections", "observations", "polarization", "sed_fits", "sed_parameters",
+)  # fmt: skip
 """Of a run; the first is the catalog."""
 _FORMATS = "FITS, CSV, ECSV, Parquet, or a HATS folder"
 _OF_THE_FILE = re.compile(

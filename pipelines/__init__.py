@@ -12,6 +12,7 @@ _WHERE = {
     "sources": ("xsurvey.pipelines.sources", "SOURCES"),
     "cluster": ("xsurvey.pipelines.cluster.plan", "CLUSTER"),
     "polarization": ("xsurvey.pipelines.polarization.plan", "POLARIZATION"),
+    "blazar": ("xsurvey.pipelines.blazar.plan", "BLAZAR"),
 }
 
 PIPELINE_NAMES = tuple(_WHERE)

@@ -34,6 +34,8 @@ class Pipeline:
         For `xsurvey init`.
     check : callable
         Looks into the inputs of a configuration for what a run would fail at.
+    takes_inputs : bool
+        Whether it has event files as inputs; otherwise its sections name all files.
     """
 
     name: str
@@ -45,3 +47,4 @@ class Pipeline:
     publish: Callable[[Config, Plan, RunResult], None]
     example_inputs: tuple[str, ...]
     check: Callable[[Config], Iterable[XSurveyError]] = _nothing
+    takes_inputs: bool = True

@@ -196,6 +196,7 @@ def _config_of(folder: Path) -> Config:
                 written,
                 lambda name: get_pipeline(name).sections,
                 kinds_of=lambda name: get_pipeline(name).kinds,
+                takes_inputs=lambda name: get_pipeline(name).takes_inputs,
             )
         except XSurveyError as error:
             # the user has never seen the file that was written here

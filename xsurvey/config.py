@@ -121,6 +121,7 @@ def load_config(
     *,
     kinds_of: Callable[[str], Collection[str]] | None = None,
     resolve_data: Callable[[str], Iterable[Path]] | None = None,
+    takes_inputs: Callable[[str], bool] | None = None,
 ) -> Config:
     """Read and validate a configuration file.
 
@@ -137,6 +138,9 @@ def load_config(
     resolve_data : callable, optional
         Gives the files of an installed dataset by what follows ``data:``. If not given, such
         inputs stay as they are.
+    takes_inputs : callable, optional
+        Tells whether a pipeline has event files as inputs, as all have if not given. Those that
+        have none may leave `inputs` out, and must leave it empty.
 
     Raises
     ------
@@ -161,7 +165,11 @@ def load_config(
     finder = _InputFinder(file, kinds, resolve_data)
     envelope = complaints.attempt(lambda: _validated(_Envelope, plain, "", file))
     output = complaints.attempt(lambda: _output(envelope.output, file)) if envelope else None
-    inputs = complaints.attempt(lambda: finder.entries(values.get("inputs")))
+    given = values.get("inputs")
+    if takes_inputs is None or takes_inputs(pipeline):
+        inputs = complaints.attempt(lambda: finder.entries(given))
+    else:
+        inputs = complaints.attempt(lambda: _no_inputs(given, pipeline, file))
     chosen: dict[str, type[StepParameters]] = {"cluster": ClusterChoice, **sections}
     if isinstance(values.get("cluster"), str):  # of most that is all there is to say
         values = {**values, "cluster": {"profile": values["cluster"]}}
@@ -226,6 +234,15 @@ def _validated(model: type[_Model], values: dict[str, Any], path: str, file: Pat
         )
         first.others = tuple(others)
         raise first from None
+
+
+def _no_inputs(given: Any, pipeline: str, file: Path) -> tuple[InputEntry, ...]:
+    if given not in (None, []):
+        raise ParameterError(
+            f"{file}: inputs", f"are event files, and the pipeline '{pipeline}' has none",
+            "leave it out: files are named by its sections",
+        )  # fmt: skip
+    return ()
 
 
 def _output(text: str, file: Path) -> Path:

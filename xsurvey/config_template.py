@@ -48,7 +48,7 @@ def write_template(
     sections : mapping of str to type[StepParameters]
         Its steps.
     example_inputs : sequence of str
-        What to write under ``inputs``.
+        What to write under ``inputs``; without any there is no such key.
     output : str
         What to write as the output folder.
 
@@ -64,11 +64,7 @@ def write_template(
         f"schema: {SCHEMA}",
         f"pipeline: {_scalar(pipeline)}",
         "",
-        "# Event files or globs, from the working directory or from the folder of this file. An",
-        "# entry may also be a mapping: events, name, and what else belongs to the events.",
-        "inputs:",
-        *(f"  - {_scalar(text)}" for text in example_inputs),
-        "",
+        *_inputs(example_inputs),
         "# The folder for results, from the working directory.",
         f"output: {_scalar(output)}",
         "",
@@ -80,6 +76,18 @@ def write_template(
     for name, model in sections.items():
         lines += ["", *_section(name, model, "")]
     return "\n".join(lines) + "\n"
+
+
+def _inputs(examples: Sequence[str]) -> list[str]:
+    if not examples:
+        return []
+    return [
+        "# Event files or globs, from the working directory or from the folder of this file. An",
+        "# entry may also be a mapping: events, name, and what else belongs to the events.",
+        "inputs:",
+        *(f"  - {_scalar(text)}" for text in examples),
+        "",
+    ]
 
 
 def _section(name: str, model: type[BaseModel], indent: str) -> Iterator[str]:

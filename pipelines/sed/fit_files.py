@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from scipy import stats
 
@@ -20,6 +20,7 @@ from xsurvey.pipelines.sed.surroundings import Surroundings, other_inputs, surro
 from xsurvey.sed.fitting.derived import derived_at_best
 from xsurvey.sed.fitting.fit import SedFit, fit_sed, sed_likelihood
 from xsurvey.sed.fitting.joint_likelihood import JointLikelihood
+from xsurvey.sed.fitting.likelihood import SedLikelihood
 from xsurvey.sed.fitting.polarization_record import polarization_record
 from xsurvey.sed.fitting.sed_parameters import SedFitParameters
 from xsurvey.sed.models.registry import radiative_model
@@ -68,6 +69,63 @@ class SedFileFit:
         return self.fit.likelihood.points
 
 
+class SedProblem(NamedTuple):
+    """What is to be fitted: a table, and a model with what is around it.
+
+    Attributes
+    ----------
+    sed : SpectralEnergyDistribution
+        All points of the file.
+    redshift : float
+    surroundings : Surroundings
+    likelihood : SedLikelihood
+        A `JointLikelihood` where there is polarization.
+    notes : list of str
+    """
+
+    sed: SpectralEnergyDistribution
+    redshift: float
+    surroundings: Surroundings
+    likelihood: SedLikelihood
+    notes: list[str]
+
+
+def sed_problem(
+    path: Path, parameters: SedFitParameters, polarization: Sequence[Path] = ()
+) -> SedProblem:
+    """Return what is to be fitted to a table, and to measured polarization.
+
+    Raises
+    ------
+    InputError, ParameterError, MissingDataError
+        As `fit_sed_file`.
+    """
+    return problem_of(read_sed(path), parameters, _measured(polarization, parameters))
+
+
+def problem_of(
+    sed: SpectralEnergyDistribution, parameters: SedFitParameters,
+    measured: PolarizationMeasurements | None = None,
+) -> SedProblem:  # fmt: skip
+    """Return what is to be fitted to points, and to measured polarization, that were read.
+
+    Raises
+    ------
+    InputError, ParameterError, MissingDataError
+        As `fit_sed_file`.
+    """
+    points = select_points(sed, parameters)
+    redshift, notes = _redshift(sed, parameters)
+    model = radiative_model(
+        parameters.model, electrons=parameters.electrons, redshift=redshift,
+        self_absorption=parameters.self_absorption, targets=parameters.target,
+        line=parameters.line, black_body=parameters.black_body,
+    )  # fmt: skip
+    surroundings = surround(model, points, parameters)
+    likelihood = sed_likelihood(surroundings.model, points, parameters, measured)
+    return SedProblem(sed, redshift, surroundings, likelihood, notes)
+
+
 def fit_sed_file(
     path: Path, parameters: SedFitParameters, *, polarization: Sequence[Path] = (), seed: int = 0,
     outputs: Sequence[Path | None] = (), intervals: bool = True, evidence: bool = False,
@@ -102,25 +160,19 @@ def fit_sed_file(
         The optical depths of the background light are not installed.
     """
     check_outputs(outputs, [path, *polarization, *other_inputs(parameters)])
-    sed = read_sed(path)
-    measured = _measured(polarization, parameters)
-    points = select_points(sed, parameters)
-    redshift, notes = _redshift(sed, parameters)
-    model = radiative_model(
-        parameters.model, electrons=parameters.electrons, redshift=redshift,
-        self_absorption=parameters.self_absorption, targets=parameters.target,
-        line=parameters.line, black_body=parameters.black_body,
-    )  # fmt: skip
-    surroundings = surround(model, points, parameters)
-    likelihood = sed_likelihood(surroundings.model, points, parameters, measured)
+    problem = sed_problem(path, parameters, polarization)
+    likelihood = problem.likelihood
     if evidence:
         require_priors(likelihood.parameters)
     fit = fit_sed(
         likelihood, confidence=parameters.confidence,
         intervals=parameters.intervals and intervals, starts=parameters.starts,
     )  # fmt: skip
-    result = SedFileFit(path, tuple(polarization), sed, parameters, redshift, surroundings, fit, {})
-    return replace(result, summary=_summary(result, notes, seed))
+    result = SedFileFit(
+        path, tuple(polarization), problem.sed, parameters, problem.redshift,
+        problem.surroundings, fit, {},
+    )  # fmt: skip
+    return replace(result, summary=_summary(result, problem.notes, seed))
 
 
 def _measured(

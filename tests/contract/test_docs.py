@@ -111,7 +111,10 @@ def check_columns(
         assert Unit(documented[name][1]) == Unit(unit or ""), name
 
 
-OWN_PAGES = {"cluster": "docs/cluster.md", "polarization": "docs/polarization_pipeline.md"}
+OWN_PAGES = {
+    "cluster": "docs/cluster.md", "polarization": "docs/polarization_pipeline.md",
+    "blazar": "docs/blazar.md",
+}  # fmt: skip
 """Where columns of some parts of the table of sources are documented."""
 
 
@@ -136,6 +139,16 @@ def test_columns_and_flags_of_polarization_are_documented() -> None:
     bits = {str(bit): flag.name for bit, flag in schema.flags.items()}
     assert dict(_BIT.findall((ROOT / page).read_text())) == bits
     assert bits == {str(int(flag)): str(flag.name).lower() for flag in StokesFlag}
+
+
+@pytest.mark.parametrize("table", ["sed_fits", "sed_parameters"])
+def test_columns_of_fitted_models_are_documented(table: str) -> None:
+    schema, page = load_schema(table), OWN_PAGES["blazar"]
+    documented = documented_columns(page, f"Columns of `{table}.fits`")
+    check_columns(schema.columns, documented, f"{page}, against schemas/{table}.yaml")
+    if schema.flags:
+        bits = {str(bit): flag.name for bit, flag in schema.flags.items()}
+        assert dict(_BIT.findall((ROOT / page).read_text())) == bits
 
 
 def examples() -> list[str]:

@@ -22,6 +22,7 @@ from xsurvey.cli.polarization_test import test_command as polarization_tests
 from xsurvey.cli.profile import profile_command
 from xsurvey.cli.sed_fit import fit_command as sed_fit_command
 from xsurvey.cli.sed_points import points_command
+from xsurvey.cli.sed_simulate import simulate_command as sed_simulate_command
 from xsurvey.cli.simulate import simulate_command
 from xsurvey.cli.spectrum_extract import extract_command
 from xsurvey.cli.spectrum_fit import fit_command
@@ -54,6 +55,7 @@ from xsurvey.polarization.variation.behaviour_parameters import (
 from xsurvey.profiles.exposure_spectrum import ExposureMapParameters
 from xsurvey.profiles.profile_parameters import ProfileCentre, SurfaceBrightnessParameters
 from xsurvey.sed.fitting.sed_parameters import SedFitParameters
+from xsurvey.sed.fitting.simulated import SimulatedSedParameters
 from xsurvey.sed.flux_points.parameters import FluxPointParameters
 from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.spectra.extraction.parameters import ExtractionParameters
@@ -75,8 +77,8 @@ STEPS = {
         ExposureMapParameters, PolarizationParameters, KnownAngleParameters, ConstancyParameters,
         RotationParameters, PulsePhaseParameters, OpticalSeriesParameters, CompanionParameters,
         SpectropolarimetryParameters, StokesSpectraParameters, StokesSpectraSection,
-        SpectropolarimetrySection, PosteriorSection, SedFitParameters,
-        FluxPointParameters,
+        SpectropolarimetrySection, PosteriorSection, SedFitParameters, FluxPointParameters,
+        SimulatedSedParameters,
     )
 }  # fmt: skip
 
@@ -115,6 +117,7 @@ COMMANDS = [
     ),
     (sed_fit_command, (SedFitParameters, MCMCParameters, NestedParameters)),
     (points_command, (FluxPointParameters, SpectrumFitParameters, ModelSettings)),
+    (sed_simulate_command, (SimulatedSedParameters,)),
     (
         polarization_fit_command,
         (SpectropolarimetryParameters, ModelSettings, FluxParameters, MCMCParameters),

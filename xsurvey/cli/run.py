@@ -162,6 +162,7 @@ def _load(path: Path, output: Path | None) -> "Config":
         lambda name: get_pipeline(name).sections,
         kinds_of=lambda name: get_pipeline(name).kinds,
         resolve_data=lambda name: [resolve(f"data:{name}")],
+        takes_inputs=lambda name: get_pipeline(name).takes_inputs,
     )
     return replace(config, output=output) if output is not None else config
 

@@ -11,6 +11,9 @@ COMMANDS = {
     "points": CommandEntry(
         "xsurvey.cli.sed_points", "Make flux points of X-ray spectra, without absorption."
     ),
+    "simulate": CommandEntry(
+        "xsurvey.cli.sed_simulate", "Write simulated flux points and polarization."
+    ),
 }
 
 

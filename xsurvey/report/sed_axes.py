@@ -54,8 +54,8 @@ def draw_sed(axes: Axes, fit: SedFit, sed: SpectralEnergyDistribution,
     prepare(axes)
     axes.set_yscale("log")
     frequencies = _frequencies(fit, sed)
-    _draw_left_out(axes, sed, points)
-    _draw_points(axes, points)
+    draw_left_out(axes, sed, points)
+    draw_points(axes, points)
     components = fit.likelihood.fluxes(fit.theta[None, :], frequencies)
     if chains is not None:
         band = _posterior_band(fit, chains, frequencies)
@@ -69,7 +69,7 @@ def draw_sed(axes: Axes, fit: SedFit, sed: SpectralEnergyDistribution,
     total = np.sum([v[0] for v in components.values()], axis=0)
     axes.plot(frequencies, total, color=STAMP_COLOUR, linewidth=1.5, label="sum", zorder=4)
     axes.set_xlim(frequencies[0], frequencies[-1])
-    bottom, top = _range(sed.flux, total)
+    bottom, top = flux_range(sed.flux, total)
     axes.set_ylim(bottom / _MARGIN_Y, top * _MARGIN_Y)
     axes.set_ylabel(r"$\nu F_\nu$ (erg cm⁻² s⁻¹)")
     return axes
@@ -118,7 +118,7 @@ def sed_figure(
         heights.append(_DEGREES)
         if likelihood.measurements.angle_deg() is not None:
             heights.append(_ANGLES)
-    panels = _panels(heights)
+    panels = stacked_panels(heights)
     upper = panels[0]
     draw_sed(upper, fit, sed, chains)
     draw_sed_residuals(panels[1], fit)
@@ -137,7 +137,7 @@ def sed_figure(
     return figure_of(upper)
 
 
-def _panels(heights: Sequence[float]) -> list[Axes]:
+def stacked_panels(heights: Sequence[float]) -> list[Axes]:
     """Return panels of a figure, one below the other, of heights in inches."""
     whole = _BOTTOM + sum(heights) + _GAP * (len(heights) - 1) + _TOP
     figure = new_figure(_WIDTH, whole)
@@ -158,7 +158,7 @@ def _frequencies(fit: SedFit, sed: SpectralEnergyDistribution) -> np.ndarray:
     return np.geomspace(where.min() / _MARGIN_X, where.max() * _MARGIN_X, _CURVE)
 
 
-def _range(flux: np.ndarray, total: np.ndarray) -> tuple[float, float]:
+def flux_range(flux: np.ndarray, total: np.ndarray) -> tuple[float, float]:
     """Return the least flux to show, of points if one is positive, and the largest."""
     positive = [values[np.isfinite(values) & (values > 0)] for values in (flux, total)]
     known = [values for values in positive if len(values)]
@@ -177,7 +177,8 @@ def _posterior_band(
     return ends[:, 0], ends[:, 1]
 
 
-def _draw_left_out(axes: Axes, sed: SpectralEnergyDistribution, points: SedPoints) -> None:
+def draw_left_out(axes: Axes, sed: SpectralEnergyDistribution, points: SedPoints) -> None:
+    """Draw points of a table that are not fitted, faintly."""
     fitted = (sed.frequency >= points.frequency[0]) & (sed.frequency <= points.frequency[-1])
     rest = ~fitted & ~sed.is_limit
     if rest.any():
@@ -188,7 +189,8 @@ def _draw_left_out(axes: Axes, sed: SpectralEnergyDistribution, points: SedPoint
         )  # fmt: skip
 
 
-def _draw_points(axes: Axes, points: SedPoints) -> None:
+def draw_points(axes: Axes, points: SedPoints) -> None:
+    """Draw points with their total errors, and upper limits, by instrument."""
     for name, colour, marker in _styles(points.instruments):
         own = np.array([n == name for n in points.instruments])
         measured, limits = own & ~points.is_limit, own & points.is_limit

@@ -10,7 +10,7 @@ from xsurvey.inference.intervals import equal_tailed
 from xsurvey.report.plate import FAINT_INK, INK, STAMP_COLOUR, TEXT_SIZE
 from xsurvey.report.sed_style import MARKERS, POINT_COLOURS, prepare, shown
 from xsurvey.sed.fitting.joint_likelihood import JointLikelihood
-from xsurvey.sed.polarization.measurements import Kind
+from xsurvey.sed.polarization.measurements import Kind, PolarizationMeasurements
 from xsurvey.sed.polarization.stokes import StokesFluxes
 
 _DRAWS = 200
@@ -48,6 +48,13 @@ def draw_degrees(
     if chains is not None:
         _band(axes, frequencies, 100 * _drawn(likelihood, frequencies, chains).degree)
     axes.plot(frequencies, 100 * light.degree[0], color=STAMP_COLOUR, linewidth=1.5)
+    top = draw_measured_degrees(axes, measured)
+    finish_degrees(axes, max(top, float(np.nanmax(light.degree[0]))))
+    return axes
+
+
+def draw_measured_degrees(axes: Axes, measured: PolarizationMeasurements) -> float:
+    """Draw measured degrees in per cent, limits as arrows; return the largest with its error."""
     value, error, _, _ = measured.degrees_and_angles()
     alone = measured.rows(Kind.DEGREE)
     value[alone], error[alone] = measured.degree[alone], measured.degree_error[alone]
@@ -67,14 +74,17 @@ def draw_degrees(
             yerr=30 * measured.limit[rows], uplims=True, fmt="none", color=colour,
             elinewidth=1.2, capsize=3,
         )  # fmt: skip
-    top = np.nanmax(np.concatenate([value + error, measured.limit, light.degree[0]]))
+    return float(np.nanmax(np.concatenate([value + error, measured.limit])))
+
+
+def finish_degrees(axes: Axes, top: float) -> None:
+    """Give axes of degrees (%) their range, up to a fraction and some room, label and legend."""
     axes.set_ylim(0, 100 * min(_HEADROOM * top, 1.0))
     axes.set_ylabel("degree (%)")
     axes.legend(
         frameon=False, labelcolor=INK, fontsize=TEXT_SIZE - 3, loc="upper left",
         bbox_to_anchor=(1.01, 1.02), borderaxespad=0.0,
     )  # fmt: skip
-    return axes
 
 
 def draw_angles(
@@ -89,12 +99,21 @@ def draw_angles(
     measured = likelihood.measurements
     rows = measured.rows(Kind.STOKES)
     middle = float(likelihood.stokes(theta[None, :], measured.frequency[rows[:1]]).angle_deg[0, 0])
-    model = _near(likelihood.stokes(theta[None, :], frequencies).angle_deg, middle)[0]
+    model = near_angle(likelihood.stokes(theta[None, :], frequencies).angle_deg, middle)[0]
     if chains is not None:
-        _band(axes, frequencies, _near(_drawn(likelihood, frequencies, chains).angle_deg, middle))
+        _band(
+            axes, frequencies, near_angle(_drawn(likelihood, frequencies, chains).angle_deg, middle)
+        )
     axes.plot(frequencies, model, color=STAMP_COLOUR, linewidth=1.5)
+    draw_measured_angles(axes, measured, middle)
+    return axes
+
+
+def draw_measured_angles(axes: Axes, measured: PolarizationMeasurements, middle: float) -> None:
+    """Draw measured angles within 90 degrees of a middle, and give the axes range and label."""
+    rows = measured.rows(Kind.STOKES)
     _, _, angle, error = measured.degrees_and_angles()
-    angle, error = _near(angle[rows], middle), error[rows]
+    angle, error = near_angle(angle[rows], middle), error[rows]
     names = list(dict.fromkeys(measured.instruments))
     for row, value, sigma in zip(rows, angle, error, strict=True):
         number = names.index(measured.instruments[row])
@@ -107,7 +126,6 @@ def draw_angles(
     axes.set_ylim(ends.min() - _LEAST_SPAN / 2, ends.max() + _LEAST_SPAN / 2)
     axes.set_ylabel("angle (deg)")
     axes.axhline(middle, color=FAINT_INK, linewidth=0.6, alpha=0.5)
-    return axes
 
 
 def _drawn(likelihood: JointLikelihood, frequencies: np.ndarray, chains: Chains) -> StokesFluxes:
@@ -122,6 +140,6 @@ def _band(axes: Axes, frequencies: np.ndarray, values: np.ndarray) -> None:
     )
 
 
-def _near(angle: np.ndarray, middle: float) -> np.ndarray:
+def near_angle(angle: np.ndarray, middle: float) -> np.ndarray:
     """Return the same angles within 90 degrees of another."""
     return middle + (angle - middle + 90) % 180 - 90

@@ -42,6 +42,10 @@ class JointLikelihood(SedLikelihood):
         self._of_points = np.searchsorted(self._everywhere, points.frequency)
         self._of_light = np.searchsorted(self._everywhere, self._where)
 
+    def with_parameters(self, parameters: ParameterSet) -> JointLikelihood:
+        """Return the same likelihood, as `SedLikelihood.with_parameters`."""
+        return JointLikelihood(self.source, self.points, self.measurements, parameters)
+
     @property
     def of_fluxes(self) -> np.ndarray:
         """Which of the free parameters change fluxes, shape (k,): not those of polarization."""

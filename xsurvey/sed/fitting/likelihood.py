@@ -30,6 +30,10 @@ class SedLikelihood(Likelihood):
         self.bins = len(points) - points.limits
         self._frequencies, self._places = np.unique(points.frequency, return_inverse=True)
 
+    def with_parameters(self, parameters: ParameterSet) -> SedLikelihood:
+        """Return the likelihood of the same model and points with other priors, or start values."""
+        return SedLikelihood(self.model, self.points, parameters)
+
     def fluxes(self, theta: np.ndarray, frequencies: np.ndarray) -> dict[str, np.ndarray]:
         """Return nu F_nu of each component at any frequencies, (b, f), for free parameters."""
         return self.model.components(self.parameters.expand(np.atleast_2d(theta)), frequencies)

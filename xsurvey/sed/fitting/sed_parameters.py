@@ -18,26 +18,14 @@ def _listed(entries: Mapping[str, str]) -> str:
     return "; ".join(f"{name} ({description})" for name, description in entries.items())
 
 
-class SedFitParameters(StepParameters):
-    """How spectral energy distributions are fitted."""
-
-    titles: ClassVar[Mapping[str, str]] = {
-        "model": "Model and parameters",
-        "ebl": "Absorption on the way, and the host galaxy",
-        "min_frequency": "Points, errors and limits",
-        "cells": "Polarization",
-        "confidence": "Fit and intervals",
-    }
+class SedModelParameters(StepParameters):
+    """A radiative model, and what is done with its parameters."""
 
     model: str = Field(default="ssc", description=f"Radiative model: {_listed(MODELS)}.")
     electrons: str = Field(
         default="broken-power-law",
         description=f"Distribution of the electrons: {', '.join(DISTRIBUTIONS)}.",
     )
-    redshift: float | None = Field(
-        default=None, gt=0, lt=20,
-        description="Redshift, in place of that of the table.",
-    )  # fmt: skip
     self_absorption: bool = Field(
         default=True, description="Absorb synchrotron emission by its own electrons."
     )
@@ -80,6 +68,15 @@ class SedFitParameters(StepParameters):
         "between the limits or, where it freezes the parameter at first, in the logarithm; best "
         "fits and profile intervals have none, but those of --polarization.",
     )
+
+
+class SedSurroundingParameters(StepParameters):
+    """How far a source is, what is before it, and what is beside it."""
+
+    redshift: float | None = Field(
+        default=None, gt=0, lt=20,
+        description="Redshift, in place of that of the table.",
+    )  # fmt: skip
     ebl: str | None = Field(
         default=None,
         description="Absorb gamma rays by the extragalactic background light: "
@@ -100,6 +97,11 @@ class SedFitParameters(StepParameters):
         description="Add a host galaxy: a file with its spectrum, as tables of flux points but "
         "without errors; the parameter log10_host scales it.",
     )
+
+
+class SedPointParameters(StepParameters):
+    """Which points are fitted, with what errors."""
+
     min_frequency: float | None = Field(
         default=None, gt=0,
         description="Lowest frequency of the points that are fitted, Hz; all if not given.",
@@ -121,6 +123,18 @@ class SedFitParameters(StepParameters):
         description="Probability that the flux is below an upper limit, where the table does not "
         "tell.",
     )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _range(self) -> SedPointParameters:
+        low, high = self.min_frequency, self.max_frequency
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"min_frequency ({low:g}) is above max_frequency ({high:g})")
+        return self
+
+
+class SedSearchParameters(StepParameters):
+    """How fits are searched for, and their intervals."""
+
     cells: int | None = Field(
         default=None, ge=1, le=100000,
         description="Cells with fields of random directions, with --polarization: what is to be "
@@ -132,18 +146,27 @@ class SedFitParameters(StepParameters):
         description="Confidence of the intervals of parameters: 0.6827 (statistic + 1) or 0.9 "
         "(statistic + 2.706), for example.",
     )  # fmt: skip
-    intervals: bool = Field(
-        default=True, description="Find the parameters' intervals by profile likelihood."
-    )
     starts: int = Field(
         default=6, ge=1, le=1000,
         description="From how many places the fit starts: the start values and the best of many "
         "others spread over the limits.",
     )  # fmt: skip
 
-    @model_validator(mode="after")
-    def _range(self) -> SedFitParameters:
-        low, high = self.min_frequency, self.max_frequency
-        if low is not None and high is not None and low > high:
-            raise ValueError(f"min_frequency ({low:g}) is above max_frequency ({high:g})")
-        return self
+
+class SedFitParameters(
+    SedSearchParameters, SedPointParameters, SedSurroundingParameters, SedModelParameters
+):
+    """How spectral energy distributions are fitted."""
+
+    # fields are in the order of the bases, the last one first
+    titles: ClassVar[Mapping[str, str]] = {
+        "model": "Model and parameters",
+        "redshift": "Redshift, absorption on the way, and the host galaxy",
+        "min_frequency": "Points, errors and limits",
+        "cells": "Polarization",
+        "confidence": "Fit and intervals",
+    }
+
+    intervals: bool = Field(
+        default=True, description="Find the parameters' intervals by profile likelihood."
+    )

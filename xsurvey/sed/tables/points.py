@@ -9,7 +9,7 @@ import numpy as np
 from scipy import stats
 
 from xsurvey.errors import InputError, ParameterError, nearest
-from xsurvey.sed.fitting.sed_parameters import SedFitParameters
+from xsurvey.sed.fitting.sed_parameters import SedPointParameters
 from xsurvey.sed.tables.energy_distribution import SpectralEnergyDistribution
 
 
@@ -52,7 +52,7 @@ class SedPoints:
         return int(self.is_limit.sum())
 
 
-def select_points(sed: SpectralEnergyDistribution, parameters: SedFitParameters) -> SedPoints:
+def select_points(sed: SpectralEnergyDistribution, parameters: SedPointParameters) -> SedPoints:
     r"""Return the points in a range of frequencies with their total errors.
 
     The error of a point is the mean of those to both sides, with the systematic error of its
@@ -62,7 +62,7 @@ def select_points(sed: SpectralEnergyDistribution, parameters: SedFitParameters)
     Parameters
     ----------
     sed : SpectralEnergyDistribution
-    parameters : SedFitParameters
+    parameters : SedPointParameters
 
     Raises
     ------
@@ -112,7 +112,7 @@ def select_points(sed: SpectralEnergyDistribution, parameters: SedFitParameters)
 
 
 def systematic_fractions(
-    sed: SpectralEnergyDistribution, parameters: SedFitParameters
+    sed: SpectralEnergyDistribution, parameters: SedPointParameters
 ) -> dict[str, float]:
     """Return the relative systematic error of each instrument of a table.
 

@@ -1,0 +1,1 @@
+"""The pipeline ``blazar``: spectra and polarization of blazars, and models compared."""

@@ -1,0 +1,53 @@
+"""What a run of the pipeline ``blazar`` would fail at: for ``xsurvey check``."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+
+from xsurvey.config import Config
+from xsurvey.errors import Complaints, XSurveyError
+from xsurvey.inference.parameter_set import require_priors
+from xsurvey.pipelines.blazar.parameters import SedEvidenceSection
+from xsurvey.pipelines.blazar.planning import PlannedRun, planned_run, section_of
+from xsurvey.pipelines.blazar.source_files import fit_parameters, joined_polarization, joined_sed
+from xsurvey.pipelines.sed.fit_files import problem_of
+from xsurvey.sed.fitting.sed_parameters import SedPointParameters, SedSearchParameters
+from xsurvey.sed.polarization.measurements import PolarizationMeasurements
+from xsurvey.sed.tables.energy_distribution import SpectralEnergyDistribution
+
+
+def input_problems(config: Config) -> Iterable[XSurveyError]:
+    """Return why models cannot be fitted to sources, all that tables and settings tell."""
+    run = planned_run(config)
+    complaints = Complaints()
+    for source in run.sources:
+        complaints.attempt(functools.partial(_check_source, run, source, complaints))
+    return complaints.found
+
+
+def _check_source(run: PlannedRun, name: str, complaints: Complaints) -> None:
+    """Raise what the points of a source would raise, and complain of each of its models."""
+    files, source = run.files[name], run.sources[name]
+    sed = joined_sed(name, files.fluxes, source.redshift)
+    measured = joined_polarization(files.polarization)
+    for model in run.models:
+        complaints.attempt(functools.partial(_check_model, run, name, model, sed, measured))
+
+
+def _check_model(
+    run: PlannedRun, name: str, model: str, sed: SpectralEnergyDistribution,
+    measured: PolarizationMeasurements | None,
+) -> None:  # fmt: skip
+    """Raise what the fit of a model would raise before it begins."""
+    parameters = fit_parameters(
+        run.sources[name], run.models[model], section_of(run.config, SedPointParameters),
+        section_of(run.config, SedSearchParameters), instruments=sed.instruments,
+        has_polarization=measured is not None, **run.files[name].around,
+    )  # fmt: skip
+    try:
+        problem = problem_of(sed, parameters, measured)
+        if section_of(run.config, SedEvidenceSection).enabled:
+            require_priors(problem.likelihood.parameters)
+    except XSurveyError as error:
+        raise type(error)(f"{name}, {model}: {error.subject}", error.cause, error.remedy) from None

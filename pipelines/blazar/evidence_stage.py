@@ -1,0 +1,71 @@
+"""The stage ``sed_evidence``: the evidence of a model of a source, with priors of some width."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from xsurvey.engine import Stage, TaskContext
+from xsurvey.inference.parameter_set import require_priors
+from xsurvey.inference.posterior import evidence_of
+from xsurvey.io.json_values import write_json_values
+from xsurvey.parameters import StepParameters
+from xsurvey.pipelines.blazar.fit_record import prior_lines, prior_records
+from xsurvey.pipelines.blazar.parameters import BlazarSource, SedEvidenceSection
+from xsurvey.pipelines.blazar.source_files import AROUND, READING, SOURCE_INPUTS, problem_in
+from xsurvey.sed.fitting.prior_widths import with_prior_widths
+from xsurvey.sed.fitting.sed_parameters import (
+    SedModelParameters,
+    SedPointParameters,
+    SedSearchParameters,
+)
+
+EVIDENCE = "evidence.json"
+
+
+class PriorWidth(StepParameters):
+    """How wide flat priors are."""
+
+    factor: float = Field(default=1.0, gt=0, description="Factor of the widths of flat priors.")
+
+
+def evidence_target(source: str, model: str, factor: float) -> str:
+    """Return the target of a task of a source, a model, and priors of some width."""
+    return f"{source} {model} width {factor:g}"
+
+
+def run_evidence(context: TaskContext) -> dict[str, Any]:
+    """Compute the evidence of a model of a source.
+
+    Where the width of no prior can change it is not computed again: that of the priors as they are
+    holds.
+    """
+    source, name, *_ = context.target.split(" ")
+    factor = context.section(PriorWidth).factor
+    problem = problem_in(context)
+    require_priors(problem.likelihood.parameters)
+    wide = with_prior_widths(problem.likelihood, factor)
+    priors = prior_records(wide.likelihood, context.section(SedModelParameters).prior)
+    record: dict[str, Any] = {
+        "source": source, "name": name, "prior_width": factor,
+        "changed": list(wide.changed), "cut": list(wide.cut), "priors": prior_lines(priors),
+        "evidence": None, "notes": [],
+    }  # fmt: skip
+    if factor == 1 or wide.changed:
+        found = evidence_of(wide.likelihood, context.section(SedEvidenceSection), context.seed)
+        record |= {"evidence": found.record(), "notes": list(found.warnings)}
+    write_json_values(context.folder / EVIDENCE, record)
+    evidence = record["evidence"] or {"log_evidence": None, "error": None, "evaluations": 0}
+    return {name: evidence[name] for name in ("log_evidence", "error", "evaluations")}
+
+
+EVIDENCE_STAGE = Stage(
+    "sed_evidence", "1", run_evidence, outputs=(EVIDENCE,), inputs=SOURCE_INPUTS,
+    optional_inputs=AROUND,
+    parameters={
+        "source": BlazarSource, "model": SedModelParameters, "points": SedPointParameters,
+        "fit": SedSearchParameters, "nested": SedEvidenceSection, "prior_width": PriorWidth,
+    },
+    helpers=(*READING, "xsurvey.inference", "xsurvey.pipelines.blazar.fit_record"),
+)  # fmt: skip

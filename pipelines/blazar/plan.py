@@ -1,0 +1,154 @@
+"""Pipeline ``blazar``: fluxes and polarization of blazars to fitted and compared models.
+
+sed_points (each source)
+   |
+   +-> sed_fit (source, model) --------------------+
+   |                                               +-> sed_comparison (source) -> sed_catalog
+   +-> sed_evidence (source, model, prior width) --+         |
+                                                             +-> sed_figures (source) -> report
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from xsurvey.catalogs.schema import schemas_hash
+from xsurvey.config import Config
+from xsurvey.engine import Plan, Stage, Task
+from xsurvey.engine.plan import TaskInput
+from xsurvey.parameters import StepParameters
+from xsurvey.pipelines.base import Pipeline
+from xsurvey.pipelines.blazar.catalog_stage import CATALOG_STAGE
+from xsurvey.pipelines.blazar.checks import input_problems
+from xsurvey.pipelines.blazar.comparison_stage import COMPARISON, COMPARISON_STAGE
+from xsurvey.pipelines.blazar.evidence_stage import (
+    EVIDENCE,
+    EVIDENCE_STAGE,
+    PriorWidth,
+    evidence_target,
+)
+from xsurvey.pipelines.blazar.figures_stage import FIGURES_STAGE
+from xsurvey.pipelines.blazar.fit_stage import FIT, FIT_STAGE, LIGHT, SAMPLES, target_of
+from xsurvey.pipelines.blazar.parameters import (
+    BlazarCatalogParameters,
+    BlazarSourcesParameters,
+    ComparedModelsParameters,
+    ComparisonParameters,
+    PredictionParameters,
+    SedEvidenceSection,
+    SedPosteriorSection,
+)
+from xsurvey.pipelines.blazar.planning import PlannedRun, planned_run, section_of
+from xsurvey.pipelines.blazar.points_stage import POINTS
+from xsurvey.pipelines.blazar.publishing import publish
+from xsurvey.pipelines.blazar.source_files import POLARIZATION, RECORD, SED
+from xsurvey.sed.fitting.sed_parameters import SedPointParameters, SedSearchParameters
+
+ALL = "all"
+"""Target of the catalog."""
+
+
+def plan_blazar(config: Config) -> Plan:
+    """Plan the fits of all models to all sources, and what compares them."""
+    run = planned_run(config)
+    points = {name: _points_of(run, name) for name in run.sources}
+    fits = {
+        name: [_task_of(run, points[name], FIT_STAGE, name, model) for model in run.models]
+        for name in run.sources
+    }
+    compared = {name: _comparison_of(run, points[name], fits[name], name) for name in run.sources}
+    catalog = Task(
+        CATALOG_STAGE, ALL,
+        {
+            "points": [task.output(RECORD) for task in points.values()],
+            "fits": [task.output(FIT) for own in fits.values() for task in own],
+            "comparisons": [task.output(COMPARISON) for task in compared.values()],
+        },
+        config.sections, {"schemas": schemas_hash()},
+    )  # fmt: skip
+    figures = [_figures_of(run, points[name], fits[name], name) for name in run.sources]
+    return Plan([catalog, *figures], config.seed)
+
+
+def _points_of(run: PlannedRun, source: str) -> Task:
+    files = run.files[source]
+    inputs: dict[str, TaskInput] = {"fluxes": list(files.fluxes)}
+    if files.polarization:
+        inputs["light"] = list(files.polarization)
+    return Task(POINTS, source, inputs, {"source": run.sources[source]})
+
+
+def _task_of(
+    run: PlannedRun, points: Task, stage: Stage, source: str, model: str,
+    more: Mapping[str, StepParameters] | None = None, target: str | None = None,
+) -> Task:  # fmt: skip
+    """Return a task of a source and a model."""
+    sections = {
+        **run.config.sections, "source": run.sources[source], "model": run.models[model],
+        **(more or {}),
+    }  # fmt: skip
+    inputs: dict[str, TaskInput] = {**_of_points(points), **run.files[source].around}
+    return Task(stage, target or target_of(source, model), inputs, sections)
+
+
+def _of_points(points: Task) -> dict[str, TaskInput]:
+    return {
+        "sed": points.output(SED), "polarization": points.output(POLARIZATION),
+        "points": points.output(RECORD),
+    }  # fmt: skip
+
+
+def _comparison_of(run: PlannedRun, points: Task, fits: Sequence[Task], source: str) -> Task:
+    """Return the comparison of the models of a source, with the evidences that it needs."""
+    inputs: dict[str, TaskInput] = {"fits": [task.output(FIT) for task in fits]}
+    evidences = _evidences_of(run, points, source)
+    if evidences:
+        inputs["evidences"] = [task.output(EVIDENCE) for task in evidences]
+    return Task(COMPARISON_STAGE, source, inputs, run.config.sections)
+
+
+def _evidences_of(run: PlannedRun, points: Task, source: str) -> list[Task]:
+    if not section_of(run.config, SedEvidenceSection).enabled:
+        return []
+    # how the best fit is searched for has no part in them
+    search = SedSearchParameters(cells=section_of(run.config, SedSearchParameters).cells)
+    return [
+        _task_of(
+            run, points, EVIDENCE_STAGE, source, model,
+            {"fit": search, "prior_width": PriorWidth(factor=factor)},
+            evidence_target(source, model, factor),
+        )
+        for model in run.models
+        for factor in section_of(run.config, ComparisonParameters).factors
+    ]  # fmt: skip
+
+
+def _figures_of(run: PlannedRun, points: Task, fits: Sequence[Task], source: str) -> Task:
+    inputs: dict[str, TaskInput] = {
+        **_of_points(points), "fits": [task.output(FIT) for task in fits],
+        "light": [task.output(LIGHT) for task in fits],
+        "samples": [task.output(SAMPLES) for task in fits],
+    }  # fmt: skip
+    return Task(FIGURES_STAGE, source, inputs, run.config.sections)
+
+
+BLAZAR = Pipeline(
+    name="blazar",
+    summary="Fluxes and polarization of blazars to fitted and compared models and a report.",
+    sections={
+        "sources": BlazarSourcesParameters, "points": SedPointParameters,
+        "models": ComparedModelsParameters, "fit": SedSearchParameters,
+        "mcmc": SedPosteriorSection, "nested": SedEvidenceSection,
+        "comparison": ComparisonParameters, "predictions": PredictionParameters,
+        "catalog": BlazarCatalogParameters,
+    },
+    stages=(
+        POINTS, FIT_STAGE, EVIDENCE_STAGE, COMPARISON_STAGE, FIGURES_STAGE, CATALOG_STAGE,
+    ),
+    kinds=(),
+    plan=plan_blazar,
+    publish=publish,
+    example_inputs=(),
+    check=input_problems,
+    takes_inputs=False,
+)  # fmt: skip

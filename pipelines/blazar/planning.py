@@ -1,0 +1,164 @@
+"""What a config of the pipeline ``blazar`` asks for: sources, models, files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from xsurvey.config import Config
+from xsurvey.errors import ParameterError, XSurveyError, nearest
+from xsurvey.parameters import StepParameters
+from xsurvey.pipelines.blazar.parameters import (
+    BlazarSource,
+    BlazarSourcesParameters,
+    ComparedModelsParameters,
+)
+from xsurvey.pipelines.blazar.source_files import systematic_name
+from xsurvey.pipelines.cluster.files import find_file
+from xsurvey.sed.fitting.sed_parameters import (
+    SedModelParameters,
+    SedPointParameters,
+    SedSearchParameters,
+)
+from xsurvey.sed.models.registry import DISTRIBUTIONS, MODELS
+from xsurvey.sed.on_the_way.background_tables import BACKGROUND_LIGHTS, background_light_file
+from xsurvey.sed.tables.table import read_sed
+
+_Model = TypeVar("_Model", bound=StepParameters)
+
+
+@dataclass(frozen=True)
+class SourceFiles:
+    """Files of a source that exist.
+
+    Attributes
+    ----------
+    fluxes, polarization : tuple of path
+    around : mapping of str to path
+        ``ebl`` and ``host``, of those that are named.
+    """
+
+    fluxes: tuple[Path, ...]
+    polarization: tuple[Path, ...]
+    around: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A run on its way into a plan.
+
+    Attributes
+    ----------
+    config : Config
+    sources : mapping of str to BlazarSource
+    files : mapping of str to SourceFiles
+        Of each source.
+    models : mapping of str to SedModelParameters
+    """
+
+    config: Config
+    sources: Mapping[str, BlazarSource]
+    files: Mapping[str, SourceFiles]
+    models: Mapping[str, SedModelParameters]
+
+
+def section_of(config: Config, model: type[_Model]) -> _Model:
+    """Return the section of a model, of which there is one."""
+    found = next(s for s in config.sections.values() if type(s) is model)
+    assert isinstance(found, model)
+    return found
+
+
+def planned_run(config: Config) -> PlannedRun:
+    """Return the run that a configuration asks for.
+
+    Raises
+    ------
+    InputError
+        A file does not exist.
+    ParameterError
+        No source, no model, names of models that there are not, systematic errors of an instrument
+        that no source has, or cells without polarization.
+    MissingDataError
+        Optical depths of the background light are not installed.
+    """
+    sources = section_of(config, BlazarSourcesParameters).places
+    models = section_of(config, ComparedModelsParameters).compared
+    if not sources:
+        raise ParameterError(
+            f"{config.path}: sources.places", "names no source",
+            "give one as NAME: {position: RA,DEC, fluxes: [TABLE]}",
+        )  # fmt: skip
+    if not models:
+        raise ParameterError(
+            f"{config.path}: models.compared", "names no model",
+            "give one as NAME: {model: ssc}",
+        )  # fmt: skip
+    for name, model in models.items():
+        _check_model(f"{config.path}: models.compared.{name}", model)
+    files = {name: _files(config, name, source) for name, source in sources.items()}
+    cells = section_of(config, SedSearchParameters).cells
+    if cells is not None and not any(one.polarization for one in files.values()):
+        raise ParameterError(
+            f"{config.path}: fit.cells", "is of polarization, and no source has any",
+            "give sources their polarization, or leave it out",
+        )  # fmt: skip
+    _check_systematics(config, files)
+    return PlannedRun(config, sources, files, models)
+
+
+def _check_model(where: str, model: SedModelParameters) -> None:
+    for key, given, known in (
+        ("model", model.model, MODELS), ("electrons", model.electrons, DISTRIBUTIONS),
+    ):  # fmt: skip
+        if given not in known:
+            raise ParameterError(f"{where}.{key}", f"there is no '{given}'", nearest(given, known))
+
+
+def _files(config: Config, name: str, source: BlazarSource) -> SourceFiles:
+    where = f"sources.places.{name}"
+
+    def found(key: str, texts: tuple[str, ...]) -> tuple[Path, ...]:
+        return tuple(find_file(config, f"{where}.{key}.{i}", text) for i, text in enumerate(texts))
+
+    around = {}
+    if source.host is not None:
+        around["host"] = find_file(config, f"{where}.host", source.host)
+    if source.ebl is not None:
+        around["ebl"] = (
+            background_light_file(source.ebl) if source.ebl in BACKGROUND_LIGHTS
+            else find_file(config, f"{where}.ebl", source.ebl)
+        )  # fmt: skip
+    return SourceFiles(
+        found("fluxes", source.fluxes), found("polarization", source.polarization), around
+    )
+
+
+def _check_systematics(config: Config, files: Mapping[str, SourceFiles]) -> None:
+    """Raise for a systematic error of an instrument that no source has.
+
+    Not where a table cannot be read: its task says why, and may have the instrument.
+    """
+    given = section_of(config, SedPointParameters).systematic
+    if not given:
+        return
+    try:
+        known = {i for one in files.values() for path in one.fluxes for i in
+                 read_sed(path).instruments}  # fmt: skip
+    except XSurveyError:
+        return
+    lower = {name.lower() for name in known}
+    for text in given:
+        name = systematic_name(text)
+        if not name:
+            raise ParameterError(
+                f"{config.path}: points.systematic", f"'{text}' is not INSTRUMENT=FRACTION",
+                "write for example MAGIC=0.3",
+            )  # fmt: skip
+        if name.lower() not in lower:
+            raise ParameterError(
+                f"{config.path}: points.systematic", f"no source has an instrument '{name}'",
+                nearest(name, known),
+            )  # fmt: skip

@@ -1,0 +1,72 @@
+"""The page of a run of the pipeline ``blazar``, from the results of its stages."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from xsurvey.config import Config
+from xsurvey.engine import Plan, RunResult, Task
+from xsurvey.pipelines.blazar.comparison_stage import COMPARISON, COMPARISON_STAGE
+from xsurvey.pipelines.blazar.figures_stage import FIGURES, FIGURES_STAGE
+from xsurvey.pipelines.blazar.fit_stage import FIT, FIT_STAGE
+from xsurvey.pipelines.blazar.parameters import BlazarSourcesParameters
+from xsurvey.pipelines.blazar.planning import section_of
+from xsurvey.pipelines.blazar.points_stage import POINTS
+from xsurvey.pipelines.blazar.source_files import RECORD
+from xsurvey.pipelines.spectra.places import folder_name
+from xsurvey.report import ReportData
+from xsurvey.report.blazar import BlazarReport, BlazarSourceReport
+
+
+def blazar_report(
+    config: Config, plan: Plan, result: RunResult, run: ReportData,
+    files: Mapping[str, list[tuple[str, str]]],
+) -> BlazarReport:  # fmt: skip
+    """Return what the page shows.
+
+    Parameters
+    ----------
+    config, plan, result
+    run : ReportData
+    files : mapping of str to list of (str, str)
+        Labels of published files and their paths relative to the page, by folder of the source.
+    """
+    good = _Good(plan, result)
+    points = {r["source"]: r for r in good.records(POINTS.name, RECORD)}
+    compared = {r["source"]: r for r in good.records(COMPARISON_STAGE.name, COMPARISON)}
+    fits = good.records(FIT_STAGE.name, FIT)
+    figures = {task.target: path for task, path in good.files(FIGURES_STAGE.name, FIGURES)}
+    sources = [
+        BlazarSourceReport(
+            name, points.get(name), [fit for fit in fits if fit["source"] == name],
+            compared.get(name), _figures(figures.get(name)), files.get(folder_name(name), []),
+        )
+        for name in section_of(config, BlazarSourcesParameters).places
+    ]  # fmt: skip
+    return BlazarReport(run, sources)
+
+
+def _figures(folder: Path | None) -> dict[str, Path]:
+    """Return figures by the names that the stage gave them."""
+    return {} if folder is None else {path.stem: path for path in sorted(folder.glob("*.png"))}
+
+
+class _Good:
+    """The results of the tasks of a plan that went well."""
+
+    def __init__(self, plan: Plan, result: RunResult) -> None:
+        self._tasks = [t for t in plan.tasks if result.outcomes[t.id].good]
+        self._result = result
+
+    def files(self, stage: str, name: str) -> Iterator[tuple[Task, Path]]:
+        """Yield tasks of a stage with one of their outputs."""
+        for task in self._tasks:
+            if task.stage.name == stage:
+                yield task, self._result.path(task, name)
+
+    def records(self, stage: str, name: str) -> list[dict[str, Any]]:
+        """Return what the JSON files of a stage hold."""
+        return [json.loads(path.read_text()) for _, path in self.files(stage, name)]
