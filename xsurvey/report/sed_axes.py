@@ -22,7 +22,7 @@ _WIDTH = 11.0
 _SED, _RESIDUALS, _DEGREES, _ANGLES = 4.13, 1.61, 1.9, 1.3
 """Heights of panels, inches."""
 _BOTTOM, _GAP, _TOP = 0.63, 0.14, 0.49
-_DASHES = ("dashed", "dotted", "dashdot", (0, (5, 1, 1, 1, 1, 1)))
+_DASHES = ("dashed", "dotted", "dashdot", (0, (5, 1, 1, 1, 1, 1)), (0, (9, 3)))
 _CURVE = 400
 """Frequencies of curves."""
 _DRAWS = 200
