@@ -87,6 +87,33 @@ def test_too_few_evaluations_are_said() -> None:
     assert "not converged" in found.warnings[0]
 
 
+def test_evaluations_spent_before_the_first_step_are_said() -> None:
+    # one point in 200 is possible: all go to finding some
+    few = NestedParameters(live_points=600, max_evaluations=1000)
+    found = nested_sampling(
+        lambda x: np.where(x.sum(axis=1) < BOX.bounds[0].sum() + 0.8, gaussian(x), -np.inf),
+        BOX.transform, ("a", "b"), few, seed=1,
+    )  # fmt: skip
+    assert not found.converged
+    assert found.weights.sum() == pytest.approx(1)
+
+
+def test_no_more_evaluations_than_allowed_for_importance_sampling() -> None:
+    first = NestedParameters(live_points=50, evidence_tolerance=0.5, effective_draws=100)
+    free = nested_sampling(gaussian, BOX.transform, ("a", "b"), first, seed=1)
+    for less in (500, 2500, 4500):
+        few = first.model_copy(update={"max_evaluations": free.evaluations - less})
+        found = nested_sampling(gaussian, BOX.transform, ("a", "b"), few, seed=1)
+        assert found.converged
+        assert found.evaluations <= few.max_evaluations
+    assert "too few for importance sampling" in found.warnings[0]
+
+
+def test_a_likelihood_that_tells_nothing() -> None:
+    with pytest.raises(ParameterError, match="same at all of 100 points"):
+        nested_sampling(lambda x: np.zeros(len(x)), BOX.transform, ("a", "b"), FEW)
+
+
 def test_likelihoods_that_are_zero_everywhere() -> None:
     with pytest.raises(ParameterError, match="zero at all of 100 points"):
         nested_sampling(lambda x: np.full(len(x), -np.inf), BOX.transform, ("a", "b"), FEW)

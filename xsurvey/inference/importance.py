@@ -19,6 +19,8 @@ from xsurvey.inference.gaussian_mixture import Mixture, fit_mixture
 _BATCH = 500
 _LEAST = 200.0  # independent draws worth going on for, where more cannot be had
 _ROUNDS, _DRAWS = 3, 2000  # of shaping
+LEAST_EVALUATIONS = 2 * _DRAWS
+"""Shaped once, and drawn from."""
 _FIRST = 0.2  # of all draws stay with the first mixture, so that no tail of it is lost
 
 
@@ -97,7 +99,7 @@ def importance_sample(
     effective_size : float
         At which to stop.
     largest : int
-        Number of evaluations, at which to stop too, up to a batch.
+        Number of evaluations, at which to stop too; but `LEAST_EVALUATIONS` are always taken.
     generator : Generator
 
     Returns
@@ -115,9 +117,11 @@ def importance_sample(
     mixture = first = fit_mixture(_normal(cube), generator)
     spent = 0
     for _ in range(_ROUNDS):
+        if spent and spent + LEAST_EVALUATIONS > largest:
+            break
         found = sample(mixture, _DRAWS)
         spent += _DRAWS
-        if found.effective_size < 2 * cube.shape[1] or spent + _DRAWS > largest:
+        if found.effective_size < 2 * cube.shape[1]:
             break
         again = found.cube[resampled(found.weights, _DRAWS, generator)]
         mixture = fit_mixture(_normal(again), generator).with_part(first, _FIRST)

@@ -17,12 +17,18 @@ import numpy as np
 
 from xsurvey.errors import ParameterError, printable
 from xsurvey.inference.batched_proposals import Batches, EvaluationsSpent, Proposals
-from xsurvey.inference.importance import ImportanceSample, importance_sample, resampled
+from xsurvey.inference.importance import (
+    LEAST_EVALUATIONS,
+    ImportanceSample,
+    importance_sample,
+    resampled,
+)
 from xsurvey.inference.intervals import equal_tailed, quantile
 from xsurvey.inference.nested_parameters import NestedParameters
 
 _IMPOSSIBLE = -1e300
 # dynesty takes no -inf
+_ALONE = "the evidence is that of nested sampling alone, whose walks may be too short"
 _SHAPING = 2000  # samples of nested sampling that shape the mixture
 _ENOUGH = 100  # independent draws, for an evidence by importance sampling
 _RARE, _LARGE = 0.05, np.log(20)
@@ -129,7 +135,7 @@ def nested_sampling(
     Raises
     ------
     ParameterError
-        The likelihood is zero at all points drawn from the prior.
+        The likelihood is zero, or the same, at all points drawn from the prior.
     """
     parameters, names = parameters or NestedParameters(), tuple(names)
     generator = np.random.default_rng(seed)
@@ -139,9 +145,12 @@ def nested_sampling(
     explored = _nested_evidence(results, names, target, notes, seed)
     if not explored.converged:
         return explored
+    left = parameters.max_evaluations - target.evaluations
+    if left < LEAST_EVALUATIONS:
+        note = f"{_ALONE}: {max(left, 0)} evaluations were left, too few for importance sampling"
+        return replace(explored, warnings=(*explored.warnings, note))
     chosen = resampled(explored.weights, _SHAPING, generator)
     cube = np.asarray(results.samples_u)
-    left = max(parameters.max_evaluations - target.evaluations, 0)
     largest = min(left, target.evaluations)  # what takes more than all before is no help
     found = importance_sample(
         target, prior_transform, cube[chosen], parameters.effective_draws, largest, generator
@@ -181,6 +190,7 @@ def _explore(
                 dlogz=parameters.evidence_tolerance, print_progress=False, save_bounds=False
             )
         except EvaluationsSpent:
+            sampler.ncall = max(sampler.ncall, 1)  # dynesty divides by it
             sampler.add_final_live(print_progress=False)
             notes.append(f"not converged after {target.evaluations} evaluations")
     return sampler.results, notes + list(dict.fromkeys(printable(w.message) for w in told))
@@ -215,6 +225,11 @@ def _live_points(
         raise ParameterError(
             "priors", f"the likelihood is zero at all of {n} points drawn from them",
             "narrow them, or give more live points",
+        )  # fmt: skip
+    if np.all(value == value[0]):
+        raise ParameterError(
+            "priors", f"the likelihood is the same at all of {n} points drawn from them",
+            "widen them, or free parameters that the data tell of",
         )  # fmt: skip
     return [cube, theta, value]
 
@@ -251,8 +266,7 @@ def _final(
     notes = [n for n in explored.warnings if "gave no number" not in n]
     if found.effective_size < _ENOUGH or missed > _RARE:
         notes.append(
-            "the evidence is that of nested sampling alone, whose walks may be too short: "
-            f"importance sampling gave {found.effective_size:.0f} independent draws, and "
+            f"{_ALONE}: importance sampling gave {found.effective_size:.0f} independent draws, and "
             f"{100 * missed:.0f} % of the posterior too few of them"
         )
         return replace(

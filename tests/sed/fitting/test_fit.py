@@ -15,7 +15,7 @@ from xsurvey.inference.priors import Uniform
 from xsurvey.sed.fit_parameters import held
 from xsurvey.sed.fitting.derived import derived_at_best
 from xsurvey.sed.fitting.fit import SedFit, fit_sed, sed_likelihood
-from xsurvey.sed.fitting.likelihood import SedLikelihood
+from xsurvey.sed.fitting.likelihood import AT_ONCE, SedLikelihood
 from xsurvey.sed.fitting.sed_parameters import SedFitParameters
 from xsurvey.sed.fitting.starts import choose_starts
 from xsurvey.sed.models.base import Quantity
@@ -41,6 +41,26 @@ def test_chi_square_of_points() -> None:
     batch = likelihood.statistic(rows)
     assert batch[0] == batch[2] == pytest.approx(expected)
     assert batch[1] == pytest.approx(likelihood.statistic(rows[1:2])[0])
+
+
+def test_many_rows_are_evaluated_in_parts() -> None:
+    """So that the memory of a model does not grow with the draws of a posterior."""
+
+    class Counting(TwoHumps):
+        most = 0
+
+        def components(self, theta: np.ndarray, frequencies: np.ndarray) -> dict[str, np.ndarray]:
+            self.most = max(self.most, len(theta))
+            return super().components(theta, frequencies)
+
+    plain = likelihood_of()
+    model = Counting()
+    likelihood = SedLikelihood(model, plain.points, plain.parameters)
+    rows = TRUTH + 0.01 * np.random.default_rng(1).standard_normal((2 * AT_ONCE + 3, len(TRUTH)))
+    assert likelihood.evaluate(rows) == pytest.approx(
+        np.concatenate([plain.evaluate(rows[:AT_ONCE]), plain.evaluate(rows[AT_ONCE:])]), rel=1e-12
+    )
+    assert model.most == AT_ONCE
 
 
 def test_points_at_one_frequency_keep_their_order() -> None:

@@ -98,6 +98,32 @@ def test_pairs_of_both_signs_are_a_sum() -> None:
     assert found == pytest.approx(parts, rel=1e-10)
 
 
+def test_rates_are_in_proportion_to_photons_of_any_number() -> None:
+    grids = LogGrid(1, 1e10, 5), LogGrid(1e-12, 1, 5), LogGrid(1, 1e13, 5)
+    kernel = pairs_kernel(*grids)
+    photons = grids[1].nodes[None] ** -0.5
+    few = kernel.rates(grids[0].nodes[None] ** -1.0, photons)
+    for factor in (1e-60, 1e60):
+        many = kernel.rates(grids[0].nodes[None] ** -1.0, factor * photons)
+        assert many == pytest.approx(factor * few, rel=1e-5)
+
+
+def test_all_that_the_limits_allow_has_a_value() -> None:
+    generator = np.random.default_rng(3)
+    low, high = (np.array([getattr(p, end) for p in MODEL.parameters]) for end in
+                 ("minimum", "maximum"))  # fmt: skip
+    lowest = [p.name.endswith("gamma_min") for p in MODEL.parameters]
+    corners = np.where((generator.random((40, len(low))) < 0.5) | lowest, low, high)
+    rows = np.concatenate([
+        corners,
+        theta(log10_k=9.6, p1=3.8, p2=3.6, log10_gamma_b=8.9, gamma_max=1e6, log10_B=4.0),
+        theta(gamma_min=1.0, gamma_max=50.0, log10_gamma_b=1.0, log10_proton_gamma_max=4.0),
+    ])  # fmt: skip
+    with np.errstate(over="raise"):
+        found = MODEL.components(rows, NU)
+    assert all(np.isfinite(flux).all() for flux in found.values())
+
+
 def test_degrees_of_power_laws() -> None:
     # protons that do not cool, far from their ends
     rows = theta(log10_B=0.0, escape_time=1.0, expansion_speed=1e-6, proton_p=2.4, log10_k=-12.0)
@@ -159,3 +185,8 @@ def test_what_follows_from_the_parameters() -> None:
     assert found["energy_ratio"] == pytest.approx(
         (found["electron_energy"] + found["proton_energy"]) / found["magnetic_energy"]
     )
+    impossible = theta(proton_gamma_min=1e5, log10_proton_gamma_max=4.5)
+    both = MODEL.derived(np.concatenate([theta(), impossible]))
+    for name, values in found.items():
+        assert both[name][0] == pytest.approx(values[0], rel=1e-6)
+        assert np.isnan(both[name][1])

@@ -10,6 +10,7 @@ from xsurvey.inference.chains import Chains
 from xsurvey.inference.intervals import equal_tailed
 from xsurvey.inference.profile import profile_delta
 from xsurvey.sed.fitting.fit import SedFit
+from xsurvey.sed.fitting.likelihood import AT_ONCE
 
 _DRAWS = 4000
 """Draws of a chain from which intervals are taken."""
@@ -68,7 +69,11 @@ def derived_of_chain(fit: SedFit, chains: Chains, confidence: float) -> dict[str
 
 def _quantities(fit: SedFit, theta: np.ndarray) -> dict[str, np.ndarray]:
     """Return the quantities by name, (b,) each, for free parameters (b, k)."""
-    return fit.likelihood.model.derived(fit.likelihood.parameters.expand(theta))
+    full = fit.likelihood.parameters.expand(theta)
+    parts = [
+        fit.likelihood.model.derived(full[i : i + AT_ONCE]) for i in range(0, len(full), AT_ONCE)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _log_sigmas(fit: SedFit) -> dict[str, float]:

@@ -12,6 +12,9 @@ from xsurvey.sed.fitting.upper_limits import limit_derivatives, limit_terms
 from xsurvey.sed.models.base import RadiativeModel
 from xsurvey.sed.tables.points import SedPoints
 
+AT_ONCE = 256
+"""Rows that a model is asked for at once: some models need .2 MB for each."""
+
 
 class SedLikelihood(Likelihood):
     """Chi-square of points, and -2 ln of the probabilities of upper limits.
@@ -56,12 +59,14 @@ class SedLikelihood(Likelihood):
     ) -> np.ndarray:
         """Return a function of all parameters, (b, numbers); NaN where links leave their limits."""
         full = self.parameters.expand(np.atleast_2d(theta))
-        if not self._has_links:
+        if len(full) <= AT_ONCE and not self._has_links:
             return function(full)
         model = np.full((len(full), numbers), np.nan)
-        inside = self.parameters.inside(full)
-        if inside.any():
-            model[inside] = function(full[inside])
+        inside = self.parameters.inside(full) if self._has_links else np.ones(len(full), bool)
+        rows = np.flatnonzero(inside)
+        for first in range(0, len(rows), AT_ONCE):
+            part = rows[first : first + AT_ONCE]
+            model[part] = function(full[part])
         return model
 
     def _sum(self, full: np.ndarray) -> np.ndarray:

@@ -33,6 +33,8 @@ from xsurvey.sed.spectrum_interpolation import LogSpectra
 SHARE = 0.9
 """Part of the photon's energy that one of the pair has."""
 _ENOUGH = 1e-4  # of the injected power: a generation that is less is the last
+# m_e c^2 / s / cm3: no power, but more than `LogSpectra`, which have no zero, make of nothing
+_NOTHING = 1e-150
 _CRITICAL_FIELD = FREQUENCY_OF_REST_ENERGY / GYROFREQUENCY  # 4.4e13 G: h nu_B is m_e c^2
 _MOST = 60  # generations
 _LOWEST_X, _HIGHEST_X = 1e-2, 100.0  # nu / nu_B, and that over the square of the largest gamma
@@ -119,14 +121,16 @@ class PairCascade:
         cooled, emission = SteadyStateAtNodes(self.pairs, losses), self._emission(b)
         density, made = np.zeros_like(pairs), np.zeros_like(photons)
         born = pairs + self.made_by(photons * absorbed)
-        enough = _ENOUGH * self._power(born)
+        enough = np.maximum(_ENOUGH * self._power(born), _NOTHING)
         for generation in range(1, _MOST + 1):
             now = cooled(born)
             emitted = emission(now)
             density, made = density + now, made + emitted
             born = self.made_by(emitted * absorbed)
-            if (self._power(born) <= enough).all():
+            ended = self._power(born) <= enough
+            if ended.all():
                 return Cascade(density, made, generation)
+            born[ended] = 0.0  # whatever other rows still do
         raise RuntimeError(f"the cascade of pairs does not end after {_MOST} generations")
 
     def made_by(self, photons: np.ndarray) -> np.ndarray:

@@ -126,8 +126,10 @@ class ProtonPhotonKernel:
         ndarray, shape (b, s)
             Q at the nodes of `secondaries`.
         """
-        targets = (photons / ELECTRON_REST_ENERGY).astype(np.float32)
-        weights = self._unit * protons / self.protons.nodes
+        # so are photons in those of each row's own: some spheres have too many for that precision
+        largest = photons.max(axis=1, keepdims=True)
+        targets = (photons / np.where(largest > 0, largest, 1.0)).astype(np.float32)
+        weights = self._unit * largest / ELECTRON_REST_ENERGY * protons / self.protons.nodes
         result = np.zeros((len(protons), len(self.secondaries)))
         # protons that there are, with photons that they can hit
         there = np.any(targets > 0, axis=0)

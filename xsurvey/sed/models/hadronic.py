@@ -216,8 +216,16 @@ class HadronicModel:
         return found
 
     def derived(self, theta: np.ndarray) -> dict[str, np.ndarray]:
-        """Return `quantities` by name, shape (b,) each."""
+        """Return `quantities` by name, shape (b,) each; NaN in rows at which there is no state."""
         theta = np.asarray(theta, float)
+        possible = self._possible(theta)
+        found = {quantity.name: np.full(len(theta), np.nan) for quantity in self.quantities}
+        if possible.any():
+            for name, values in self._derived(theta[possible]).items():
+                found[name][possible] = values
+        return found
+
+    def _derived(self, theta: np.ndarray) -> dict[str, np.ndarray]:
         found = self._leptons.derived(self._of_leptons(theta))
         state, rows = self.state(theta), self._of_protons(theta)
         protons = PROTON_REST_ENERGY * (state.protons @ _kernels(self.per_decade).protons.nodes)
@@ -230,7 +238,7 @@ class HadronicModel:
         found["gyroradius_ratio"] = 10.0**rows.log10_gamma_max * gyration / state.zone.radius
         volume = 4 / 3 * math.pi * state.zone.radius**3
         found["secondary_power_ratio"] = state.secondary_power * volume / 10.0**rows.log10_power
-        return {quantity.name: found[quantity.name] for quantity in self.quantities}
+        return found
 
     def _of_leptons(self, theta: np.ndarray) -> np.ndarray:
         return theta[:, : -len(PARAMETERS)]
