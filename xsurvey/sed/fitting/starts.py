@@ -14,15 +14,15 @@ from xsurvey.inference.best_fit import typical_changes
 from xsurvey.inference.minimise import minimise
 from xsurvey.sed.fitting.likelihood import SedLikelihood
 
-_TRIED = 512
+_TRIED = 2048
 """Places that are looked at."""
 _BATCH = 128
 _APART = 0.1
 """Least distance of two chosen places, in quantiles of the prior of one parameter."""
-_SEARCHES = 8
+_SEARCHES = 12
 """Searches in logarithms, at least: some end beside the deepest minimum."""
-_SAME = 0.03
-"""Largest distance of two ends that are taken for one, in quartile ranges of the prior."""
+_SAME = 0.1
+"""Largest difference of ln flux of two ends that are taken for one."""
 _ERROR = 0.2
 """Least error of ln flux: places are to be near, not best."""
 _FLOOR = 1e-9
@@ -90,9 +90,8 @@ def choose_starts(likelihood: SedLikelihood, starts: int) -> np.ndarray:
     chosen = _apart(quantiles, _distances(distance, places), searches - 1)
     ends = np.array([_brought_near(distance, p) for p in (theta[0], *places[chosen])])
     ends = np.where(likelihood.of_fluxes, ends, theta)
-    found = _distances(distance, ends)
-    spread = np.diff(np.quantile(places, [0.25, 0.75], axis=0), axis=0)
-    distinct = _apart(ends / np.maximum(spread, 1e-300), found, starts, _SAME)
+    # degenerate parameters: ends are compared by their light
+    distinct = _apart(distance.evaluate(ends), _distances(distance, ends), starts, _SAME)
     return np.concatenate((theta, ends[distinct]))
 
 
