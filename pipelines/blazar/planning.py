@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from xsurvey.config import Config
-from xsurvey.errors import ParameterError, XSurveyError, nearest
+from xsurvey.errors import InputError, ParameterError, XSurveyError, nearest
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.blazar.parameters import (
     BlazarSource,
@@ -138,13 +138,22 @@ def _files(config: Config, name: str, source: BlazarSource) -> SourceFiles:
     if source.host is not None:
         around["host"] = find_file(config, f"{where}.host", source.host)
     if source.ebl is not None:
-        around["ebl"] = (
-            background_light_file(source.ebl) if source.ebl in BACKGROUND_LIGHTS
-            else find_file(config, f"{where}.ebl", source.ebl)
-        )  # fmt: skip
+        around["ebl"] = _background_light(config, f"{where}.ebl", source.ebl)
     return SourceFiles(
         found("fluxes", source.fluxes), found("polarization", source.polarization), around
     )
+
+
+def _background_light(config: Config, key: str, name: str) -> Path:
+    if name in BACKGROUND_LIGHTS:
+        return background_light_file(name)
+    try:
+        return find_file(config, key, name)
+    except InputError:
+        raise InputError(
+            f"{config.path}: {key}", f"'{name}' is neither a model of the background light nor a "
+            "file", nearest(name, BACKGROUND_LIGHTS),
+        ) from None  # fmt: skip
 
 
 def _check_systematics(config: Config, files: Mapping[str, SourceFiles]) -> None:

@@ -67,6 +67,7 @@ def test_a_good_one(folder: Path, run_command: Run) -> None:
         ("electrons: log-parabola", "modell: ssc", "unknown key"),
         ("log10_ratio=uniform:-1,1", "ratio=uniform:-1,1", "toy, right: "),
         ("log10_ratio=uniform:-1,1", "log10_ratio=uniform:1,-1", "increasing"),
+        ("redshift: 0.1", "redshift: 0.1, ebl: finke22", "did you mean 'finke-2022'"),
         ("nested:", "points: {systematic: [Radio=0.1]}\nnested:", "no source has an instrument"),
         ("nested:", "points: {systematic: ['0.1']}\nnested:", "INSTRUMENT=FRACTION"),
         ("nested:", "points: {min_frequency: 1e30}\nnested:", "has no points at"),
