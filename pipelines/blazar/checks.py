@@ -6,9 +6,9 @@ import functools
 from collections.abc import Iterable
 
 from xsurvey.config import Config
-from xsurvey.errors import Complaints, XSurveyError
-from xsurvey.inference.parameter_set import require_priors
-from xsurvey.pipelines.blazar.parameters import SedEvidenceSection
+from xsurvey.errors import Complaints, ParameterError, XSurveyError
+from xsurvey.inference.parameter_set import ParameterSet, require_priors
+from xsurvey.pipelines.blazar.parameters import SedEvidenceSection, SedPosteriorSection
 from xsurvey.pipelines.blazar.planning import PlannedRun, planned_run, section_of
 from xsurvey.pipelines.blazar.source_files import fit_parameters, joined_polarization, joined_sed
 from xsurvey.pipelines.sed.fit_files import problem_of
@@ -47,7 +47,23 @@ def _check_model(
     )  # fmt: skip
     try:
         problem = problem_of(sed, parameters, measured)
-        if section_of(run.config, SedEvidenceSection).enabled:
-            require_priors(problem.likelihood.parameters)
+        _check_samplers(run.config, problem.likelihood.parameters)
     except XSurveyError as error:
         raise type(error)(f"{name}, {model}: {error.subject}", error.cause, error.remedy) from None
+
+
+def _check_samplers(config: Config, parameters: ParameterSet) -> None:
+    """Raise where the posterior or the evidence of a model cannot be sampled."""
+    free = len(parameters.free)
+    sampling = section_of(config, SedPosteriorSection)
+    if sampling.enabled:
+        if not free:
+            raise ParameterError(
+                "mcmc", "no parameter is free", "thaw one, or set mcmc.enabled to false"
+            )
+        try:
+            sampling.walkers_of(free)
+        except ValueError as refused:
+            raise ParameterError("mcmc.walkers", str(refused), "give more, or none") from None
+    if section_of(config, SedEvidenceSection).enabled:
+        require_priors(parameters)

@@ -33,8 +33,10 @@ def _records(context: TaskContext, name: str) -> list[dict[str, Any]]:
 
 
 COMPARISON_STAGE = Stage(
-    "sed_comparison", "1", run_comparison, outputs=(COMPARISON,), inputs=("fits",),
-    optional_inputs=("evidences",), parameters={"models": ComparedModelsParameters},
+    "sed_comparison", "1", run_comparison, outputs=(COMPARISON,),
+    # a source none of whose models could be fitted has its rows, too
+    inputs=("points",), optional_inputs=("fits", "evidences"),
+    parameters={"models": ComparedModelsParameters},
     helpers=(
         "xsurvey.io.json_values", "xsurvey.pipelines.blazar.comparison_record",
         "xsurvey.sed.fitting.model_comparison",

@@ -13,7 +13,14 @@ from xsurvey.io.json_values import write_json_values
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.blazar.fit_record import prior_lines, prior_records
 from xsurvey.pipelines.blazar.parameters import BlazarSource, SedEvidenceSection
-from xsurvey.pipelines.blazar.source_files import AROUND, READING, SOURCE_INPUTS, problem_in
+from xsurvey.pipelines.blazar.source_files import (
+    AROUND,
+    READING,
+    SOURCE_INPUTS,
+    parameters_of,
+    problem_in,
+    read_points,
+)
 from xsurvey.sed.fitting.prior_widths import with_prior_widths
 from xsurvey.sed.fitting.sed_parameters import (
     SedModelParameters,
@@ -46,7 +53,8 @@ def run_evidence(context: TaskContext) -> dict[str, Any]:
     problem = problem_in(context)
     require_priors(problem.likelihood.parameters)
     wide = with_prior_widths(problem.likelihood, factor)
-    priors = prior_records(wide.likelihood, context.section(SedModelParameters).prior)
+    given = parameters_of(context, read_points(context)).prior
+    priors = prior_records(wide.likelihood, given)
     record: dict[str, Any] = {
         "source": source, "name": name, "prior_width": factor,
         "changed": list(wide.changed), "cut": list(wide.cut), "priors": prior_lines(priors),

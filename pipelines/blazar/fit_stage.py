@@ -56,8 +56,9 @@ def run_fit(context: TaskContext) -> dict[str, Any]:
     source, name = names_of(context.target)
     points = read_points(context)
     sampling = context.section(SedPosteriorSection)
+    parameters = parameters_of(context, points)
     result = fit_sed_file(
-        context.path("sed"), parameters_of(context, points),
+        context.path("sed"), parameters,
         polarization=polarization_files(context, points), seed=context.seed,
         intervals=not sampling.enabled,
     )  # fmt: skip
@@ -72,7 +73,7 @@ def run_fit(context: TaskContext) -> dict[str, Any]:
     record = {
         "source": source, "name": name, "method": "profile" if chains is None else "posterior",
         **summary, **more,
-        "priors": prior_records(likelihood, context.section(SedModelParameters).prior),
+        "priors": prior_records(likelihood, parameters.prior),
         "levels": list(context.section(PredictionParameters).levels),
         "notes": list(dict.fromkeys([*points["notes"], *summary["notes"]])),
     }  # fmt: skip

@@ -97,8 +97,11 @@ class ComparisonParameters(StepParameters):
         for factor in value:
             if not 0.01 <= factor <= 100:
                 raise ValueError(f"{factor:g} is no factor from 0.01 to 100")
-        if len(set(value)) < len(value):
-            raise ValueError("a factor is given twice")
+        # names of tasks and files have so many digits
+        if len({f"{factor:g}" for factor in value}) < len(value):
+            raise ValueError("a factor is given twice, to six digits")
+        if any(factor != 1 and f"{factor:g}" == "1" for factor in value):
+            raise ValueError("a factor that is 1 to six digits must be 1")
         return value
 
     @property

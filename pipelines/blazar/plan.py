@@ -100,7 +100,9 @@ def _of_points(points: Task) -> dict[str, TaskInput]:
 
 def _comparison_of(run: PlannedRun, points: Task, fits: Sequence[Task], source: str) -> Task:
     """Return the comparison of the models of a source, with the evidences that it needs."""
-    inputs: dict[str, TaskInput] = {"fits": [task.output(FIT) for task in fits]}
+    inputs: dict[str, TaskInput] = {
+        "points": points.output(RECORD), "fits": [task.output(FIT) for task in fits],
+    }  # fmt: skip
     evidences = _evidences_of(run, points, source)
     if evidences:
         inputs["evidences"] = [task.output(EVIDENCE) for task in evidences]

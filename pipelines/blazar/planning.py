@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import TypeVar
 
 from xsurvey.config import Config
-from xsurvey.errors import ParameterError, XSurveyError, nearest
+from xsurvey.errors import InputError, ParameterError, XSurveyError, nearest
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.blazar.parameters import (
     BlazarSource,
     BlazarSourcesParameters,
     ComparedModelsParameters,
 )
-from xsurvey.pipelines.blazar.source_files import systematic_name
+from xsurvey.pipelines.blazar.source_files import polarization_settings, systematic_name
 from xsurvey.pipelines.cluster.files import find_file
 from xsurvey.sed.fitting.sed_parameters import (
     SedModelParameters,
@@ -80,7 +80,7 @@ def planned_run(config: Config) -> PlannedRun:
         A file does not exist.
     ParameterError
         No source, no model, names of models that there are not, systematic errors of an instrument
-        that no source has, or cells without polarization.
+        that no source has, or what is said of polarization without any.
     MissingDataError
         Optical depths of the background light are not installed.
     """
@@ -99,14 +99,25 @@ def planned_run(config: Config) -> PlannedRun:
     for name, model in models.items():
         _check_model(f"{config.path}: models.compared.{name}", model)
     files = {name: _files(config, name, source) for name, source in sources.items()}
-    cells = section_of(config, SedSearchParameters).cells
-    if cells is not None and not any(one.polarization for one in files.values()):
-        raise ParameterError(
-            f"{config.path}: fit.cells", "is of polarization, and no source has any",
-            "give sources their polarization, or leave it out",
-        )  # fmt: skip
+    if not any(one.polarization for one in files.values()):
+        _check_unpolarized(config, models)
     _check_systematics(config, files)
     return PlannedRun(config, sources, files, models)
+
+
+def _check_unpolarized(config: Config, models: Mapping[str, SedModelParameters]) -> None:
+    """Raise for what is said of polarization where no source has any."""
+    given = [
+        (f"models.compared.{name}.{key}", f"'{text}'")
+        for name, model in models.items() for key, text in polarization_settings(model)
+    ]  # fmt: skip
+    if section_of(config, SedSearchParameters).cells is not None:
+        given.insert(0, ("fit.cells", ""))
+    for key, text in given[:1]:
+        raise ParameterError(
+            f"{config.path}: {key}", f"{text} is of polarization, and no source has any".strip(),
+            "give sources their polarization, or leave it out",
+        )  # fmt: skip
 
 
 def _check_model(where: str, model: SedModelParameters) -> None:
@@ -127,13 +138,22 @@ def _files(config: Config, name: str, source: BlazarSource) -> SourceFiles:
     if source.host is not None:
         around["host"] = find_file(config, f"{where}.host", source.host)
     if source.ebl is not None:
-        around["ebl"] = (
-            background_light_file(source.ebl) if source.ebl in BACKGROUND_LIGHTS
-            else find_file(config, f"{where}.ebl", source.ebl)
-        )  # fmt: skip
+        around["ebl"] = _background_light(config, f"{where}.ebl", source.ebl)
     return SourceFiles(
         found("fluxes", source.fluxes), found("polarization", source.polarization), around
     )
+
+
+def _background_light(config: Config, key: str, name: str) -> Path:
+    if name in BACKGROUND_LIGHTS:
+        return background_light_file(name)
+    try:
+        return find_file(config, key, name)
+    except InputError:
+        raise InputError(
+            f"{config.path}: {key}", f"'{name}' is neither a model of the background light nor a "
+            "file", nearest(name, BACKGROUND_LIGHTS),
+        ) from None  # fmt: skip
 
 
 def _check_systematics(config: Config, files: Mapping[str, SourceFiles]) -> None:

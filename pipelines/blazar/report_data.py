@@ -12,7 +12,7 @@ from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.pipelines.blazar.comparison_stage import COMPARISON, COMPARISON_STAGE
 from xsurvey.pipelines.blazar.figures_stage import FIGURES, FIGURES_STAGE
 from xsurvey.pipelines.blazar.fit_stage import FIT, FIT_STAGE
-from xsurvey.pipelines.blazar.parameters import BlazarSourcesParameters
+from xsurvey.pipelines.blazar.parameters import BlazarSourcesParameters, ComparedModelsParameters
 from xsurvey.pipelines.blazar.planning import section_of
 from xsurvey.pipelines.blazar.points_stage import POINTS
 from xsurvey.pipelines.blazar.source_files import RECORD
@@ -46,7 +46,8 @@ def blazar_report(
         )
         for name in section_of(config, BlazarSourcesParameters).places
     ]  # fmt: skip
-    return BlazarReport(run, sources)
+    models = section_of(config, ComparedModelsParameters).compared
+    return BlazarReport(run, sources, len(models))
 
 
 def _figures(folder: Path | None) -> dict[str, Path]:

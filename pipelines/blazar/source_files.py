@@ -19,6 +19,7 @@ from xsurvey.sed.fitting.sed_parameters import (
     SedSearchParameters,
     SedSurroundingParameters,
 )
+from xsurvey.sed.models.polarized import POLARIZATION_PARAMETERS
 from xsurvey.sed.on_the_way.background_tables import BACKGROUND_LIGHTS
 from xsurvey.sed.polarization.measurements import PolarizationMeasurements, together
 from xsurvey.sed.tables.energy_distribution import SpectralEnergyDistribution
@@ -34,6 +35,8 @@ READING = (
     "xsurvey.io.json_values",
 )  # fmt: skip
 """Helpers of stages that build models of sources."""
+_OF_PARAMETERS = ("set", "freeze", "thaw", "limits", "link", "prior")
+"""Of a model, what begins with the name of a parameter."""
 
 
 def joined_sed(name: str, paths: Sequence[Path], redshift: float | None) -> (
@@ -92,7 +95,7 @@ def fit_parameters(
     instruments : iterable of str
         Of the source: systematic errors of others are left out.
     has_polarization : bool
-        Without, cells mean nothing.
+        Without, cells and parameters of polarization mean nothing, and are left out.
     ebl, host : path, optional
         Files of what the source names.
     """
@@ -101,8 +104,31 @@ def fit_parameters(
         around["ebl"] = str(ebl)
     if host is not None:
         around["host"] = str(host)
-    chosen = {**dict(model), **around, **dict(own_points(points, instruments)), **dict(search)}
+    own = model if has_polarization else without_polarization(model)
+    chosen = {**dict(own), **around, **dict(own_points(points, instruments)), **dict(search)}
     return SedFitParameters(**chosen | ({} if has_polarization else {"cells": None}))
+
+
+def without_polarization(model: SedModelParameters) -> SedModelParameters:
+    """Return a model without what is said of parameters that polarization adds."""
+    return model.model_copy(
+        update={
+            key: tuple(t for t in getattr(model, key) if not _is_of_polarization(t))
+            for key in _OF_PARAMETERS
+        }
+    )
+
+
+def polarization_settings(model: SedModelParameters) -> list[tuple[str, str]]:
+    """Return what is said of parameters that polarization adds: keys and texts."""
+    return [
+        (key, text) for key in _OF_PARAMETERS for text in getattr(model, key)
+        if _is_of_polarization(text)
+    ]  # fmt: skip
+
+
+def _is_of_polarization(text: str) -> bool:
+    return text.partition("=")[0].strip().lower() in POLARIZATION_PARAMETERS
 
 
 def own_points(points: SedPointParameters, instruments: Iterable[str]) -> SedPointParameters:

@@ -6,7 +6,12 @@ from typing import Any
 import pytest
 
 from xsurvey.report import ReportData
-from xsurvey.report.blazar import BlazarReport, BlazarSourceReport, render_blazar_report
+from xsurvey.report.blazar import (
+    BlazarReport,
+    BlazarSourceReport,
+    key_numbers,
+    render_blazar_report,
+)
 from xsurvey.report.blazar_words import comparison_words, degeneracy_words, verdict
 from xsurvey.report.numbers import MINUS
 
@@ -102,8 +107,16 @@ def test_text_of_strangers_is_escaped_and_lost_figures_are_told(tmp_path: Path) 
         "s", points, [], comparison(models=[model("a"), failed]),
         {"models": tmp_path / "lost.png"}, [(EVIL, "blazars/s")],
     )  # fmt: skip
-    page = render_blazar_report(BlazarReport(ReportData(EVIL, "blazar", []), [source]))
+    page = render_blazar_report(BlazarReport(ReportData(EVIL, "blazar", []), [source], 2))
     assert EVIL not in page
     assert "&lt;script&gt;alert(1)" in page
     assert "lost.png: cannot be read" in page
     assert "c was not fitted: " in page
+
+
+def test_fits_that_are_missing_are_counted() -> None:
+    """Those of a source whose tables could not be read, too."""
+    report = BlazarReport(ReportData("r", "blazar", []), [BlazarSourceReport("s")], 2)
+    numbers = {label: (number, remark) for label, number, remark in key_numbers(report)}
+    assert numbers["Fits"] == ("0", "of 2")
+    assert numbers["Sources"] == ("1", "0 fitted")

@@ -12,8 +12,9 @@ from matplotlib.figure import Figure
 
 from tests.sed.toy_model import TRUTH, TwoHumps, drawn
 from xsurvey.inference.chains import Chains
-from xsurvey.report.plate import png_bytes
-from xsurvey.report.sed_axes import sed_figure
+from xsurvey.report.plate import figure_of, png_bytes
+from xsurvey.report.sed_axes import sed_figure, stacked_panels
+from xsurvey.report.sed_style import prepare
 from xsurvey.sed.fitting.fit import SedFit, fit_sed, sed_likelihood
 from xsurvey.sed.fitting.sed_parameters import SedFitParameters
 from xsurvey.sed.tables.points import select_points
@@ -92,3 +93,16 @@ def test_odd_names_and_fluxes_can_be_drawn() -> None:
 def test_the_same_figure_has_the_same_bytes(fit: SedFit) -> None:
     first, second = (png_bytes(draw(fit, chains_of(fit))) for _ in range(2))
     assert first == second
+
+
+def test_fluxes_of_less_than_two_decades_have_their_label_in_the_figure() -> None:
+    """Numbers such as 2 x 10^-10 stand between it and the axes."""
+    (axes,) = stacked_panels([4.4])
+    prepare(axes)
+    axes.plot([1e14, 1e18], [6e-10, 1.5e-9])
+    axes.set_yscale("log")
+    axes.set_ylim(1.5e-10, 6e-9)
+    axes.set_ylabel(r"$\nu F_\nu$ (erg cm⁻² s⁻¹)")
+    figure_of(axes).draw_without_rendering()
+    assert any(t.get_text() for t in axes.get_yminorticklabels())
+    assert axes.yaxis.label.get_window_extent().x0 > 0

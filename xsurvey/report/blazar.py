@@ -67,10 +67,13 @@ class BlazarReport:
     run : ReportData
         Title, configuration, versions, timings and failures; its targets are not looked at.
     sources : sequence of BlazarSourceReport
+    models : int
+        How many were to be fitted to each source.
     """
 
     run: ReportData
     sources: Sequence[BlazarSourceReport]
+    models: int
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ def blazar_page(report: BlazarReport) -> BlazarPage:
 def key_numbers(report: BlazarReport) -> Iterator[tuple[str, str, str]]:
     """Yield label, number and a remark for what a reader asks first."""
     yield "Sources", f"{len(report.sources)}", f"{sum(bool(s.fits) for s in report.sources)} fitted"
-    wanted = sum(len((s.comparison or {}).get("models") or []) for s in report.sources)
+    wanted = report.models * len(report.sources)
     done = sum(len(s.fits) for s in report.sources)
     yield "Fits", f"{done}", "all that were asked for" if done == wanted else f"of {wanted}"
     found = [

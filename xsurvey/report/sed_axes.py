@@ -144,7 +144,8 @@ def stacked_panels(heights: Sequence[float]) -> list[Axes]:
     panels: list[Axes] = []
     top = whole - _TOP
     for height in heights:
-        box = (0.085, (top - height) / whole, 0.70, height / whole)
+        # room for labels such as 2 x 10^-10, which axes of less than two decades have
+        box = (0.105, (top - height) / whole, 0.68, height / whole)
         panels.append(figure.add_axes(box, sharex=panels[0] if panels else None))
         top -= height + _GAP
     return panels

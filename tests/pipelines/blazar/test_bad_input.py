@@ -12,9 +12,14 @@ from xsurvey.catalogs import open_catalog
 from xsurvey.config_template import write_template
 from xsurvey.pipelines.blazar.plan import BLAZAR
 
-from .conftest import FAILING, RIGHT, write_config
+from .conftest import FAILING, FROZEN, RIGHT, write_config
 
 Run = Callable[..., Any]
+FIXED = (
+    "    fixed: {"
+    + FROZEN.format(more="depolarization=0.2, polarization_angle=30, log10_ratio=0, log10_height")
+    + "}"
+)
 
 
 @pytest.fixture
@@ -62,11 +67,15 @@ def test_a_good_one(folder: Path, run_command: Run) -> None:
         ("electrons: log-parabola", "modell: ssc", "unknown key"),
         ("log10_ratio=uniform:-1,1", "ratio=uniform:-1,1", "toy, right: "),
         ("log10_ratio=uniform:-1,1", "log10_ratio=uniform:1,-1", "increasing"),
+        ("redshift: 0.1", "redshift: 0.1, ebl: finke22", "did you mean 'finke-2022'"),
         ("nested:", "points: {systematic: [Radio=0.1]}\nnested:", "no source has an instrument"),
         ("nested:", "points: {systematic: ['0.1']}\nnested:", "INSTRUMENT=FRACTION"),
         ("nested:", "points: {min_frequency: 1e30}\nnested:", "has no points at"),
         ("nested:", "comparison: {prior_widths: [0]}\nnested:", "no factor"),
         ("nested:", "comparison: {prior_widths: [2, 2]}\nnested:", "twice"),
+        ("nested:", "comparison: {prior_widths: [2, 2.0000001]}\nnested:", "given twice"),
+        ("nested:", "comparison: {prior_widths: [1.0000001]}\nnested:", "must be 1"),
+        ("walkers: 12", "walkers: 4", "toy, right: mcmc.walkers: walkers (4) is below twice"),
         ("draws: 40", "levels: [0.9, 0.5]", "rising order"),
     ],
 )  # fmt: skip
@@ -77,6 +86,31 @@ def test_bad_configs(check: Callable[..., str], old: str, new: str, said: str) -
 def test_cells_without_polarization(check: Callable[..., str]) -> None:
     said = check("polarization: [light.ecsv], ", "", more="fit: {cells: 20}\n")
     assert "fit.cells: is of polarization" in said
+
+
+def test_settings_without_polarization(check: Callable[..., str]) -> None:
+    said = check("polarization: [light.ecsv], ", "")
+    assert "models.compared.right.freeze: 'field_inclination=60' is of polarization" in said
+
+
+def test_nothing_to_sample(check: Callable[..., str]) -> None:
+    said = check("evidence_tolerance: 0.5", "enabled: false", models=FIXED)
+    assert "toy, fixed: mcmc: no parameter is free" in said
+
+
+def test_a_source_without_polarization_beside_one_with(folder: Path, run_command: Run) -> None:
+    """What is said of polarization is of those that have some."""
+    path = write_config(folder, RIGHT)
+    other = '    other: {position: "10,10", fluxes: [sed.ecsv], redshift: 0.1}\nmodels:'
+    path.write_text(path.read_text().replace("models:", other))
+    assert run_command("check", path, cwd=folder).returncode == 0
+    path.write_text(path.read_text().replace("mcmc: {", "mcmc: {enabled: false, "))
+    done = run_command("run", path, "--workers", 0, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    model = folder / "out" / "blazars" / "other" / "models" / "right"
+    fit = json.loads((model / "fit.json").read_text())
+    assert "field_inclination" not in fit["parameters"]
+    assert json.loads((model / "evidence_width_1.json").read_text())["evidence"] is not None
 
 
 @pytest.mark.parametrize(("section", "said"), [("sources", "no source"), ("models", "no model")])
@@ -122,8 +156,11 @@ def test_a_source_without_any_fit_is_told_of(folder: Path, run_command: Run) -> 
     assert "failed: electrons: are too few of them" in done.stderr
     (row,) = open_catalog(folder / "out").query()
     assert (row["sed_models"], row["sed_favoured"]) == (0, "")
+    (fit,) = open_catalog(folder / "out", table="sed_fits").query()
+    assert (fit["model"], fit["flags"]) == ("failing", 1)
     page = (folder / "out" / "report.html").read_text()
     assert "No model was fitted" in page
+    assert "failing was not fitted: electrons: are too few of them" in page
 
 
 def test_template_has_no_inputs(tmp_path: Path) -> None:

@@ -91,3 +91,9 @@ def test_bad_outputs(tmp_path: Path, call: Callable[..., tuple[int, str, str]]) 
     status, _, errors = call("sed", "simulate", "-o", tmp_path / "sed.fits")
     assert status == 2
     assert "is not the name of an ECSV file" in errors
+
+
+def test_a_prior_is_refused() -> None:
+    """It would change nothing."""
+    with pytest.raises(ParameterError, match="prior: is of fits"):
+        simulated_sed(SimulatedSedParameters(prior=("delta=uniform:5,50",)), seed=1)

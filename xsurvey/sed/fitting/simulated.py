@@ -13,7 +13,7 @@ from xsurvey.errors import ParameterError
 from xsurvey.inference.parameter_set import ParameterSet, apply_settings
 from xsurvey.sed.fitting.sed_parameters import SedModelParameters
 from xsurvey.sed.models.base import RadiativeModel
-from xsurvey.sed.models.polarized import polarized_source
+from xsurvey.sed.models.polarized import POLARIZATION_PARAMETERS, polarized_source
 from xsurvey.sed.models.registry import radiative_model
 from xsurvey.sed.polarization.measurements import Kind, PolarizationMeasurements
 from xsurvey.sed.tables.energy_distribution import SpectralEnergyDistribution
@@ -121,12 +121,17 @@ def _model(parameters: SimulatedSedParameters) -> RadiativeModel:
 
 def _theta(model: RadiativeModel, parameters: SimulatedSedParameters) -> np.ndarray:
     """Return all parameters of a model, (1, p); those of polarization are left out of others."""
-    polarized = {"field_inclination", "polarization_angle", "depolarization"}
+    if parameters.prior:
+        raise ParameterError(
+            "prior", "is of fits: what is simulated has the values that are set", "leave it out"
+        )
     known = {p.name for p in model.parameters}
 
     def own(texts: Sequence[str]) -> tuple[str, ...]:
         names = {text: text.partition("=")[0].strip() for text in texts}
-        return tuple(t for t, name in names.items() if name in known or name not in polarized)
+        return tuple(
+            t for t, name in names.items() if name in known or name not in POLARIZATION_PARAMETERS
+        )
 
     rows = apply_settings(
         ParameterSet(model.parameters), values=own(parameters.set), freeze=own(parameters.freeze),

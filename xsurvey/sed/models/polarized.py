@@ -23,8 +23,10 @@ from xsurvey.sed.polarization.stokes import (
 
 _LEAST_INCLINATION = 1.0
 _LEAST, _MOST = 1e-4, 0.9999  # depolarization; the latter by random cells
-ADDED = 3
-"""How many parameters polarization adds, after those of the model."""
+POLARIZATION_PARAMETERS = ("field_inclination", "polarization_angle", "depolarization")
+"""What polarization adds, after the parameters of the model."""
+ADDED = len(POLARIZATION_PARAMETERS)
+"""How many these are."""
 
 
 class PolarizedSource:
@@ -131,7 +133,7 @@ def _tells(model: RadiativeModel) -> TypeGuard[PolarizedModel]:
 
 def _inclination() -> FitParameter:
     return FitParameter(
-        "field_inclination", 60.0, _LEAST_INCLINATION, 90.0, "deg", step=5.0,
+        POLARIZATION_PARAMETERS[0], 60.0, _LEAST_INCLINATION, 90.0, "deg", step=5.0,
         prior=Isotropic(_LEAST_INCLINATION, 90.0),
         description="angle of the field to the line of sight in the frame of the sphere",
     )  # fmt: skip
@@ -141,7 +143,7 @@ def _angle(start: float | None) -> FitParameter:
     middle = 0.0 if start is None else float(round(start))
     low, high = middle - 90, middle + 90
     return FitParameter(
-        "polarization_angle", middle, low, high, "deg", frozen=start is None, step=2.0,
+        POLARIZATION_PARAMETERS[1], middle, low, high, "deg", frozen=start is None, step=2.0,
         prior=Uniform(low, high),
         description="angle of synchrotron light, across the field as it is seen, north through "
         "east",
@@ -157,6 +159,6 @@ def _factor(cells: int | None) -> FitParameter:
     elif cells == 1:
         value = high
     return FitParameter(
-        "depolarization", value, _LEAST, high, frozen=cells == 1, step=0.1 * value, prior=prior,
-        description="factor of degrees of polarization in all bands",
+        POLARIZATION_PARAMETERS[2], value, _LEAST, high, frozen=cells == 1, step=0.1 * value,
+        prior=prior, description="factor of degrees of polarization in all bands",
     )  # fmt: skip
