@@ -7,7 +7,9 @@ those of the boxes themselves follow from the same samples, by the share of the 
 within them, or where that is little from a run of their own.
 """
 
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from xsurvey.inference.intervals import equal_tailed
 from xsurvey.inference.nested import Evidence
 from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.inference.posterior import evidence_of
+from xsurvey.io.atomic import atomic_output
 from xsurvey.sed.fitting.fit import sed_likelihood
 from xsurvey.sed.fitting.likelihood import SedLikelihood
 from xsurvey.sed.fitting.sed_parameters import SedFitParameters
@@ -33,17 +36,20 @@ _LITTLE = 0.05
 LINES = {"right": 0.95, "coverage": (0.58, 0.78)}
 
 
-def run(seed: int, fraction: float) -> dict[str, Any]:
+def run(seed: int, fraction: float, sets: str | None = None) -> dict[str, Any]:
     """Draw sets from both truths, and compare the models."""
     number = trials(SETS, fraction)
+    kept = None if sets is None else Path(sets)
+    if kept is not None:
+        kept.mkdir(parents=True, exist_ok=True)
     states = np.random.SeedSequence(seed).spawn(len(TRUTHS))
-    tasks = [
-        (truth, int(state))
+    of_truths = [
+        [(truth, int(state), kept) for state in own.generate_state(number)]
         for truth, own in zip(TRUTHS, states, strict=True)
-        for state in own.generate_state(number)
     ]
-    # the longest first
-    found = in_parallel(compare, sorted(tasks, reverse=True))
+    # truths in turn: a run that is cut off has kept sets of both
+    tasks = [task for both in zip(*of_truths, strict=True) for task in both]
+    found = in_parallel(compared, tasks)
     return {
         "assumed": {
             "redshift": REDSHIFT, "boxes": BOXES, "frozen": FROZEN, "truths": TRUTHS,
@@ -58,20 +64,33 @@ def run(seed: int, fraction: float) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def compared(truth: str, seed: int, kept: Path | None) -> dict[str, Any]:
+    """Return `compare` of a set, from a folder if it is there, where it is left otherwise."""
+    if kept is None:
+        return compare(truth, seed)
+    file = kept / f"{truth}-{seed}.json"
+    if not file.exists():
+        with atomic_output(file) as temporary:
+            temporary.write_text(json.dumps(compare(truth, seed)))
+    result: dict[str, Any] = json.loads(file.read_text())
+    return result
+
+
 def compare(truth: str, seed: int) -> dict[str, Any]:
     """Return evidences of one set, and which intervals have the truth."""
     began = time.process_time()
     drawn = draw(truth, seed)
+    sampler = int(np.random.SeedSequence([seed, 1]).generate_state(1)[0])
     of_boxes, widened = {}, {}
     evaluations, converged, covered = 0, True, {}
     for name in MODELS:
         wide = likelihood_of(name, drawn, WIDENED)
-        found = evidence_of(wide, SAMPLING, seed)
+        found = evidence_of(wide, SAMPLING, sampler)
         widened[name] = found.log_evidence
         inside, of_boxes[name] = within_boxes(found, wide, name)
         runs = [found]
         if inside.sum() < _LITTLE:
-            narrow = evidence_of(likelihood_of(name, drawn, 1.0), SAMPLING, seed)
+            narrow = evidence_of(likelihood_of(name, drawn, 1.0), SAMPLING, sampler)
             of_boxes[name] = narrow.log_evidence
             runs.append(narrow)
             inside = narrow.weights
@@ -180,4 +199,7 @@ def _rate(hits: np.ndarray, independent: int) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    benchmark(run, seed=20261402, libraries=("dynesty",))
+    benchmark(
+        run, seed=20261402, libraries=("dynesty",),
+        options={"sets": "folder to keep sets in: a run of this version that was cut off goes on"},
+    )  # fmt: skip

@@ -93,7 +93,7 @@ def draw(name: str, seed: int) -> BlazarSet:
     truth = {p.name: p.value for p in model.parameters} | FROZEN
     for parameter, (middle, half) in TRUTHS[name].items():
         truth[parameter] = middle + half * generator.uniform(-1, 1)
-    truth["field_inclination"] = float(np.degrees(np.arccos(generator.uniform(0, 0.95))))
+    truth["field_inclination"] = _inclination(generator)
     truth["polarization_angle"] = generator.uniform(-60, 60)
     truth["depolarization"] = 1.0
     where = np.array([OPTICAL, X_RAYS])
@@ -113,6 +113,11 @@ def draw(name: str, seed: int) -> BlazarSet:
     limit, measurements = _measured(light, errors)
     degrees = stokes.degree[0]
     return BlazarSet(truth, (float(degrees[0]), float(degrees[1])), points, measurements, limit)
+
+
+def _inclination(generator: np.random.Generator) -> float:
+    """Return a random direction's angle to the line of sight, as the prior has it, in degrees."""
+    return float(np.degrees(np.arccos(generator.uniform(0, np.cos(np.radians(1))))))
 
 
 def _row(model: PolarizedSource, values: dict[str, float]) -> np.ndarray:

@@ -1,9 +1,19 @@
 """The benchmark of model comparison: sets as drawn, and its sums."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from benchmarks.blazar_model_comparison import choice, coverage, covers, likelihood_of, within_boxes
+from benchmarks import blazar_model_comparison
+from benchmarks.blazar_model_comparison import (
+    choice,
+    compared,
+    coverage,
+    covers,
+    likelihood_of,
+    within_boxes,
+)
 from benchmarks.blazar_sets import BOXES, DEGREE, FREQUENCIES, MDP99, TRUTHS, draw, source
 from xsurvey.inference.nested import Evidence
 from xsurvey.sed.polarization.measurements import Kind
@@ -53,6 +63,16 @@ def test_evidence_of_a_part_of_the_priors() -> None:
     assert found == pytest.approx(0, abs=4 / np.sqrt(weights.sum() * len(samples)))
     middle = {name: (a + b) / 2 for name, a, b in zip(names, low, high, strict=True)}
     assert all(covers(flat, flat.weights, drawn._replace(truth=middle)).values())
+
+
+def test_sets_that_are_kept_are_not_done_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blazar_model_comparison, "compare", lambda truth, seed: {"is": truth})
+    assert compared("leptonic", 7, tmp_path) == {"is": "leptonic"}
+    monkeypatch.setattr(blazar_model_comparison, "compare", None)
+    assert compared("leptonic", 7, tmp_path) == {"is": "leptonic"}
+    assert [p.name for p in tmp_path.iterdir()] == ["leptonic-7.json"]
 
 
 def test_sums() -> None:
