@@ -14,6 +14,7 @@ from xsurvey.io.atomic import (
     check_folder,
     check_outputs,
     check_writable,
+    no_space,
     remove_leftovers,
 )
 
@@ -202,3 +203,9 @@ def test_a_folder_without_permission_is_told(tmp_path: Path) -> None:
     for path in (closed, closed / "a"):
         with pytest.raises(OutputError, match="permission denied"):
             check_folder(path)
+
+
+def test_a_write_that_numpy_cut_short_is_no_room(tmp_path: Path) -> None:
+    # numpy gives no error number, and by now there may be room again
+    assert no_space(OSError("1000000 requested and 307200 written"), tmp_path) is not None
+    assert no_space(OSError("something else"), tmp_path) is None

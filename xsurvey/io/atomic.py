@@ -13,6 +13,7 @@ from pathlib import Path
 from xsurvey.errors import OutputError
 
 _NO_SPACE = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_CUT_SHORT = re.compile(r"\d+ requested and \d+ written")
 _SPACE_LEFT = 64 * 1024
 
 
@@ -84,12 +85,14 @@ def _real(path: str | os.PathLike[str]) -> str:
 def no_space(error: OSError, folder: str | os.PathLike[str]) -> str | None:
     """Return how the system says that there is no room in ``folder``, if that is the error.
 
-    Some libraries report a write that was cut short without the system's error number; the
-    file system is asked then.
+    Some libraries report a write that was cut short without the system's error number: numpy
+    tells it by what was written; else the file system is asked, where there may be room again.
     """
     if error.errno in _NO_SPACE:
         return error.strerror or os.strerror(error.errno)
-    if error.errno is None and shutil.disk_usage(folder).free < _SPACE_LEFT:
+    if error.errno is None and (
+        _CUT_SHORT.search(str(error)) or shutil.disk_usage(folder).free < _SPACE_LEFT
+    ):
         return os.strerror(errno.ENOSPC)
     return None
 
