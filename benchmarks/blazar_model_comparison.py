@@ -87,11 +87,14 @@ def compare(truth: str, seed: int) -> dict[str, Any]:
         wide = likelihood_of(name, drawn, WIDENED)
         found = evidence_of(wide, SAMPLING, sampler)
         widened[name] = found.log_evidence
-        inside, of_boxes[name] = within_boxes(found, wide, name)
+        inside, of_boxes[name], ln_volume = within_boxes(found, wide, name)
         runs = [found]
         if inside.sum() < _LITTLE:
             narrow = evidence_of(likelihood_of(name, drawn, 1.0), SAMPLING, sampler)
             of_boxes[name] = narrow.log_evidence
+            # what the wide run found outside, and the boxes, which it may have missed
+            outside = found.log_evidence + np.log1p(-inside.sum())
+            widened[name] = float(np.logaddexp(outside, narrow.log_evidence - ln_volume))
             runs.append(narrow)
             inside = narrow.weights
         evaluations += sum(r.evaluations for r in runs)
@@ -138,7 +141,8 @@ def within_boxes(found: Evidence, likelihood: SedLikelihood, name: str) -> tuple
         weights *= (values >= low) & (values <= high)
         ln_volume += np.log(np.diff(limits[parameter])[0] / (high - low))
     share = weights.sum()
-    return weights, found.log_evidence + ln_volume + float(np.log(max(share, 1e-300)))
+    ln_evidence = found.log_evidence + ln_volume + float(np.log(max(share, 1e-300)))
+    return weights, ln_evidence, float(ln_volume)
 
 
 def covers(found: Evidence, weights: np.ndarray, drawn: BlazarSet) -> dict[str, bool]:

@@ -59,7 +59,8 @@ def test_evidence_of_a_part_of_the_priors() -> None:
         weights=np.full(len(samples), 1 / len(samples)), log_likelihood=np.zeros(len(samples)),
         evaluations=0, converged=True, warnings=(), seed=1,
     )  # fmt: skip
-    weights, found = within_boxes(flat, wide, "leptonic")
+    weights, found, ln_volume = within_boxes(flat, wide, "leptonic")
+    assert ln_volume == pytest.approx(-np.log(weights.sum()), abs=0.15)
     assert found == pytest.approx(0, abs=4 / np.sqrt(weights.sum() * len(samples)))
     middle = {name: (a + b) / 2 for name, a, b in zip(names, low, high, strict=True)}
     assert all(covers(flat, flat.weights, drawn._replace(truth=middle)).values())
