@@ -118,7 +118,7 @@ def _frequencies(result: SedFileFit, per_decade: int) -> np.ndarray:
 
 
 FIT_STAGE = Stage(
-    "sed_fit", "1", run_fit, outputs=(FIT, LIGHT, SAMPLES), inputs=SOURCE_INPUTS,
+    "sed_fit", "2", run_fit, outputs=(FIT, LIGHT, SAMPLES), inputs=SOURCE_INPUTS,
     optional_inputs=AROUND,
     parameters={
         "source": BlazarSource, "model": SedModelParameters, "points": SedPointParameters,

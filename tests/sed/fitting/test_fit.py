@@ -249,6 +249,31 @@ def test_a_time_of_variability_is_not_drawn_down() -> None:
     assert fit(2).statistic <= flat.statistic + 0.01
 
 
+class _WithNarrowValley(TwoHumps):
+    """A size, frozen at first, that tilts the light unless it is within a tenth of 1e4."""
+
+    parameters = (*TwoHumps.parameters, held("size", 1e4, 10, 1e9, "a size"))
+
+    def components(self, theta: np.ndarray, frequencies: np.ndarray) -> dict[str, np.ndarray]:
+        away = -np.expm1(-((np.log(theta[:, -1:] / 1e4) / 0.1) ** 2))
+        tilt = (frequencies / 1e19) ** (0.05 * away)
+        return {k: v * tilt for k, v in super().components(theta[:, :-1], frequencies).items()}
+
+
+@pytest.mark.parametrize("peak", [13.0, 15.0, 18.0])
+def test_a_thawed_parameter_makes_no_fit_worse(peak: float) -> None:
+    """The fit without it is one of the places where the search with it begins."""
+    said = {"set": (f"log10_peak={peak}",), "freeze": ("log10_ratio=0.3", "curvature=0.16")}
+    fits = []
+    for more in ({}, {"thaw": ("size",)}):
+        parameters = SedFitParameters(**said, **more)
+        points = select_points(drawn(), parameters)
+        fits.append(
+            fit_sed(sed_likelihood(_WithNarrowValley(), points, parameters), intervals=False)
+        )
+    assert fits[1].statistic <= fits[0].statistic + 0.01
+
+
 def test_nothing_free() -> None:
     names = [p.name for p in TwoHumps.parameters[:-1]]
     frozen = tuple(f"{n}={v:g}" for n, v in zip(names, TRUTH, strict=True))

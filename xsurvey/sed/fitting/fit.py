@@ -105,7 +105,9 @@ def fit_sed(
     intervals : bool
         Whether to find them.
     starts : int
-        From how many places the fit starts.
+        From how many places the fit starts. Unless it is one, parameters that the model freezes but
+        the user fits are first held where they start: the end of that fit is a further place, so
+        that what a parameter is thawed for is no worse than without it.
 
     Returns
     -------
@@ -126,11 +128,38 @@ def fit_sed(
             "model", "has no value at the points for the start values",
             "give other start values (--set)",
         )  # fmt: skip
+    if starts > 1:
+        begin = np.concatenate((begin, _with_thawed_held(likelihood, starts)))
     fit = fit_from(likelihood, begin, confidence=confidence, intervals=intervals, thorough=True)
     still = len(fit.theta) and fit.minimum.undetermined.all()
     if still and np.array_equal(fit.theta, likelihood.parameters.start):
         return replace(fit, notes=(*fit.notes, _NOTHING_MOVES))
     return fit
+
+
+def _with_thawed_held(likelihood: SedLikelihood, starts: int) -> np.ndarray:
+    """Return where a fit ends that holds what the model freezes, (1, k); (0, k) if it has no use.
+
+    Data say little of such parameters: valleys along them are long and bent, and searches that
+    follow them from elsewhere end in other minima.
+    """
+    rows = likelihood.parameters
+    as_model = likelihood.model.parameters
+    thawed = np.array([as_model[i].frozen for i in rows.free], bool)
+    theta = rows.start[None, :]
+    if not thawed.any() or thawed.all():
+        return theta[:0]
+    held = {rows.free[i] for i in np.flatnonzero(thawed)}
+    simpler = likelihood.with_parameters(
+        ParameterSet(
+            replace(p, frozen=True) if i in held else p for i, p in enumerate(rows.parameters)
+        )
+    )
+    places = choose_starts(simpler, starts)
+    if not np.isfinite(simpler.statistic(places)).any():
+        return theta[:0]
+    theta[0, ~thawed] = fit_from(simpler, places, intervals=False, thorough=True).theta
+    return theta
 
 
 def _check_order(likelihood: SedLikelihood) -> None:
