@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from xsurvey.engine.clusters.profiles import ClusterProfile
+from xsurvey.engine.workers.memory import ALLOCATION_VARIABLES
 
 THREAD_VARIABLES = (
     "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS",
@@ -51,6 +52,6 @@ def dask_settings(profile: ClusterProfile) -> dict[str, Any]:
         "distributed.worker.preload": ["xsurvey.engine.clusters.in_job"],
         "distributed.nanny.pre-spawn-environ": {
             **dict.fromkeys(THREAD_VARIABLES, "1"),
-            "MALLOC_TRIM_THRESHOLD_": "65536",  # memory goes back to the system after a task
+            **ALLOCATION_VARIABLES,
         },
     }

@@ -22,6 +22,7 @@ from xsurvey.engine.provenance import json_value, timestamp, versions
 from xsurvey.engine.stage import Stage, TaskContext
 from xsurvey.engine.store import Store
 from xsurvey.engine.workers.attempt import Attempt
+from xsurvey.engine.workers.memory import give_memory_back
 from xsurvey.engine.workers.usage import Meter, Place, Usage
 from xsurvey.errors import XSurveyError, printable
 from xsurvey.io.atomic import atomic_output, no_space
@@ -133,6 +134,7 @@ def run_task_in_worker(order: TaskOrder, time_limit: float | None) -> TaskReport
     """
     _prepare_process()
     report = run_task(order, time_limit, alone=True)
+    give_memory_back()
     # what libraries print is seen while the run goes on, and not lost where workers are ended
     sys.stdout.flush()
     path = Store(order.output, order.run).report_file(report.key)
