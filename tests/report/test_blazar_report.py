@@ -100,7 +100,7 @@ def test_text_of_strangers_is_escaped_and_lost_figures_are_told(tmp_path: Path) 
         "source": "s", "position": {"ra": 1.0, "dec": 2.0}, "redshift": 0.3, "object": EVIL,
         "files": [{"name": EVIL, "sha256": ""}], "points": 3, "limits": 0,
         "frequency_min": 1e10, "frequency_max": 1e20, "instruments": {EVIL: 3},
-        "polarization": {}, "notes": [EVIL],
+        "polarization": {}, "spectra": [], "notes": [EVIL],
     }  # fmt: skip
     failed = model("c", fitted=False, causes=[EVIL])
     source = BlazarSourceReport(
