@@ -134,6 +134,17 @@ def check_declared(context: TaskContext, read: Sequence[Path]) -> None:
             raise InputError(plain, "was not there when the run began", "run again")
 
 
+def keys_for_options(text: str) -> str:
+    """Return a text with keys of the configuration where it names options.
+
+    Examples
+    --------
+    >>> keys_for_options("--limit-confidence is wrong (--stat wstat)")
+    'limit_confidence is wrong (stat wstat)'
+    """
+    return _OPTION.sub(lambda found: found[1].replace("-", "_"), text)
+
+
 @contextmanager
 def errors_name_keys(subject: str = "") -> Iterator[None]:
     """Let errors of spectra name keys of the configuration where they name options.
@@ -146,9 +157,6 @@ def errors_name_keys(subject: str = "") -> Iterator[None]:
     try:
         yield
     except XSurveyError as error:
-        cause, remedy = (
-            _OPTION.sub(lambda found: found[1].replace("-", "_"), text)
-            for text in (error.cause, error.remedy)
-        )
+        cause, remedy = keys_for_options(error.cause), keys_for_options(error.remedy)
         what = f"{subject}: {error.subject}" if subject else error.subject
         raise type(error)(what, cause, remedy) from None

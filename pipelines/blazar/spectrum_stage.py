@@ -6,7 +6,12 @@ from typing import Any
 
 from xsurvey.engine import Stage, TaskContext
 from xsurvey.io.json_values import write_json_values
-from xsurvey.pipelines.blazar.spectrum_files import check_declared, errors_name_keys, files_in
+from xsurvey.pipelines.blazar.spectrum_files import (
+    check_declared,
+    errors_name_keys,
+    files_in,
+    keys_for_options,
+)
 from xsurvey.pipelines.blazar.spectrum_parameters import BlazarSpectrum
 from xsurvey.pipelines.sed.points_files import FluxPointResult, flux_points_of_files
 from xsurvey.report.flux_point_axes import flux_point_figure
@@ -31,15 +36,16 @@ def run_spectrum(context: TaskContext) -> dict[str, Any]:
     with errors_name_keys():
         result = flux_points_of_files(
             files_in(context), spectrum.fitting(context.optional_path("components")),
-            context.section(ModelSettings), spectrum.points(instrument),
+            context.section(ModelSettings), spectrum.points(instrument), seed=context.seed,
         )  # fmt: skip
     check_declared(context, [path for read in result.fit.spectra for path in read.paths])
     write_flux_points(result.table, context.folder / FLUX_POINTS)
     summary = result.summary
-    write_json_values(
-        context.folder / SPECTRUM_FIT,
-        {**summary, "source": source, "object": summary["source"], "instrument": instrument},
-    )
+    record = {
+        **summary, "source": source, "object": summary["source"], "instrument": instrument,
+        "notes": [keys_for_options(note) for note in summary["notes"]],
+    }  # fmt: skip
+    write_json_values(context.folder / SPECTRUM_FIT, record)
     _draw(context, result, f"{source}, {instrument}: {summary['model']['expression']}")
     statistic = summary["statistic"]
     return {

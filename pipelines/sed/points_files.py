@@ -81,7 +81,7 @@ class FluxPointResult:
 
 def flux_points_of_files(
     files: SpectrumFiles, fitting: SpectrumFitParameters, settings: ModelSettings,
-    parameters: FluxPointParameters, *, outputs: Sequence[Path | None] = (),
+    parameters: FluxPointParameters, *, outputs: Sequence[Path | None] = (), seed: int = 0,
 ) -> FluxPointResult:  # fmt: skip
     """Fit a model to spectra and make flux points of them.
 
@@ -91,6 +91,8 @@ def flux_points_of_files(
     fitting, settings, parameters : StepParameters
     outputs : sequence of path or None
         What the caller will write: none of it may be a file that is read.
+    seed : int
+        Of simulated goodness.
 
     Raises
     ------
@@ -105,7 +107,7 @@ def flux_points_of_files(
     names = _instruments_given(parameters, len(files.spectra))
     if fitting.model is not None:
         absorption_of(parse_expression(fitting.model), parameters.absorption)  # before the fit
-    fit = fit_spectrum_files(files, fitting, settings, FluxParameters(), outputs=outputs)
+    fit = fit_spectrum_files(files, fitting, settings, FluxParameters(), seed=seed, outputs=outputs)
     removed = absorption_of(fit.expression, parameters.absorption)
     full = fit.fit.values
     members = fit.fit.likelihood.members

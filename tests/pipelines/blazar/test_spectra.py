@@ -200,6 +200,7 @@ def test_spectra_alone(config: Path, run_command: Run) -> None:
     changed(
         config, ("fluxes: [sed.ecsv], ", ""), ("polarization: [light.ecsv], ", ""),
         ("CCD: ", "Swift/XRT: "), (", field_inclination=60, depolarization=0.2]", "]"),
+        ("stat: wstat, group: bmin1, ", ""),
         ("predictions:", "points: {systematic: [swift/xrt=0.1]}\npredictions:"),
     )  # fmt: skip
     done = run_command("run", config, "--workers", 0, cwd=config.parent)
@@ -208,6 +209,10 @@ def test_spectra_alone(config: Path, run_command: Run) -> None:
     (folder,) = (own / "spectra").iterdir()
     assert folder.name.startswith("Swift_XRT-")
     assert set(read_sed(own / "all" / "sed.ecsv").instruments) == {"Swift/XRT"}
+    record = json.loads((own / "all" / "points.json").read_text())
+    (note,) = (note for note in record["notes"] if "its background back.pha is not used" in note)
+    assert note.endswith("(stat wstat uses it)")  # as the configuration writes it
+    assert record["spectra"][0]["goodness"]["p_value"] > 0
     fit = json.loads((own / "models" / "right" / "fit.json").read_text())
     assert fit["data"]["instruments"] == {"Swift/XRT": {"points": 6, "systematic": 0.1}}
 
