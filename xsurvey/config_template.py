@@ -115,18 +115,22 @@ def _field(name: str, field: FieldInfo, indent: str) -> Iterator[str]:
         yield f"{indent}{name}: {_flow(_plain_default(field, default))}"
 
 
-def _entries(annotation: Any, indent: str) -> Iterator[str]:
-    """Yield, as comments, what each entry of a mapping from names to models holds."""
+def _entries(annotation: Any, indent: str, within: str = "# ") -> Iterator[str]:
+    """Yield, as comments, what each entry of a mapping from names to models holds.
+
+    ``within`` follows ``indent``, which in a comment has the sign of comments already.
+    """
     arguments = typing.get_args(annotation)
     if not (typing.get_origin(annotation) is dict and hasattr(arguments[1], "model_fields")):
         return
-    yield f"{indent}# NAME:"
+    yield f"{indent}{within}NAME:"
     for name, field in arguments[1].model_fields.items():
         text = f"{name}: {_explained(field)}" + (" (required)" if field.is_required() else "")
         yield from textwrap.wrap(
-            text, _WIDTH, initial_indent=f"{indent}#   ", subsequent_indent=f"{indent}#     ",
-            break_on_hyphens=False,
+            text, _WIDTH, initial_indent=f"{indent}{within}  ",
+            subsequent_indent=f"{indent}{within}    ", break_on_hyphens=False,
         )  # fmt: skip
+        yield from _entries(field.annotation, f"{indent}{within}  ", "  ")
 
 
 def _plain_default(field: FieldInfo, default: Any) -> Any:

@@ -23,6 +23,10 @@ class SedFlag(IntFlag):
     NO_EVIDENCE = 16
     EVIDENCE_NOT_CONVERGED = 32
     POOR_FIT = 64
+    NO_POINTS = 128
+
+
+WITHOUT_POINTS = SedFlag.NOT_FITTED | SedFlag.NO_POINTS
 
 
 def flags_of(row: Record) -> SedFlag:
@@ -69,13 +73,44 @@ def source_row(points: Record, comparison: Record | None, name: str) -> dict[str
         "probability": favoured.get("probability"),
         "flags": int(flags if comparison is not None else SedFlag.NOT_FITTED),
     }  # fmt: skip
-    return {
-        **_identity(points, name), "stack": points["source"], "n_observations": 0,
-        "n_detections": 0, "flag": 0,
+    return _source(points["source"], points["position"], name) | {
         "instrument": plain_ascii(", ".join(points["instruments"])),
         "target": plain_ascii(points["object"] or ""),
         **{f"sed_{column}": value for column, value in values.items()},
     }  # fmt: skip
+
+
+def source_row_without_points(
+    source: str, position: Record, redshift: float | None, name: str
+) -> dict[str, Any]:
+    """Return the row of a source whose tables or spectra could not be used.
+
+    Parameters
+    ----------
+    source : str
+    position : mapping
+        ``ra`` and ``dec``.
+    redshift : float or None
+        As it was given.
+    name : str
+        IAU designation.
+    """
+    return _source(source, position, name) | {
+        "sed_redshift": redshift, "sed_models": 0, "sed_flags": int(WITHOUT_POINTS),
+    }  # fmt: skip
+
+
+def fit_rows_without_points(
+    source: str, position: Record, redshift: float | None, models: Sequence[str], name: str
+) -> list[dict[str, Any]]:
+    """Return a row for each model of such a source, without numbers."""
+    return [
+        {
+            **_identity(source, position, name), "source": source, "model": model,
+            "redshift": redshift, "flags": int(WITHOUT_POINTS),
+        }
+        for model in models
+    ]  # fmt: skip
 
 
 def fit_rows(points: Record, comparison: Record | None, name: str) -> list[dict[str, Any]]:
@@ -90,7 +125,8 @@ def fit_rows(points: Record, comparison: Record | None, name: str) -> list[dict[
         about = model["model"] or {"name": "", "electrons": ""}
         values = {c: model[c] for c in columns if model[c] is not None}
         rows.append({
-            **_identity(points, name), "source": points["source"], "model": model["name"],
+            **_identity(points["source"], points["position"], name),
+            "source": points["source"], "model": model["name"],
             "radiative_model": about["name"], "electrons": about["electrons"],
             "redshift": points["redshift"], **values, "flags": int(flags_of(model)),
         })  # fmt: skip
@@ -108,7 +144,8 @@ def parameter_rows(
     rows = []
     for fit in fits:
         common = {
-            **_identity(points, name), "source": points["source"], "model": fit["name"],
+            **_identity(points["source"], points["position"], name),
+            "source": points["source"], "model": fit["name"],
             "flags": flags.get(fit["name"], 0),
         }  # fmt: skip
         for kind in ("parameters", "derived"):
@@ -129,5 +166,13 @@ def _parameter(name: str, one: Record, derived: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _identity(points: Record, name: str) -> dict[str, Any]:
-    return {"name": name, "source_id": f"{points['source']}_0001", **points["position"]}
+def _source(source: str, position: Record, name: str) -> dict[str, Any]:
+    """Return what all rows of the table of sources have."""
+    return {
+        **_identity(source, position, name), "stack": source, "n_observations": 0,
+        "n_detections": 0, "flag": 0,
+    }  # fmt: skip
+
+
+def _identity(source: str, position: Record, name: str) -> dict[str, Any]:
+    return {"name": name, "source_id": f"{source}_0001", **position}

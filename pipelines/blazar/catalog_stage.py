@@ -8,26 +8,44 @@ from typing import Any
 from xsurvey import __version__
 from xsurvey.catalogs import assign_names, build_table, write_fits, write_hats
 from xsurvey.engine import Stage, TaskContext
-from xsurvey.pipelines.blazar.catalog_rows import PART, fit_rows, parameter_rows, source_row
-from xsurvey.pipelines.blazar.parameters import BlazarCatalogParameters
+from xsurvey.pipelines.blazar.catalog_rows import (
+    PART,
+    fit_rows,
+    fit_rows_without_points,
+    parameter_rows,
+    source_row,
+    source_row_without_points,
+)
+from xsurvey.pipelines.blazar.parameters import (
+    BlazarCatalogParameters,
+    BlazarSourcesParameters,
+    ComparedModelsParameters,
+)
 
 _TABLES = {"sources": "hats", "sed_fits": "hats_sed_fits", "sed_parameters": "hats_sed_parameters"}
 _FILES = tuple(name for table, hats in _TABLES.items() for name in (f"{table}.fits", hats))
 
 
 def run_catalog(context: TaskContext) -> dict[str, Any]:
-    """Join what was found of all sources into the catalog."""
-    points = _records(context, "points")
+    """Join what was found of all sources into the catalog; those without points have rows, too."""
+    places = context.section(BlazarSourcesParameters).places
+    models = list(context.section(ComparedModelsParameters).compared)
+    points = {r["source"]: r for r in _records(context, "points")}
     fits = _records(context, "fits")
     comparisons = {r["source"]: r for r in _records(context, "comparisons")}
-    positions = [record["position"] for record in points]
+    positions = [place.position for place in places.values()]
     names = assign_names(
-        [p["ra"] for p in positions], [p["dec"] for p in positions],
+        [p.ra for p in positions], [p.dec for p in positions],
         context.section(BlazarCatalogParameters).acronym,
     )  # fmt: skip
     rows: dict[str, list[dict[str, Any]]] = {table: [] for table in _TABLES}
-    for record, name in zip(points, names, strict=True):
-        source = record["source"]
+    for (source, place), name in zip(places.items(), names, strict=True):
+        record = points.get(source)
+        if record is None:
+            about = (source, place.position._asdict(), place.redshift)
+            rows["sources"].append(source_row_without_points(*about, name))
+            rows["sed_fits"] += fit_rows_without_points(*about, models, name)
+            continue
         own, compared = [f for f in fits if f["source"] == source], comparisons.get(source)
         rows["sources"].append(source_row(record, compared, name))
         rows["sed_fits"] += fit_rows(record, compared, name)
@@ -47,8 +65,13 @@ def _records(context: TaskContext, name: str) -> list[dict[str, Any]]:
 
 
 CATALOG_STAGE = Stage(
-    "sed_catalog", "1", run_catalog, outputs=_FILES, inputs=("points",),
-    optional_inputs=("fits", "comparisons"), parameters={"catalog": BlazarCatalogParameters},
+    "sed_catalog", "2", run_catalog, outputs=_FILES,
+    # none is needed: a catalog has all sources that were asked for
+    optional_inputs=("points", "fits", "comparisons"),
+    parameters={
+        "sources": BlazarSourcesParameters, "models": ComparedModelsParameters,
+        "catalog": BlazarCatalogParameters,
+    },
     helpers=(
         "xsurvey.catalogs", "xsurvey.pipelines.blazar.catalog_rows",
         "xsurvey.pipelines.blazar.comparison_record",

@@ -11,14 +11,18 @@ from xsurvey.inference.parameter_set import ParameterSet, require_priors
 from xsurvey.pipelines.blazar.parameters import SedEvidenceSection, SedPosteriorSection
 from xsurvey.pipelines.blazar.planning import PlannedRun, planned_run, section_of
 from xsurvey.pipelines.blazar.source_files import fit_parameters, joined_polarization, joined_sed
+from xsurvey.pipelines.blazar.spectrum_checks import points_to_come
+from xsurvey.pipelines.blazar.spectrum_files import SpectrumInputs
+from xsurvey.pipelines.blazar.spectrum_parameters import BlazarSpectrum
 from xsurvey.pipelines.sed.fit_files import problem_of
 from xsurvey.sed.fitting.sed_parameters import SedPointParameters, SedSearchParameters
 from xsurvey.sed.polarization.measurements import PolarizationMeasurements
 from xsurvey.sed.tables.energy_distribution import SpectralEnergyDistribution
+from xsurvey.spectra.models.settings import ModelSettings
 
 
 def input_problems(config: Config) -> Iterable[XSurveyError]:
-    """Return why models cannot be fitted to sources, all that tables and settings tell."""
+    """Return why models cannot be fitted to sources, all that is told before spectra are fitted."""
     run = planned_run(config)
     complaints = Complaints()
     for source in run.sources:
@@ -29,10 +33,32 @@ def input_problems(config: Config) -> Iterable[XSurveyError]:
 def _check_source(run: PlannedRun, name: str, complaints: Complaints) -> None:
     """Raise what the points of a source would raise, and complain of each of its models."""
     files, source = run.files[name], run.sources[name]
-    sed = joined_sed(name, files.fluxes, source.redshift)
+    settings = section_of(run.config, ModelSettings)
+    spectra = [
+        complaints.attempt(functools.partial(
+            _points_to_come, name, instrument, files.spectra[instrument], spectrum, settings
+        ))
+        for instrument, spectrum in source.spectra.items()
+    ]  # fmt: skip
+    good = [one for one in spectra if one is not None]
+    if len(good) < len(spectra):
+        return
+    sed = joined_sed(name, files.fluxes, source.redshift, good)
     measured = joined_polarization(files.polarization)
     for model in run.models:
         complaints.attempt(functools.partial(_check_model, run, name, model, sed, measured))
+
+
+def _points_to_come(
+    name: str, instrument: str, files: SpectrumInputs, spectrum: BlazarSpectrum,
+    settings: ModelSettings,
+) -> SpectralEnergyDistribution:  # fmt: skip
+    """Return where points of spectra will be; raise what their fit would raise before it begins."""
+    try:
+        return points_to_come(instrument, files, spectrum, settings)
+    except XSurveyError as error:
+        where = f"{name}, {instrument}: {error.subject}"
+        raise type(error)(where, error.cause, error.remedy) from None
 
 
 def _check_model(

@@ -5,16 +5,18 @@ from __future__ import annotations
 import re
 from typing import TypeVar
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.parameters import StepParameters
+from xsurvey.pipelines.blazar.spectrum_parameters import BlazarSpectrum
 from xsurvey.sed.fitting.sed_parameters import SedModelParameters, SedSurroundingParameters
 from xsurvey.units import Position
 
 _Entry = TypeVar("_Entry")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+.-]{0,39}")
+_INSTRUMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9_+./-]{0,39}")
 
 
 class _MeasuredSource(StepParameters):
@@ -22,14 +24,32 @@ class _MeasuredSource(StepParameters):
 
     position: Position = Field(description="Where it is, RA,DEC in degrees or sexagesimal.")
     fluxes: tuple[str, ...] = Field(
-        min_length=1,
-        description="Tables of flux points, as of 'sed fit'; several are put together.",
+        default=(),
+        description="Tables of flux points, as of 'sed fit'; several are put together. Not needed "
+        "where there are spectra.",
+    )
+    spectra: dict[str, BlazarSpectrum] = Field(
+        default={},
+        description="X-ray spectra that flux points are made of, without absorption, as by 'sed "
+        "points': by the name of the instrument that the points will have, such as Swift/XRT.",
     )
     polarization: tuple[str, ...] = Field(
         default=(),
         description="Measured polarization by frequency: tables, or the JSON of 'polarization "
         "pcube' or 'polarization fit'; several are put together.",
     )
+
+    @field_validator("spectra")
+    @classmethod
+    def _instruments(cls, value: dict[str, BlazarSpectrum]) -> dict[str, BlazarSpectrum]:
+        return _checked_names(value, "instrument", _INSTRUMENT, "_ + - . /")
+
+    @model_validator(mode="after")
+    def _something_measured(self) -> _MeasuredSource:
+        if not (self.fluxes or self.spectra):
+            raise ValueError("has neither fluxes nor spectra; give tables of flux points, or X-ray "
+                             "spectra")  # fmt: skip
+        return self
 
 
 class BlazarSource(SedSurroundingParameters, _MeasuredSource):
@@ -146,12 +166,15 @@ class BlazarCatalogParameters(StepParameters):
     )  # fmt: skip
 
 
-def _checked_names(value: dict[str, _Entry], what: str) -> dict[str, _Entry]:
+def _checked_names(
+    value: dict[str, _Entry], what: str, pattern: re.Pattern[str] = _NAME, signs: str = "_ + - ."
+) -> dict[str, _Entry]:
     """Return entries whose names can be those of files, and of targets of tasks."""
     for name in value:
-        if not _NAME.fullmatch(name):
-            raise ValueError(f"'{name}' is no name of a {what}: use letters, digits, and _ + - . "
-                             "after the first, at most 40")  # fmt: skip
+        if not pattern.fullmatch(name):
+            article = "an" if what[0] in "aeiou" else "a"
+            raise ValueError(f"'{name}' is no name of {article} {what}: use letters, digits, and "
+                             f"{signs} after the first, at most 40")  # fmt: skip
     lower = [name.lower() for name in value]
     if len(set(lower)) < len(lower):
         raise ValueError("two names differ in upper and lower case only")

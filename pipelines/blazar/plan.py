@@ -1,5 +1,7 @@
 """Pipeline ``blazar``: fluxes and polarization of blazars to fitted and compared models.
 
+sed_spectra (source, instrument)
+   |
 sed_points (each source)
    |
    +-> sed_fit (source, model) --------------------+
@@ -42,7 +44,15 @@ from xsurvey.pipelines.blazar.planning import PlannedRun, planned_run, section_o
 from xsurvey.pipelines.blazar.points_stage import POINTS
 from xsurvey.pipelines.blazar.publishing import publish
 from xsurvey.pipelines.blazar.source_files import POLARIZATION, RECORD, SED
+from xsurvey.pipelines.blazar.spectrum_checks import spectrum_versions
+from xsurvey.pipelines.blazar.spectrum_stage import (
+    FLUX_POINTS,
+    SED_SPECTRA,
+    SPECTRUM_FIT,
+    spectrum_target,
+)
 from xsurvey.sed.fitting.sed_parameters import SedPointParameters, SedSearchParameters
+from xsurvey.spectra.models.settings import ModelSettings
 
 ALL = "all"
 """Target of the catalog."""
@@ -72,10 +82,26 @@ def plan_blazar(config: Config) -> Plan:
 
 def _points_of(run: PlannedRun, source: str) -> Task:
     files = run.files[source]
-    inputs: dict[str, TaskInput] = {"fluxes": list(files.fluxes)}
-    if files.polarization:
-        inputs["light"] = list(files.polarization)
-    return Task(POINTS, source, inputs, {"source": run.sources[source]})
+    spectra = [_spectrum_of(run, source, instrument) for instrument in files.spectra]
+    inputs: dict[str, TaskInput] = {
+        "fluxes": list(files.fluxes), "light": list(files.polarization),
+        "spectra": [task.output(FLUX_POINTS) for task in spectra],
+        "spectrum_fits": [task.output(SPECTRUM_FIT) for task in spectra],
+    }  # fmt: skip
+    there = {name: paths for name, paths in inputs.items() if paths}
+    return Task(POINTS, source, there, {"source": run.sources[source]})
+
+
+def _spectrum_of(run: PlannedRun, source: str, instrument: str) -> Task:
+    spectrum = run.sources[source].spectra[instrument]
+    settings = section_of(run.config, ModelSettings)
+    key = f"{run.config.path}: sources.places.{source}.spectra.{instrument}"
+    return Task(
+        SED_SPECTRA, spectrum_target(source, instrument),
+        run.files[source].spectra[instrument].of_task(),
+        {"spectrum": spectrum, "spectral_models": settings},
+        spectrum_versions(key, spectrum, settings),
+    )  # fmt: skip
 
 
 def _task_of(
@@ -138,14 +164,15 @@ BLAZAR = Pipeline(
     name="blazar",
     summary="Fluxes and polarization of blazars to fitted and compared models and a report.",
     sections={
-        "sources": BlazarSourcesParameters, "points": SedPointParameters,
-        "models": ComparedModelsParameters, "fit": SedSearchParameters,
-        "mcmc": SedPosteriorSection, "nested": SedEvidenceSection,
+        "sources": BlazarSourcesParameters, "spectral_models": ModelSettings,
+        "points": SedPointParameters, "models": ComparedModelsParameters,
+        "fit": SedSearchParameters, "mcmc": SedPosteriorSection, "nested": SedEvidenceSection,
         "comparison": ComparisonParameters, "predictions": PredictionParameters,
         "catalog": BlazarCatalogParameters,
     },
     stages=(
-        POINTS, FIT_STAGE, EVIDENCE_STAGE, COMPARISON_STAGE, FIGURES_STAGE, CATALOG_STAGE,
+        SED_SPECTRA, POINTS, FIT_STAGE, EVIDENCE_STAGE, COMPARISON_STAGE, FIGURES_STAGE,
+        CATALOG_STAGE,
     ),
     kinds=(),
     plan=plan_blazar,

@@ -16,6 +16,7 @@ from xsurvey.pipelines.blazar.parameters import (
     ComparedModelsParameters,
 )
 from xsurvey.pipelines.blazar.source_files import polarization_settings, systematic_name
+from xsurvey.pipelines.blazar.spectrum_files import SpectrumInputs, spectrum_inputs
 from xsurvey.pipelines.cluster.files import find_file
 from xsurvey.sed.fitting.sed_parameters import (
     SedModelParameters,
@@ -36,12 +37,15 @@ class SourceFiles:
     Attributes
     ----------
     fluxes, polarization : tuple of path
+    spectra : mapping of str to SpectrumInputs
+        By instrument.
     around : mapping of str to path
         ``ebl`` and ``host``, of those that are named.
     """
 
     fluxes: tuple[Path, ...]
     polarization: tuple[Path, ...]
+    spectra: Mapping[str, SpectrumInputs]
     around: Mapping[str, Path]
 
 
@@ -77,7 +81,7 @@ def planned_run(config: Config) -> PlannedRun:
     Raises
     ------
     InputError
-        A file does not exist.
+        A file does not exist, of those too that headers of spectra name.
     ParameterError
         No source, no model, names of models that there are not, systematic errors of an instrument
         that no source has, or what is said of polarization without any.
@@ -89,7 +93,7 @@ def planned_run(config: Config) -> PlannedRun:
     if not sources:
         raise ParameterError(
             f"{config.path}: sources.places", "names no source",
-            "give one as NAME: {position: RA,DEC, fluxes: [TABLE]}",
+            "give one as NAME: {position: RA,DEC, fluxes: [TABLE]}, or with spectra",
         )  # fmt: skip
     if not models:
         raise ParameterError(
@@ -139,8 +143,12 @@ def _files(config: Config, name: str, source: BlazarSource) -> SourceFiles:
         around["host"] = find_file(config, f"{where}.host", source.host)
     if source.ebl is not None:
         around["ebl"] = _background_light(config, f"{where}.ebl", source.ebl)
+    spectra = {
+        instrument: spectrum_inputs(config, f"{where}.spectra.{instrument}", spectrum)
+        for instrument, spectrum in source.spectra.items()
+    }
     return SourceFiles(
-        found("fluxes", source.fluxes), found("polarization", source.polarization), around
+        found("fluxes", source.fluxes), found("polarization", source.polarization), spectra, around
     )
 
 
@@ -167,6 +175,7 @@ def _check_systematics(config: Config, files: Mapping[str, SourceFiles]) -> None
     try:
         known = {i for one in files.values() for path in one.fluxes for i in
                  read_sed(path).instruments}  # fmt: skip
+        known |= {instrument for one in files.values() for instrument in one.spectra}
     except XSurveyError:
         return
     lower = {name.lower() for name in known}

@@ -17,6 +17,7 @@ from xsurvey.pipelines.blazar.figures_stage import FIGURES, FIGURES_STAGE
 from xsurvey.pipelines.blazar.fit_stage import FIT_STAGE, names_of
 from xsurvey.pipelines.blazar.points_stage import POINTS
 from xsurvey.pipelines.blazar.report_data import blazar_report
+from xsurvey.pipelines.blazar.spectrum_stage import SED_SPECTRA
 from xsurvey.pipelines.published_catalog import (
     CATALOG,
     products_are_there,
@@ -103,6 +104,10 @@ def _places(task: Task) -> Iterator[tuple[str, str, str]]:
     stage = task.stage.name
     for output in OF_SOURCE.get(stage, ()):
         yield f"{SOURCES}/{folder_name(task.target)}/{TOGETHER}", output, output
+    if stage == SED_SPECTRA.name:
+        source, instrument = task.target.split(" ")
+        folder = f"{SOURCES}/{folder_name(source)}/spectra/{folder_name(instrument)}"
+        yield from ((folder, output, output) for output in SED_SPECTRA.outputs)
     if stage not in (FIT_STAGE.name, EVIDENCE_STAGE.name):
         return
     source, model = names_of(task.target)

@@ -16,6 +16,12 @@ from xsurvey.pipelines.blazar.parameters import BlazarSourcesParameters, Compare
 from xsurvey.pipelines.blazar.planning import section_of
 from xsurvey.pipelines.blazar.points_stage import POINTS
 from xsurvey.pipelines.blazar.source_files import RECORD
+from xsurvey.pipelines.blazar.spectrum_stage import (
+    SED_SPECTRA,
+    SPECTRUM_FIGURE,
+    SPECTRUM_FIGURES,
+    spectrum_target,
+)
 from xsurvey.pipelines.spectra.places import folder_name
 from xsurvey.report import ReportData
 from xsurvey.report.blazar import BlazarReport, BlazarSourceReport
@@ -39,12 +45,20 @@ def blazar_report(
     compared = {r["source"]: r for r in good.records(COMPARISON_STAGE.name, COMPARISON)}
     fits = good.records(FIT_STAGE.name, FIT)
     figures = {task.target: path for task, path in good.files(FIGURES_STAGE.name, FIGURES)}
+    of_spectra = {
+        task.target: path / SPECTRUM_FIGURE
+        for task, path in good.files(SED_SPECTRA.name, SPECTRUM_FIGURES)
+    }
     sources = [
         BlazarSourceReport(
             name, points.get(name), [fit for fit in fits if fit["source"] == name],
             compared.get(name), _figures(figures.get(name)), files.get(folder_name(name), []),
+            {
+                instrument: of_spectra[target] for instrument in source.spectra
+                if (target := spectrum_target(name, instrument)) in of_spectra
+            },
         )
-        for name in section_of(config, BlazarSourcesParameters).places
+        for name, source in section_of(config, BlazarSourcesParameters).places.items()
     ]  # fmt: skip
     models = section_of(config, ComparedModelsParameters).compared
     return BlazarReport(run, sources, len(models))

@@ -39,26 +39,56 @@ _OF_PARAMETERS = ("set", "freeze", "thaw", "limits", "link", "prior")
 """Of a model, what begins with the name of a parameter."""
 
 
-def joined_sed(name: str, paths: Sequence[Path], redshift: float | None) -> (
-    SpectralEnergyDistribution
-):  # fmt: skip
-    """Return the points of all tables of a source; its redshift is that of the source, if given.
+def joined_sed(
+    name: str, paths: Sequence[Path], redshift: float | None,
+    spectra: Sequence[SpectralEnergyDistribution] = (),
+) -> SpectralEnergyDistribution:  # fmt: skip
+    """Return the points of all tables and spectra of a source.
+
+    Parameters
+    ----------
+    name : str
+        Of the source.
+    paths : sequence of path
+        Tables.
+    redshift : float or None
+        In place of that of the tables.
+    spectra : sequence of SpectralEnergyDistribution
+        Points of spectra, each with the instrument's name.
 
     Raises
     ------
     InputError
         A table cannot be used, is given twice, or tells another redshift than the others.
     ParameterError
-        There is no redshift.
+        There is no redshift, or a table has the instrument of a spectrum too.
     """
     _check_once(paths)
-    sed = seds_together([read_sed(path) for path in paths], name, redshift)
+    tables = [read_sed(path) for path in paths]
+    _check_instruments(name, tables, [sed.name for sed in spectra])
+    sed = seds_together([*tables, *spectra], name, redshift)
     if sed.redshift is None:
         raise ParameterError(
-            f"sources.places.{name}.redshift", "is needed, and the tables do not tell it",
+            f"sources.places.{name}.redshift",
+            f"is needed, and {'the tables do not tell it' if tables else 'spectra do not tell it'}",
             "give it",
         )  # fmt: skip
     return sed
+
+
+def _check_instruments(
+    name: str, tables: Iterable[SpectralEnergyDistribution], spectra: Sequence[str]
+) -> None:
+    """Raise where points of a table and of a spectrum have one name: they may be the same ones."""
+    by_lower = {one.lower(): one for one in spectra}
+    for table in tables:
+        for instrument in dict.fromkeys(table.instruments):
+            if (own := by_lower.get(instrument.lower())) is not None:
+                raise ParameterError(
+                    f"sources.places.{name}.spectra.{own}",
+                    f"is the name of an instrument of {table.name}, too",
+                    "leave the table out if its points are of these spectra, or use another name",
+                )  # fmt: skip
 
 
 def joined_polarization(paths: Sequence[Path]) -> PolarizationMeasurements | None:

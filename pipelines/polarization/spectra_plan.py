@@ -13,15 +13,11 @@ from xsurvey.pipelines.polarization.spectra_parameters import (
 )
 from xsurvey.pipelines.polarization.spectropolarimetry_stage import SPECTROPOLARIMETRY
 from xsurvey.pipelines.polarization.stokes_spectra_stage import FOLDER
+from xsurvey.pipelines.spectra.model_versions import model_versions
 from xsurvey.polarization.parameters import PolarizationParameters
 from xsurvey.polarization.spectra.polarized_terms import parse_polarized
 from xsurvey.spectra.assembly import model_parameters
-from xsurvey.spectra.models.atomdb import atomdb_files, find_atomdb
-from xsurvey.spectra.models.installation import content_hash, installation
-from xsurvey.spectra.models.model_data import require_data, uses_atomdb
-from xsurvey.spectra.models.python_models import python_models
 from xsurvey.spectra.models.settings import ModelSettings
-from xsurvey.spectra.models.table_store import TABLE_FORMAT
 
 
 def steps_of(sections: Mapping[str, StepParameters]) -> dict[str, StepParameters]:
@@ -95,16 +91,4 @@ def fit_versions(
         expression = parse_polarized(fitting.model).whole.expression
     except ParameterError as error:
         raise ParameterError(f"{subject}.model", error.cause, error.remedy) from None
-    rows, _ = model_parameters(expression, 1)
-    uses = {}
-    for component in expression.components:
-        columns = component.columns
-        values = [p.value for p in rows.parameters[columns.start : columns.stop]]
-        require_data(component.definition, values)
-        if uses_atomdb(component.definition, values):
-            files = "-".join(content_hash(p)[:8] for p in atomdb_files(find_atomdb(settings)))
-            uses["atomdb"] = f"{settings.atomdb} {files}"
-        own = python_models().get(component.definition.name.lower())
-        if own is not None:
-            uses[f"model {own.name}"] = own.version
-    return uses | {"models": installation().version, "tables": str(TABLE_FORMAT)}
+    return model_versions(expression, model_parameters(expression, 1)[0], settings)

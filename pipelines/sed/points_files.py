@@ -10,14 +10,30 @@ from typing import Any
 import numpy as np
 from astropy.table import Table
 
-from xsurvey.errors import InputError, ParameterError, printable
+from xsurvey.errors import ParameterError, printable
 from xsurvey.io.json_values import finite
-from xsurvey.pipelines.spectra.fit_files import SpectrumFit, fit_spectrum_files, mixes_energies
+from xsurvey.pipelines.spectra.fit_files import (
+    SpectrumFit,
+    fit_spectrum_files,
+    mixes_energies,
+    spectrum_problem,
+)
 from xsurvey.pipelines.spectra.reading import ReadSpectrum, SpectrumFiles
 from xsurvey.sed.flux_points.parameters import FluxPointParameters
-from xsurvey.sed.flux_points.points import FluxPoints, PointBins, flux_points, point_bins
+from xsurvey.sed.flux_points.points import (
+    FluxPoints,
+    PointBins,
+    check_data,
+    flux_points,
+    point_bins,
+)
 from xsurvey.sed.flux_points.table import flux_point_table
-from xsurvey.sed.flux_points.unabsorbed import UnabsorbedSpectrum, absorption_of
+from xsurvey.sed.flux_points.unabsorbed import (
+    UnabsorbedSpectrum,
+    absorption_of,
+    without_components,
+)
+from xsurvey.spectra.dataset import Dataset
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
 from xsurvey.spectra.models.expression import parse_expression
 from xsurvey.spectra.models.settings import ModelSettings
@@ -65,7 +81,7 @@ class FluxPointResult:
 
 def flux_points_of_files(
     files: SpectrumFiles, fitting: SpectrumFitParameters, settings: ModelSettings,
-    parameters: FluxPointParameters, *, outputs: Sequence[Path | None] = (),
+    parameters: FluxPointParameters, *, outputs: Sequence[Path | None] = (), seed: int = 0,
 ) -> FluxPointResult:  # fmt: skip
     """Fit a model to spectra and make flux points of them.
 
@@ -75,6 +91,8 @@ def flux_points_of_files(
     fitting, settings, parameters : StepParameters
     outputs : sequence of path or None
         What the caller will write: none of it may be a file that is read.
+    seed : int
+        Of simulated goodness.
 
     Raises
     ------
@@ -89,17 +107,12 @@ def flux_points_of_files(
     names = _instruments_given(parameters, len(files.spectra))
     if fitting.model is not None:
         absorption_of(parse_expression(fitting.model), parameters.absorption)  # before the fit
-    fit = fit_spectrum_files(files, fitting, settings, FluxParameters(), outputs=outputs)
+    fit = fit_spectrum_files(files, fitting, settings, FluxParameters(), seed=seed, outputs=outputs)
     removed = absorption_of(fit.expression, parameters.absorption)
     full = fit.fit.values
     members = fit.fit.likelihood.members
     bins: list[PointBins] = []
     for member, read in zip(members, fit.spectra, strict=True):
-        if not member.dataset.poisson:
-            raise InputError(
-                member.dataset.name, "holds counts that are not Poisson distributed, of which "
-                "points have no errors", "use the spectrum before its background was subtracted",
-            )  # fmt: skip
         bins.append(
             point_bins(member, full, read.response, parameters, subtracts_background(fitting))
         )
@@ -129,6 +142,26 @@ def flux_points_of_files(
     }  # fmt: skip
     table = flux_point_table(points, parameters.limit_confidence, meta)
     return FluxPointResult(fit, points, unabsorbed, removed, table, summary)
+
+
+def datasets_of_points(
+    files: SpectrumFiles, fitting: SpectrumFitParameters, settings: ModelSettings,
+    parameters: FluxPointParameters,
+) -> list[Dataset]:  # fmt: skip
+    """Return what points would be made of, after all that can be told to be wrong before the fit.
+
+    Raises
+    ------
+    InputError, ParameterError, MissingDataError
+        As `flux_points_of_files`.
+    """
+    _instruments_given(parameters, len(files.spectra))
+    problem = spectrum_problem(files, fitting, settings)
+    without_components(problem.expression, absorption_of(problem.expression, parameters.absorption))
+    datasets = [member.dataset for member in problem.assembly.likelihood.members]
+    for data in datasets:
+        check_data(data, parameters, subtracts_background(fitting))
+    return datasets
 
 
 def subtracts_background(fitting: SpectrumFitParameters) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -66,6 +66,41 @@ class SpectrumFit:
     summary: dict[str, Any]
 
 
+class SpectrumProblem(NamedTuple):
+    """What is to be fitted.
+
+    Attributes
+    ----------
+    spectra : list of ReadSpectrum
+    expression : Expression
+    assembly : Assembly
+    """
+
+    spectra: list[ReadSpectrum]
+    expression: Expression
+    assembly: Assembly
+
+
+def spectrum_problem(
+    files: SpectrumFiles, parameters: SpectrumFitParameters, settings: ModelSettings
+) -> SpectrumProblem:
+    """Return what is to be fitted to spectra.
+
+    Raises
+    ------
+    InputError, ParameterError, MissingDataError
+        As `fit_spectrum_files`.
+    """
+    if parameters.model is None:
+        raise ParameterError("model", "is required", "give a model, such as 'tbabs*powerlaw'")
+    expression = parse_expression(parameters.model)
+    spectra = read_spectra(files, parameters)
+    datasets = datasets_of(spectra, parameters, mixes_energies(expression))
+    instruments = [instrument_of(s.spectrum) for s in spectra]
+    assembly = assemble(expression, settings, datasets, parameters, instruments)
+    return SpectrumProblem(spectra, expression, assembly)
+
+
 def fit_spectrum_files(
     files: SpectrumFiles, parameters: SpectrumFitParameters, settings: ModelSettings,
     flux: FluxParameters, *, seed: int = 0, outputs: Sequence[Path | None] = (),
@@ -97,15 +132,10 @@ def fit_spectrum_files(
     MissingDataError
         The model library or atomic data are not installed.
     """
-    if parameters.model is None:
-        raise ParameterError("model", "is required", "give a model, such as 'tbabs*powerlaw'")
-    expression = parse_expression(parameters.model)
-    spectra = read_spectra(files, parameters)
+    problem = spectrum_problem(files, parameters, settings)
+    spectra, expression, assembly = problem
     read = [split_selection(path)[0] for s in spectra for path in s.paths]
     check_outputs(outputs, read)
-    datasets = datasets_of(spectra, parameters, mixes_energies(expression))
-    instruments = [instrument_of(s.spectrum) for s in spectra]
-    assembly = assemble(expression, settings, datasets, parameters, instruments)
     if evidence:
         require_priors(assembly.likelihood.parameters)
     fit = fit_spectra(

@@ -15,6 +15,7 @@ from xsurvey.missions import Mission
 from xsurvey.pipelines.observations import ObservationInput
 from xsurvey.pipelines.spectra.extraction_stage import SPECTRA
 from xsurvey.pipelines.spectra.fits_stage import LINES, SPECTRAL_FITS
+from xsurvey.pipelines.spectra.model_versions import atomdb_version
 from xsurvey.pipelines.spectra.parameters import SpectralFitParameters, SpectraParameters
 from xsurvey.pipelines.spectra.parts_stage import SPECTRAL_PARTS
 from xsurvey.pipelines.spectra.places import extraction_target
@@ -22,9 +23,8 @@ from xsurvey.pipelines.spectra.results_stage import SPECTRAL_RESULTS
 from xsurvey.pipelines.spectra.settings_of import alternatives_for, parameters_for
 from xsurvey.spectra.assembly import model_parameters
 from xsurvey.spectra.fit_parameters import SpectrumFitParameters
-from xsurvey.spectra.models.atomdb import atomdb_files, find_atomdb
 from xsurvey.spectra.models.expression import Expression, parse_expression
-from xsurvey.spectra.models.installation import content_hash, installation
+from xsurvey.spectra.models.installation import installation
 from xsurvey.spectra.models.model_data import require_data, uses_atomdb
 from xsurvey.spectra.models.python_models import python_models
 from xsurvey.spectra.models.settings import ModelSettings
@@ -113,14 +113,12 @@ def _checked_parameters(
 
 def _atomdb_version(settings: ModelSettings, name: str) -> str:
     try:
-        prefix = find_atomdb(settings)
+        return atomdb_version(settings)
     except MissingDataError as error:
         if not name.startswith(_ALTERNATIVES):
             raise
         remedy = f"{error.remedy}; or do without thermal models (spectral_fits: alternatives: [])"
         raise MissingDataError(error.subject, error.cause, remedy) from None
-    files = "-".join(content_hash(path)[:8] for path in atomdb_files(prefix))
-    return f"{settings.atomdb} {files}"
 
 
 def sections_of(config: Config) -> tuple[SpectraParameters, SpectralFitParameters, ModelSettings]:

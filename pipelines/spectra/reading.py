@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from xsurvey.errors import InputError, ParameterError
+from xsurvey.errors import InputError, ParameterError, XSurveyError
 from xsurvey.io.ogip.arf import read_arf
 from xsurvey.io.ogip.companions import CompanionKey, companion_file, other_detector
-from xsurvey.io.ogip.pha import read_single_pha
+from xsurvey.io.ogip.pha import read_single_pha, split_selection
 from xsurvey.io.ogip.rmf import read_rmf
 from xsurvey.io.ogip.types import PhaSpectrum
 from xsurvey.spectra.dataset import Dataset, make_dataset
@@ -86,6 +86,50 @@ def read_spectra(files: SpectrumFiles, parameters: SpectrumFitParameters) -> lis
         strict=True,
     )
     return [_read(*row, parameters, wants, files.spectra) for row in rows]
+
+
+def named_companions(files: SpectrumFiles, parameters: SpectrumFitParameters) -> list[Path]:
+    """Return the files that headers of spectra name and a fit may read, without rows, each once.
+
+    Spectra that cannot be read name none.
+
+    Raises
+    ------
+    InputError
+        A file that is named, and needed, is not there.
+    ParameterError
+        Another number of companions than of spectra.
+    """
+    count = len(files.spectra)
+    wants = uses_background(parameters)
+    rows = zip(
+        files.spectra,
+        _each(files.background, count, "background"),
+        _each(files.arf, count, "arf"),
+        _each(files.rmf, count, "rmf"),
+        strict=True,
+    )
+    found: list[Path] = []
+    for path, background, arf, rmf in rows:
+        try:
+            spectrum = read_single_pha(path)
+        except XSurveyError:
+            continue  # what is wrong with it is told by who reads it
+        matrix = companion_file(spectrum, "RESPFILE") if rmf is None else None
+        area = _named_area(spectrum, matrix if rmf is None else rmf) if arf is None else None
+        other = companion_file(spectrum, "BACKFILE") if wants and background is None else None
+        found += [split_selection(p)[0] for p in (matrix, area, other) if p is not None]
+    return list(dict.fromkeys(found))
+
+
+def _named_area(spectrum: PhaSpectrum, matrix: Path | None) -> Path | None:
+    """Return the effective area that a spectrum names; one that is not needed may be missing."""
+    try:
+        return companion_file(spectrum, "ANCRFILE")
+    except InputError:
+        if matrix is None or str(matrix) == NONE or not read_rmf(matrix).includes_area:
+            raise
+        return None
 
 
 def uses_background(parameters: SpectrumFitParameters) -> bool:

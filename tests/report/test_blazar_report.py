@@ -12,7 +12,9 @@ from xsurvey.report.blazar import (
     key_numbers,
     render_blazar_report,
 )
+from xsurvey.report.blazar_tables import spectra_table, spectral_parameters_table
 from xsurvey.report.blazar_words import comparison_words, degeneracy_words, verdict
+from xsurvey.report.brightness_profiles import shown
 from xsurvey.report.numbers import MINUS
 
 EVIL = "<script>alert(1)</script>"
@@ -100,7 +102,7 @@ def test_text_of_strangers_is_escaped_and_lost_figures_are_told(tmp_path: Path) 
         "source": "s", "position": {"ra": 1.0, "dec": 2.0}, "redshift": 0.3, "object": EVIL,
         "files": [{"name": EVIL, "sha256": ""}], "points": 3, "limits": 0,
         "frequency_min": 1e10, "frequency_max": 1e20, "instruments": {EVIL: 3},
-        "polarization": {}, "notes": [EVIL],
+        "polarization": {}, "spectra": [], "notes": [EVIL],
     }  # fmt: skip
     failed = model("c", fitted=False, causes=[EVIL])
     source = BlazarSourceReport(
@@ -120,3 +122,31 @@ def test_fits_that_are_missing_are_counted() -> None:
     numbers = {label: (number, remark) for label, number, remark in key_numbers(report)}
     assert numbers["Fits"] == ("0", "of 2")
     assert numbers["Sources"] == ("1", "0 fitted")
+
+
+def test_small_numbers_have_errors_of_their_size() -> None:
+    norm = {"value": 1.92e-4, "lower": 1.79e-4, "upper": 2.16e-4}
+    cell = shown(norm)
+    assert (cell.text, cell.upper, cell.lower) == ("1.92e-4", "+0.24e-4", f"{MINUS}0.13e-4")
+    assert shown(norm | {"lower": None, "upper": None}).upper == ""
+
+
+def test_where_points_of_spectra_are_from() -> None:
+    origin = {
+        "instrument": "CCD", "spectra": ["a.pha", "b.pha"], "model": EVIL, "absorption": [],
+        "energy_min": 0.5, "energy_max": 7.0, "converged": True, "points": 6, "limits": 1,
+        "statistic": {"name": "cstat", "value": 90.04, "dof": 81},
+        "goodness": {"p_value": 0.25},
+        "parameters": {"powerlaw.PhoIndex": {
+            "value": 1.9, "lower": 1.8, "upper": 2.0, "unit": "", "frozen": False,
+        }},
+    }  # fmt: skip
+    (row,) = spectra_table({"spectra": [origin]}).rows
+    assert [getattr(cell, "text", cell) for cell in row] == [
+        "CCD", "a.pha, b.pha", EVIL, "none", "0.5 to 7", "cstat", "90.0 / 81", "0.250", "6", "1",
+    ]  # fmt: skip
+    (parameter,) = spectral_parameters_table({"spectra": [origin]}).rows
+    assert parameter[:2] == ["CCD", "powerlaw.PhoIndex"]
+    for nothing in (None, {"spectra": []}):
+        assert not spectra_table(nothing).rows
+        assert not spectral_parameters_table(nothing).rows

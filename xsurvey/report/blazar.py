@@ -18,6 +18,8 @@ from xsurvey.report.blazar_tables import (
     parameters_table,
     polarization_table,
     priors_table,
+    spectra_table,
+    spectral_parameters_table,
 )
 from xsurvey.report.blazar_words import comparison_words, degeneracy_words, verdict
 from xsurvey.report.brightness_profiles import png_source
@@ -39,7 +41,7 @@ class BlazarSourceReport:
     ----------
     name : str
     points : mapping or None
-        ``points.json``; None where tables could not be read.
+        ``points.json``; None where tables or spectra could not be used.
     fits : sequence of mapping
         ``fit.json`` of each model that was fitted.
     comparison : mapping or None
@@ -48,6 +50,8 @@ class BlazarSourceReport:
         ``models``, ``sed_MODEL`` and ``corner_MODEL``.
     files : sequence of (str, str)
         Labels, and paths relative to the page.
+    spectra : mapping of str to path
+        Figures of points of spectra, by instrument.
     """
 
     name: str
@@ -56,6 +60,7 @@ class BlazarSourceReport:
     comparison: Record | None = None
     figures: Mapping[str, Path] = field(default_factory=dict)
     files: Sequence[tuple[str, str]] = ()
+    spectra: Mapping[str, Path] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -110,6 +115,9 @@ class SourcePart:
     notes: Sequence[str]
     failed: Sequence[str]
     files: Sequence[tuple[str, str]]
+    spectra: TableText
+    spectral_parameters: TableText
+    pictures: Sequence[Picture]
 
 
 @dataclass(frozen=True)
@@ -190,6 +198,9 @@ def _source_part(one: BlazarSourceReport, anchor: str, problems: list[str]) -> S
         evidence_table(one.comparison), polarization_table(one.comparison),
         [_model_part(one, fit, problems) for fit in one.fits],
         compared.get("notes", ()), (one.points or {}).get("notes", ()), failed, one.files,
+        spectra_table(one.points), spectral_parameters_table(one.points),
+        [p for p in (_points_picture(one, i, path, problems) for i, path in one.spectra.items())
+         if p is not None],
     )  # fmt: skip
 
 
@@ -227,18 +238,35 @@ def _facts(points: Record | None) -> Iterator[tuple[str, str]]:
     yield "frequencies", f"{points['frequency_min']:.3g} to {points['frequency_max']:.3g} Hz"
     counts = points["polarization"]
     yield "polarization", ", ".join(f"{n} {kind}" for kind, n in counts.items()) or "none"
-    yield "tables", ", ".join(str(file["name"]) for file in points["files"])
+    names = [str(file["name"]) for file in points["files"]]
+    yield "tables", ", ".join(names) or "none"
+    if points["spectra"]:
+        yield "spectra of", ", ".join(str(one["instrument"]) for one in points["spectra"])
+
+
+def _points_picture(
+    one: BlazarSourceReport, instrument: str, path: Path, problems: list[str]
+) -> Picture | None:
+    caption = (
+        f"{instrument}: points of its spectra with the model without absorption, and their ratio."
+    )
+    return _read(path, f"points of {instrument} of {one.name}", caption, problems)
 
 
 def _picture(
     one: BlazarSourceReport, name: str, caption: str, problems: list[str]
 ) -> Picture | None:
-    """Return a figure as an image of the page; one that cannot be read is a problem."""
+    """Return a figure of the models, if there is one."""
     path = one.figures.get(name)
     if path is None:
         return None
+    return _read(path, f"{name.replace('_', ' ')} of {one.name}", caption, problems)
+
+
+def _read(path: Path, what: str, caption: str, problems: list[str]) -> Picture | None:
+    """Return a figure as an image of the page; one that cannot be read is a problem."""
     try:
-        return Picture(png_source(path), f"{name.replace('_', ' ')} of {one.name}", caption)
+        return Picture(png_source(path), what, caption)
     except XSurveyError as error:
         problems.append(str(error))
         return None

@@ -22,6 +22,40 @@ def data_table(points: Record | None) -> TableText:
     return TableText([("Instrument", ""), ("Points and limits", "")], rows)
 
 
+def spectra_table(points: Record | None) -> TableText:
+    """Return a row for the spectra of each instrument that points were made of."""
+    if points is None or not points["spectra"]:
+        return TableText()
+    columns = [
+        ("Instrument", ""), ("Spectra", ""), ("Model", ""), ("Without absorption by", ""),
+        ("Energies", "keV"), ("Statistic", ""), ("Value / d.o.f.", ""), ("p", ""), ("Points", ""),
+        ("Limits", ""),
+    ]  # fmt: skip
+    rows: list[list[str | Value]] = []
+    for one in points["spectra"]:
+        statistic = one["statistic"]
+        value = f"{fixed(statistic['value'], 1)} / {statistic['dof']}"
+        rows.append([
+            one["instrument"], ", ".join(one["spectra"]), one["model"],
+            ", ".join(one["absorption"]) or "none",
+            f"{one['energy_min']:.3g} to {one['energy_max']:.3g}", statistic["name"],
+            Value(value, sort=statistic["value"]), _chance(one["goodness"] or {}, "p_value"),
+            plain(one["points"], 0), plain(one["limits"], 0),
+        ])  # fmt: skip
+    return TableText(columns, rows)
+
+
+def spectral_parameters_table(points: Record | None) -> TableText:
+    """Return the parameters of the models that were fitted to spectra."""
+    rows: list[list[str | Value]] = [
+        [one["instrument"], name, shown(record), str(record["unit"] or DASH)]
+        for one in (points or {}).get("spectra", ())
+        for name, record in one["parameters"].items()
+    ]
+    columns = [("Instrument", ""), ("Parameter", ""), ("Value", ""), ("Unit", "")]
+    return TableText(columns, rows) if rows else TableText()
+
+
 def models_table(comparison: Record | None) -> TableText:
     """Return a row a model: best fit and evidence."""
     if comparison is None:

@@ -103,7 +103,11 @@ def shown(parameter: Mapping[str, Any]) -> Value:
     if 0 < abs(value) < 1e-3 or abs(value) >= 1e6:
         power = int(f"{value:e}".partition("e")[2])
         scaled = asymmetric(value / 10.0**power, lower / 10.0**power, upper / 10.0**power)
-        return Value(f"{scaled.text}e{power}", scaled.upper, scaled.lower, value)
+        # errors have the power too: they stand beside the number by themselves
+        text, high, low = (
+            f"{part}e{power}" if part else "" for part in (scaled.text, scaled.upper, scaled.lower)
+        )
+        return Value(text, high, low, value)
     return asymmetric(value, lower, upper)
 
 

@@ -65,6 +65,7 @@ def toy_models() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("xsurvey.pipelines.sed.fit_files.radiative_model", toy_model)
         patch.setattr("xsurvey.pipelines.blazar.figures_stage.PAPER_DPI", 40)
+        patch.setattr("xsurvey.pipelines.blazar.spectrum_stage.PAPER_DPI", 40)
         yield
 
 

@@ -10,6 +10,7 @@ import yaml
 
 from xsurvey.catalogs import open_catalog
 from xsurvey.config_template import write_template
+from xsurvey.pipelines.blazar.catalog_rows import SedFlag
 from xsurvey.pipelines.blazar.plan import BLAZAR
 
 from .conftest import FAILING, FROZEN, RIGHT, write_config
@@ -147,6 +148,25 @@ def test_another_source_goes_on(folder: Path, run_command: Run) -> None:
     assert status["sed_catalog all"] == "done"
     page = (folder / "out" / "report.html").read_text()
     assert "No model was fitted" in page
+
+
+def test_a_catalog_has_sources_of_which_nothing_could_be_read(
+    folder: Path, run_command: Run
+) -> None:
+    path = write_config(folder)
+    (folder / "sed.ecsv").write_text("no table\n")
+    done = run_command("run", path, "--workers", 0, cwd=folder)
+    assert done.returncode == 3, done.stderr
+    (row,) = open_catalog(folder / "out").query()
+    assert (row["stack"], row["name"]) == ("toy", "XSV J100000.0+021200")
+    assert (row["sed_points"], row["sed_models"], row["sed_favoured"]) == (-1, 0, "")
+    flags = SedFlag.NOT_FITTED | SedFlag.NO_POINTS
+    assert row["sed_flags"] == flags
+    models = open_catalog(folder / "out", table="sed_fits").query()
+    assert list(zip(models["model"], models["flags"], strict=True)) == [
+        ("right", flags), ("wrong", flags),
+    ]  # fmt: skip
+    assert len(open_catalog(folder / "out", table="sed_parameters").query()) == 0
 
 
 def test_a_source_without_any_fit_is_told_of(folder: Path, run_command: Run) -> None:

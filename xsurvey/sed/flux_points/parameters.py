@@ -7,8 +7,8 @@ from pydantic import Field
 from xsurvey.parameters import StepParameters
 
 
-class FluxPointParameters(StepParameters):
-    """How flux points are made of a fitted spectrum."""
+class FluxPointBinning(StepParameters):
+    """Which channels of a fitted spectrum make a point, what is a limit, what is taken away."""
 
     significance: float = Field(
         default=5.0, gt=0, le=1000,
@@ -29,6 +29,16 @@ class FluxPointParameters(StepParameters):
         default=0.95, gt=0.5, lt=1,
         description="Probability that the flux is below an upper limit.",
     )  # fmt: skip
+    absorption: tuple[str, ...] = Field(
+        default=(),
+        description="Component of the model that is taken away; repeat for several, 'none' for "
+        "none. All that have a column density nH if not given.",
+    )
+
+
+class FluxPointParameters(FluxPointBinning):
+    """How flux points are made of a fitted spectrum."""
+
     instrument: tuple[str, ...] = Field(
         default=(),
         description="Name of the instrument in the table: one for all spectra, or one each in "
@@ -36,9 +46,4 @@ class FluxPointParameters(StepParameters):
     )
     redshift: float | None = Field(
         default=None, gt=0, lt=20, description="Redshift to write into the table."
-    )
-    absorption: tuple[str, ...] = Field(
-        default=(),
-        description="Component of the model that is taken away; repeat for several, 'none' for "
-        "none. All that have a column density nH if not given.",
     )

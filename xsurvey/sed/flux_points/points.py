@@ -123,28 +123,21 @@ def point_bins(
     Raises
     ------
     InputError
-        The model expects nothing in a bin, nothing was counted above the background, or channels
-        have no energy.
+        The model expects nothing in a bin, or as `check_data`.
     ParameterError
-        More bins than groups of channels.
+        As `check_data`.
     """
     data = member.dataset
+    check_data(data, parameters, subtract)
     edges = data.folding.edges
     low, high = np.maximum(data.energy_low, edges[0]), data.energy_high
-    if np.any(low >= high):
-        raise InputError(
-            data.name, f"has channels below {edges[0]:g} keV, where its response begins",
-            "narrow the energies (--energy)",
-        )  # fmt: skip
     photons = member.flux(full[None, :])
     centre = 0.5 * (np.log(edges[1:]) + np.log(edges[:-1]))
     expected, weighted = data.folding.fold(np.concatenate((photons, photons * centre)))
     ratio = data.background_scale
     behind = data.background.counts if subtract and data.background is not None else None
     off = np.zeros(len(low)) if behind is None else behind
-    _check_net(data, off * ratio)
     if parameters.bins is not None:
-        _check_number(data, parameters.bins)
         labels = equal_steps(low, high, parameters.bins)
     else:
         labels = join_to_significance(
@@ -172,18 +165,46 @@ def point_bins(
     return _by_energy(bins)
 
 
-def _check_net(data: Dataset, background: np.ndarray) -> None:
-    if not data.counts.sum() > background.sum():
-        what = "no net counts" if background.any() else "no counts"
+def check_data(data: Dataset, parameters: FluxPointParameters, subtract: bool) -> None:
+    """Raise for counts of which there can be no points, whatever the model.
+
+    Parameters
+    ----------
+    data : Dataset
+    parameters : FluxPointParameters
+    subtract : bool
+        As of `point_bins`.
+
+    Raises
+    ------
+    InputError
+        They are not Poisson distributed, or none are above the background; or channels have no
+        energy.
+    ParameterError
+        More bins than groups of channels.
+    """
+    if not data.poisson:
+        raise InputError(
+            data.name, "holds counts that are not Poisson distributed, of which points have no "
+            "errors", "use the spectrum before its background was subtracted",
+        )  # fmt: skip
+    least = data.folding.edges[0]
+    if np.any(np.maximum(data.energy_low, least) >= data.energy_high):
+        raise InputError(
+            data.name, f"has channels below {least:g} keV, where its response begins",
+            "narrow the energies (--energy)",
+        )  # fmt: skip
+    behind = data.background.counts if subtract and data.background is not None else None
+    below = 0.0 if behind is None else float(np.sum(behind * data.background_scale))
+    if not data.counts.sum() > below:
+        what = "no net counts" if below else "no counts"
         raise InputError(
             data.name, f"has {what} at {data.energy_low.min():.3g}-{data.energy_high.max():.3g} "
             "keV, of which there are no points", "widen the energies (--energy), or give a limit "
             "of the whole band",
         )  # fmt: skip
-
-
-def _check_number(data: Dataset, number: int) -> None:
-    if number > len(data.counts):
+    number = parameters.bins
+    if number is not None and number > len(data.counts):
         raise ParameterError(
             "bins", f"{number} are more than the {len(data.counts)} groups of channels of "
             f"{data.name}", "give fewer, or group less (--group)",
