@@ -274,6 +274,13 @@ REFUSED = [
         ("--model", "external-compton", "--target", "disk", "--freeze", "R_in=300"),
         "R_in: 300 is not below R_out, 200",
     ),
+    (
+        (
+            "--model", "hadronic", "--freeze", "proton_gamma_min=1e5",
+            "--freeze", "log10_proton_gamma_max=5",
+        ),
+        "proton_gamma_min: 100000 is not below 10^log10_proton_gamma_max, 10^5",
+    ),
     (("--systematic", "Gama=0.1"), "--systematic: toy.ecsv has no instrument 'Gama'"),
     (("--systematic", "Gamma"), "--systematic: 'Gamma' is not INSTRUMENT=FRACTION"),
     (("--min-frequency", "1e30"), "toy.ecsv: has no points"),
