@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from xsurvey.engine import Plan, RunResult
+from xsurvey.engine import Plan, RunResult, Task
 from xsurvey.engine.products import read_products, record_products
 from xsurvey.io.atomic import atomic_output, remove_leftovers
 from xsurvey.pipelines.spectra.places import folder_name
@@ -65,6 +65,33 @@ def stage_folders(
             name = f"{stage}/{folder_name(task.target)}"
             key = result.outcomes[task.id].key or ""
             yield PublishedFolder(name, key, files_below(path) if path.is_dir() else {output: path})
+
+
+def shared_folders(
+    plan: Plan, result: RunResult, places: Callable[[Task], Iterable[tuple[str, str, str]]]
+) -> list[PublishedFolder]:
+    """Return the folders of a run in which several tasks may have files.
+
+    Parameters
+    ----------
+    plan, result
+    places : callable
+        Where outputs of a task are published: folder, output, and its name there.
+    """
+    folders: dict[str, PublishedFolder] = {}
+    for task in plan.tasks:
+        outcome = result.outcomes[task.id]
+        for folder, output, name in places(task) if outcome.good else ():
+            path = result.path(task, output)
+            below = files_below(path) if path.is_dir() else {"": path}
+            files = {f"{name}/{inside}" if inside else name: f for inside, f in below.items()}
+            key = outcome.key or ""
+            before = folders.get(folder, PublishedFolder(folder, key, {}))
+            folders[folder] = PublishedFolder(
+                folder, before.key, {**before.files, **files},
+                {**before.keys_of, **dict.fromkeys(files, key)},
+            )  # fmt: skip
+    return list(folders.values())
 
 
 def files_below(folder: Path) -> dict[str, Path]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from astropy.table import Table
 
 from xsurvey.config import Config
 from xsurvey.engine import RunResult
 from xsurvey.engine.provenance import versions
+from xsurvey.report import ReportData
 
 
 def write_provenance(path: Path, result: RunResult) -> None:
@@ -51,3 +55,22 @@ def run_facts(config: Config, result: RunResult) -> dict[str, Any]:
             "cluster": result.cluster, "seed": result.seed,
         },
     }  # fmt: skip
+
+
+def run_with_catalog(
+    config: Config, result: RunResult, table: Table | None, paths: Sequence[tuple[str, str]]
+) -> ReportData:
+    """Return what the page says of a run that has no targets of its own kind.
+
+    Parameters
+    ----------
+    config, result
+    table : Table or None
+        Sources; None where the catalog failed.
+    paths : sequence of (str, str)
+        Labels of the catalog's files, and their paths below the output folder.
+    """
+    return ReportData(
+        **run_facts(config, result), targets=[], table=table,
+        catalog_paths=list(paths) if table is not None else [],
+    )  # fmt: skip

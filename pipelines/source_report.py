@@ -1,6 +1,5 @@
 """What a run of the sources pipeline leaves for people: catalog folder and report."""
 
-import hashlib
 import json
 import os
 import shutil
@@ -10,7 +9,6 @@ from pathlib import Path
 
 from astropy.table import Table
 
-from xsurvey import __version__
 from xsurvey.catalogs.products import PRODUCTS_NAME
 from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
@@ -26,6 +24,7 @@ from xsurvey.pipelines.products.publishing import (
     write_lists,
 )
 from xsurvey.pipelines.products.report_data import brightest_of, profiles_of, sensitivity_of
+from xsurvey.pipelines.published_catalog import run_state
 from xsurvey.pipelines.publishing import PublishedFolder, are_published, publish_folders
 from xsurvey.pipelines.run_facts import run_facts, write_provenance
 from xsurvey.pipelines.spectra.products import spectra_folders, spectra_of_target
@@ -44,7 +43,7 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
 
     A run that changed nothing since the last time leaves them as they are.
     """
-    state = _state(config, result)
+    state = run_state(config, result)
     marker = result.store.root / _PUBLISHED
     catalog = config.output / "catalog"
     report = config.output / "report.html"
@@ -74,13 +73,6 @@ def _folders(plan: Plan, result: RunResult) -> Iterator[PublishedFolder]:
     """Yield all that is published beside the catalog and the report."""
     yield from spectra_folders(plan, result)
     yield from product_folders(plan, result)
-
-
-def _state(config: Config, result: RunResult) -> str:
-    """Return what decides the products: every task's key and fate, and the configuration."""
-    tasks = [[*o.id, o.key, o.good, o.cause] for o in result.outcomes.values()]
-    text = json.dumps([__version__, tasks, config.as_json()])
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _publish_catalog(

@@ -13,7 +13,7 @@ from xsurvey.config import load_config
 from xsurvey.config_template import _scalar, write_template
 from xsurvey.errors import InputError, ParameterError, XSurveyError, nearest
 from xsurvey.io.yaml_file import parse_yaml
-from xsurvey.parameters import StepParameters
+from xsurvey.parameters import StepParameters, naming_keys
 from xsurvey.units import Angle, Band
 
 
@@ -303,3 +303,24 @@ def test_a_list_in_a_config_is_called_one():
     text = write_template("toy", {"bands": Bands}, ("a.fits",))
     assert "a list for several" in text
     assert "repeat" not in text
+
+
+@pytest.mark.parametrize(
+    ("told", "named"),
+    [
+        ("give another (--width), or --band 2-7", "give another (`width`), or `band` 2-7"),
+        ("leave --threshold out", "leave `threshold` out"),
+        ("give --threshold-map", "give --threshold-map"),
+        ("give one with --rmf", "give one with --rmf"),
+        ("run `xsurvey detect --band 2-7`", "run `xsurvey detect --band 2-7`"),
+        ("5 -- or --", "5 -- or --"),
+    ],
+)
+def test_errors_of_steps_name_keys(told, named):
+    error = InputError("a.fits", told, told)
+    error.others = (ParameterError("band", "is --wrong", told),)
+    changed = naming_keys(error, [DetectionParameters(), NoParameters()])
+    assert type(changed) is InputError
+    assert str(changed) == f"a.fits: {named}; {named}"
+    assert [str(other) for other in changed.others] == [f"band: is --wrong; {named}"]
+    assert str(naming_keys(error, [NoParameters()])) == str(error)

@@ -5,13 +5,17 @@ and the argument of its function are all made from it. Field descriptions are th
 texts.
 """
 
+import re
 import typing
-from collections.abc import Mapping
-from typing import Any, ClassVar, Self
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any, ClassVar, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
-from xsurvey.errors import ParameterError, nearest
+from xsurvey.errors import ParameterError, XSurveyError, nearest
+
+_Error = TypeVar("_Error", bound=XSurveyError)
+_COMMAND_OR_OPTION = re.compile(r"`[^`]*`|--(?P<option>[a-z][a-z0-9-]*)")
 
 
 class StepParameters(BaseModel):
@@ -122,3 +126,41 @@ def _model_in(annotation: Any) -> Any:
         return annotation
     inner = [_model_in(a) for a in typing.get_args(annotation)]
     return next((a for a in inner if hasattr(a, "model_fields")), None)
+
+
+def naming_keys(error: _Error, sections: Collection[StepParameters]) -> _Error:
+    """Return an error, and its `others`, that names keys of a config, not options of a command.
+
+    What steps say is to be done names options. What is no key of the config stays as it is, and so
+    does a command in backquotes.
+
+    Parameters
+    ----------
+    error : XSurveyError
+    sections : collection of StepParameters
+        Of the config.
+    """
+    keys = set(_keys_in(tuple(sections)))
+    cause, remedy = (_with_keys(text, keys) for text in (error.cause, error.remedy))
+    named = type(error)(error.subject, cause, remedy)
+    named.others = tuple(naming_keys(other, sections) for other in error.others)
+    return named
+
+
+def _with_keys(text: str, keys: set[str]) -> str:
+    def key_of(found: re.Match[str]) -> str:
+        name = (found["option"] or "").replace("-", "_")
+        return f"`{name}`" if name in keys else found[0]
+
+    return _COMMAND_OR_OPTION.sub(key_of, text)
+
+
+def _keys_in(value: Any) -> Iterator[str]:
+    if isinstance(value, BaseModel):
+        value = dict(value)
+    if isinstance(value, Mapping):
+        yield from (str(name) for name in value)
+        value = tuple(value.values())
+    if isinstance(value, (tuple, list)):
+        for one in value:
+            yield from _keys_in(one)

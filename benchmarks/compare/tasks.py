@@ -26,7 +26,7 @@ class Check(NamedTuple):
     side: str
     """Who does it; what the other side found stays."""
     script: str
-    """Its name in ``scripts``."""
+    """Its name in ``scripts``: whole, as a user would write it, like those of both sides."""
     label: str
     """What is done, in words."""
     quantities: tuple[str, ...]

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from xsurvey.config import Config
-from xsurvey.engine import Plan, RunResult, Task
+from xsurvey.engine import Plan, RunResult
 from xsurvey.pipelines.blazar.comparison_stage import COMPARISON, COMPARISON_STAGE
 from xsurvey.pipelines.blazar.figures_stage import FIGURES, FIGURES_STAGE
 from xsurvey.pipelines.blazar.fit_stage import FIT, FIT_STAGE
@@ -22,6 +20,7 @@ from xsurvey.pipelines.blazar.spectrum_stage import (
     SPECTRUM_FIGURES,
     spectrum_target,
 )
+from xsurvey.pipelines.good_results import GoodResults
 from xsurvey.pipelines.spectra.places import folder_name
 from xsurvey.report import ReportData
 from xsurvey.report.blazar import BlazarReport, BlazarSourceReport
@@ -40,7 +39,7 @@ def blazar_report(
     files : mapping of str to list of (str, str)
         Labels of published files and their paths relative to the page, by folder of the source.
     """
-    good = _Good(plan, result)
+    good = GoodResults(plan, result)
     points = {r["source"]: r for r in good.records(POINTS.name, RECORD)}
     compared = {r["source"]: r for r in good.records(COMPARISON_STAGE.name, COMPARISON)}
     fits = good.records(FIT_STAGE.name, FIT)
@@ -67,21 +66,3 @@ def blazar_report(
 def _figures(folder: Path | None) -> dict[str, Path]:
     """Return figures by the names that the stage gave them."""
     return {} if folder is None else {path.stem: path for path in sorted(folder.glob("*.png"))}
-
-
-class _Good:
-    """The results of the tasks of a plan that went well."""
-
-    def __init__(self, plan: Plan, result: RunResult) -> None:
-        self._tasks = [t for t in plan.tasks if result.outcomes[t.id].good]
-        self._result = result
-
-    def files(self, stage: str, name: str) -> Iterator[tuple[Task, Path]]:
-        """Yield tasks of a stage with one of their outputs."""
-        for task in self._tasks:
-            if task.stage.name == stage:
-                yield task, self._result.path(task, name)
-
-    def records(self, stage: str, name: str) -> list[dict[str, Any]]:
-        """Return what the JSON files of a stage hold."""
-        return [json.loads(path.read_text()) for _, path in self.files(stage, name)]

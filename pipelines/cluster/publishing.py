@@ -7,7 +7,6 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from astropy.table import Table
 from matplotlib.figure import Figure
 
 from xsurvey.config import Config
@@ -22,8 +21,7 @@ from xsurvey.pipelines.published_catalog import (
     publish_catalog,
     run_state,
 )
-from xsurvey.pipelines.run_facts import run_facts
-from xsurvey.report import ReportData
+from xsurvey.pipelines.run_facts import run_with_catalog
 from xsurvey.report.cluster import ClusterReport, write_cluster_report
 from xsurvey.report.cluster_figures import figure_files
 
@@ -32,6 +30,7 @@ FIGURES = "figures"
 REPORT = "report.html"
 _PUBLISHED = "published.json"
 _CATALOG_STAGE = "cluster_catalog"
+_CATALOG_PATHS = [("Catalog (FITS)", "catalog/sources.fits"), ("HATS catalog", "catalog/hats")]
 _TABLES = {
     "surface_brightness": ("surface_brightness.json", "surface_brightness.fits"),
     "spectral_profile": ("spectral_profile.json", "spectral_profile.fits"),
@@ -71,10 +70,8 @@ def publish(config: Config, plan: Plan, result: RunResult) -> None:
     links = file_links(config.output / PROFILES, config.output)
     target = config.sections["target"]
     assert isinstance(target, TargetParameters)
-    write_cluster_report(
-        report,
-        ClusterReport(target.name, _report_data(config, result, table), results, figures, links),
-    )
+    run = run_with_catalog(config, result, table, _CATALOG_PATHS)
+    write_cluster_report(report, ClusterReport(target.name, run, results, figures, links))
     record_products(result.store, {report: result.good_keys()})
     with atomic_output(marker) as temporary:
         temporary.write_text(state)
@@ -143,12 +140,3 @@ def _publish_figures(config: Config, result: RunResult, figures: Mapping[str, Fi
             for name, png in figure_files(figures).items():
                 (temporary / name).write_bytes(png)
     record_products(result.store, {folder: result.good_keys() if figures else []})
-
-
-def _report_data(config: Config, result: RunResult, table: Table | None) -> ReportData:
-    return ReportData(
-        **run_facts(config, result), targets=[], table=table,
-        catalog_paths=[
-            ("Catalog (FITS)", "catalog/sources.fits"), ("HATS catalog", "catalog/hats"),
-        ] if table is not None else [],
-    )  # fmt: skip

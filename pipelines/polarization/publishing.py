@@ -9,8 +9,6 @@ from astropy.table import Table
 
 from xsurvey.config import Config
 from xsurvey.engine import Plan, RunResult, Task
-from xsurvey.engine.products import record_products
-from xsurvey.io.atomic import atomic_output, remove_leftovers
 from xsurvey.pipelines.polarization.behaviour_stage import BEHAVIOUR, BEHAVIOUR_FILE
 from xsurvey.pipelines.polarization.catalog_stage import CATALOG as CATALOG_STAGE
 from xsurvey.pipelines.polarization.companion_stage import COMPANION, COMPANION_FILE
@@ -28,27 +26,14 @@ from xsurvey.pipelines.polarization.stokes_files import JSON, POOLED, TABLE
 from xsurvey.pipelines.polarization.stokes_spectra_stage import FOLDER as SPECTRA
 from xsurvey.pipelines.polarization.stokes_spectra_stage import STOKES_SPECTRA
 from xsurvey.pipelines.polarization.stokes_stage import STOKES
-from xsurvey.pipelines.published_catalog import (
-    CATALOG,
-    products_are_there,
-    publish_catalog,
-    run_state,
-)
-from xsurvey.pipelines.publishing import (
-    PublishedFolder,
-    are_published,
-    files_below,
-    publish_folders,
-)
-from xsurvey.pipelines.run_facts import run_facts
+from xsurvey.pipelines.published_run import publish_run
+from xsurvey.pipelines.publishing import PublishedFolder, shared_folders
+from xsurvey.pipelines.run_facts import run_with_catalog
 from xsurvey.pipelines.spectra.places import folder_name
-from xsurvey.report import ReportData
 from xsurvey.report.polarization import write_polarization_report
 
-REPORT = "report.html"
 SOURCES = "polarization"
 _NOT_LISTED = (".png", ".pha", ".arf", ".rmf", ".mrf")
-_PUBLISHED = "published.json"
 _CATALOG_PATHS = [
     ("Sources (FITS)", "catalog/sources.fits"), ("Sources (HATS)", "catalog/hats"),
     ("Polarization (FITS)", "catalog/polarization.fits"),
@@ -72,52 +57,24 @@ OF_OBSERVATION: Mapping[str, Sequence[str]] = {MAP.name: MAP.outputs}
 
 
 def publish(config: Config, plan: Plan, result: RunResult) -> None:
-    """Bring the products of a run below its output folder.
+    """Bring the products of a run below its output folder, as `publish_run`."""
+    folders = shared_folders(plan, result, _places)
 
-    A run that changed nothing since the last time leaves them as they are. What an earlier run
-    published and this one did not make goes away.
-    """
-    state = run_state(config, result)
-    marker = result.store.root / _PUBLISHED
-    folders = published_folders(plan, result)
-    worked = any(outcome.status == "done" for outcome in result.outcomes.values())
-    there = marker.exists() and products_are_there(result) and are_published(result, folders)
-    if there and not worked and marker.read_text() == state:
-        return
-    marker.unlink(missing_ok=True)
-    for name in (CATALOG, REPORT):
-        remove_leftovers(config.output / name)
-    publish_folders(result, folders)
-    table = publish_catalog(plan, result, CATALOG_STAGE.name)
-    report = config.output / REPORT
-    _write_report(report, config, plan, result, table)
-    record_products(result.store, {report: result.good_keys()})
-    with atomic_output(marker) as temporary:
-        temporary.write_text(state)
+    def write_page(path: Path, table: Table | None) -> None:
+        run = run_with_catalog(config, result, table, _CATALOG_PATHS)
+        page = polarization_report(config, plan, result, run, _links(folders))
+        write_polarization_report(path, page)
+
+    publish_run(config, plan, result, folders, CATALOG_STAGE.name, write_page)
 
 
-def published_folders(plan: Plan, result: RunResult) -> list[PublishedFolder]:
-    """Return the folders of a run, each with the files of all stages that have some in it."""
-    files: dict[str, dict[str, Path]] = {}
-    keys: dict[str, dict[str, str]] = {}
-    for task in plan.tasks:
-        if not result.outcomes[task.id].good:
-            continue
-        for folder, outputs in _places(task):
-            for name in outputs:
-                path = result.path(task, name)
-                below = files_below(path) if path.is_dir() else {"": path}
-                found = {"/".join(p for p in (name, inside) if p): f for inside, f in below.items()}
-                files.setdefault(folder, {}).update(found)
-                key = result.outcomes[task.id].key or ""
-                keys.setdefault(folder, {}).update(dict.fromkeys(found, key))
-    return [
-        PublishedFolder(folder, next(iter(keys[folder].values()), ""), files[folder], keys[folder])
-        for folder in files
-    ]
+def _places(task: Task) -> Iterator[tuple[str, str, str]]:
+    """Yield where outputs of a task are published: folder, output, name there."""
+    for folder, outputs in _folders_of(task):
+        yield from ((folder, output, output) for output in outputs)
 
 
-def _places(task: Task) -> Iterator[tuple[str, Sequence[str]]]:
+def _folders_of(task: Task) -> Iterator[tuple[str, Sequence[str]]]:
     """Yield where the outputs of a task are published, and which of them."""
     stage = task.stage.name
     if stage in OF_SOURCE_AND_OBSERVATION:
@@ -130,18 +87,6 @@ def _places(task: Task) -> Iterator[tuple[str, Sequence[str]]]:
         yield f"{SOURCES}/companion", (COMPANION_FILE,)
     if stage in OF_OBSERVATION:
         yield f"fields/{folder_name(task.target)}", OF_OBSERVATION[stage]
-
-
-def _write_report(
-    path: Path, config: Config, plan: Plan, result: RunResult, table: Table | None
-) -> None:
-    """Write the page of the run."""
-    run = ReportData(
-        **run_facts(config, result), targets=[], table=table,
-        catalog_paths=_CATALOG_PATHS if table is not None else [],
-    )  # fmt: skip
-    links = _links(published_folders(plan, result))
-    write_polarization_report(path, polarization_report(config, plan, result, run, links))
 
 
 def _links(folders: Sequence[PublishedFolder]) -> dict[str, list[tuple[str, str]]]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from xsurvey.config import Config
-from xsurvey.engine import Plan, RunResult, Task
+from xsurvey.engine import Plan, RunResult
+from xsurvey.pipelines.good_results import GoodResults
 from xsurvey.pipelines.polarization.behaviour_stage import BEHAVIOUR, BEHAVIOUR_FILE
 from xsurvey.pipelines.polarization.companion_stage import COMPANION, COMPANION_FILE
 from xsurvey.pipelines.polarization.figures_stage import FIGURES as FIGURES_STAGE
@@ -26,8 +25,6 @@ from xsurvey.pipelines.polarization.stokes_stage import STOKES
 from xsurvey.report import ReportData
 from xsurvey.report.polarization import PolarizationReport, polarization_results
 
-Record = Mapping[str, Any]
-
 
 def polarization_report(
     config: Config, plan: Plan, result: RunResult, run: ReportData,
@@ -43,7 +40,7 @@ def polarization_report(
         Labels of published files and their paths relative to the page, by source; those of no
         source under the empty name.
     """
-    good = _Good(plan, result)
+    good = GoodResults(plan, result)
     names = list(sources_of(config).places)
     sources = polarization_results(
         good.records(STOKES.name, JSON), pooled=good.records(POOLED_STAGE.name, JSON),
@@ -61,25 +58,7 @@ def polarization_report(
     )  # fmt: skip
 
 
-class _Good:
-    """The results of the tasks of a plan that went well."""
-
-    def __init__(self, plan: Plan, result: RunResult) -> None:
-        self._tasks = [t for t in plan.tasks if result.outcomes[t.id].good]
-        self._result = result
-
-    def files(self, stage: str, name: str) -> Iterator[tuple[Task, Path]]:
-        """Yield tasks of a stage with one of their outputs."""
-        for task in self._tasks:
-            if task.stage.name == stage:
-                yield task, self._result.path(task, name)
-
-    def records(self, stage: str, name: str) -> list[Record]:
-        """Return what the JSON files of a stage hold."""
-        return [json.loads(path.read_text()) for _, path in self.files(stage, name)]
-
-
-def _figures(good: _Good, source: str) -> dict[str, Path]:
+def _figures(good: GoodResults, source: str) -> dict[str, Path]:
     """Return the figures of a source by the names that the page has for them."""
     found: dict[str, Path] = {}
     drawn = next((path for task, path in good.files(FIGURES_STAGE.name, FIGURES)

@@ -1,8 +1,10 @@
+import io
 import json
 import re
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,7 @@ from astropy.io import fits
 from astropy.table import Table
 from astropy.wcs import WCS
 
+from xsurvey.cli.options import show_result
 from xsurvey.pipelines.sources import SOURCES
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -254,12 +257,29 @@ def test_marginal_only_ever_adds(run_command: Run, event_file: Path, tmp_path: P
     assert numbers[0] > 2
 
 
-def test_a_closed_pipe_is_no_bug(event_file: Path) -> None:
+@pytest.mark.parametrize("way", ["| true", ">&-"])
+def test_nobody_reads_the_output(way: str, event_file: Path, tmp_path: Path) -> None:
+    """A closed pipe is no bug, nor is a closed stream; the JSON is there, and so are errors."""
     program = f"{sys.executable} -c 'from xsurvey.cli.main import main; main()'"
-    command = f"{program} info {event_file} | true; echo ${{PIPESTATUS[0]}}"
+    result = tmp_path / "result.json"
+    command = f"{program} info {event_file} --json {result} {way}; echo ${{PIPESTATUS[0]}}"
+    command += f"; {program} nonsense {way}; echo ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
-    assert done.stdout.strip() == "0"
-    assert "Traceback" not in done.stderr
+    assert done.stdout.split() == ["0", "2"]
+    assert json.loads(result.read_text())["mission"] == "chandra"
+    assert done.stderr.startswith("xsurvey: error: ")
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_results_are_written_where_their_lines_are_not_read(tmp_path: Path) -> None:
+    class Closed(io.StringIO):
+        def write(self, text: str) -> int:
+            raise BrokenPipeError
+
+    result = tmp_path / "result.json"
+    with redirect_stdout(Closed()), pytest.raises(BrokenPipeError):
+        show_result(["a", "b"], result, {"value": 1.5})
+    assert json.loads(result.read_text()) == {"value": 1.5}
 
 
 def test_examples_in_the_help_keep_their_lines(run_command: Run) -> None:

@@ -7,13 +7,11 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
-from astropy import units as u
-from astropy.table import Table
 
+from tests.sed.conftest import SHORT, Call, write
 from tests.sed.toy_model import TRUTH, TwoHumps, drawn
 from xsurvey.engine.provenance import versions
 from xsurvey.inference.priors import Uniform
@@ -23,25 +21,7 @@ from xsurvey.sed.fitting.sed_parameters import SedFitParameters
 from xsurvey.sed.models.registry import radiative_model
 from xsurvey.sed.tables.energy_distribution import SpectralEnergyDistribution
 
-Call = Callable[..., tuple[int, str, str]]
 RECORD = {"value", "lower", "upper", "confidence", "unit", "frozen"}
-SHORT = ("--max-steps", "200", "--min-steps", "200", "--check-every", "100", "--min-ess", "10")
-
-
-def write(path: Path, sed: SpectralEnergyDistribution, **meta: object) -> Path:
-    flux = u.erg / (u.cm**2 * u.s)
-    table = Table(meta=meta)
-    table["nu"], table["nufnu"] = sed.frequency * u.Hz, sed.flux * flux
-    table["nufnu_err"] = sed.error_low * flux
-    table["is_ul"], table["instrument"] = sed.is_limit, list(sed.instruments)
-    table.write(path, format="ascii.ecsv", overwrite=True)
-    return path
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    """Forty points of the toy model, and two limits."""
-    return write(tmp_path / "toy.ecsv", drawn(limits=2), redshift=0.1, source="Toy")
 
 
 @pytest.fixture
@@ -50,20 +30,6 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "xsurvey.pipelines.sed.fit_files.radiative_model", lambda *_, **__: TwoHumps()
     )
-
-
-@pytest.fixture
-def fit(
-    call: Call, table: Path, tmp_path: Path, toy: None
-) -> Callable[..., tuple[dict[str, Any], str, str]]:
-    def run(*arguments: object) -> tuple[dict[str, Any], str, str]:
-        out = tmp_path / "out.json"
-        status, text, errors = call("sed", "fit", table, "--json", out, *arguments)
-        assert status == 0, errors
-        assert "NaN" not in out.read_text()
-        return json.loads(out.read_text()), text, errors
-
-    return run
 
 
 def test_result(fit: Callable, table: Path) -> None:
@@ -253,6 +219,7 @@ def test_a_chain_is_of_a_version_and_of_priors(
     assert key(parameters=plain) != of
 
 
+PROTONS = ("--model", "hadronic", "--freeze", "log10_proton_gamma_max=5")
 REFUSED = [
     (("--model", "scc"), "no radiative model 'scc'; did you mean 'ssc'"),
     (("--model", "external-compton"), "--target: what electrons scatter is missing"),
@@ -273,6 +240,10 @@ REFUSED = [
     (
         ("--model", "external-compton", "--target", "disk", "--freeze", "R_in=300"),
         "R_in: 300 is not below R_out, 200",
+    ),
+    (
+        (*PROTONS, "--freeze", "proton_gamma_min=1e5"),
+        "proton_gamma_min: 100000 is not below 10^log10_proton_gamma_max, 10^5",
     ),
     (("--systematic", "Gama=0.1"), "--systematic: toy.ecsv has no instrument 'Gama'"),
     (("--systematic", "Gamma"), "--systematic: 'Gamma' is not INSTRUMENT=FRACTION"),

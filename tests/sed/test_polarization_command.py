@@ -14,7 +14,8 @@ from astropy import units as u
 from astropy.table import Table
 
 from tests.report.polarization_records import polarization, unmeasured
-from tests.sed.toy_model import PolarizedHumps, TwoHumps, drawn
+from tests.sed.conftest import SHORT, Call, write
+from tests.sed.toy_model import PolarizedHumps, TwoHumps
 from xsurvey.errors import InputError
 from xsurvey.pipelines.sed.measured_polarization import measured_polarization
 from xsurvey.sed.models.polarized import polarized_source
@@ -22,12 +23,6 @@ from xsurvey.sed.models.registry import radiative_model
 from xsurvey.sed.tables.energy_distribution import SpectralEnergyDistribution
 
 from .fitting.test_joint_fit import LIGHT, measured
-from .test_command import SHORT, Call, write
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    return write(tmp_path / "toy.ecsv", drawn(limits=2), redshift=0.1, source="Toy")
 
 
 @pytest.fixture
@@ -57,20 +52,6 @@ def toy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
         "xsurvey.pipelines.sed.fit_files.radiative_model", lambda *_, **__: PolarizedHumps()
     )
-
-
-@pytest.fixture
-def fit(
-    call: Call, table: Path, tmp_path: Path, toy: None
-) -> Callable[..., tuple[dict[str, Any], str, str]]:
-    def run(*arguments: object) -> tuple[dict[str, Any], str, str]:
-        out = tmp_path / "out.json"
-        status, text, errors = call("sed", "fit", table, "--json", out, *arguments)
-        assert status == 0, errors
-        assert "NaN" not in out.read_text()
-        return json.loads(out.read_text()), text, errors
-
-    return run
 
 
 def test_result(fit: Callable, table: Path, light: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from xsurvey.cli.options import errors_name_options, json_option, write_json
+from xsurvey.cli.options import errors_name_options, json_option, show_result, write_json
 
 _ROWS_PRINTED = 1000
 _PATH = click.Path(path_type=Path)
@@ -100,12 +100,12 @@ def query(
     with errors_name_options():
         catalog = open_catalog(path, position, table)
         rows = catalog.query(cone, where, columns, limit, order_by)
-    if output is None:
-        _print_table(rows, None if limit is not None else _ROWS_PRINTED, brief=columns is None)
-    else:
+    if output is not None:
         write_table(rows, output, catalog.position)
         click.echo(f"{len(rows)} rows written to {output}", err=True)
-    write_json(json_path, _table_json(rows))
+    write_json(json_path, _table_json(rows))  # first: nobody may read what is printed to its end
+    if output is None:
+        _print_table(rows, None if limit is not None else _ROWS_PRINTED, brief=columns is None)
 
 
 @catalog_command.command(
@@ -202,19 +202,17 @@ def info(path: Path, table: str | None, json_path: Path | None) -> None:
 
     with errors_name_options():
         found = open_catalog(path, table=table).info()
-    click.echo(f"{found['path']}: {found['format']}, {found['rows']} rows")
+    lines = [f"{found['path']}: {found['format']}, {found['rows']} rows"]
     if found["sky"]:
         sky = "around RA {ra:.5f}, Dec {dec:+.5f} deg (ICRS), within {radius:.3g} deg"
-        click.echo(sky.format(**found["sky"]))
+        lines.append(sky.format(**found["sky"]))
     elif not found["position"]:
-        click.echo("no columns of positions known as such; --position of `query` can name them")
-    for key, value in found["header"].items():
-        click.echo(f"{key:8} {_one_line(value)}")
+        lines.append("no columns of positions known as such; --position of `query` can name them")
+    lines += [f"{key:8} {_one_line(value)}" for key, value in found["header"].items()]
     keys = ("name", "dtype", "unit", "ucd", "description")
     columns = {key: [column[key] for column in found["columns"]] for key in keys}
     text, _ = table_text(Table(columns), wrapped=_width())
-    click.echo("\n" + text)
-    write_json(json_path, found)
+    show_result([*lines, "\n" + text], json_path, found)
 
 
 @catalog_command.command(
@@ -246,6 +244,7 @@ def products(path: Path, source: str, kind: str | None, json_path: Path | None) 
             hint = nearest(kind, kinds)
             raise ParameterError("--kind", f"the source has no files of kind '{kind}'", hint)
         found = found[found["dataproduct_subtype"] == kind]
+    write_json(json_path, _table_json(found))
     shown = found["dataproduct_subtype", "obs_id", "band", "access_estsize", "path"]
     shown.rename_columns(["dataproduct_subtype", "access_estsize"], ["kind", "size"])
     if len(shown):
@@ -254,7 +253,6 @@ def products(path: Path, source: str, kind: str | None, json_path: Path | None) 
         click.echo(
             "the source has no files: it is below the limits of the section products", err=True
         )
-    write_json(json_path, _table_json(found))
 
 
 def _print_table(table: Any, rows: int | None, brief: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from xsurvey.cli.inputs import exposure_option, region_option
-from xsurvey.cli.options import StepCommand, check_fits, json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, check_fits, json_option, show_result, step_options
 from xsurvey.detection.parameters import DetectionParameters, PhotometryParameters
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.missions.selection import SelectionParameters
@@ -45,7 +45,6 @@ def detect_command(
       xsurvey detect events.fits -o sources.fits
       xsurvey detect image.fits --exposure exposure.fits -o sources.fits --marginal
     """
-    from xsurvey.errors import printable
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.detection_table import detect_in_file
 
@@ -56,9 +55,7 @@ def detect_command(
         source, imaging, detection, photometry, selection,
         exposure=exposure, background=background, region=region, output=output,
     )  # fmt: skip
-    click.echo(
+    line = (
         f"{output}: {len(table)} sources ({summary['true']} TRUE, {summary['marginal']} MARGINAL)"
     )
-    for note in summary["notes"]:
-        click.echo(f"xsurvey: note: {printable(note)}", err=True)
-    write_json(json_path, summary)
+    show_result([line], json_path, summary, summary["notes"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from xsurvey.cli.options import json_option, write_json
+from xsurvey.cli.options import json_option, show_result
 from xsurvey.errors import InputError, printable
 
 if TYPE_CHECKING:
@@ -46,9 +46,7 @@ def explain_command(
     target = None if source is None else _target_of(product, source)
     wanted = set(lineage.manifests) if target is None else lineage.related(target)
     explained = _Explained(lineage, verify, wanted, _defaults())
-    for line in explained.lines():
-        click.echo(_printable(line))
-    write_json(json_path, explained.as_json())
+    show_result(map(_printable, explained.lines()), json_path, explained.as_json())
 
 
 def _catalog_of(product: Path) -> Path:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from xsurvey.cli.inputs import events_argument, exposure_option, region_option
-from xsurvey.cli.options import check_fits, json_option, step_options, write_json
+from xsurvey.cli.options import check_fits, json_option, show_result, step_options
 from xsurvey.imaging.parameters import ImageParameters
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.profiles.exposure_spectrum import ExposureMapParameters
@@ -38,7 +38,7 @@ def image_command(
       xsurvey image events.fits -o hard.fits --band 2-7 --pixel-size 2arcsec
       xsurvey image em01_080156_020_EventList_c010.fits.gz -o tm8.fits --detectors TM8
     """
-    from xsurvey.errors import ParameterError, printable
+    from xsurvey.errors import ParameterError
     from xsurvey.imaging.field import field_from_events
     from xsurvey.io.atomic import check_outputs
     from xsurvey.missions import get_mission
@@ -71,14 +71,15 @@ def image_command(
     if exposure_output is not None:
         exposure_map.write(exposure_output)
     counts = int(image.data.sum())
-    click.echo(f"{output}: {counts} counts in {chosen} keV, {image.data.shape[1]} x "
-               f"{image.data.shape[0]} pixels of {image.grid.pixel_size:.4g} arcsec")  # fmt: skip
-    for note in [*event_list.observation.warnings, *([told] if told else [])]:
-        click.echo(f"xsurvey: note: {printable(note)}", err=True)
-    write_json(json_path, {
+    line = (
+        f"{output}: {counts} counts in {chosen} keV, {image.data.shape[1]} x "
+        f"{image.data.shape[0]} pixels of {image.grid.pixel_size:.4g} arcsec"
+    )
+    notes = [*event_list.observation.warnings, *([told] if told else [])]
+    show_result([line], json_path, {
         "file": str(output), "counts": counts, "band": list(chosen),
         "shape": list(image.data.shape), "pixel_size_arcsec": image.grid.pixel_size,
         # no place of a scan is seen for as long as the file lasts
         "livetime_s": None if event_list.observation.scanning else event_list.livetime,
         "exposure_map": exposure_map.stamps["EXPMAP"],
-    })  # fmt: skip
+    }, notes)  # fmt: skip

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from xsurvey.cli.inputs import events_argument
-from xsurvey.cli.options import json_option, step_options, write_json
+from xsurvey.cli.options import json_option, show_result, step_options
 from xsurvey.missions.selection import SelectionParameters
 
 
@@ -32,8 +32,6 @@ def info_command(
 
     check_outputs([json_path], events)
     summary = summarise(open_selected(events, parameters))
-    for label, value in summary.lines():
-        click.echo(f"{label + ':':<18}{printable(value)}")
-    for warning in summary.warnings:
-        click.echo(f"{'warning:':<18}{printable(warning)}")
-    write_json(json_path, summary.as_json())
+    labelled = [*summary.lines(), *(("warning", text) for text in summary.warnings)]
+    lines = (f"{label + ':':<18}{printable(value)}" for label, value in labelled)
+    show_result(lines, json_path, summary.as_json())

@@ -13,8 +13,8 @@ from xsurvey.cli.options import (
     check_fits,
     check_png,
     json_option,
+    show_result,
     step_options,
-    write_json,
 )
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.timing.parameters import LightCurveParameters, VariabilityParameters
@@ -56,7 +56,6 @@ def lightcurve_command(
       xsurvey lightcurve events.fits -o lc.fits --position 150.05,2.22 --bin-size 500s
       xsurvey lightcurve source.fits -o visits.fits --visit-gap 1h --plot visits.png
     """
-    from xsurvey.errors import printable
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.light_curve_file import light_curve_of_files
 
@@ -67,12 +66,8 @@ def lightcurve_command(
         files, *parameters, output=output, region=region, background_region=background_region,
         plot=plot, seed=seed,
     )  # fmt: skip
-    click.echo(f"{output}: {len(curve)} bins")
-    for band in summary["bands"]:
-        click.echo(_line(band))
-    for note in summary["notes"]:
-        click.echo(f"xsurvey: note: {printable(note)}", err=True)
-    write_json(json_path, summary)
+    lines = [f"{output}: {len(curve)} bins", *(_line(band) for band in summary["bands"])]
+    show_result(lines, json_path, summary, summary["notes"])
 
 
 def _line(band: dict[str, Any]) -> str:

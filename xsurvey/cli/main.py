@@ -75,6 +75,7 @@ def xsurvey(verbose: int, quiet: bool) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with the contract's exit status."""
+    _open_streams()
     try:
         # not click's main(): it answers a closed pipe with status 1
         given = list(sys.argv[1:] if arguments is None else arguments)
@@ -106,6 +107,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         status = _unexpected(error)
     sys.exit(status)
+
+
+def _open_streams() -> None:
+    """Let go nowhere what is printed to a stream that was closed before this program began.
+
+    Else the next file that is opened has the number of the stream.
+    """
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_WRONLY)
+            os.set_inheritable(descriptor, True)  # workers have the same
+            setattr(sys, name, os.fdopen(descriptor, "w", encoding="utf-8"))
 
 
 def _unexpected(error: Exception) -> int:

@@ -8,7 +8,7 @@ import functools
 import json
 import types
 import typing
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -244,6 +244,24 @@ def check_fits(path: Path | None, instead: str = "") -> None:
     if path is not None and path.suffix.lower() in _NOT_FITS:
         remedy = f"end it in .fits{instead and '; '}{instead}"
         raise ParameterError("--output", f"is a FITS file, and not '{path.suffix}'", remedy)
+
+
+def show_result(
+    lines: Iterable[str], json_path: Path | None, result: dict[str, Any], notes: Iterable[str] = ()
+) -> None:
+    """Print a command's result and what is to be noted of it, and write it as JSON if asked for.
+
+    The JSON is written whatever becomes of what is printed: nobody may read that to its end.
+    """
+    from xsurvey.errors import printable
+
+    try:
+        for line in lines:
+            click.echo(line)
+        for note in notes:
+            click.echo(f"xsurvey: note: {printable(note)}", err=True)
+    finally:
+        write_json(json_path, result)
 
 
 def write_json(path: Path | None, result: dict[str, Any]) -> None:

@@ -16,7 +16,7 @@ from xsurvey.cli.fitting import (
     seed_option,
     value_text,
 )
-from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, check_png, json_option, show_result, step_options
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.polarization.spectra.spectropolarimetry_parameters import SpectropolarimetryParameters
 from xsurvey.spectra.fit_parameters import FluxParameters
@@ -77,7 +77,7 @@ def fit_command(
       xsurvey polarization fit *src*pha1*.fits --model 'tbabs*(polconst*bbody+polconst*powerlaw)' \\
           --link polconst_2.psi=polconst.psi+90 --energy 2-8 --group min30
     """
-    from xsurvey.errors import ParameterError, printable
+    from xsurvey.errors import ParameterError
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.spectropolarimetry.fit_files import fit_stokes_files
     from xsurvey.pipelines.spectropolarimetry.reading import StokesFiles
@@ -101,11 +101,7 @@ def fit_command(
 
         result, chains = with_posterior(result, sampling, seed=seed, chain_file=chain)
     _draw(result, chains, plot, contour_plot, corner)
-    for line in _lines(result.summary):
-        click.echo(line)
-    for note in result.summary["notes"]:
-        click.echo(f"xsurvey: note: {printable(note)}", err=True)
-    write_json(json_path, result.summary)
+    show_result(_lines(result.summary), json_path, result.summary, result.summary["notes"])
 
 
 def _draw(

@@ -12,8 +12,8 @@ from xsurvey.cli.options import (
     check_fits,
     check_png,
     json_option,
+    show_result,
     step_options,
-    write_json,
 )
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.polarization.parameters import PolarizationParameters
@@ -59,7 +59,6 @@ def map_command(
       xsurvey polarization map nebula_du?.fits -o map.fits --ebins 2,4,8 --pixel-size 13arcsec \\
           --smoothing tophat --smoothing-size 30arcsec --simulations 1000
     """
-    from xsurvey.errors import printable
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.polarization.map_files import map_of_files
 
@@ -71,11 +70,7 @@ def map_command(
         events, cube, mapping, selection, region=region, background_region=background_region,
         output=output, figure=figure, vectors=vectors, seed=seed,
     )  # fmt: skip
-    for line in _lines(summary, output):
-        click.echo(line)
-    for note in summary["notes"]:
-        click.echo(f"xsurvey: note: {printable(note)}", err=True)
-    write_json(json_path, summary)
+    show_result(_lines(summary, output), json_path, summary, summary["notes"])
 
 
 def _lines(summary: dict[str, Any], output: Path) -> list[str]:

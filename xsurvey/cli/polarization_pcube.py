@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from xsurvey.cli.inputs import events_argument, region_option
-from xsurvey.cli.options import StepCommand, check_fits, json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, check_fits, json_option, show_result, step_options
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.polarization.parameters import PolarizationParameters
 
@@ -40,7 +40,6 @@ def pcube_command(
       xsurvey polarization pcube pulsar_du?.fits --region source.reg \\
           --background-region annulus.reg --weighted -o bins.fits
     """
-    from xsurvey.errors import printable
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.polarization.cube_files import polarization_of_files
 
@@ -50,11 +49,7 @@ def pcube_command(
     summary = polarization_of_files(
         events, cube, selection, region=region, background_region=background_region, output=output
     )
-    for line in _lines(summary):
-        click.echo(line)
-    for note in summary["notes"]:
-        click.echo(f"xsurvey: note: {printable(note)}", err=True)
-    write_json(json_path, summary)
+    show_result(_lines(summary), json_path, summary, summary["notes"])
 
 
 def _lines(summary: dict[str, Any]) -> list[str]:

@@ -13,8 +13,8 @@ from xsurvey.cli.options import (
     check_fits,
     check_png,
     json_option,
+    show_result,
     step_options,
-    write_json,
 )
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.polarization.parameters import PolarizationParameters
@@ -55,7 +55,6 @@ def profile_command(
       xsurvey polarization profile remnant_du?.fits --center 350.866,58.811 \\
           --edges 1.5,3arcmin --sectors 4 --model tangential -o profile.fits --json profile.json
     """
-    from xsurvey.errors import printable
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.polarization.radial_files import profile_of_event_files
 
@@ -69,11 +68,7 @@ def profile_command(
         events, cube, radial, selection, region=region, background_region=background_region,
         output=output, figure=figure, seed=seed,
     )  # fmt: skip
-    for line in _lines(summary):
-        click.echo(line)
-    for note in summary["notes"]:
-        click.echo(f"xsurvey: note: {printable(note)}", err=True)
-    write_json(json_path, summary)
+    show_result(_lines(summary), json_path, summary, summary["notes"])
 
 
 def _lines(summary: dict[str, Any]) -> list[str]:

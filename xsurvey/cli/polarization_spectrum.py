@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from xsurvey.cli.inputs import events_argument, region_option
-from xsurvey.cli.options import StepCommand, json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, json_option, show_result, step_options
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.polarization.spectra.stokes_spectra_parameters import StokesSpectraParameters
 
@@ -42,7 +42,6 @@ def spectrum_command(
       xsurvey polarization fit pulsar_du?_[iqu].pha --model 'tbabs*(polconst*powerlaw)' \\
           --energy 2-8 --group min30
     """
-    from xsurvey.errors import printable
     from xsurvey.pipelines.spectropolarimetry.spectra_files import stokes_spectra_of_files
 
     extraction, selection = parameters
@@ -50,11 +49,7 @@ def spectrum_command(
         events, output, extraction, selection, region=region, background_region=background_region,
         json_path=json_path,
     )  # fmt: skip
-    for line in _lines(summary):
-        click.echo(line)
-    for note in summary["notes"]:
-        click.echo(f"xsurvey: note: {printable(note)}", err=True)
-    write_json(json_path, summary)
+    show_result(_lines(summary), json_path, summary, summary["notes"])
 
 
 def _lines(summary: dict[str, Any]) -> list[str]:

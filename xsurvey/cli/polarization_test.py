@@ -12,8 +12,8 @@ from xsurvey.cli.options import (
     WholeNumber,
     check_png,
     json_option,
+    show_result,
     step_options,
-    write_json,
 )
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.polarization.optical.parameters import OpticalSeriesParameters
@@ -68,7 +68,6 @@ def test_command(
       xsurvey polarization test blazar_du?.fits --companion optical.ecsv --figure angle.png \\
           --json tests.json
     """
-    from xsurvey.errors import printable
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.polarization.behaviour_files import BehaviourRequest, behaviour_of_files
 
@@ -78,11 +77,7 @@ def test_command(
         events, BehaviourRequest(*parameters), region=region, background_region=background_region,
         companion=companion, figure=figure, seed=seed,
     )  # fmt: skip
-    for line in _lines(summary):
-        click.echo(line)
-    for note in summary["notes"]:
-        click.echo(f"xsurvey: note: {printable(note)}", err=True)
-    write_json(json_path, summary)
+    show_result(_lines(summary), json_path, summary, summary["notes"])
 
 
 def _lines(summary: dict[str, Any]) -> list[str]:

@@ -12,8 +12,8 @@ from xsurvey.cli.options import (
     WholeNumber,
     check_png,
     json_option,
+    show_result,
     step_options,
-    write_json,
 )
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.profiles.profile_parameters import ProfileCentre, SurfaceBrightnessParameters
@@ -69,7 +69,6 @@ def profile_command(
       xsurvey profile image.fits --center 140.338,3.291 --bin-size 8arcsec --max-radius 10arcmin \\
           --bins snr:5 --sectors 4 --exclude sources.reg --json profile.json
     """
-    from xsurvey.errors import printable
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.profile_file import profile_of_files
 
@@ -84,11 +83,7 @@ def profile_command(
         background=background, exclude=exclude, mask=mask, output=output, figure=figure,
         residuals=residuals, seed=seed,
     )  # fmt: skip
-    for line in _lines(summary, output):
-        click.echo(line)
-    for note in summary["notes"]:
-        click.echo(f"xsurvey: note: {printable(note)}", err=True)
-    write_json(json_path, summary)
+    show_result(_lines(summary, output), json_path, summary, summary["notes"])
 
 
 def _lines(summary: dict[str, Any], output: Path | None) -> list[str]:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from xsurvey.config import Config
     from xsurvey.engine import Plan, RunResult
     from xsurvey.engine.clusters.profiles import ClusterProfile
+    from xsurvey.pipelines.base import Pipeline
 
 _Profile = TypeVar("_Profile", bound="ClusterProfile")
 
@@ -61,7 +62,7 @@ def run_command(
 
     loaded = _load(config, output)
     pipeline = get_pipeline(loaded.pipeline)
-    plan = pipeline.plan(loaded)
+    plan = _planned(pipeline, loaded)
     profile = load_profile(loaded.cluster.profile if cluster is None else cluster)
     profile = changed_profile(profile, {"time_limit": time_limit})
     make_folder(loaded.output)
@@ -136,18 +137,31 @@ def load_checked(
     from xsurvey.engine import load_profile
     from xsurvey.errors import Complaints
     from xsurvey.io.atomic import check_folder
+    from xsurvey.parameters import naming_keys
     from xsurvey.pipelines import get_pipeline
 
     loaded = _load(config, output)
     pipeline = get_pipeline(loaded.pipeline)
-    plan = pipeline.plan(loaded)
-    complaints = Complaints(pipeline.check(loaded))
+    plan = _planned(pipeline, loaded)
+    complaints = Complaints(
+        naming_keys(error, loaded.sections.values()) for error in pipeline.check(loaded)
+    )
     complaints.attempt(lambda: check_folder(loaded.output))
     name = loaded.cluster.profile if cluster is None else cluster
     profile = complaints.attempt(lambda: load_profile(name))
     complaints.raise_any()
     assert profile is not None
     return loaded, plan, profile
+
+
+def _planned(pipeline: "Pipeline", config: "Config") -> "Plan":
+    from xsurvey.errors import XSurveyError
+    from xsurvey.parameters import naming_keys
+
+    try:
+        return pipeline.plan(config)
+    except XSurveyError as error:
+        raise naming_keys(error, config.sections.values()) from None
 
 
 def _load(path: Path, output: Path | None) -> "Config":

@@ -16,7 +16,7 @@ from xsurvey.cli.fitting import (
     seed_option,
     value_text,
 )
-from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, check_png, json_option, show_result, step_options
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.sed.fitting.sed_parameters import SedFitParameters
@@ -64,7 +64,6 @@ def fit_command(
           --chain chain.h5 --corner corner.png --json fit.json
       xsurvey sed fit blazar.ecsv --polarization degrees.ecsv --cells 20 --plot sed.png
     """
-    from xsurvey.errors import printable
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.sed.fit_files import fit_sed_file
 
@@ -96,11 +95,7 @@ def fit_command(
         from xsurvey.report.sed_axes import sed_figure
 
         save_figure(sed_figure(result.fit, result.sed, chains, _title(result.summary)), plot)
-    for line in _lines(result.summary):
-        click.echo(line)
-    for note in result.summary["notes"]:
-        click.echo(f"xsurvey: note: {printable(note)}", err=True)
-    write_json(json_path, result.summary)
+    show_result(_lines(result.summary), json_path, result.summary, result.summary["notes"])
 
 
 def _title(summary: dict[str, Any]) -> str:

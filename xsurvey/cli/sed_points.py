@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from xsurvey.cli.fitting import companion_options, file_option, save_figure, value_text
-from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, check_png, json_option, show_result, step_options
 from xsurvey.sed.flux_points.parameters import FluxPointParameters
 from xsurvey.spectra.fit_parameters import SpectrumFitParameters
 from xsurvey.spectra.models.settings import ModelSettings
@@ -48,7 +48,7 @@ def points_command(
           --instrument MOS --instrument PN -o points.ecsv
       xsurvey sed fit points.ecsv --redshift 0.158
     """
-    from xsurvey.errors import ParameterError, printable
+    from xsurvey.errors import ParameterError
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.sed.points_files import flux_points_of_files
     from xsurvey.pipelines.spectra.reading import SpectrumFiles
@@ -70,11 +70,7 @@ def points_command(
 
         figure = flux_point_figure(result.points, result.curves(), _title(result.summary))
         save_figure(figure, plot)
-    for line in _lines(result.summary):
-        click.echo(line)
-    for note in result.summary["notes"]:
-        click.echo(f"xsurvey: note: {printable(note)}", err=True)
-    write_json(json_path, result.summary)
+    show_result(_lines(result.summary), json_path, result.summary, result.summary["notes"])
 
 
 def _title(summary: dict[str, Any]) -> str:

@@ -9,8 +9,8 @@ from xsurvey.cli.options import (
     WholeNumber,
     check_fits,
     json_option,
+    show_result,
     step_options,
-    write_json,
 )
 from xsurvey.simulate.parameters import SimulationParameters
 
@@ -75,8 +75,8 @@ def simulate_command(
         write_simulation(output, observation)
         events, sources = len(observation.events["time"]), len(observation.truth)
     names = ", ".join(str(f) for f in files)
-    click.echo(f"{names}: {events} events, {sources} sources (truth in {truth_path(output)})")
-    write_json(json_path, {
+    line = f"{names}: {events} events, {sources} sources (truth in {truth_path(output)})"
+    show_result([line], json_path, {
         "events": events, "sources": sources, "seed": seed, "file": str(output),
         "files": [str(f) for f in files], "truth": str(truth_path(output)),
     })  # fmt: skip

@@ -1,5 +1,6 @@
 """``xsurvey spectrum extract``."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -7,7 +8,7 @@ import click
 
 from xsurvey.apertures.aperture import ApertureParameters
 from xsurvey.cli.inputs import events_argument, exposure_option
-from xsurvey.cli.options import StepCommand, check_fits, json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, check_fits, json_option, show_result, step_options
 from xsurvey.missions.selection import SelectionParameters
 from xsurvey.spectra.extraction.parameters import ExtractionParameters
 
@@ -69,7 +70,6 @@ def extract_command(
       xsurvey spectrum extract events.fits -o source.pha --position 150.05,2.22 \\
         --source-type point --rmf tm0.rmf --arf tm0.arf
     """
-    from xsurvey.errors import printable
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.spectra.extraction_files import (
         SpectrumInputs,
@@ -87,18 +87,20 @@ def extract_command(
     spectra = spectra_of_files(events, extraction, where, selection, inputs)
     written = write_spectra(spectra, output, [*events, *inputs.files()], parameters)
     summary = spectrum_summary(spectra)
-    click.echo(
+    result = {"files": {k: str(v) for k, v in written.items()}, **summary}
+    show_result(_lines(output, summary, written), json_path, result, spectra.warnings)
+
+
+def _lines(output: Path, summary: dict[str, Any], written: Mapping[str, Path]) -> Iterator[str]:
+    yield (
         f"{output}: {summary['counts']} counts in {summary['exposure_s']:.6g} s, "
         f"{summary['exposed_area_deg2'] * 3600:.5g} arcmin2"
     )
     if (behind := summary["background"]) is not None:
-        click.echo(
+        yield (
             f"{written['background']}: {behind['counts']} counts in {behind['exposure_s']:.6g} s, "
             f"{behind['exposed_area_deg2'] * 3600:.5g} arcmin2, scaled by {behind['scale']:.4g}"
         )
     for name in ("arf", "rmf"):
         if name in written:
-            click.echo(f"{written[name]}: {summary['responses'][name]}")
-    for note in spectra.warnings:
-        click.echo(f"xsurvey: note: {printable(note)}", err=True)
-    write_json(json_path, {"files": {k: str(v) for k, v in written.items()}, **summary})
+            yield f"{written[name]}: {summary['responses'][name]}"

@@ -17,7 +17,7 @@ from xsurvey.cli.fitting import (
     seed_option,
     value_text,
 )
-from xsurvey.cli.options import StepCommand, check_png, json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, check_png, json_option, show_result, step_options
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.spectra.fit_parameters import FluxParameters, SpectrumFitParameters
@@ -67,7 +67,6 @@ def fit_command(
       xsurvey spectrum fit source.pha --model powerlaw --energy 0.5-7 --mcmc --chain chain.h5 \\
           --corner corner.png
     """
-    from xsurvey.errors import printable
     from xsurvey.io.atomic import check_outputs
     from xsurvey.pipelines.spectra.fit_files import fit_spectrum_files
     from xsurvey.pipelines.spectra.reading import SpectrumFiles
@@ -102,11 +101,7 @@ def fit_command(
         from xsurvey.report.spectrum_axes import fit_figure
 
         save_figure(fit_figure(result.fit, result.expression.text), plot)
-    for line in _lines(result.summary):
-        click.echo(line)
-    for note in result.summary["notes"]:
-        click.echo(f"xsurvey: note: {printable(note)}", err=True)
-    write_json(json_path, result.summary)
+    show_result(_lines(result.summary), json_path, result.summary, result.summary["notes"])
 
 
 def _untabulated(result: Any) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from xsurvey.cli.options import json_option, write_json
+from xsurvey.cli.options import json_option, show_result
 from xsurvey.engine.watching.totals import TimeLeft, time_text
 from xsurvey.errors import printable
 
@@ -37,9 +37,7 @@ def status_command(output: Path, json_path: Path | None) -> None:
 
     check_outputs([json_path])
     status = read_status(output)
-    for line in _lines(status):
-        click.echo(line)
-    write_json(json_path, asdict(status))
+    show_result(_lines(status), json_path, asdict(status))
 
 
 def _lines(status: "RunStatus") -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from xsurvey.cli.inputs import exposure_option
-from xsurvey.cli.options import StepCommand, json_option, step_options, write_json
+from xsurvey.cli.options import StepCommand, json_option, show_result, step_options
 from xsurvey.detection.limit_parameters import UpperLimitParameters
 from xsurvey.missions.selection import SelectionParameters
 
@@ -49,9 +49,7 @@ def upper_limit_command(
         rows = limits_in_run(source[0], limits)
     else:
         rows = limits_in_events(source, limits, selection, exposure)
-    for row in rows:
-        click.echo(_line(row))
-    write_json(json_path, {"confidence": limits.confidence, "limits": rows})
+    show_result(map(_line, rows), json_path, {"confidence": limits.confidence, "limits": rows})
 
 
 def _line(row: dict[str, Any]) -> str:

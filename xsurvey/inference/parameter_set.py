@@ -346,7 +346,7 @@ def require_priors(parameters: ParameterSet) -> None:
         Nothing is free, or a free parameter has no prior.
     """
     if not len(parameters.free):
-        raise ParameterError("nested", "no parameter is free", "thaw one, or leave out --nested")
+        raise ParameterError("nested", "no parameter is free", "thaw one, or do without")
     for row in (parameters.parameters[i] for i in parameters.free):
         if row.prior is None:
             raise ParameterError(

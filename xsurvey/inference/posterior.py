@@ -42,7 +42,7 @@ def sample_posterior(
     """
     parameters = fit.likelihood.parameters
     if not len(fit.theta):
-        raise ParameterError("mcmc", "no parameter is free", "thaw one, or leave out --mcmc")
+        raise ParameterError("mcmc", "no parameter is free", "thaw one, or do without")
     norms = np.array([parameters.parameters[i].is_norm for i in parameters.free])
     size = np.where(norms & (fit.theta > 0), fit.theta, np.maximum(parameters.steps, 1e-3))
     return sample_ensembles(

@@ -99,6 +99,23 @@ def test_nothing_to_sample(check: Callable[..., str]) -> None:
     assert "toy, fixed: mcmc: no parameter is free" in said
 
 
+def test_what_is_to_be_done_names_keys(
+    check: Callable[..., str], folder: Path, run_command: Run
+) -> None:
+    """Fewer numbers than free parameters, in the words of a config: before a run, and in it."""
+    wanted = "; freeze some (`freeze` NAME=VALUE), or give priors (`prior`)"
+    said = check(
+        "polarization: [light.ecsv], ", "", models="    right: {}",
+        more="points: {min_frequency: 3e26}\n",
+    )  # fmt: skip
+    assert said.rstrip().endswith(wanted)
+    done = run_command("run", "config.yaml", "--workers", 0, cwd=folder)
+    assert done.returncode == 3, done.stderr
+    run = json.loads((folder / "out" / "run.json").read_text())
+    (cause,) = {t["cause"] for t in run["tasks"] if t["stage"] == "sed_fit"}
+    assert cause.endswith(wanted)
+
+
 def test_a_source_without_polarization_beside_one_with(folder: Path, run_command: Run) -> None:
     """What is said of polarization is of those that have some."""
     path = write_config(folder, RIGHT)

@@ -26,7 +26,7 @@ from xsurvey.engine.workers.memory import give_memory_back
 from xsurvey.engine.workers.usage import Meter, Place, Usage
 from xsurvey.errors import XSurveyError, printable
 from xsurvey.io.atomic import atomic_output, no_space
-from xsurvey.parameters import StepParameters
+from xsurvey.parameters import StepParameters, naming_keys
 
 _RECORD_LIMIT = 16 * 1024
 _WARNINGS_KEPT = 20
@@ -106,7 +106,8 @@ def run_task(order: TaskOrder, time_limit: float | None = None, alone: bool = Fa
                 about["provenance"] = {"versions": dict(versions()), **took}
                 store.commit(attempt, order.key, {**order.provenance, **about})
         except XSurveyError as error:
-            cause = _without(attempt, str(error))
+            told = naming_keys(error, order.parameters.values())
+            cause = _without(attempt, str(told))
             log.text.write(f"{cause}\n")
         except (Exception, SystemExit) as error:  # one bad target must not stop the others
             cause = _short_cause(error, attempt, order.output)

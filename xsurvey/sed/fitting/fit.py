@@ -21,8 +21,12 @@ from xsurvey.sed.tables.points import SedPoints
 SedFit = BestFit[SedLikelihood]
 """A best fit of a spectral energy distribution."""
 
-_ORDERED = (("gamma_min", "gamma_max"), ("R_in", "R_out"))
+_ORDERED = (
+    ("gamma_min", "gamma_max"), ("R_in", "R_out"), ("proton_gamma_min", "log10_proton_gamma_max")
+)  # fmt: skip
 """Parameters of which the first is below the second, or models have no value."""
+_LOG10 = "log10_"
+"""How the names of parameters begin whose values are logarithms."""
 _NOTHING_MOVES = (
     "no free parameter changes the model at the points: the fit ends where it began; give other "
     "start values (--set), or other points"
@@ -167,8 +171,13 @@ def _check_order(likelihood: SedLikelihood) -> None:
     rows = likelihood.parameters
     values = dict(zip((p.name for p in rows.parameters), rows.values, strict=True))
     for low, high in _ORDERED:
-        if low in values and values[low] >= values[high]:
+        if low in values and _log10(low, values[low]) >= _log10(high, values[high]):
+            power = "10^" if high.startswith(_LOG10) else ""
             raise ParameterError(
-                low, f"{values[low]:g} is not below {high}, {values[high]:g}",
+                low, f"{values[low]:g} is not below {power}{high}, {power}{values[high]:g}",
                 "give other values (--freeze or --set)",
             )  # fmt: skip
+
+
+def _log10(name: str, value: float) -> float:
+    return value if name.startswith(_LOG10) else float(np.log10(value))

@@ -5,35 +5,19 @@ kernel depends on eps_s / gamma and eps gamma alone: of the tensor [eps_s, gamma
 of two dimensions is integrated. Seeds are interpolated between their nodes, and each cell is
 integrated from where scattering is possible. Near eps_s = gamma, where the kernel ends abruptly,
 electrons are interpolated too, up to their largest energy, which is a node.
-
-The product is in blocks of eps_s, which leave out what cannot contribute, in single precision;
-electrons and seeds are scaled in each.
 """
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 
 from xsurvey.sed.constants import LIGHT, THOMSON
 from xsurvey.sed.grids import TAPS, LogGrid
 from xsurvey.sed.radiation.compton_kernel import divided_integrals, scattering_table
+from xsurvey.sed.radiation.scattering_tensor import ScatteringTensor
 
-_BLOCK = 12
-_SMALL = 1e-30  # of the largest: single precision slows down as it comes near to 1e-38
 _END_ELECTRONS = np.arange(-2, 3)  # nodes from gamma_max, whose cells are not all below it
 _END_DECADES = 3.0  # of scattered energies below gamma_max that notice
-
-
-@dataclass(frozen=True)
-class _Block:
-    """Scattered energies with what contributes to them; tensor of shape (eps, eps_s * gamma)."""
-
-    scattered: slice
-    electrons: slice
-    seeds: slice
-    tensor: np.ndarray
 
 
 class ComptonKernel:
@@ -44,7 +28,7 @@ class ComptonKernel:
     electrons, seeds, scattered : LogGrid
         Lorentz factors, and energies in m_e c^2, with the same number of nodes a decade.
     precision : type
-        Of the product. Single precision differs by some 1e-7 from double.
+        Of the product, as `ScatteringTensor`.
     """
 
     def __init__(
@@ -53,21 +37,20 @@ class ComptonKernel:
         if not electrons.per_decade == seeds.per_decade == scattered.per_decade:
             raise ValueError("electrons, seeds and scattered photons need grids of one step")
         self.electrons, self.seeds, self.scattered = electrons, seeds, scattered
-        self._precision = precision
         self._seed_factor = 1 / seeds.nodes
         self._electron_factor = electrons.nodes**-2
         self._unit = 0.75 * LIGHT * THOMSON * scattered.nodes**2
         self._cells = np.arange(len(seeds) - TAPS + 1)
         table = self._table()
-        starts = range(0, len(scattered), _BLOCK)
-        blocks = [self._block(table, slice(i, min(i + _BLOCK, len(scattered)))) for i in starts]
-        self._blocks = [block for block in blocks if block is not None]
+        self._tensor = ScatteringTensor(
+            len(scattered), lambda rows: self._part(table, rows), precision
+        )
         self._end = self._end_tensor()
 
     @property
     def size(self) -> int:
         """Elements of the tensor that are kept."""
-        return sum(block.tensor.size for block in self._blocks)
+        return self._tensor.size
 
     def emissivity(
         self, numbers: np.ndarray, seeds: np.ndarray, last: np.ndarray, ln_shift: np.ndarray
@@ -94,13 +77,7 @@ class ComptonKernel:
             eps_s j(eps_s) in erg / s / cm3 at the nodes of `scattered`.
         """
         particles, photons = numbers * self._electron_factor, seeds * self._seed_factor
-        result = np.zeros((len(numbers), len(self.scattered)))
-        for block in self._blocks:
-            electrons, scale = self._scaled(particles[:, block.electrons])
-            light, light_scale = self._scaled(photons[:, block.seeds])
-            by_electron = (light @ block.tensor).reshape(len(light), -1, electrons.shape[1])
-            total = np.matmul(by_electron, electrons[:, :, None])[:, :, 0]
-            result[:, block.scattered] = total * (scale * light_scale)
+        result = self._tensor.product(particles, photons[:, None])[:, 0]
         self._add_end(result, particles, photons, last)
         # eps_s^2 / (gamma^2 eps) of shifted nodes
         return result * self._unit * np.exp(ln_shift)[:, None]
@@ -124,14 +101,6 @@ class ComptonKernel:
         known = (scattered >= 0) & (scattered < len(self.scattered))
         result[np.broadcast_to(rows, known.shape)[known], scattered[known]] += change[known]
 
-    def _scaled(self, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return values over their largest, and the largest, (b, n), (b, 1)."""
-        scale = np.abs(values).max(axis=1, keepdims=True)
-        scale[scale == 0] = 1
-        scaled = (values / scale).astype(self._precision)
-        scaled[np.abs(scaled) < _SMALL] = 0
-        return scaled, scale
-
     def _table(self) -> np.ndarray:
         """Return integrals over a cell of seeds by eps_s / gamma and gamma eps, (a, m, 6)."""
         step = self.electrons.step
@@ -154,8 +123,8 @@ class ComptonKernel:
         """Lattice number of the lowest gamma eps, of the lower end of the first cell."""
         return self.electrons.start + self.seeds.start + 2
 
-    def _block(self, table: np.ndarray, rows: slice) -> _Block | None:
-        """Return the part of some scattered energies; None if nothing scatters to them."""
+    def _part(self, table: np.ndarray, rows: slice) -> np.ndarray:
+        """Return the tensor of some scattered energies, (e, s, g)."""
         scattered = self.scattered.start + np.arange(rows.start, rows.stop)
         electrons = self.electrons.start + np.arange(len(self.electrons))
         ratio = scattered[:, None] - electrons  # (s, g)
@@ -167,14 +136,7 @@ class ComptonKernel:
         w = np.minimum(np.exp(ratio * self.electrons.step), 1 - 1e-9)
         highest = scattered[:, None] - np.log1p(-w) / self.electrons.step
         middle = self.seeds.start + 2 + self._cells + 0.5
-        tensor = self._by_seed(values * (middle < highest[:, :, None])[..., None])
-        used = tensor != 0
-        if not used.any():
-            return None
-        photons = _extent(used.any(axis=(1, 2)))
-        particles = _extent(used.any(axis=(0, 1)))
-        part: np.ndarray = tensor[photons, :, particles].astype(self._precision)
-        return _Block(rows, particles, photons, part.reshape(len(part), -1).copy())
+        return self._by_seed(values * (middle < highest[:, :, None])[..., None])
 
     def _end_tensor(self) -> np.ndarray:
         """Return what the means over cells below gamma_max differ by, (eps, eps_s * gamma).
@@ -200,9 +162,3 @@ class ComptonKernel:
         for tap in range(TAPS):
             result[tap : tap + len(self._cells)] += np.moveaxis(values[..., tap], 2, 0)
         return result
-
-
-def _extent(used: np.ndarray) -> slice:
-    """Return the slice from the first to the last that is true."""
-    first, last = np.flatnonzero(used)[[0, -1]]
-    return slice(int(first), int(last) + 1)
