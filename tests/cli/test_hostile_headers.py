@@ -17,6 +17,8 @@ from xsurvey.pipelines.source_tables import source_tables
 
 from ..mission_files import edited, write_erosita, write_ixpe
 
+pytestmark = pytest.mark.slow
+
 Call = Callable[..., tuple[int, str, str]]
 
 SCRIPT = "<script>alert(1)</script>"

@@ -34,6 +34,8 @@ from .spectra_runs import (
     write_config,
 )
 
+pytestmark = pytest.mark.slow
+
 SPECTRAL = {"spectra", "spectral_parts", "spectral_fits", "spectral_results"}
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
