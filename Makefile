@@ -127,8 +127,9 @@ compare: $(STAMP)
 	  --page compare_output/compare.md >/dev/null
 	@cat compare_output/compare.md
 
+# its many processes would each compile the modules again where bytecode is not kept
 test: $(STAMP)
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadfile
 
 # on a private Slurm of its own; each file of tests starts one, and most of the time they wait
 test-slurm: $(STAMP)

@@ -215,7 +215,9 @@ def schemas_hash() -> str:
 
 
 def _content(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
+    """Return what a file says: by libyaml, ten times as fast, where PyYAML has it."""
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.load(path.read_text(encoding="utf-8"), loader)  # noqa: S506 - either is safe
 
 
 def _resolved(content: Any, path: Path) -> Any:

@@ -1,6 +1,7 @@
 """Fixtures that all rooms share: simulated event files, and the places of real data."""
 
 import fcntl
+import gc
 import importlib.util
 import io
 import logging
@@ -12,9 +13,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import chdir, contextmanager, nullcontext, redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
+from matplotlib.figure import Figure
 
 from xsurvey.cli import main as cli
 from xsurvey.events import EventList
@@ -34,6 +37,37 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Look for no garbage while tests are collected, nor later in what they imported."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
+
+
+def pytest_unconfigure() -> None:
+    """Let the interpreter end as it would."""
+    gc.unfreeze()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have xdist take files in the order that follows, not those with many tests first."""
+    if hasattr(config.option, "loadscopereorder"):
+        config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put files that are long first: no worker is left with one when others have no more.
+
+    By name, so that those of a folder, which may all wait or all compute, are not neighbours.
+    """
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda i: (0, i.path.name, str(i.path)) if i.path in slow else (1, "", ""))
 
 
 def _shared() -> Path:
@@ -144,6 +178,24 @@ def without_performance_report() -> Iterator[None]:
             "xsurvey.engine.watching.performance.performance_report", lambda *_: nullcontext()
         )
         yield
+
+
+@pytest.fixture
+def no_rasters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let figures be made, but not turned into pixels, which takes a fifth of a run.
+
+    What files of tests run once, in fixtures of a module or longer, is whole: it comes before.
+    """
+    buffer = io.BytesIO()
+    Figure().savefig(buffer, format="png", dpi=1)
+
+    def save(figure: Figure, to: Any, **how: object) -> None:
+        if hasattr(to, "write"):
+            to.write(buffer.getvalue())
+        else:
+            Path(to).write_bytes(buffer.getvalue())
+
+    monkeypatch.setattr(Figure, "savefig", save)
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from fake_archive import (
     erosita_files,
     ixpe_files,
 )
+from one_file import CONTENT, NAME, PATH
 
 from xsurvey.archives.web import Web
 
@@ -24,6 +25,13 @@ def server() -> Iterator[ArchiveServer]:
     running = ArchiveServer()
     yield running
     running.close()
+
+
+@pytest.fixture
+def target(tmp_path: Path, server: ArchiveServer) -> Path:
+    """The place for the one file, which the server has."""
+    server.files[PATH] = CONTENT
+    return tmp_path / NAME
 
 
 @pytest.fixture

@@ -17,6 +17,8 @@ from xsurvey.pipelines.source_tables import source_tables
 
 from ..mission_files import edited, write_erosita, write_ixpe
 
+pytestmark = pytest.mark.slow
+
 Call = Callable[..., tuple[int, str, str]]
 
 SCRIPT = "<script>alert(1)</script>"
@@ -102,8 +104,9 @@ def place(tmp_path: Path) -> Path:
 
 def run_config(folder: Path, inputs: list[Path]) -> Path:
     path = folder / "config.yaml"
-    lines = ["schema: 1", "pipeline: sources", f"output: {folder / 'out'}", "inputs:",
-             *(f"  - {p}" for p in inputs)]  # fmt: skip
+    # pixels that make it quick
+    lines = ["schema: 1", "pipeline: sources", f"output: {folder / 'out'}",
+             "image: {pixel_size: 8arcsec}", "inputs:", *(f"  - {p}" for p in inputs)]  # fmt: skip
     path.write_text("\n".join(lines) + "\n")
     return path
 

@@ -18,6 +18,8 @@ from xsurvey.engine import Plan, Stage, Store, Task, load_profile, run_plan, sta
 from xsurvey.engine.clusters.profiles import LocalProfile
 from xsurvey.errors import InputError, ParameterError
 
+pytestmark = pytest.mark.slow
+
 TOYS = Path(__file__).parent
 
 

@@ -15,6 +15,8 @@ from toy_stages import toy_plan, write_inputs
 from xsurvey.engine import Store, run_plan
 from xsurvey.errors import OutputError
 
+pytestmark = pytest.mark.slow
+
 NO_ROOM = "its outputs cannot be written (No space left on device); make room and run again"
 
 

@@ -21,6 +21,8 @@ from xsurvey.engine.parts import grouped_by_work, read_parts, write_parts
 from xsurvey.engine.workers.worker import run_task
 from xsurvey.errors import OutOfTime
 
+pytestmark = pytest.mark.slow
+
 PROFILE = LocalProfile(backend="local", workers=2, attempts=2, task_timeout="2s")
 
 

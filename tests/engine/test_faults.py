@@ -23,6 +23,8 @@ from fault_tools import (
     wait_for,
 )
 
+pytestmark = pytest.mark.slow
+
 PROFILE = "backend: local\nworkers: 2\nmemory: 300MB\ntask_timeout: 2s\n"
 GOOD = ["good1", "slow1", "killed1", "good2", "held1", "slow2"]
 CAUSES = {

@@ -11,6 +11,8 @@ from toy_stages import toy_plan, write_inputs
 from xsurvey.engine import Store, load_profile, run_plan
 from xsurvey.errors import OutOfTime
 
+pytestmark = pytest.mark.slow
+
 NAMES = [f"slow{i}" for i in range(8)]
 
 

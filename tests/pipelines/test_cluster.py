@@ -32,6 +32,8 @@ from xsurvey.spectra.models.settings import ModelSettings
 
 from ..conftest import simulate
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 MODEL = """\

@@ -19,6 +19,8 @@ from xsurvey.units import EnergyBand
 
 from .test_sources import PLAIN
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 COARSE = "image: {pixel_size: 4arcsec}"
 """Pixels that make these tests quick."""

@@ -14,6 +14,8 @@ from xsurvey.catalogs import open_catalog
 from .test_sources import write_config
 from .test_stacks import write_half
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 BOTH, FIRST, SECOND = (150.05, 2.22), (149.95, 2.15), (150.17, 2.28)

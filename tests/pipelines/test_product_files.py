@@ -17,6 +17,8 @@ from xsurvey.catalogs import open_catalog
 from xsurvey.missions import open_events
 from xsurvey.timing.files import read_light_curve
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 CONFIG = """
 schema: 1

@@ -19,6 +19,8 @@ from xsurvey.pipelines import upper_limits
 from xsurvey.pipelines.sources import SOURCES
 from xsurvey.pipelines.stack_reading import read_stack
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

@@ -14,6 +14,8 @@ from xsurvey.imaging.summary import summarise
 from xsurvey.io.datasets import get_dataset, is_installed
 from xsurvey.missions import open_events
 
+pytestmark = pytest.mark.slow
+
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
 

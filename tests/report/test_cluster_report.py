@@ -87,7 +87,7 @@ def test_images_without_absorption_are_shown_where_a_map_made_them(images):
     bands["500_2000"]["factor_min"] = 1.25
     results = _results(images=images, absorption={**record, "map": None})
     assert "corrected" not in cluster_figures(results)
-    page = render_cluster_report(ClusterReport("x", _run(), results))
+    page = render_cluster_report(ClusterReport("x", _run(), results, {}))
     assert "1.250 times, as of 3 keV" in page
 
 
@@ -236,13 +236,13 @@ def test_catalog_columns_of_a_cluster():
 
 
 def test_sectors_above_the_others_are_told():
-    page = render_cluster_report(ClusterReport("c", _run(), _results()))
+    page = render_cluster_report(ClusterReport("c", _run(), _results(), {}))
     assert "Sectors above the others" in page
     assert "0° to 180°" in page and "4.2" in page and "1.31" in page
     table = sector_table(records.brightness())
     assert [name for name, _ in table.columns] == ["Sector", f"0{DASH}20'", "to the others"]
     assert str(table.rows[1][2].text) == DASH
     without = render_cluster_report(
-        ClusterReport("c", _run(), _results(brightness=records.brightness(sectors=False)))
+        ClusterReport("c", _run(), _results(brightness=records.brightness(sectors=False)), {})
     )
     assert "Sectors above the others" not in without

@@ -20,6 +20,8 @@ from xsurvey.simulate.parameters import SimulationParameters
 from xsurvey.simulate.polarization import parse_polarization, polarization_of
 from xsurvey.simulate.units import simulate_units, unit_paths
 
+pytestmark = pytest.mark.slow
+
 PLACES = ((150.0, 2.2), (150.05, 2.13))
 TRUTH = ((0.4, 30.0), (0.7, -70.0))
 RATE, EXPOSURE = 25.0, 200e3

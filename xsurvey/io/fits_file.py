@@ -199,13 +199,16 @@ def _readable(header: fits.Header, path: Path) -> fits.Header:
 
     Astropy parses values when they are asked for, which may be long after the file was opened.
     """
-    kept = header.copy()
+    unreadable_keywords = []
     for card in header.cards:
         try:
             _ = card.value
         except VerifyError:
             logger.warning("%s: header card %s cannot be read", path, printable(card.keyword))
-            kept.remove(card.keyword, ignore_missing=True, remove_all=True)
+            unreadable_keywords.append(card.keyword)
+    kept = header.copy()  # after that, with the values that are parsed by now
+    for keyword in unreadable_keywords:
+        kept.remove(keyword, ignore_missing=True, remove_all=True)
     return kept
 
 

@@ -52,6 +52,8 @@ SOURCES = [
     )
     for number, (ra, dec, norm, degree, angle, rate) in enumerate({sources!r}, start=1)
 ]
+for source in SOURCES:
+    source.set_count_spectrum_params(4, 3, 3)  # its spectrum is the same at all times
 BACKGROUND = [xPowerLawInstrumentalBkg({level!r}, 0.0)] if {level!r} > 0 else []
 ROI_MODEL = xROIModel({ra!r}, {dec!r}, *SOURCES, *BACKGROUND)
 '''

@@ -4,6 +4,7 @@ import base64
 import hashlib
 import os
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -85,7 +86,9 @@ def page_text(
     )  # fmt: skip
 
 
+@cache
 def _environment() -> Environment:
+    """Return what templates are compiled in, once a process."""
     environment = Environment(
         loader=PackageLoader("xsurvey.report", "templates"), autoescape=True,
         undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_visible,
@@ -97,7 +100,7 @@ def _environment() -> Environment:
 
 def _visible(value: Any) -> Any:
     """Drop control and direction characters, with which text can pass for other text."""
-    if hasattr(value, "__html__") or not isinstance(value, str):
+    if hasattr(value, "__html__") or not isinstance(value, str) or value.isprintable():
         return value
     return "".join(c if c.isprintable() or c in "\n\t" else " " for c in value)
 

@@ -14,6 +14,8 @@ from xsurvey.missions import open_events
 
 from .conftest import POLARIZATION, coarse_figures, write_config
 
+pytestmark = pytest.mark.slow
+
 EVERYTHING = """\
 rotation: {highest_rate: 200, rotation_trials: 99}
 constancy: {time_bins: 3}

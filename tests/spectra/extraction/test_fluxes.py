@@ -18,6 +18,8 @@ from xsurvey.units import SkyPosition
 
 from .tools import flat_responses
 
+pytestmark = pytest.mark.slow
+
 POINT = ExtractionParameters(source_type="point")
 
 
