@@ -6,14 +6,15 @@ STAMP := $(VENV)/.installed
 EXTRAS := hpc,ixpe,test
 
 .PHONY: help install demo three-missions cluster cluster-input polarization polarization-input \
-  blazar blazar-input compare test check format clean
+  blazar blazar-electrons blazar-input compare test check format clean
 
 help:
 	@echo "make demo    install, get the demo's data and run it"
 	@echo "make three-missions   Chandra, eROSITA and IXPE in one catalog"
 	@echo "make cluster   simulate a cluster in four survey tiles, and measure its profiles and mass"
 	@echo "make polarization   simulate a polarized blazar and its optical light, and measure its polarization"
-	@echo "make blazar   simulate a blazar's spectrum and polarization, fit models and compare them"
+	@echo "make blazar   simulate a blazar's spectrum and polarization, compare leptonic and hadronic models"
+	@echo "make blazar-electrons   the same, of two distributions of electrons: in two minutes"
 	@echo "make compare   the same measurements by Sherpa, pyproffit, ixpeobssim and agnpy: values, time, memory"
 	@echo "make test    the whole test suite"
 	@echo "make test-slurm   runs on a real Slurm (Debian: slurmctld slurmd slurm-client munge), with faults"
@@ -119,6 +120,9 @@ blazar-input: $(STAMP)
 blazar: blazar-input
 	$(BIN)/xsurvey run configs/blazar.yaml
 
+blazar-electrons: blazar-input
+	$(BIN)/xsurvey run configs/blazar_electrons.yaml
+
 # each peer in an environment of its own below .venv-compare, 2.3 GB and some minutes in all
 compare: $(STAMP)
 	$(BIN)/xsurvey data install 3c273
@@ -150,4 +154,5 @@ format: $(STAMP)
 
 clean:
 	rm -rf $(VENV) .venv-compare compare_output demo_output three_missions_input three_missions_output cluster_input cluster_output polarization_input \
-	  polarization_output blazar_input blazar_output build *.egg-info
+	  polarization_output blazar_input blazar_output \
+	  blazar_electrons_output build *.egg-info
