@@ -41,18 +41,12 @@ ROOT = Path(__file__).resolve().parents[1]
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """Look for no garbage while tests are collected, nor later in what they imported."""
+    """Look for no garbage while tests are collected, of which there is little."""
     gc.disable()
     try:
         return (yield)
     finally:
         gc.enable()
-        gc.freeze()
-
-
-def pytest_unconfigure() -> None:
-    """Let the interpreter end as it would."""
-    gc.unfreeze()
 
 
 def pytest_configure(config: pytest.Config) -> None:
