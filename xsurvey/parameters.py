@@ -140,14 +140,16 @@ def naming_keys(error: _Error, sections: Collection[StepParameters]) -> _Error:
     sections : collection of StepParameters
         Of the config.
     """
-    keys = set(_keys_in(tuple(sections)))
-    cause, remedy = (_with_keys(text, keys) for text in (error.cause, error.remedy))
+    cause, remedy = (text_naming_keys(text, sections) for text in (error.cause, error.remedy))
     named = type(error)(error.subject, cause, remedy)
     named.others = tuple(naming_keys(other, sections) for other in error.others)
     return named
 
 
-def _with_keys(text: str, keys: set[str]) -> str:
+def text_naming_keys(text: str, sections: Collection[StepParameters]) -> str:
+    """Return a text that names keys of a config in place of options, as `naming_keys`."""
+    keys = set(_keys_in(tuple(sections)))
+
     def key_of(found: re.Match[str]) -> str:
         name = (found["option"] or "").replace("-", "_")
         return f"`{name}`" if name in keys else found[0]

@@ -10,6 +10,7 @@ from xsurvey import __version__
 from xsurvey.engine import Stage, TaskContext
 from xsurvey.inference.chains import Chains
 from xsurvey.io.json_values import write_json_values
+from xsurvey.parameters import text_naming_keys
 from xsurvey.pipelines.blazar.fit_record import posterior_record, prior_records
 from xsurvey.pipelines.blazar.light_file import write_light, write_samples
 from xsurvey.pipelines.blazar.parameters import (
@@ -75,7 +76,10 @@ def run_fit(context: TaskContext) -> dict[str, Any]:
         **summary, **more,
         "priors": prior_records(likelihood, parameters.prior),
         "levels": list(context.section(PredictionParameters).levels),
-        "notes": list(dict.fromkeys([*points["notes"], *summary["notes"]])),
+        "notes": [
+            text_naming_keys(note, context.parameters.values())
+            for note in dict.fromkeys([*points["notes"], *summary["notes"]])
+        ],
     }  # fmt: skip
     write_json_values(context.folder / FIT, record)
     found = record["diagnostics"]
@@ -118,7 +122,7 @@ def _frequencies(result: SedFileFit, per_decade: int) -> np.ndarray:
 
 
 FIT_STAGE = Stage(
-    "sed_fit", "2", run_fit, outputs=(FIT, LIGHT, SAMPLES), inputs=SOURCE_INPUTS,
+    "sed_fit", "3", run_fit, outputs=(FIT, LIGHT, SAMPLES), inputs=SOURCE_INPUTS,
     optional_inputs=AROUND,
     parameters={
         "source": BlazarSource, "model": SedModelParameters, "points": SedPointParameters,

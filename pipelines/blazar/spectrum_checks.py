@@ -7,7 +7,7 @@ from astropy import units as u
 
 from xsurvey.errors import ParameterError
 from xsurvey.inference.parameter_set import ParameterSet, apply_settings
-from xsurvey.pipelines.blazar.spectrum_files import SpectrumInputs, errors_name_keys
+from xsurvey.pipelines.blazar.spectrum_files import SpectrumInputs, errors_of
 from xsurvey.pipelines.blazar.spectrum_parameters import BlazarSpectrum
 from xsurvey.pipelines.sed.points_files import datasets_of_points
 from xsurvey.pipelines.spectra.model_versions import model_versions
@@ -43,7 +43,7 @@ def spectrum_versions(
         expression = parse_expression(spectrum.model)
     except ParameterError as error:
         raise ParameterError(f"{subject}.model", error.cause, error.remedy) from None
-    with errors_name_keys(subject):
+    with errors_of(subject):
         rows, _ = model_parameters(expression, len(spectrum.files), spectrum.untie)
         rows = apply_settings(
             rows, values=[t for t in spectrum.set if _is_of_model(rows, t)],
@@ -74,10 +74,9 @@ def points_to_come(
     XSurveyError
         As `xsurvey.pipelines.sed.points_files.flux_points_of_files`.
     """
-    with errors_name_keys():
-        datasets = datasets_of_points(
-            files.files, spectrum.fitting(files.components), settings, spectrum.points(instrument)
-        )
+    datasets = datasets_of_points(
+        files.files, spectrum.fitting(files.components), settings, spectrum.points(instrument)
+    )
     energy = np.sort(np.concatenate([_energies(data, spectrum.bins) for data in datasets]))
     flux, none = np.full(len(energy), 1e-12), np.zeros(len(energy), bool)
     return SpectralEnergyDistribution(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from xsurvey.pipelines.spectra.reading import NONE, SpectrumFiles, named_compani
 from xsurvey.spectra.joint_background import pca_file
 
 _GIVEN = ("files", "background", "arf", "rmf")
-_OPTION = re.compile(r"--([a-z][a-z0-9-]*)")
 
 
 @dataclass(frozen=True)
@@ -81,7 +79,7 @@ def spectrum_inputs(config: Config, key: str, spectrum: BlazarSpectrum) -> Spect
     spectra, background, arf, rmf = (found(name) for name in _GIVEN)
     files = SpectrumFiles(spectra, background, arf, rmf)
     components = pca_file(spectrum.background_model)
-    with errors_name_keys(f"{config.path}: {key}"):
+    with errors_of(f"{config.path}: {key}"):
         named = named_companions(files, spectrum.fitting())
     return SpectrumInputs(
         files, tuple(named), None if components is None
@@ -134,29 +132,10 @@ def check_declared(context: TaskContext, read: Sequence[Path]) -> None:
             raise InputError(plain, "was not there when the run began", "run again")
 
 
-def keys_for_options(text: str) -> str:
-    """Return a text with keys of the configuration where it names options.
-
-    Examples
-    --------
-    >>> keys_for_options("--limit-confidence is wrong (--stat wstat)")
-    'limit_confidence is wrong (stat wstat)'
-    """
-    return _OPTION.sub(lambda found: found[1].replace("-", "_"), text)
-
-
 @contextmanager
-def errors_name_keys(subject: str = "") -> Iterator[None]:
-    """Let errors of spectra name keys of the configuration where they name options.
-
-    Parameters
-    ----------
-    subject : str
-        What to write before that of the error.
-    """
+def errors_of(subject: str) -> Iterator[None]:
+    """Let errors begin with the key of the configuration that they are of."""
     try:
         yield
     except XSurveyError as error:
-        cause, remedy = keys_for_options(error.cause), keys_for_options(error.remedy)
-        what = f"{subject}: {error.subject}" if subject else error.subject
-        raise type(error)(what, cause, remedy) from None
+        raise type(error)(f"{subject}: {error.subject}", error.cause, error.remedy) from None

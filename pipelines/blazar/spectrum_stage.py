@@ -6,12 +6,8 @@ from typing import Any
 
 from xsurvey.engine import Stage, TaskContext
 from xsurvey.io.json_values import write_json_values
-from xsurvey.pipelines.blazar.spectrum_files import (
-    check_declared,
-    errors_name_keys,
-    files_in,
-    keys_for_options,
-)
+from xsurvey.parameters import text_naming_keys
+from xsurvey.pipelines.blazar.spectrum_files import check_declared, files_in
 from xsurvey.pipelines.blazar.spectrum_parameters import BlazarSpectrum
 from xsurvey.pipelines.sed.points_files import FluxPointResult, flux_points_of_files
 from xsurvey.report.flux_point_axes import flux_point_figure
@@ -33,17 +29,18 @@ def run_spectrum(context: TaskContext) -> dict[str, Any]:
     """Fit a model to the spectra of an instrument, and make flux points of them."""
     source, instrument = context.target.split(" ")
     spectrum = context.section(BlazarSpectrum)
-    with errors_name_keys():
-        result = flux_points_of_files(
-            files_in(context), spectrum.fitting(context.optional_path("components")),
-            context.section(ModelSettings), spectrum.points(instrument), seed=context.seed,
-        )  # fmt: skip
+    result = flux_points_of_files(
+        files_in(context), spectrum.fitting(context.optional_path("components")),
+        context.section(ModelSettings), spectrum.points(instrument), seed=context.seed,
+    )  # fmt: skip
     check_declared(context, [path for read in result.fit.spectra for path in read.paths])
     write_flux_points(result.table, context.folder / FLUX_POINTS)
     summary = result.summary
     record = {
         **summary, "source": source, "object": summary["source"], "instrument": instrument,
-        "notes": [keys_for_options(note) for note in summary["notes"]],
+        "notes": [
+            text_naming_keys(note, context.parameters.values()) for note in summary["notes"]
+        ],
     }  # fmt: skip
     write_json_values(context.folder / SPECTRUM_FIT, record)
     _draw(context, result, f"{source}, {instrument}: {summary['model']['expression']}")

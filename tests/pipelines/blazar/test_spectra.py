@@ -211,7 +211,7 @@ def test_spectra_alone(config: Path, run_command: Run) -> None:
     assert set(read_sed(own / "all" / "sed.ecsv").instruments) == {"Swift/XRT"}
     record = json.loads((own / "all" / "points.json").read_text())
     (note,) = (note for note in record["notes"] if "its background back.pha is not used" in note)
-    assert note.endswith("(stat wstat uses it)")  # as the configuration writes it
+    assert note.endswith("(`stat` wstat uses it)")  # as the configuration writes it
     assert record["spectra"][0]["goodness"]["p_value"] > 0
     fit = json.loads((own / "models" / "right" / "fit.json").read_text())
     assert fit["data"]["instruments"] == {"Swift/XRT": {"points": 6, "systematic": 0.1}}
@@ -222,7 +222,7 @@ BAD = [
     ("files: source.pha", "files: lost.pha", "spectra.CCD.files.0: lost.pha does not exist"),
     ("files: source.pha", "files: sed.ecsv", "toy, CCD: "),
     ("files: source.pha", "files: source.pha, rmf: lost.rmf", "rmf.0: lost.rmf does not exist"),
-    ("files: source.pha", "files: source.pha, rmf: none", "has no response; give the RMF with rmf"),
+    ("files: source.pha", "files: source.pha, rmf: none", "has no response; give the RMF with `rmf`"),
     ("files: source.pha", "files: source.pha, arf: [a, b]", "arf.0: a does not exist"),
     ("model: tbabs*powerlaw, ", "", "spectra.CCD.model: is required"),
     ("tbabs*powerlaw", "tbabs*powerlow", "spectra.CCD.model: "),
