@@ -88,4 +88,4 @@ def test_cards_of_profiles(tmp_path):
     }  # fmt: skip
     shown = {name: value for name, value, _ in next(iter(fit_rows(frozen))).parameters}
     assert shown["beta"].text == "0.6667 (frozen)"
-    assert (shown["background"].text, shown["background"].upper) == ("4.50e-4", "+0.20")
+    assert (shown["background"].text, shown["background"].upper) == ("4.50e-4", "+0.20e-4")
