@@ -222,7 +222,7 @@ BAD = [
     ("files: source.pha", "files: lost.pha", "spectra.CCD.files.0: lost.pha does not exist"),
     ("files: source.pha", "files: sed.ecsv", "toy, CCD: "),
     ("files: source.pha", "files: source.pha, rmf: lost.rmf", "rmf.0: lost.rmf does not exist"),
-    ("files: source.pha", "files: source.pha, rmf: none", "has no response; give the RMF with `rmf`"),
+    ("files: source.pha", "files: source.pha, rmf: none", "no response; give the RMF with `rmf`"),
     ("files: source.pha", "files: source.pha, arf: [a, b]", "arf.0: a does not exist"),
     ("model: tbabs*powerlaw, ", "", "spectra.CCD.model: is required"),
     ("tbabs*powerlaw", "tbabs*powerlow", "spectra.CCD.model: "),
