@@ -69,7 +69,7 @@ def run_evidence(context: TaskContext) -> dict[str, Any]:
 
 
 EVIDENCE_STAGE = Stage(
-    "sed_evidence", "1", run_evidence, outputs=(EVIDENCE,), inputs=SOURCE_INPUTS,
+    "sed_evidence", "2", run_evidence, outputs=(EVIDENCE,), inputs=SOURCE_INPUTS,
     optional_inputs=AROUND,
     parameters={
         "source": BlazarSource, "model": SedModelParameters, "points": SedPointParameters,

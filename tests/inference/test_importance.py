@@ -111,3 +111,4 @@ def test_where_draws_are_few_nested_sampling_stands_alone() -> None:
     shell = np.pi**3 * 0.3**5 * 1e-4 * np.sqrt(2 * np.pi)
     assert found.log_evidence == pytest.approx(np.log(shell), abs=3.5 * found.log_evidence_error)
     assert "of nested sampling alone" in found.warnings[-1]
+    assert not found.converged

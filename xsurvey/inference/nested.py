@@ -56,7 +56,8 @@ class Evidence:
     evaluations : int
         Likelihoods that were computed.
     converged : bool
-        Whether nested sampling reached its tolerance. If not, the rest is what it had by then.
+        Whether nested sampling reached its tolerance and importance sampling agrees with it. If not,
+        the rest is what there was by then, and may be wrong by far more than its error.
     warnings : tuple of str
         What a reader of the result must know.
     seed : int
@@ -148,7 +149,7 @@ def nested_sampling(
     left = parameters.max_evaluations - target.evaluations
     if left < LEAST_EVALUATIONS:
         note = f"{_ALONE}: {max(left, 0)} evaluations were left, too few for importance sampling"
-        return replace(explored, warnings=(*explored.warnings, note))
+        return replace(explored, converged=False, warnings=(*explored.warnings, note))
     chosen = resampled(explored.weights, _SHAPING, generator)
     cube = np.asarray(results.samples_u)
     largest = min(left, target.evaluations)  # what takes more than all before is no help
@@ -270,8 +271,9 @@ def _final(
             f"{100 * missed:.0f} % of the posterior too few of them"
         )
         return replace(
-            explored, evaluations=target.evaluations, warnings=(*_invalid(target), *notes)
-        )
+            explored, converged=False, evaluations=target.evaluations,
+            warnings=(*_invalid(target), *notes),
+        )  # fmt: skip
     weights = found.weights
     possible = weights > 0
     information = weights[possible] @ found.log_likelihood[possible] - found.log_evidence
