@@ -56,8 +56,8 @@ class Evidence:
     evaluations : int
         Likelihoods that were computed.
     converged : bool
-        Whether nested sampling reached its tolerance and importance sampling agrees with it. If not,
-        the rest is what there was by then, and may be wrong by far more than its error.
+        Whether nested sampling reached its tolerance and importance sampling agrees with it. If
+        not, the rest is what there was by then, and may be wrong by far more than its error.
     warnings : tuple of str
         What a reader of the result must know.
     seed : int
