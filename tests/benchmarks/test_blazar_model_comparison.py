@@ -7,15 +7,19 @@ import pytest
 
 from benchmarks import blazar_model_comparison
 from benchmarks.blazar_model_comparison import (
+    LIVE_POINTS,
     choice,
     compared,
+    confirmed,
     coverage,
     covers,
+    joined,
     likelihood_of,
     within_boxes,
 )
 from benchmarks.blazar_sets import BOXES, DEGREE, FREQUENCIES, MDP99, TRUTHS, draw, source
 from xsurvey.inference.nested import Evidence
+from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.sed.polarization.measurements import Kind
 
 
@@ -59,9 +63,9 @@ def test_evidence_of_a_part_of_the_priors() -> None:
         weights=np.full(len(samples), 1 / len(samples)), log_likelihood=np.zeros(len(samples)),
         evaluations=0, converged=True, warnings=(), seed=1,
     )  # fmt: skip
-    weights, found, ln_volume = within_boxes(flat, wide, "leptonic")
+    weights, ln_volume = within_boxes(flat, wide, "leptonic")
     assert ln_volume == pytest.approx(-np.log(weights.sum()), abs=0.15)
-    assert found == pytest.approx(0, abs=4 / np.sqrt(weights.sum() * len(samples)))
+    assert joined(flat, flat, wide, "leptonic") == pytest.approx(0, abs=0.01)
     middle = {name: (a + b) / 2 for name, a, b in zip(names, low, high, strict=True)}
     assert all(covers(flat, flat.weights, drawn._replace(truth=middle)).values())
 
@@ -69,11 +73,30 @@ def test_evidence_of_a_part_of_the_priors() -> None:
 def test_sets_that_are_kept_are_not_done_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(blazar_model_comparison, "compare", lambda truth, seed: {"is": truth})
-    assert compared("leptonic", 7, tmp_path) == {"is": "leptonic"}
+    monkeypatch.setattr(
+        blazar_model_comparison, "compare", lambda truth, seed, widen: {"is": truth}
+    )
+    assert compared("leptonic", 7, True, tmp_path) == {"is": "leptonic"}
     monkeypatch.setattr(blazar_model_comparison, "compare", None)
-    assert compared("leptonic", 7, tmp_path) == {"is": "leptonic"}
-    assert [p.name for p in tmp_path.iterdir()] == ["leptonic-7.json"]
+    assert compared("leptonic", 7, True, tmp_path) == {"is": "leptonic"}
+    assert [p.name for p in tmp_path.iterdir()] == ["leptonic-7-widened.json"]
+
+
+def test_evidences_are_computed_until_they_are_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = []
+
+    def evidence(likelihood: object, sampling: NestedParameters, seed: int) -> Evidence:
+        tried.append(sampling.live_points)
+        one = np.ones(1)
+        return Evidence(
+            names=("a",), log_evidence=0.0, log_evidence_error=0.1, information=0.0,
+            samples=one[None], weights=one, log_likelihood=one, evaluations=10,
+            converged=len(tried) > 1, warnings=(), seed=seed,
+        )  # fmt: skip
+
+    monkeypatch.setattr(blazar_model_comparison, "evidence_of", evidence)
+    assert confirmed(None, 1).evaluations == 20  # type: ignore[arg-type]
+    assert tried == list(LIVE_POINTS)
 
 
 def test_sums() -> None:
@@ -85,7 +108,7 @@ def test_sums() -> None:
         {"truth": "hadronic", "log_evidence": {"leptonic": 4.0, "hadronic": 0.0},
          "covered": {"c": False}},
     ]  # fmt: skip
-    both = choice(found, "boxes")["both"]
+    both = choice(found, "log_evidence")["both"]
     assert (both["strong"], both["right"], both["right_rate"]) == (2, 1, 0.5)
     assert both["mean_ln_b_of_truth"] == pytest.approx(2 / 3)
     rates = coverage(found)
