@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -76,16 +76,8 @@ def read_spectra(files: SpectrumFiles, parameters: SpectrumFitParameters) -> lis
     ParameterError
         Another number of companions than of spectra.
     """
-    count = len(files.spectra)
     wants = uses_background(parameters)
-    rows = zip(
-        files.spectra,
-        _each(files.background, count, "background"),
-        _each(files.arf, count, "arf"),
-        _each(files.rmf, count, "rmf"),
-        strict=True,
-    )
-    return [_read(*row, parameters, wants, files.spectra) for row in rows]
+    return [_read(*row, parameters, wants, files.spectra) for row in _with_companions(files)]
 
 
 def named_companions(files: SpectrumFiles, parameters: SpectrumFitParameters) -> list[Path]:
@@ -100,17 +92,9 @@ def named_companions(files: SpectrumFiles, parameters: SpectrumFitParameters) ->
     ParameterError
         Another number of companions than of spectra.
     """
-    count = len(files.spectra)
     wants = uses_background(parameters)
-    rows = zip(
-        files.spectra,
-        _each(files.background, count, "background"),
-        _each(files.arf, count, "arf"),
-        _each(files.rmf, count, "rmf"),
-        strict=True,
-    )
     found: list[Path] = []
-    for path, background, arf, rmf in rows:
+    for path, background, arf, rmf in _with_companions(files):
         try:
             spectrum = read_single_pha(path)
         except XSurveyError:
@@ -153,6 +137,18 @@ def datasets_of(
         )
         for s in spectra
     ]  # fmt: skip
+
+
+_Companions = tuple[Path, Path | None, Path | None, Path | None]
+
+
+def _with_companions(files: SpectrumFiles) -> Iterator[_Companions]:
+    """Return spectra with the background, area and matrix that the user gives them."""
+    count = len(files.spectra)
+    return zip(
+        files.spectra, _each(files.background, count, "background"),
+        _each(files.arf, count, "arf"), _each(files.rmf, count, "rmf"), strict=True,
+    )  # fmt: skip
 
 
 def _each(paths: Sequence[Path], count: int, name: str) -> Sequence[Path | None]:

@@ -68,13 +68,18 @@ def test_check_says_what_is_wrong(
         assert word in last
 
 
-def test_check_names_the_command_that_installs_atomic_data(
-    tmp_path: Path, inputs: dict[str, Path], capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
+@pytest.fixture
+def without_atomic_data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have no data installed, here or by another package."""
     monkeypatch.setenv("XSURVEY_DATA", str(tmp_path / "none"))
     monkeypatch.delenv("ATOMDB", raising=False)
     monkeypatch.delenv("HEADAS", raising=False)
+
+
+def test_check_names_the_command_that_installs_atomic_data(
+    tmp_path: Path, inputs: dict[str, Path], capfd: pytest.CaptureFixture[str],
+    without_atomic_data: None,
+) -> None:  # fmt: skip
     write_config(tmp_path, inputs, with_model("tbabs*apec"))
     assert run(tmp_path, "check", "--output", "out") != 0
     assert "run `xsurvey data install atomdb`" in capfd.readouterr().err
@@ -82,11 +87,8 @@ def test_check_names_the_command_that_installs_atomic_data(
 
 def test_check_says_how_to_do_without_atomic_data(
     tmp_path: Path, inputs: dict[str, Path], capfd: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
+    without_atomic_data: None,
 ) -> None:  # fmt: skip
-    monkeypatch.setenv("XSURVEY_DATA", str(tmp_path / "none"))
-    monkeypatch.delenv("ATOMDB", raising=False)
-    monkeypatch.delenv("HEADAS", raising=False)
     default = SPECTRA.replace("alternatives: [], ", "")
     write_config(tmp_path, inputs, with_model("powerlaw", default))
     assert run(tmp_path, "check", "--output", "out") != 0
