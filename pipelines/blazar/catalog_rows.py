@@ -37,8 +37,8 @@ def flags_of(row: Record) -> SedFlag:
     chance = row["p_value"]
     for flag, holds in (
         (SedFlag.FIT_NOT_CONVERGED, row["converged"] is False),
-        (SedFlag.NO_POSTERIOR, row["chain_converged"] is None),
-        (SedFlag.POSTERIOR_NOT_CONVERGED, row["chain_converged"] is False),
+        (SedFlag.NO_POSTERIOR, row["posterior_converged"] is None),
+        (SedFlag.POSTERIOR_NOT_CONVERGED, row["posterior_converged"] is False),
         (SedFlag.NO_EVIDENCE, row["log_evidence"] is None),
         (SedFlag.EVIDENCE_NOT_CONVERGED, row["evidence_converged"] is False),
         (SedFlag.POOR_FIT, chance is not None and chance < UNLIKELY),

@@ -69,7 +69,7 @@ def _model_row(
     row: dict[str, Any] = {
         "name": name, "fitted": fit is not None, "model": None, "statistic": None, "dof": None,
         "p_value": None, "chi2": None, "polarization_statistic": None, "free": None,
-        "predictive_p_value": None, "converged": None, "chain_converged": None,
+        "predictive_p_value": None, "converged": None, "posterior_converged": None,
         "log_evidence": None, "log_evidence_error": None, "ln_bayes": None,
         "ln_bayes_error": None, "probability": None, "evidence_converged": None,
         "causes": list(causes),
@@ -84,7 +84,7 @@ def _model_row(
             "chi2": parts["chi2"], "polarization_statistic": parts["polarization"],
             "free": len(fit["priors"]), "converged": fit["converged"],
             "predictive_p_value": (fit["predictive"] or {}).get("p_value"),
-            "chain_converged": fit["diagnostics"].get("converged"),
+            "posterior_converged": fit["diagnostics"].get("converged"),
         }  # fmt: skip
     if own is not None:
         kept = ("log_evidence", "ln_bayes", "ln_bayes_error", "probability")
@@ -177,7 +177,7 @@ def _notes(
             )
         if row["log_evidence"] is None and row["fitted"] and comparisons:
             yield f"{row['name']} has no evidence, and is not among those that are compared"
-        if row["chain_converged"] is False:
+        if row["posterior_converged"] is False:
             yield f"the posterior of {row['name']} has not converged"
         if row["evidence_converged"] is False:
             yield f"the evidence of {row['name']} has not converged"

@@ -33,7 +33,7 @@ def _records(context: TaskContext, name: str) -> list[dict[str, Any]]:
 
 
 COMPARISON_STAGE = Stage(
-    "sed_comparison", "1", run_comparison, outputs=(COMPARISON,),
+    "sed_comparison", "2", run_comparison, outputs=(COMPARISON,),
     # a source none of whose models could be fitted has its rows, too
     inputs=("points",), optional_inputs=("fits", "evidences"),
     parameters={"models": ComparedModelsParameters},

@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from xsurvey.engine import Stage, TaskContext
-from xsurvey.inference.chains import Chains
-from xsurvey.pipelines.blazar.light_file import read_light, read_samples
+from xsurvey.pipelines.blazar.light_file import read_light
+from xsurvey.pipelines.blazar.sample_file import read_samples
 from xsurvey.pipelines.blazar.source_files import own_points, read_points
 from xsurvey.report.chain_axes import corner_figure
 from xsurvey.report.light import light_png
@@ -37,10 +37,10 @@ def run_figures(context: TaskContext) -> dict[str, Any]:
     }
     drawn = _spectra(context, light)
     for fit, path in zip(fits, context.paths("samples"), strict=True):
-        names, samples = read_samples(path)
-        if len(samples):
-            best = np.array([fit["parameters"][name]["best_fit"] for name in names])
-            drawn[CORNER_OF.format(fit["name"])] = corner_figure(_chains(names, samples), best)
+        posterior, _ = read_samples(path)
+        if len(posterior.samples):
+            best = np.array([fit["parameters"][name]["best_fit"] for name in posterior.names])
+            drawn[CORNER_OF.format(fit["name"])] = corner_figure(posterior, best)
     for name, figure in drawn.items():
         (folder / f"{name}.png").write_bytes(png_bytes(figure))
         (folder / PAPER / f"{name}.png").write_bytes(light_png(png_bytes(figure, PAPER_DPI)))
@@ -66,21 +66,14 @@ def _spectra(context: TaskContext, light: dict[str, PredictedLight]) -> dict[str
     return figures
 
 
-def _chains(names: list[str], samples: np.ndarray) -> Chains:
-    """Return samples as a chain of one walker, which is all that a corner looks at."""
-    return Chains(
-        tuple(names), samples[:, None, None, :], np.zeros((len(samples), 1, 1)),
-        np.zeros((1, 1)), burn=0, thin=1, seed=0,
-    )  # fmt: skip
-
-
 FIGURES_STAGE = Stage(
     "sed_figures", "1", run_figures, outputs=(FIGURES,),
     inputs=("sed", "polarization", "points", "fits", "light", "samples"),
     parameters={"points": SedPointParameters},
     helpers=(
-        "xsurvey.inference.chains", "xsurvey.pipelines.blazar.light_file",
-        "xsurvey.pipelines.blazar.source_files", "xsurvey.report.chain_axes",
+        "xsurvey.inference.posterior_samples", "xsurvey.pipelines.blazar.light_file",
+        "xsurvey.pipelines.blazar.sample_file", "xsurvey.pipelines.blazar.source_files",
+        "xsurvey.report.chain_axes",
         "xsurvey.report.light", "xsurvey.report.plate", "xsurvey.report.sed_axes",
         "xsurvey.report.sed_light_axes", "xsurvey.report.sed_polarization_axes",
         "xsurvey.report.sed_style", "xsurvey.sed.fitting.predicted_light",

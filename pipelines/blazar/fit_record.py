@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from xsurvey.inference.chains import Chains
+from xsurvey.inference.posterior_samples import PosteriorSamples
 from xsurvey.inference.priors import LogUniform, Prior, Uniform
 from xsurvey.sed.fitting.degeneracies import degeneracies
 from xsurvey.sed.fitting.joint_likelihood import JointLikelihood
@@ -62,19 +62,19 @@ def prior_lines(records: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def posterior_record(
-    likelihood: SedLikelihood, chains: Chains, draws: np.ndarray
+    likelihood: SedLikelihood, posterior: PosteriorSamples, draws: np.ndarray
 ) -> dict[str, Any]:
     """Return ``degeneracies`` of the posterior, and the ``predictive`` test of fluxes.
 
     Parameters
     ----------
     likelihood : SedLikelihood
-    chains : Chains
+    posterior : PosteriorSamples
     draws : ndarray, shape (d, k)
         Of them, for the test.
     """
     return {
-        "degeneracies": degeneracies(chains.names, chains.samples),
+        "degeneracies": degeneracies(posterior.names, posterior.samples),
         "predictive": {
             "p_value": predictive_p_value(likelihood, draws), "draws": len(draws),
             "of": "chi-square of measured fluxes",

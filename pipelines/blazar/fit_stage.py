@@ -1,22 +1,36 @@
-"""The stage ``sed_fit``: a model fitted to a source, its posterior and what it predicts."""
+"""The stage ``sed_fit``: a model fitted to a source, its posterior and what it predicts.
+
+The posterior is sampled by chains, or is that which the evidence left (`sed_evidence`), or is not
+there: intervals are then by profile likelihood.
+"""
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from xsurvey import __version__
 from xsurvey.engine import Stage, TaskContext
-from xsurvey.inference.chains import Chains
+from xsurvey.inference.posterior_samples import PosteriorSamples
 from xsurvey.io.json_values import write_json_values
 from xsurvey.parameters import text_naming_keys
 from xsurvey.pipelines.blazar.fit_record import posterior_record, prior_records
-from xsurvey.pipelines.blazar.light_file import write_light, write_samples
+from xsurvey.pipelines.blazar.light_file import write_light
 from xsurvey.pipelines.blazar.parameters import (
     BlazarSource,
     PredictionParameters,
     SedPosteriorSection,
+)
+from xsurvey.pipelines.blazar.sample_file import (
+    StoredSamples,
+    no_samples,
+    read_samples,
+    samples_of_chains,
+    samples_of_nested,
+    write_samples,
 )
 from xsurvey.pipelines.blazar.source_files import (
     AROUND,
@@ -27,7 +41,7 @@ from xsurvey.pipelines.blazar.source_files import (
     read_points,
 )
 from xsurvey.pipelines.sed.fit_files import SedFileFit, fit_sed_file
-from xsurvey.pipelines.sed.posterior import with_posterior
+from xsurvey.pipelines.sed.posterior import nested_diagnostics, with_posterior, with_samples
 from xsurvey.sed.fitting.joint_likelihood import JointLikelihood
 from xsurvey.sed.fitting.predicted_light import predicted_light
 from xsurvey.sed.fitting.sed_parameters import (
@@ -37,6 +51,8 @@ from xsurvey.sed.fitting.sed_parameters import (
 )
 
 FIT, LIGHT, SAMPLES = "fit.json", "light.fits", "posterior.fits"
+EVIDENCE_RECORD, NESTED_SAMPLES = "evidence", "nested_samples"
+"""Inputs, each a list of one: with the priors as they are, where there are no chains."""
 _BEYOND = 5.0
 """Factor of frequencies that curves reach beyond all that was measured."""
 
@@ -52,28 +68,40 @@ def names_of(target: str) -> tuple[str, str]:
     return source, model
 
 
+class _Sampled(NamedTuple):
+    """A fit with its posterior, if it has one, and the samples to store."""
+
+    fit: SedFileFit
+    posterior: PosteriorSamples | None
+    stored: StoredSamples
+
+
 def run_fit(context: TaskContext) -> dict[str, Any]:
     """Fit a model to a source, sample its posterior, and tabulate what it predicts."""
     source, name = names_of(context.target)
     points = read_points(context)
-    sampling = context.section(SedPosteriorSection)
     parameters = parameters_of(context, points)
-    result = fit_sed_file(
+    of_nested = bool(context.inputs.get(EVIDENCE_RECORD))  # none if it failed
+    of_chains = context.section(SedPosteriorSection).enabled
+    best = fit_sed_file(
         context.path("sed"), parameters,
         polarization=polarization_files(context, points), seed=context.seed,
-        intervals=not sampling.enabled,
+        intervals=not (of_nested or of_chains),
     )  # fmt: skip
-    chains = None
-    if sampling.enabled:
-        result, chains = with_posterior(result, sampling, seed=context.seed)
-    drawn = _write_products(context, result, chains)
+    sampled = (
+        _with_chains(context, best) if of_chains
+        else _with_nested(context, best) if of_nested
+        else _without_posterior(context, best)
+    )  # fmt: skip
+    result, posterior, _ = sampled
+    drawn = _write_products(context, sampled)
     likelihood, summary = result.fit.likelihood, result.summary
     more: dict[str, Any] = {"degeneracies": None, "predictive": None}
-    if chains is not None and drawn is not None:
-        more = posterior_record(likelihood, chains, drawn)
+    if posterior is not None and drawn is not None:
+        more = posterior_record(likelihood, posterior, drawn)
     record = {
-        "source": source, "name": name, "method": "profile" if chains is None else "posterior",
-        **summary, **more,
+        "source": source, "name": name, "method": "profile" if posterior is None else "posterior",
+        "sampler": sampled.stored.facts["SAMPLER"], **summary, **more,
         "priors": prior_records(likelihood, parameters.prior),
         "levels": list(context.section(PredictionParameters).levels),
         "notes": [
@@ -89,26 +117,45 @@ def run_fit(context: TaskContext) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _write_products(
-    context: TaskContext, result: SedFileFit, chains: Chains | None
-) -> np.ndarray | None:
+def _with_chains(context: TaskContext, best: SedFileFit) -> _Sampled:
+    result, chains = with_posterior(best, context.section(SedPosteriorSection), seed=context.seed)
+    most = context.section(PredictionParameters).kept_samples
+    return _Sampled(result, chains, samples_of_chains(chains, most))
+
+
+def _with_nested(context: TaskContext, best: SedFileFit) -> _Sampled:
+    (record_path,), (samples_path,) = context.paths(EVIDENCE_RECORD), context.paths(NESTED_SAMPLES)
+    record = json.loads(record_path.read_text())
+    posterior, log_probability = read_samples(samples_path)
+    result = with_samples(best, posterior, nested_diagnostics(record["evidence"]), record["notes"])
+    most = context.section(PredictionParameters).kept_samples
+    stored = samples_of_nested(posterior.samples[:most], log_probability[:most])
+    return _Sampled(result, posterior, stored)
+
+
+def _without_posterior(context: TaskContext, best: SedFileFit) -> _Sampled:
+    """Return a fit by itself, with a note if a posterior was to be there."""
+    notes = [*best.summary["notes"], *(f"no posterior: {why}" for why in context.missing.values())]
+    result = replace(best, summary=best.summary | {"notes": notes})
+    return _Sampled(result, None, no_samples(len(best.fit.theta)))
+
+
+def _write_products(context: TaskContext, sampled: _Sampled) -> np.ndarray | None:
     """Write predicted light and samples; return the draws of the posterior that light is of."""
     source, name = names_of(context.target)
+    result, posterior, stored = sampled
     prediction = context.section(PredictionParameters)
     header = {
         "CREATOR": f"xsurvey {__version__}", "SRCNAME": source, "MODEL": name, "SEED": context.seed,
     }  # fmt: skip
     generator = np.random.default_rng(context.seed)
-    drawn = None if chains is None else chains.draws(prediction.draws, generator)
+    drawn = None if posterior is None else posterior.draws(prediction.draws, generator)
     where = _frequencies(result, prediction.points_per_decade)
     light = predicted_light(result.fit, where, prediction.levels, drawn)
     write_light(context.folder / LIGHT, light, header)
     rows = result.fit.likelihood.parameters
     free = [rows.parameters[i] for i in rows.free]
-    write_samples(
-        context.folder / SAMPLES, [p.name for p in free], [p.unit for p in free], chains,
-        prediction.kept_samples, header,
-    )  # fmt: skip
+    write_samples(context.folder / SAMPLES, free, stored, header)
     return drawn
 
 
@@ -122,8 +169,8 @@ def _frequencies(result: SedFileFit, per_decade: int) -> np.ndarray:
 
 
 FIT_STAGE = Stage(
-    "sed_fit", "3", run_fit, outputs=(FIT, LIGHT, SAMPLES), inputs=SOURCE_INPUTS,
-    optional_inputs=AROUND,
+    "sed_fit", "4", run_fit, outputs=(FIT, LIGHT, SAMPLES), inputs=SOURCE_INPUTS,
+    optional_inputs=(*AROUND, EVIDENCE_RECORD, NESTED_SAMPLES),
     parameters={
         "source": BlazarSource, "model": SedModelParameters, "points": SedPointParameters,
         "fit": SedSearchParameters, "mcmc": SedPosteriorSection,
@@ -131,6 +178,7 @@ FIT_STAGE = Stage(
     },
     helpers=(
         *READING, "xsurvey.inference", "xsurvey.pipelines.blazar.fit_record",
-        "xsurvey.pipelines.blazar.light_file",
+        "xsurvey.pipelines.blazar.light_file", "xsurvey.pipelines.blazar.sample_file",
     ),
+    needs_all=False,  # a model whose evidence failed is fitted without a posterior
 )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Predicted light and samples of posteriors as FITS tables."""
+"""Predicted light as FITS tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import numpy as np
 from astropy import units as u
 from astropy.table import Table
 
-from xsurvey.inference.chains import Chains
 from xsurvey.io.atomic import atomic_output
 from xsurvey.sed.fitting.predicted_light import Curve, PredictedLight
 from xsurvey.sed.tables.writing import FLUX_UNIT
@@ -88,51 +87,6 @@ def _curve(table: Table, name: str, levels: int) -> Curve:
 def _plain(table: Table, name: str) -> np.ndarray:
     """Return a column as numbers; astropy masks the NaN of FITS tables."""
     return np.asarray(np.ma.filled(np.ma.asarray(table[name], float), np.nan), float)
-
-
-def write_samples(
-    path: Path, names: list[str], units: list[str], chains: Chains | None, most: int,
-    header: Mapping[str, Any],
-) -> int:  # fmt: skip
-    """Write samples of a posterior, thinned evenly, as a FITS table; return how many.
-
-    Columns are the free parameters, ``log_probability`` (up to a constant), and the ``ensemble``
-    that a sample is of. Keywords: ``STEPS`` of the chain, ``BURN`` of these left out, ``THIN``, the
-    steps between samples. Without a posterior there are no rows.
-    """
-    table = Table()
-    if chains is None:
-        samples, log_probability = np.empty((0, len(names))), np.empty(0)
-        ensemble, every = np.empty(0, np.int32), 1
-        facts = {"STEPS": 0, "BURN": 0, "THIN": 0}
-    else:
-        kept = chains.kept
-        steps_kept = max(1, most // kept[0, ..., 0].size)
-        every = -(-len(kept) // steps_kept)
-        kept, probability = kept[::every], chains.log_probability[chains.burn :: every]
-        steps, ensembles, walkers, _ = kept.shape
-        samples, log_probability = kept.reshape(-1, len(names)), probability.reshape(-1)
-        ensemble = np.tile(np.repeat(np.arange(ensembles, dtype=np.int32), walkers), steps)
-        facts = {
-            "STEPS": chains.steps, "BURN": chains.burn * chains.thin, "THIN": every * chains.thin,
-        }  # fmt: skip
-    for name, unit, column in zip(names, units, samples.T, strict=True):
-        table[name] = column
-        # what has no unit of astropy, such as a logarithm, is told in the comment
-        table[name].description = unit or "no unit"
-    table["log_probability"], table["ensemble"] = log_probability, ensemble
-    table.meta = {**header, **facts}
-    _write(path, table)
-    return len(table)
-
-
-def read_samples(path: Path) -> tuple[list[str], np.ndarray]:
-    """Return the names of parameters and samples (n, k) of what `write_samples` wrote."""
-    table = Table.read(path, format="fits")
-    names = [n for n in table.colnames if n not in ("log_probability", "ensemble")]
-    if not len(table):
-        return names, np.empty((0, len(names)))
-    return names, np.column_stack([_plain(table, name) for name in names])
 
 
 def _write(path: Path, table: Table) -> None:

@@ -88,8 +88,9 @@ class SedPosteriorSection(MCMCParameters):
 
     enabled: bool = Field(
         default=True,
-        description="Sample the posteriors. If not, intervals are by profile likelihood, and there "
-        "are no bands, degeneracies and corner plots.",
+        description="Sample the posteriors by chains. If not, they are those that nested sampling "
+        "finds with the evidences, which takes less where chains are long. Without either, "
+        "intervals are by profile likelihood, and there are no bands, degeneracies and corners.",
     )
 
 

@@ -4,10 +4,12 @@ sed_spectra (source, instrument)
    |
 sed_points (each source)
    |
-   +-> sed_fit (source, model) --------------------+
-   |                                               +-> sed_comparison (source) -> sed_catalog
-   +-> sed_evidence (source, model, prior width) --+         |
+   +-> sed_evidence (source, model, prior width) --+
+   |                 |                             +-> sed_comparison (source) -> sed_catalog
+   +-> sed_fit (source, model) --------------------+         |
                                                              +-> sed_figures (source) -> report
+
+Fits take the posterior that evidences leave where no chains are asked for.
 """
 
 from __future__ import annotations
@@ -25,12 +27,21 @@ from xsurvey.pipelines.blazar.checks import input_problems
 from xsurvey.pipelines.blazar.comparison_stage import COMPARISON, COMPARISON_STAGE
 from xsurvey.pipelines.blazar.evidence_stage import (
     EVIDENCE,
+    EVIDENCE_SAMPLES,
     EVIDENCE_STAGE,
     PriorWidth,
     evidence_target,
 )
 from xsurvey.pipelines.blazar.figures_stage import FIGURES_STAGE
-from xsurvey.pipelines.blazar.fit_stage import FIT, FIT_STAGE, LIGHT, SAMPLES, target_of
+from xsurvey.pipelines.blazar.fit_stage import (
+    EVIDENCE_RECORD,
+    FIT,
+    FIT_STAGE,
+    LIGHT,
+    NESTED_SAMPLES,
+    SAMPLES,
+    target_of,
+)
 from xsurvey.pipelines.blazar.parameters import (
     BlazarCatalogParameters,
     BlazarSourcesParameters,
@@ -62,11 +73,15 @@ def plan_blazar(config: Config) -> Plan:
     """Plan the fits of all models to all sources, and what compares them."""
     run = planned_run(config)
     points = {name: _points_of(run, name) for name in run.sources}
+    evidences = {name: _evidences_of(run, points[name], name) for name in run.sources}
     fits = {
-        name: [_task_of(run, points[name], FIT_STAGE, name, model) for model in run.models]
+        name: [_fit_of(run, points[name], name, model, evidences[name]) for model in run.models]
         for name in run.sources
     }
-    compared = {name: _comparison_of(run, points[name], fits[name], name) for name in run.sources}
+    compared = {
+        name: _comparison_of(run, points[name], fits[name], evidences[name], name)
+        for name in run.sources
+    }
     catalog = Task(
         CATALOG_STAGE, ALL,
         {
@@ -105,16 +120,31 @@ def _spectrum_of(run: PlannedRun, source: str, instrument: str) -> Task:
 
 
 def _task_of(
-    run: PlannedRun, points: Task, stage: Stage, source: str, model: str,
-    more: Mapping[str, StepParameters] | None = None, target: str | None = None,
+    run: PlannedRun, points: Task, stage: Stage, source: str, model: str, target: str,
+    more: Mapping[str, StepParameters] | None = None, inputs: Mapping[str, TaskInput] | None = None,
 ) -> Task:  # fmt: skip
-    """Return a task of a source and a model."""
+    """Return a task of a source and a model, with more sections and inputs."""
     sections = {
         **run.config.sections, "source": run.sources[source], "model": run.models[model],
         **(more or {}),
     }  # fmt: skip
-    inputs: dict[str, TaskInput] = {**_of_points(points), **run.files[source].around}
-    return Task(stage, target or target_of(source, model), inputs, sections)
+    files = {**_of_points(points), **run.files[source].around, **(inputs or {})}
+    return Task(stage, target, files, sections)
+
+
+def _fit_of(
+    run: PlannedRun, points: Task, source: str, model: str, evidences: Sequence[Task]
+) -> Task:
+    """Return the fit of a model, with the posterior of its evidence if there will be no chains."""
+    inputs: dict[str, TaskInput] = {}
+    if evidences and not section_of(run.config, SedPosteriorSection).enabled:
+        as_they_are = evidence_target(source, model, 1)
+        evidence = next(task for task in evidences if task.target == as_they_are)
+        inputs = {
+            EVIDENCE_RECORD: [evidence.output(EVIDENCE)],
+            NESTED_SAMPLES: [evidence.output(EVIDENCE_SAMPLES)],
+        }
+    return _task_of(run, points, FIT_STAGE, source, model, target_of(source, model), inputs=inputs)
 
 
 def _of_points(points: Task) -> dict[str, TaskInput]:
@@ -124,12 +154,13 @@ def _of_points(points: Task) -> dict[str, TaskInput]:
     }  # fmt: skip
 
 
-def _comparison_of(run: PlannedRun, points: Task, fits: Sequence[Task], source: str) -> Task:
-    """Return the comparison of the models of a source, with the evidences that it needs."""
+def _comparison_of(
+    run: PlannedRun, points: Task, fits: Sequence[Task], evidences: Sequence[Task], source: str
+) -> Task:
+    """Return the comparison of the models of a source, with evidences if there are some."""
     inputs: dict[str, TaskInput] = {
         "points": points.output(RECORD), "fits": [task.output(FIT) for task in fits],
     }  # fmt: skip
-    evidences = _evidences_of(run, points, source)
     if evidences:
         inputs["evidences"] = [task.output(EVIDENCE) for task in evidences]
     return Task(COMPARISON_STAGE, source, inputs, run.config.sections)
@@ -142,9 +173,8 @@ def _evidences_of(run: PlannedRun, points: Task, source: str) -> list[Task]:
     search = SedSearchParameters(cells=section_of(run.config, SedSearchParameters).cells)
     return [
         _task_of(
-            run, points, EVIDENCE_STAGE, source, model,
+            run, points, EVIDENCE_STAGE, source, model, evidence_target(source, model, factor),
             {"fit": search, "prior_width": PriorWidth(factor=factor)},
-            evidence_target(source, model, factor),
         )
         for model in run.models
         for factor in section_of(run.config, ComparisonParameters).factors

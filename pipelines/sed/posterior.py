@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,9 +22,10 @@ from xsurvey.inference.fit_records import sampled_parameters
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.inference.posterior import evidence_of, sample_posterior
+from xsurvey.inference.posterior_samples import PosteriorSamples
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.sed.fit_files import SedFileFit, input_names
-from xsurvey.sed.fitting.derived import derived_of_chain
+from xsurvey.sed.fitting.derived import derived_of_posterior
 from xsurvey.sed.fitting.polarization_record import polarization_record
 
 _OF_THE_FIT_ALONE = ("confidence", "intervals", "starts")
@@ -50,18 +52,50 @@ def with_posterior(
     InputError
         The chain file is of another problem, or damaged.
     """
+    chains = sample_posterior(result.fit, sampling, seed, chain_file, problem_key(result))
+    sampled = with_samples(result, chains, diagnostics_record(chains), chains.warnings)
+    provenance = _provenance_with(result, sampling)
+    return replace(sampled, summary=sampled.summary | {"provenance": provenance}), chains
+
+
+def with_samples(
+    result: SedFileFit, posterior: PosteriorSamples, diagnostics: Mapping[str, Any],
+    notes: Sequence[str],
+) -> SedFileFit:  # fmt: skip
+    """Return a fit whose values and intervals are medians and intervals of a posterior.
+
+    Parameters
+    ----------
+    result : SedFileFit
+    posterior : PosteriorSamples
+    diagnostics : mapping
+        What tells whether it can be trusted, with the keys of `diagnostics_record` or
+        `nested_diagnostics`.
+    notes : sequence of str
+        What is to be known of it.
+    """
     fit, confidence = result.fit, result.parameters.confidence
-    chains = sample_posterior(fit, sampling, seed, chain_file, problem_key(result))
-    polarization = polarization_record(fit, chains, confidence)
+    polarization = polarization_record(fit, posterior, confidence)
     changed = {
         **({} if polarization is None else {"polarization": polarization}),
-        "parameters": sampled_parameters(fit, chains, confidence),
-        "derived": derived_of_chain(fit, chains, confidence),
-        "diagnostics": diagnostics_record(chains),
-        "notes": list(dict.fromkeys([*result.summary["notes"], *chains.warnings])),
-        "provenance": _provenance_with(result, sampling),
+        "parameters": sampled_parameters(fit, posterior, confidence),
+        "derived": derived_of_posterior(fit, posterior, confidence),
+        "diagnostics": dict(diagnostics),
+        "notes": list(dict.fromkeys([*result.summary["notes"], *notes])),
     }
-    return replace(result, summary=result.summary | changed), chains
+    return replace(result, summary=result.summary | changed)
+
+
+def nested_diagnostics(evidence: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `diagnostics_record` of a posterior that nested sampling left, from its record.
+
+    ``ess`` is the effective size of the weighted samples; what only chains have is None.
+    """
+    return {
+        "r_hat": None, "ess": evidence["effective_size"], "acceptance": None,
+        "autocorrelation_time": None, "converged": evidence["converged"],
+        "seed": evidence["seed"],
+    }  # fmt: skip
 
 
 def diagnostics_record(chains: Chains) -> dict[str, Any]:

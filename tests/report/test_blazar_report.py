@@ -13,7 +13,7 @@ from xsurvey.report.blazar import (
     render_blazar_report,
 )
 from xsurvey.report.blazar_tables import spectra_table, spectral_parameters_table
-from xsurvey.report.blazar_words import comparison_words, degeneracy_words, verdict
+from xsurvey.report.blazar_words import comparison_words, posterior_words, verdict
 from xsurvey.report.brightness_profiles import shown
 from xsurvey.report.numbers import MINUS
 
@@ -26,7 +26,7 @@ def model(name: str, **changed: Any) -> dict[str, Any]:
     return {
         "name": name, "fitted": True, "statistic": 20.0, "dof": 18, "p_value": 0.3, "chi2": 19.0,
         "polarization_statistic": 1.0, "free": 5, "predictive_p_value": 0.4, "converged": True,
-        "chain_converged": True, "log_evidence": -20.0, "log_evidence_error": 0.1,
+        "posterior_converged": True, "log_evidence": -20.0, "log_evidence_error": 0.1,
         "ln_bayes": 0.0, "ln_bayes_error": 0.0, "probability": 0.9, "evidence_converged": True,
         "causes": [],
     } | changed  # fmt: skip
@@ -89,12 +89,18 @@ def test_words_where_there_is_little_to_say() -> None:
 def test_degeneracies_in_words() -> None:
     pairs = [{"first": "p", "second": "q", "correlation": -0.96},
              {"first": "p", "second": "r", "correlation": 0.6}]  # fmt: skip
-    fit = {"degeneracies": {"pairs": pairs}, "predictive": {"p_value": 0.0001}}
-    text = " ".join(degeneracy_words(fit))
+    chains = {"ess": 1234.6, "r_hat": 1.0042, "converged": True}
+    fit = {"degeneracies": {"pairs": pairs}, "predictive": {"p_value": 0.0001},
+           "sampler": "mcmc", "diagnostics": chains}  # fmt: skip
+    text = " ".join(posterior_words(fit))
+    assert "from chains of 1235 independent samples, R-hat at most 1.004." in text
     assert f"p and q ({MINUS}0.96)" in text
     assert "r (" not in text
     assert "less than 0.001" in text
-    assert "not sampled" in " ".join(degeneracy_words({"degeneracies": None, "predictive": None}))
+    nested = {"ess": 40.2, "r_hat": None, "converged": False}
+    text = " ".join(posterior_words(fit | {"sampler": "nested", "diagnostics": nested}))
+    assert "from nested sampling of 40 independent samples; it has not converged." in text
+    assert "not sampled" in " ".join(posterior_words({"degeneracies": None, "predictive": None}))
 
 
 def test_text_of_strangers_is_escaped_and_lost_figures_are_told(tmp_path: Path) -> None:

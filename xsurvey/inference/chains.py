@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from xsurvey.inference.posterior_samples import drawn_of
+
 
 @dataclass(frozen=True)
 class Chains:
@@ -91,5 +93,4 @@ class Chains:
 
     def draws(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """Return ``n`` samples drawn at random without replacement where there are so many."""
-        samples = self.samples
-        return samples[generator.choice(len(samples), n, replace=n > len(samples))]
+        return drawn_of(self.samples, n, generator)

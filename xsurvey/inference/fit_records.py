@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from xsurvey.inference.best_fit import BestFit, Interval, LikelihoodT
-from xsurvey.inference.chains import Chains
 from xsurvey.inference.intervals import equal_tailed
 from xsurvey.inference.parameter_set import FitParameter
+from xsurvey.inference.posterior_samples import PosteriorSamples
 
 
 def parameter_record(
@@ -49,15 +49,15 @@ def fitted_parameters(fit: BestFit[LikelihoodT]) -> dict[str, dict[str, Any]]:
 
 
 def sampled_parameters(
-    fit: BestFit[LikelihoodT], chains: Chains, confidence: float
+    fit: BestFit[LikelihoodT], posterior: PosteriorSamples, confidence: float
 ) -> dict[str, dict[str, Any]]:
-    """Return all parameters by name: medians of a chain and equal-tailed intervals.
+    """Return all parameters by name: medians of a posterior and equal-tailed intervals.
 
     Parameters that follow others get theirs from the same samples. ``best_fit`` is the value at
     the best fit.
     """
     parameters = fit.likelihood.parameters
-    full = parameters.expand(chains.samples)
+    full = parameters.expand(posterior.samples)
     records = {}
     for i, p in enumerate(parameters.parameters):
         fixed = p.frozen and p.link is None

@@ -25,6 +25,7 @@ from xsurvey.inference.importance import (
 )
 from xsurvey.inference.intervals import equal_tailed, quantile
 from xsurvey.inference.nested_parameters import NestedParameters
+from xsurvey.inference.posterior_samples import EqualSamples
 
 _IMPOSSIBLE = -1e300
 # dynesty takes no -inf
@@ -83,10 +84,15 @@ class Evidence:
 
     def draws(self, n: int, generator: np.random.Generator) -> np.ndarray:
         """Return ``n`` equally weighted samples by systematic resampling, shape (n, k)."""
-        cumulative = np.cumsum(self.weights)
-        places = (np.arange(n) + generator.random()) / n * cumulative[-1]
-        chosen = np.minimum(np.searchsorted(cumulative, places, "right"), len(cumulative) - 1)
-        return self.samples[generator.permutation(chosen)]
+        return self.samples[generator.permutation(resampled(self.weights, n, generator))]
+
+    def equal_samples(self, most: int) -> tuple[EqualSamples, np.ndarray]:
+        """Return samples of equal weight, and ln L of each, (n,); ``most`` of them at most."""
+        generator = np.random.default_rng(self.seed)
+        chosen = resampled(self.weights, min(len(self.samples), most), generator)
+        chosen = generator.permutation(chosen)
+        samples = EqualSamples(self.names, self.samples[chosen], self.seed)
+        return samples, self.log_likelihood[chosen]
 
     def summary(self, probability: float = 0.6827) -> dict[str, dict[str, Any]]:
         """Return median, mean, sd and the equal-tailed interval of each parameter."""
@@ -104,8 +110,9 @@ class Evidence:
         """Return what JSON tells of it."""
         return {
             "log_evidence": self.log_evidence, "error": self.log_evidence_error,
-            "information": self.information, "evaluations": self.evaluations,
-            "converged": self.converged, "seed": self.seed, "parameters": self.summary(),
+            "information": self.information, "effective_size": self.effective_size,
+            "evaluations": self.evaluations, "converged": self.converged, "seed": self.seed,
+            "parameters": self.summary(),
         }  # fmt: skip
 
 

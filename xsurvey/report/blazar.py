@@ -21,7 +21,7 @@ from xsurvey.report.blazar_tables import (
     spectra_table,
     spectral_parameters_table,
 )
-from xsurvey.report.blazar_words import comparison_words, degeneracy_words, verdict
+from xsurvey.report.blazar_words import comparison_words, posterior_words, verdict
 from xsurvey.report.brightness_profiles import png_source
 from xsurvey.report.build import page_text
 from xsurvey.report.data import ReportData
@@ -211,7 +211,7 @@ def _model_part(one: BlazarSourceReport, fit: Record, problems: list[str]) -> Mo
         f", and bands of the posterior, {bands}." if fit["method"] == "posterior" else "."
     )  # fmt: skip
     return ModelPart(
-        name, f"{model['name']}, electrons: {model['electrons']}", list(degeneracy_words(fit)),
+        name, f"{model['name']}, electrons: {model['electrons']}", list(posterior_words(fit)),
         _picture(one, f"{_SED}{name}", caption, problems),
         _picture(
             one, f"{_CORNER}{name}", f"{name}: posterior of parameters and pairs; contours hold 39 "

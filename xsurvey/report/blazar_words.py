@@ -10,6 +10,7 @@ from xsurvey.report.numbers import decimals_of, fixed
 Record = Mapping[str, Any]
 _STRONG = 0.9
 """Correlation from which on two parameters are called degenerate."""
+_SAMPLERS = {"mcmc": "chains", "nested": "nested sampling"}
 
 
 def verdict(comparison: Record | None) -> str:
@@ -102,12 +103,13 @@ def _percent(degree: Record) -> str:
     return f"{value:.3g} % ({100 * degree['lower']:.3g} to {100 * degree['upper']:.3g})"
 
 
-def degeneracy_words(fit: Record) -> Iterator[str]:
-    """Yield which parameters of a posterior depend on each other, and how well fluxes are met."""
+def posterior_words(fit: Record) -> Iterator[str]:
+    """Yield what a posterior is from, what depends in it on what, and how fluxes are met."""
     found, test = fit.get("degeneracies"), fit.get("predictive")
     if found is None:
         yield "The posterior was not sampled: there are no bands and no degeneracies."
         return
+    yield _sampling(fit)
     strong = [pair for pair in found["pairs"] if abs(pair["correlation"]) >= _STRONG]
     if strong:
         texts = [
@@ -122,6 +124,16 @@ def degeneracy_words(fit: Record) -> Iterator[str]:
             "Fluxes drawn anew from the posterior are farther from the model than the measured "
             f"ones with a probability of {_probability(test['p_value'])} (chi-square)."
         )
+
+
+def _sampling(fit: Record) -> str:
+    """Return how a posterior was sampled, and whether it may be trusted."""
+    found = fit["diagnostics"]
+    sampler = _SAMPLERS[fit["sampler"]]
+    size = "" if found["ess"] is None else f" of {found['ess']:.0f} independent samples"
+    agreement = "" if found["r_hat"] is None else f", R-hat at most {found['r_hat']:.3f}"
+    doubt = "" if found["converged"] else "; it has not converged"
+    return f"The posterior is from {sampler}{size}{agreement}{doubt}."
 
 
 def with_error(value: float, error: float) -> str:

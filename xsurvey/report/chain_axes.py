@@ -8,6 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from xsurvey.inference.chains import Chains
+from xsurvey.inference.posterior_samples import PosteriorSamples
 from xsurvey.report.plate import (
     FAINT_INK,
     GRID,
@@ -70,7 +71,7 @@ def trace_figure(chains: Chains) -> Figure:
     return figure
 
 
-def corner_figure(chains: Chains, truths: np.ndarray | None = None) -> Figure:
+def corner_figure(posterior: PosteriorSamples, truths: np.ndarray | None = None) -> Figure:
     """Return the posterior of all parameters and pairs of them.
 
     Contours hold 39 and 86 % (1 and 2 sigma in two dimensions); dashed lines are the median and
@@ -78,19 +79,20 @@ def corner_figure(chains: Chains, truths: np.ndarray | None = None) -> Figure:
 
     Parameters
     ----------
-    chains : Chains
+    posterior : PosteriorSamples
     truths : ndarray, shape (k,), optional
         Values to mark, the best fit for example.
     """
-    number = len(chains.names)
-    samples = chains.samples[:: max(len(chains.samples) // _SAMPLES, 1)]
+    number = len(posterior.names)
+    samples = posterior.samples
+    samples = samples[:: max(len(samples) // _SAMPLES, 1)]
     powers = _powers(samples)
     samples = samples / 10.0**powers
     if truths is not None:
         truths = truths / 10.0**powers
     labels = [
         f"{name} ($10^{{{power}}}$)" if power else name
-        for name, power in zip(chains.names, powers, strict=True)
+        for name, power in zip(posterior.names, powers, strict=True)
     ]
     size = _MARGIN + _PANEL * number
     with_spread = np.ptp(samples, axis=0) > 0

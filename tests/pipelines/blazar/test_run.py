@@ -13,8 +13,9 @@ from astropy.io import fits
 from xsurvey.catalogs import load_schema, open_catalog
 from xsurvey.engine.fingerprint import undeclared_helpers
 from xsurvey.pipelines.blazar.catalog_rows import SedFlag
-from xsurvey.pipelines.blazar.light_file import read_light, read_samples
+from xsurvey.pipelines.blazar.light_file import read_light
 from xsurvey.pipelines.blazar.plan import BLAZAR
+from xsurvey.pipelines.blazar.sample_file import read_samples
 from xsurvey.sed.tables.table import read_sed
 
 from ...sed.toy_model import TRUTH, drawn
@@ -96,10 +97,13 @@ def test_bands_and_samples(finished: Path) -> None:
         assert np.all(curve.lower[1] <= curve.lower[0])
         assert np.all(curve.lower[0] <= curve.median)
         assert np.all(curve.upper[0] <= curve.upper[1])
-    names, samples = read_samples(folder / "posterior.fits")
-    assert names == record(finished, "models", "right", "fit.json")["degeneracies"]["names"]
-    assert 200 < len(samples) <= 500
+    posterior, log_probability = read_samples(folder / "posterior.fits")
+    fit = record(finished, "models", "right", "fit.json")
+    assert list(posterior.names) == fit["degeneracies"]["names"]
+    assert fit["sampler"] == "mcmc"
+    assert 200 < len(posterior.samples) == len(log_probability) <= 500
     header = fits.getheader(folder / "posterior.fits", 1)
+    assert header["SAMPLER"] == "mcmc"
     assert header["STEPS"] == 300
     assert header["THIN"] > 1
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from xsurvey.inference.chains import Chains
 from xsurvey.inference.intervals import equal_tailed
+from xsurvey.inference.posterior_samples import PosteriorSamples
 from xsurvey.inference.profile import profile_delta
 from xsurvey.sed.fitting.fit import SedFit
 from xsurvey.sed.fitting.likelihood import AT_ONCE
 
 _DRAWS = 4000
-"""Draws of a chain from which intervals are taken."""
+"""Samples of a posterior from which intervals are taken."""
 _STEP = 1e-2
 """Of a standard deviation, for derivatives."""
 _ROUNDING = 1e-12
@@ -46,12 +46,14 @@ def derived_at_best(fit: SedFit) -> dict[str, dict[str, Any]]:
     return records
 
 
-def derived_of_chain(fit: SedFit, chains: Chains, confidence: float) -> dict[str, dict[str, Any]]:
+def derived_of_posterior(
+    fit: SedFit, posterior: PosteriorSamples, confidence: float
+) -> dict[str, dict[str, Any]]:
     """Return medians and equal-tailed intervals of the quantities, of the posterior.
 
     Quantities that depend on frozen parameters alone have no intervals.
     """
-    samples = chains.samples
+    samples = posterior.samples
     found = _quantities(fit, samples[:: max(len(samples) // _DRAWS, 1)])
     best = _quantities(fit, fit.theta[None, :])
     records = {}

@@ -6,25 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from xsurvey.inference.chains import Chains
 from xsurvey.inference.intervals import equal_tailed
+from xsurvey.inference.posterior_samples import PosteriorSamples
 from xsurvey.sed.fitting.fit import SedFit
 from xsurvey.sed.fitting.joint_likelihood import JointLikelihood
 from xsurvey.sed.polarization.measurements import Kind, PolarizationMeasurements
 
 _DRAWS = 1000
-"""Draws of a chain from which intervals are taken."""
+"""Samples of a posterior from which intervals are taken."""
 
 
 def polarization_record(
-    fit: SedFit, chains: Chains | None = None, confidence: float | None = None
+    fit: SedFit, posterior: PosteriorSamples | None = None, confidence: float | None = None
 ) -> dict[str, Any] | None:
     """Return the polarization of a fit; None where none was fitted.
 
     Parameters
     ----------
     fit : SedFit
-    chains : Chains, optional
+    posterior : PosteriorSamples, optional
         Gives the model's degrees and angles intervals; ``value`` is then the median.
     confidence : float, optional
         Of these.
@@ -47,8 +47,8 @@ def polarization_record(
         {"model_degree": _value(degree), "model_angle": _value(angle) if angles else None}
         for degree, angle in zip(best.degree[0], best.angle_deg[0], strict=True)
     ]
-    if chains is not None and confidence is not None:
-        samples = chains.samples
+    if posterior is not None and confidence is not None:
+        samples = posterior.samples
         drawn = likelihood.stokes(samples[:: max(len(samples) // _DRAWS, 1)], measured.frequency)
         for i, row in enumerate(light):
             row["model_degree"] = _interval(drawn.degree[:, i], best.degree[0, i], confidence)
