@@ -23,7 +23,7 @@ from xsurvey.inference.nested import Evidence
 from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.inference.posterior import evidence_of
 from xsurvey.io.atomic import atomic_output
-from xsurvey.sed.fitting.fit import sed_likelihood
+from xsurvey.sed.fitting.fit import fit_sed, sed_likelihood
 from xsurvey.sed.fitting.likelihood import SedLikelihood
 from xsurvey.sed.fitting.sed_parameters import SedFitParameters
 from xsurvey.sed.models.registry import radiative_model
@@ -113,9 +113,10 @@ def compare(truth: str, seed: int, widen: bool) -> dict[str, Any]:
 def confirmed(likelihood: SedLikelihood, seed: int) -> Evidence:
     """Return the evidence with as many live points as importance sampling needs to confirm it."""
     evaluations = 0
+    fit = fit_sed(likelihood, intervals=False)
     for live_points in LIVE_POINTS:
         sampling = SAMPLING.model_copy(update={"live_points": live_points})
-        found = evidence_of(likelihood, sampling, seed)
+        found = evidence_of(fit, sampling, seed)
         evaluations += found.evaluations
         if found.converged:
             break

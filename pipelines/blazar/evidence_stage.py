@@ -32,6 +32,7 @@ from xsurvey.pipelines.blazar.source_files import (
     problem_in,
     read_points,
 )
+from xsurvey.sed.fitting.fit import fit_sed
 from xsurvey.sed.fitting.likelihood import SedLikelihood
 from xsurvey.sed.fitting.prior_widths import with_prior_widths
 from xsurvey.sed.fitting.sed_parameters import (
@@ -77,7 +78,9 @@ def run_evidence(context: TaskContext) -> dict[str, Any]:
     free = [wide.likelihood.parameters.parameters[i] for i in wide.likelihood.parameters.free]
     samples = no_samples(len(free))
     if factor == 1 or wide.changed:
-        found = evidence_of(wide.likelihood, context.section(SedEvidenceSection), context.seed)
+        starts = context.section(SedSearchParameters).starts
+        fit = fit_sed(wide.likelihood, intervals=False, starts=starts)
+        found = evidence_of(fit, context.section(SedEvidenceSection), context.seed)
         record |= {"evidence": found.record(), "notes": list(found.warnings)}
         samples = _samples_of(found, wide.likelihood)
     header = {

@@ -169,8 +169,9 @@ def _comparison_of(
 def _evidences_of(run: PlannedRun, points: Task, source: str) -> list[Task]:
     if not section_of(run.config, SedEvidenceSection).enabled:
         return []
-    # how the best fit is searched for has no part in them
-    search = SedSearchParameters(cells=section_of(run.config, SedSearchParameters).cells)
+    chosen = section_of(run.config, SedSearchParameters)
+    # what intervals are like has no part in them
+    search = SedSearchParameters(cells=chosen.cells, starts=chosen.starts)
     return [
         _task_of(
             run, points, EVIDENCE_STAGE, source, model, evidence_target(source, model, factor),

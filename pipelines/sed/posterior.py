@@ -130,7 +130,7 @@ def with_evidence(result: SedFileFit, parameters: NestedParameters, seed: int = 
     ParameterError
         A free parameter has no prior.
     """
-    found = evidence_of(result.fit.likelihood, parameters, seed)
+    found = evidence_of(result.fit, parameters, seed)
     changed = {
         "evidence": found.record(),
         "notes": list(dict.fromkeys([*result.summary["notes"], *found.warnings])),

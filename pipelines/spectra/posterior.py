@@ -71,7 +71,7 @@ def with_evidence(result: SpectrumFit, parameters: NestedParameters, seed: int =
     ParameterError
         A free parameter has no prior.
     """
-    found = evidence_of(result.fit.likelihood, parameters, seed)
+    found = evidence_of(result.fit, parameters, seed)
     notes = list(dict.fromkeys([*result.summary["notes"], *found.warnings]))
     return replace(result, summary=result.summary | {"evidence": found.record(), "notes": notes})
 

@@ -66,7 +66,7 @@ def test_evidence_of_half_a_gaussian_at_an_edge() -> None:
     def likelihood(x: np.ndarray) -> np.ndarray:
         return stats.norm(1, 0.01).logpdf(x).sum(axis=1)
 
-    found = importance_sample(likelihood, lambda u: u, cube, 3000, 100_000, generator)
+    found = importance_sample(likelihood, lambda u: u, [cube], 3000, 100_000, generator)
     assert found.effective_size >= 3000
     assert found.error < 0.02
     assert found.log_evidence == pytest.approx(-2 * np.log(2), abs=4 * found.error)
@@ -75,7 +75,12 @@ def test_evidence_of_half_a_gaussian_at_an_edge() -> None:
 def test_a_likelihood_that_says_nothing_has_the_evidence_one() -> None:
     generator = np.random.default_rng(4)
     found = importance_sample(
-        lambda x: np.zeros(len(x)), lambda u: u, generator.random((500, 3)), 500, 50_000, generator
+        lambda x: np.zeros(len(x)),
+        lambda u: u,
+        [generator.random((500, 3))],
+        500,
+        50_000,
+        generator,
     )
     assert found.log_evidence == pytest.approx(0, abs=4 * found.error)
     assert found.weights.sum() == pytest.approx(1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -82,6 +83,15 @@ class Mixture:
 
     def _sum(self, each: np.ndarray) -> np.ndarray:
         return np.asarray(special.logsumexp(each + self._log_factors(), axis=1))
+
+
+def mean_of(mixtures: Sequence[Mixture]) -> Mixture:
+    """Return a mixture of which all others have the same share."""
+    return Mixture(
+        np.concatenate([one.shares for one in mixtures]) / len(mixtures),
+        np.concatenate([one.means for one in mixtures]),
+        np.concatenate([one.roots for one in mixtures]),
+    )
 
 
 def fit_mixture(x: np.ndarray, generator: np.random.Generator) -> Mixture:

@@ -2,26 +2,32 @@
 
 Coordinates are those in which the prior is a standard normal density. There a parameter without
 influence is Gaussian, and the edge of a box is far away. The mixture is fitted to samples, drawn
-from, and fitted again to what was drawn (population Monte Carlo, Cappe et al. 2004); the evidence
-is of draws of the last mixture alone, which were not used to shape it, so that it is unbiased.
+from, and fitted again to all that was drawn, with weights to a power below one as long as few draws
+have most of them (adaptive multiple importance sampling, Cornuet et al. 2012). The evidence is of
+draws that were not used to shape what they are drawn from, so that it is unbiased.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy import special
 
-from xsurvey.inference.gaussian_mixture import Mixture, fit_mixture
+from xsurvey.inference.gaussian_mixture import Mixture, fit_mixture, mean_of
 
 _BATCH = 500
 _LEAST = 200.0  # independent draws worth going on for, where more cannot be had
-_ROUNDS, _DRAWS = 3, 2000  # of shaping
-LEAST_EVALUATIONS = 2 * _DRAWS
-"""Shaped once, and drawn from."""
-_FIRST = 0.2  # of all draws stay with the first mixture, so that no tail of it is lost
+_ROUNDS, _LEAST_ROUNDS = 8, 3  # of shaping
+_DRAWS, _DRAWS_LIMITS = 500, (1500, 10_000)  # of a round, for each parameter, and of all
+_GOOD, _FAIR = 0.3, 0.1  # independent draws of a draw at which shaping ends, or may end
+_BETTER = 1.2  # factor by which a further round is worth it where draws are fair
+_SHAPING = 4000  # draws that a mixture is fitted to
+_INDEPENDENT = 50  # of them for each parameter, to which weights are tempered
+_WIDE, _WIDER = 0.3, 0.7  # share of the mixture that has wider tails, and the power of its weights
+_FIRST = 0.05  # of all draws stay with the first mixture, so that no peak of it is lost
+_TOGETHER = 3  # last mixtures that are drawn from in the end
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,8 @@ class ImportanceSample:
 
     def log_prior_ratio(self, cube: np.ndarray) -> np.ndarray:
         """Return ln of the prior over the density of the draws at other places, (b, k) to (b,)."""
-        return _log_prior_ratio(_normal(cube), self.mixture)
+        z = _normal(cube)
+        return _log_prior(z) - self.mixture.log_density(z)
 
     @property
     def weights(self) -> np.ndarray:
@@ -81,10 +88,55 @@ class ImportanceSample:
         )
 
 
+@dataclass
+class _Shaped:
+    """Draws of all mixtures so far, each weighted as one of their mean density.
+
+    Cornuet et al. (2012, Scand. J. Stat. 39, 798): a draw that one mixture makes too seldom has no
+    outsize weight where another makes it often.
+    """
+
+    z: np.ndarray
+    log_posterior: np.ndarray
+    log_densities: list[np.ndarray]
+    mixtures: list[Mixture]
+
+    @classmethod
+    def empty(cls, k: int) -> _Shaped:
+        return cls(np.empty((0, k)), np.empty(0), [], [])
+
+    def add(self, mixture: Mixture, found: ImportanceSample) -> None:
+        """Add draws of another mixture, as many as of those before."""
+        z = _normal(found.cube)
+        densities = [
+            np.concatenate([known, one.log_density(z)])
+            for known, one in zip(self.log_densities, self.mixtures, strict=True)
+        ]
+        self.z = np.concatenate([self.z, z])
+        self.log_posterior = np.concatenate(
+            [self.log_posterior, found.log_likelihood + _log_prior(z)]
+        )
+        self.mixtures = [*self.mixtures, mixture]
+        self.log_densities = [*densities, mixture.log_density(self.z)]
+
+    def reshaped(self, first: Mixture, generator: np.random.Generator) -> Mixture:
+        """Return a mixture that is like the draws, with wide tails and a share of the first."""
+        density = special.logsumexp(self.log_densities, axis=0)
+        log_weight = self.log_posterior - density
+        power = _power(log_weight, _INDEPENDENT * self.z.shape[1])
+
+        def like(tempered: float) -> Mixture:
+            weights = special.softmax(tempered * log_weight)
+            return fit_mixture(self.z[resampled(weights, _SHAPING, generator)], generator)
+
+        mixture = like(power).with_part(like(_WIDER * power), _WIDE)
+        return mixture.with_part(first, _FIRST)
+
+
 def importance_sample(
     log_likelihood: Callable[[np.ndarray], np.ndarray],
-    transform: Callable[[np.ndarray], np.ndarray], cube: np.ndarray, effective_size: float,
-    largest: int, generator: np.random.Generator,
+    transform: Callable[[np.ndarray], np.ndarray], heaps: Sequence[np.ndarray],
+    effective_size: float, largest: int, generator: np.random.Generator,
 ) -> ImportanceSample:  # fmt: skip
     """Draw from what samples of a posterior look like.
 
@@ -94,12 +146,13 @@ def importance_sample(
         (b, k) to (b,), finite.
     transform : callable
         From the unit cube to the parameters, (b, k) to (b, k).
-    cube : ndarray, shape (n, k)
-        Equally weighted samples of the posterior, in the cube.
+    heaps : sequence of ndarray, shape (n, k)
+        Places in the cube where the posterior may be: samples of it, what is about a peak of it.
+        The first draws are shared by all heaps alike.
     effective_size : float
         At which to stop.
     largest : int
-        Number of evaluations, at which to stop too; but `LEAST_EVALUATIONS` are always taken.
+        Number of evaluations, at which to stop too; but `least_evaluations` are always taken.
     generator : Generator
 
     Returns
@@ -112,29 +165,61 @@ def importance_sample(
         places = special.ndtr(z)
         theta = np.asarray(transform(places), float)
         value = log_likelihood(theta)
-        return ImportanceSample(theta, value, value + _log_prior_ratio(z, mixture), places, mixture)
+        log_weight = value + _log_prior(z) - mixture.log_density(z)
+        return ImportanceSample(theta, value, log_weight, places, mixture)
 
-    mixture = first = fit_mixture(_normal(cube), generator)
-    spent = 0
-    for _ in range(_ROUNDS):
-        if spent and spent + LEAST_EVALUATIONS > largest:
+    k = heaps[0].shape[1]
+    draws = _draws(k)
+    first = mean_of([fit_mixture(_normal(heap), generator) for heap in heaps])
+    mixtures, shaped, spent, before = [first], _Shaped.empty(k), 0, 0.0
+    for number in range(_ROUNDS):
+        if spent and spent + 2 * draws > largest:
             break
-        found = sample(mixture, _DRAWS)
-        spent += _DRAWS
-        if found.effective_size < 2 * cube.shape[1]:
+        found = sample(mixtures[-1], draws)
+        spent += draws
+        shaped.add(mixtures[-1], found)
+        mixtures.append(shaped.reshaped(first, generator))
+        size = found.effective_size
+        enough = number + 1 >= _LEAST_ROUNDS and _FAIR * draws < size < _BETTER * before
+        if size > _GOOD * draws or enough:
             break
-        again = found.cube[resampled(found.weights, _DRAWS, generator)]
-        mixture = fit_mixture(_normal(again), generator).with_part(first, _FIRST)
-    found = sample(mixture, _DRAWS)
-    spent += _DRAWS
+        before = size
+    # several together: none follows the chances of its own draws
+    proposal = mean_of(mixtures[1:][-_TOGETHER:])
+    found = sample(proposal, draws)
+    spent += draws
     while found.effective_size < _in_reach(effective_size, found, largest - spent):
         # growing batches: as many copies of what there is as doublings
         number = max(_BATCH, len(found.theta) // 4)
         if spent + number > largest:
             break
-        found = found.joined(sample(mixture, number))
+        found = found.joined(sample(proposal, number))
         spent += number
     return found
+
+
+def least_evaluations(parameters: int) -> int:
+    """Return how many likelihoods are taken at least: shaped once, and drawn from."""
+    return 2 * _draws(parameters)
+
+
+def _draws(parameters: int) -> int:
+    return int(np.clip(_DRAWS * parameters, *_DRAWS_LIMITS))
+
+
+def _power(log_weight: np.ndarray, size: float) -> float:
+    """Return the power of weights, 1 at most, at which they are worth so many draws."""
+
+    def effective(power: float) -> float:
+        return float(1 / np.sum(special.softmax(power * log_weight) ** 2))
+
+    if effective(1.0) >= size:
+        return 1.0
+    low, high = 0.0, 1.0
+    for _ in range(20):
+        middle = 0.5 * (low + high)
+        low, high = (middle, high) if effective(middle) >= size else (low, middle)
+    return low
 
 
 def _in_reach(effective_size: float, found: ImportanceSample, left: int) -> float:
@@ -147,10 +232,9 @@ def _normal(cube: np.ndarray) -> np.ndarray:
     return np.asarray(special.ndtri(np.clip(cube, 1e-15, 1 - 1e-15)))
 
 
-def _log_prior_ratio(z: np.ndarray, mixture: Mixture) -> np.ndarray:
-    """Return ln of the standard normal density over that of the mixture's draws."""
-    prior = -0.5 * (z**2).sum(axis=1) - z.shape[1] / 2 * np.log(2 * np.pi)
-    return np.asarray(prior - mixture.log_density(z))
+def _log_prior(z: np.ndarray) -> np.ndarray:
+    """Return ln of the standard normal density, the prior of `z`, (b, k) to (b,)."""
+    return np.asarray(-0.5 * (z**2).sum(axis=1) - z.shape[1] / 2 * np.log(2 * np.pi))
 
 
 def resampled(weights: np.ndarray, n: int, generator: np.random.Generator) -> np.ndarray:

@@ -18,9 +18,9 @@ import numpy as np
 from xsurvey.errors import ParameterError, printable
 from xsurvey.inference.batched_proposals import Batches, EvaluationsSpent, Proposals
 from xsurvey.inference.importance import (
-    LEAST_EVALUATIONS,
     ImportanceSample,
     importance_sample,
+    least_evaluations,
     resampled,
 )
 from xsurvey.inference.intervals import equal_tailed, quantile
@@ -119,7 +119,7 @@ class Evidence:
 def nested_sampling(
     log_likelihood: Callable[[np.ndarray], np.ndarray],
     prior_transform: Callable[[np.ndarray], np.ndarray], names: Sequence[str],
-    parameters: NestedParameters | None = None, seed: int = 0,
+    parameters: NestedParameters | None = None, seed: int = 0, peak: np.ndarray | None = None,
 ) -> Evidence:  # fmt: skip
     """Return the evidence and posterior samples of a model.
 
@@ -135,6 +135,9 @@ def nested_sampling(
     parameters : NestedParameters, optional
     seed : int
         The result is the same for the same seed.
+    peak : ndarray, shape (m, k), optional
+        Places in the unit cube about a peak that is known, such as that of a best fit: importance
+        sampling looks there too, whether nested sampling found it or not.
 
     Returns
     -------
@@ -154,14 +157,15 @@ def nested_sampling(
     if not explored.converged:
         return explored
     left = parameters.max_evaluations - target.evaluations
-    if left < LEAST_EVALUATIONS:
+    if left < least_evaluations(len(names)):
         note = f"{_ALONE}: {max(left, 0)} evaluations were left, too few for importance sampling"
         return replace(explored, converged=False, warnings=(*explored.warnings, note))
     chosen = resampled(explored.weights, _SHAPING, generator)
     cube = np.asarray(results.samples_u)
     largest = min(left, target.evaluations)  # what takes more than all before is no help
+    heaps = [cube[chosen]] if peak is None else [cube[chosen], peak]
     found = importance_sample(
-        target, prior_transform, cube[chosen], parameters.effective_draws, largest, generator
+        target, prior_transform, heaps, parameters.effective_draws, largest, generator
     )
     log_weight = explored.log_likelihood[chosen] + found.log_prior_ratio(cube[chosen])
     return _final(explored, found, log_weight, target)

@@ -10,11 +10,15 @@ from xsurvey.errors import ParameterError
 from xsurvey.inference.best_fit import BestFit, LikelihoodT
 from xsurvey.inference.chains import Chains
 from xsurvey.inference.ensemble import sample_ensembles
-from xsurvey.inference.likelihood import Likelihood
 from xsurvey.inference.mcmc_parameters import MCMCParameters
 from xsurvey.inference.nested import Evidence, nested_sampling
 from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.inference.parameter_set import require_priors
+
+_ABOUT = 2000
+"""Places about a best fit."""
+_PEAK = 7
+"""Stream of random numbers for these."""
 
 
 def sample_posterior(
@@ -51,17 +55,25 @@ def sample_posterior(
     )  # fmt: skip
 
 
-def evidence_of(likelihood: Likelihood, parameters: NestedParameters, seed: int = 0) -> Evidence:
-    r"""Return the evidence of a model: the mean likelihood under the priors.
+def evidence_of(fit: BestFit[LikelihoodT], parameters: NestedParameters, seed: int = 0) -> Evidence:
+    r"""Return the evidence of a fitted model: the mean likelihood under the priors.
 
     It is that of :math:`L = e^{-S/2}` with S the statistic, so that ratios of evidences of models
-    of the same data are Bayes factors.
+    of the same data are Bayes factors. Of several peaks, that of the best fit is among those that
+    count, whether nested sampling finds it or not.
+
+    Parameters
+    ----------
+    fit : BestFit
+    parameters : NestedParameters
+    seed : int
 
     Raises
     ------
     ParameterError
         A free parameter has no prior: evidences depend on all of them.
     """
+    likelihood = fit.likelihood
     require_priors(likelihood.parameters)
 
     def log_likelihood(theta: np.ndarray) -> np.ndarray:
@@ -69,5 +81,24 @@ def evidence_of(likelihood: Likelihood, parameters: NestedParameters, seed: int 
 
     return nested_sampling(
         log_likelihood, likelihood.priors.transform, likelihood.parameters.free_names, parameters,
-        seed,
+        seed, _about(fit, seed),
     )  # fmt: skip
+
+
+def _about(fit: BestFit[LikelihoodT], seed: int) -> np.ndarray | None:
+    """Return places in the cube about a best fit, shape (n, k); None where nothing is free.
+
+    Normal with the covariance of the fit, thrown back at the ends of priors. Where the covariance
+    is not known, as of parameters at a limit, a step's width has to do: importance sampling finds
+    out.
+    """
+    if not len(fit.theta):
+        return None
+    rows, priors = fit.likelihood.parameters, fit.likelihood.priors
+    generator = np.random.default_rng((seed, _PEAK))
+    spread = fit.minimum.spread(np.maximum(0.3 * rows.steps, 1e-3))
+    drawn = generator.multivariate_normal(fit.theta, spread, _ABOUT, method="eigh")
+    low, high = (np.asarray(end) for end in priors.bounds)
+    drawn = np.where(drawn < low, 2 * low - drawn, drawn)
+    drawn = np.where(drawn > high, 2 * high - drawn, drawn)
+    return priors.cumulative(np.clip(drawn, low, high))

@@ -9,6 +9,8 @@ import numpy as np
 
 from xsurvey.inference.priors import Prior, Uniform
 
+_BISECTIONS = 50
+
 
 @dataclass(frozen=True)
 class PriorSet:
@@ -51,6 +53,19 @@ class PriorSet:
         u = self._checked(u)
         columns = [p.transform(c) for c, p in zip(u.T, self.priors, strict=True)]
         return np.column_stack(columns) if columns else u
+
+    def cumulative(self, theta: np.ndarray) -> np.ndarray:
+        """Return the places in the unit cube of parameters, (b, k) to (b, k): `transform` undone.
+
+        By bisection; what is beyond a bound is at 0 or 1.
+        """
+        theta = self._checked(theta)
+        low, high = np.zeros_like(theta), np.ones_like(theta)
+        for _ in range(_BISECTIONS):
+            middle = 0.5 * (low + high)
+            below = self.transform(middle) < theta
+            low, high = np.where(below, middle, low), np.where(below, high, middle)
+        return 0.5 * (low + high)
 
     def sample(self, generator: np.random.Generator, n: int) -> np.ndarray:
         """Return ``n`` random sets of parameters, shape (n, k)."""
