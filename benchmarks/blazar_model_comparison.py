@@ -23,7 +23,7 @@ from xsurvey.inference.nested import Evidence
 from xsurvey.inference.nested_parameters import NestedParameters
 from xsurvey.inference.posterior import evidence_of
 from xsurvey.io.atomic import atomic_output
-from xsurvey.sed.fitting.fit import fit_sed, sed_likelihood
+from xsurvey.sed.fitting.fit import SedFit, fit_sed, sed_likelihood
 from xsurvey.sed.fitting.likelihood import SedLikelihood
 from xsurvey.sed.fitting.sed_parameters import SedFitParameters
 from xsurvey.sed.models.registry import radiative_model
@@ -91,14 +91,14 @@ def compare(truth: str, seed: int, widen: bool) -> dict[str, Any]:
     of_boxes, widened, runs = {}, {}, []
     covered: dict[str, bool] = {}
     for name in MODELS:
-        narrow = confirmed(likelihood_of(name, drawn, 1.0), sampler)
+        narrow = confirmed(fit_sed(likelihood_of(name, drawn, 1.0), intervals=False), sampler)
         of_boxes[name] = narrow.log_evidence
         runs.append(narrow)
         if name == truth:
             covered = covers(narrow, narrow.weights, drawn)
         if widen:
             likelihood = likelihood_of(name, drawn, WIDENED)
-            wide = confirmed(likelihood, sampler)
+            wide = confirmed(fit_sed(likelihood, intervals=False), sampler)
             widened[name] = joined(wide, narrow, likelihood, name)
             runs.append(wide)
     return {
@@ -110,10 +110,9 @@ def compare(truth: str, seed: int, widen: bool) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def confirmed(likelihood: SedLikelihood, seed: int) -> Evidence:
+def confirmed(fit: SedFit, seed: int) -> Evidence:
     """Return the evidence with as many live points as importance sampling needs to confirm it."""
     evaluations = 0
-    fit = fit_sed(likelihood, intervals=False)
     for live_points in LIVE_POINTS:
         sampling = SAMPLING.model_copy(update={"live_points": live_points})
         found = evidence_of(fit, sampling, seed)

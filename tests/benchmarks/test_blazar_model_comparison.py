@@ -85,7 +85,7 @@ def test_sets_that_are_kept_are_not_done_again(
 def test_evidences_are_computed_until_they_are_confirmed(monkeypatch: pytest.MonkeyPatch) -> None:
     tried = []
 
-    def evidence(likelihood: object, sampling: NestedParameters, seed: int) -> Evidence:
+    def evidence(fit: object, sampling: NestedParameters, seed: int) -> Evidence:
         tried.append(sampling.live_points)
         one = np.ones(1)
         return Evidence(
