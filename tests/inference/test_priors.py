@@ -44,6 +44,16 @@ def test_density_and_quantiles_are_those_of_scipy(prior: Prior, reference: objec
     assert prior.log_density(x) == pytest.approx(expected, rel=1e-9, abs=1e-9)
 
 
+@pytest.mark.parametrize("prior", [prior for prior, _ in CASES], ids=IDS)
+def test_cumulative_undoes_quantiles(prior: Prior) -> None:
+    priors = PriorSet([prior, Uniform(0, 1)])
+    places = np.column_stack([U, U[::-1]])
+    assert priors.cumulative(priors.transform(places)) == pytest.approx(places, abs=1e-9)
+    beyond = np.array([[prior.low, -5.0], [prior.high, 7.0]])
+    ends = priors.cumulative(beyond)
+    assert ends == pytest.approx(np.array([[0.0, 0.0], [1.0, 1.0]]), abs=1e-9)
+
+
 @pytest.mark.parametrize("text", ["lognormal:2,0.3,1,2.5", "normal:3,2,0,4", "lognormal:1,2,0,9"])
 def test_cut_priors_are_normalised(text: str) -> None:
     prior = parse_prior(text)

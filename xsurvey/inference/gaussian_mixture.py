@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg, special
+from scipy import special
 
 _NUMBERS = (1, 2, 4, 8, 16)  # of components that are tried
 _STEPS = 60  # of expectation and maximisation
@@ -67,11 +67,12 @@ class Mixture:
 
     def _distances(self, x: np.ndarray) -> np.ndarray:
         """Return squared Mahalanobis distances, (b, k) to (b, m)."""
-        squares = [
-            np.sum(linalg.solve_triangular(root, (x - mean).T, lower=True) ** 2, axis=0)
-            for mean, root in zip(self.means, self.roots, strict=True)
+        # products with inverses take a fraction of the time that solving does
+        whitened = [
+            (x - mean) @ inverse.T
+            for mean, inverse in zip(self.means, np.linalg.inv(self.roots), strict=True)
         ]
-        return np.stack(squares, axis=1)
+        return np.stack([np.einsum("nk,nk->n", z, z) for z in whitened], axis=1)
 
     def _log_gaussians(self, x: np.ndarray) -> np.ndarray:
         return -0.5 * (self._distances(x) + self.means.shape[1] * np.log(2 * np.pi))
