@@ -96,3 +96,12 @@ def test_an_unknown_covariance() -> None:
     """A step's width stands in, fifteen times what it should be."""
     found = evidence_of(fit_at(PLACE, np.full((FREE, FREE), np.nan)), FEW, 3)
     assert found.log_evidence == pytest.approx(TRUTH, abs=5 * found.log_evidence_error)
+
+
+def test_of_two_evidences_that_disagree_the_larger_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Draws that are too few to confirm it still tell of a peak that nested sampling lost."""
+    monkeypatch.setattr("xsurvey.inference.nested._ENOUGH", np.inf)
+    found = evidence_of(fit_at(PLACE, np.eye(FREE) * NEEDLE**2), FEW, 1)
+    assert not found.converged
+    assert found.log_evidence == pytest.approx(TRUTH, abs=4 * found.log_evidence_error)
+    assert "may be larger: nested sampling alone has -18." in found.warnings[-1]

@@ -270,13 +270,17 @@ def _invalid(target: _Likelihood) -> tuple[str, ...]:
 def _final(
     explored: Evidence, found: ImportanceSample, log_weight: np.ndarray, target: _Likelihood
 ) -> Evidence:
-    """Return the evidence by importance sampling, or why it is that of nested sampling alone.
+    """Return the evidence by importance sampling, or of nested sampling alone, and why.
 
     `log_weight` is that of samples of nested sampling, shape (n,): they tell what the draws miss.
+    Where too few draws are independent, the larger of the two evidences is the better one: that of
+    importance sampling is unbiased, so that it is seldom too large, and too small where draws are
+    few.
     """
     missed = float(np.mean(log_weight - found.log_evidence > _LARGE))
     notes = [n for n in explored.warnings if "gave no number" not in n]
-    if found.effective_size < _ENOUGH or missed > _RARE:
+    confirmed = found.effective_size >= _ENOUGH and missed <= _RARE
+    if not confirmed and found.log_evidence < explored.log_evidence:
         notes.append(
             f"{_ALONE}: importance sampling gave {found.effective_size:.0f} independent draws, and "
             f"{100 * missed:.0f} % of the posterior too few of them"
@@ -285,12 +289,17 @@ def _final(
             explored, converged=False, evaluations=target.evaluations,
             warnings=(*_invalid(target), *notes),
         )  # fmt: skip
+    if not confirmed:
+        notes.append(
+            f"the evidence is of {found.effective_size:.0f} independent draws of importance "
+            f"sampling, and may be larger: nested sampling alone has {explored.log_evidence:.2f}"
+        )
     weights = found.weights
     possible = weights > 0
     information = weights[possible] @ found.log_likelihood[possible] - found.log_evidence
     return replace(
         explored, log_evidence=found.log_evidence, log_evidence_error=found.error,
         information=float(information), samples=found.theta, weights=weights,
-        log_likelihood=found.log_likelihood, evaluations=target.evaluations,
+        log_likelihood=found.log_likelihood, evaluations=target.evaluations, converged=confirmed,
         warnings=(*_invalid(target), *notes),
     )  # fmt: skip
