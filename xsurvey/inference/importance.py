@@ -20,6 +20,7 @@ from xsurvey.inference.gaussian_mixture import Mixture, fit_mixture, mean_of
 _BATCH = 500
 _LEAST = 200.0  # independent draws worth going on for, where more cannot be had
 _ROUNDS, _LEAST_ROUNDS = 8, 3  # of shaping
+_MORE_ROUNDS = 3  # where draws of the last mixtures together are too few
 _DRAWS, _DRAWS_LIMITS = 500, (1500, 10_000)  # of a round, for each parameter, and of all
 _GOOD, _FAIR = 0.3, 0.1  # independent draws of a draw at which shaping ends, or may end
 _BETTER = 1.2  # factor by which a further round is worth it where draws are fair
@@ -88,49 +89,74 @@ class ImportanceSample:
         )
 
 
-@dataclass
-class _Shaped:
-    """Draws of all mixtures so far, each weighted as one of their mean density.
+class _Source:
+    """Where draws come from: a likelihood over the cube, with what was taken of it."""
 
-    Cornuet et al. (2012, Scand. J. Stat. 39, 798): a draw that one mixture makes too seldom has no
-    outsize weight where another makes it often.
+    def __init__(
+        self, log_likelihood: Callable[[np.ndarray], np.ndarray],
+        transform: Callable[[np.ndarray], np.ndarray], generator: np.random.Generator,
+    ) -> None:  # fmt: skip
+        self.log_likelihood, self.transform, self.generator = log_likelihood, transform, generator
+        self.spent = 0
+
+    def sample(self, mixture: Mixture, n: int) -> ImportanceSample:
+        """Return ``n`` draws of a mixture with their weights."""
+        z = mixture.draw(n, self.generator)
+        places = special.ndtr(z)
+        theta = np.asarray(self.transform(places), float)
+        value = self.log_likelihood(theta)
+        self.spent += n
+        log_weight = value + _log_prior(z) - mixture.log_density(z)
+        return ImportanceSample(theta, value, log_weight, places, mixture)
+
+
+class _Shaping:
+    """Mixtures of which each is shaped by the draws of all before.
+
+    A draw has the weight of one of their mean density (Cornuet et al. 2012, Scand. J. Stat. 39,
+    798): what one mixture makes too seldom has no outsize weight where another makes it often.
     """
 
-    z: np.ndarray
-    log_posterior: np.ndarray
-    log_densities: list[np.ndarray]
-    mixtures: list[Mixture]
+    def __init__(self, first: Mixture, generator: np.random.Generator) -> None:
+        self.generator = generator
+        self.mixtures = [first]
+        k = first.means.shape[1]
+        self._drawn: list[Mixture] = []
+        self._z, self._log_posterior = np.empty((0, k)), np.empty(0)
+        self._densities: list[np.ndarray] = []
 
-    @classmethod
-    def empty(cls, k: int) -> _Shaped:
-        return cls(np.empty((0, k)), np.empty(0), [], [])
-
-    def add(self, mixture: Mixture, found: ImportanceSample) -> None:
-        """Add draws of another mixture, as many as of those before."""
+    def add(self, found: ImportanceSample) -> None:
+        """Take draws, as many as each time before, and shape the next mixture."""
         z = _normal(found.cube)
         densities = [
             np.concatenate([known, one.log_density(z)])
-            for known, one in zip(self.log_densities, self.mixtures, strict=True)
+            for known, one in zip(self._densities, self._drawn, strict=True)
         ]
-        self.z = np.concatenate([self.z, z])
-        self.log_posterior = np.concatenate(
-            [self.log_posterior, found.log_likelihood + _log_prior(z)]
+        self._z = np.concatenate([self._z, z])
+        self._log_posterior = np.concatenate(
+            [self._log_posterior, found.log_likelihood + _log_prior(z)]
         )
-        self.mixtures = [*self.mixtures, mixture]
-        self.log_densities = [*densities, mixture.log_density(self.z)]
+        self._drawn.append(found.mixture)
+        self._densities = [*densities, found.mixture.log_density(self._z)]
+        self.mixtures.append(self._next())
 
-    def reshaped(self, first: Mixture, generator: np.random.Generator) -> Mixture:
-        """Return a mixture that is like the draws, with wide tails and a share of the first."""
-        density = special.logsumexp(self.log_densities, axis=0)
-        log_weight = self.log_posterior - density
-        power = _power(log_weight, _INDEPENDENT * self.z.shape[1])
+    def _next(self) -> Mixture:
+        """Return a mixture that is like all draws, with wide tails and a share of the first."""
+        log_weight = self._log_posterior - special.logsumexp(self._densities, axis=0)
+        power = _power(log_weight, _INDEPENDENT * self._z.shape[1])
 
         def like(tempered: float) -> Mixture:
             weights = special.softmax(tempered * log_weight)
-            return fit_mixture(self.z[resampled(weights, _SHAPING, generator)], generator)
+            chosen = resampled(weights, _SHAPING, self.generator)
+            return fit_mixture(self._z[chosen], self.generator)
 
         mixture = like(power).with_part(like(_WIDER * power), _WIDE)
-        return mixture.with_part(first, _FIRST)
+        return mixture.with_part(self.mixtures[0], _FIRST)
+
+    @property
+    def proposal(self) -> Mixture:
+        """The last mixtures together: no one follows the chances of single draws alone."""
+        return mean_of(self.mixtures[1:][-_TOGETHER:])
 
 
 def importance_sample(
@@ -159,43 +185,38 @@ def importance_sample(
     -------
     ImportanceSample
     """
-
-    def sample(mixture: Mixture, n: int) -> ImportanceSample:
-        z = mixture.draw(n, generator)
-        places = special.ndtr(z)
-        theta = np.asarray(transform(places), float)
-        value = log_likelihood(theta)
-        log_weight = value + _log_prior(z) - mixture.log_density(z)
-        return ImportanceSample(theta, value, log_weight, places, mixture)
-
-    k = heaps[0].shape[1]
-    draws = _draws(k)
-    first = mean_of([fit_mixture(_normal(heap), generator) for heap in heaps])
-    mixtures, shaped, spent, before = [first], _Shaped.empty(k), 0, 0.0
-    for number in range(_ROUNDS):
-        if spent and spent + 2 * draws > largest:
+    source = _Source(log_likelihood, transform, generator)
+    draws = _draws(heaps[0].shape[1])
+    shaping = _Shaping(mean_of([fit_mixture(_normal(h), generator) for h in heaps]), generator)
+    _shape(shaping, source, draws, largest)
+    found = source.sample(shaping.proposal, draws)
+    for _ in range(_MORE_ROUNDS):
+        if found.effective_size >= _LEAST or source.spent + 2 * draws > largest:
             break
-        found = sample(mixtures[-1], draws)
-        spent += draws
-        shaped.add(mixtures[-1], found)
-        mixtures.append(shaped.reshaped(first, generator))
-        size = found.effective_size
-        enough = number + 1 >= _LEAST_ROUNDS and _FAIR * draws < size < _BETTER * before
-        if size > _GOOD * draws or enough:
-            break
-        before = size
-    # several together: none follows the chances of its own draws
-    proposal = mean_of(mixtures[1:][-_TOGETHER:])
-    found = sample(proposal, draws)
-    spent += draws
-    while found.effective_size < _in_reach(effective_size, found, largest - spent):
+        shaping.add(found)
+        found = source.sample(shaping.proposal, draws)
+    while found.effective_size < _in_reach(effective_size, found, largest - source.spent):
         # growing batches: as many copies of what there is as doublings
         number = max(_BATCH, len(found.theta) // 4)
-        if spent + number > largest:
+        if source.spent + number > largest:
             break
-        found = found.joined(sample(proposal, number))
-        spent += number
+        found = found.joined(source.sample(found.mixture, number))
     return found
+
+
+def _shape(shaping: _Shaping, source: _Source, draws: int, largest: int) -> None:
+    """Shape mixtures until their draws are good, or fair and not getting better."""
+    before = np.inf
+    for number in range(1, _ROUNDS + 1):
+        if number > 1 and source.spent + 2 * draws > largest:
+            break
+        found = source.sample(shaping.mixtures[-1], draws)
+        shaping.add(found)
+        size = found.effective_size
+        fair = number >= _LEAST_ROUNDS and size > _FAIR * draws
+        if size > _GOOD * draws or (fair and size < _BETTER * before):
+            break
+        before = size
 
 
 def least_evaluations(parameters: int) -> int:
