@@ -64,7 +64,7 @@ def run_evidence(context: TaskContext) -> dict[str, Any]:
     holds.
     """
     source, name, *_ = context.target.split(" ")
-    factor = context.section(PriorWidth).factor
+    factor, section = context.section(PriorWidth).factor, context.section(SedEvidenceSection)
     problem = problem_in(context)
     require_priors(problem.likelihood.parameters)
     wide = with_prior_widths(problem.likelihood, factor)
@@ -73,14 +73,14 @@ def run_evidence(context: TaskContext) -> dict[str, Any]:
     record: dict[str, Any] = {
         "source": source, "name": name, "prior_width": factor,
         "changed": list(wide.changed), "cut": list(wide.cut), "priors": prior_lines(priors),
-        "evidence": None, "notes": [],
+        "evidence": None, "notes": [], "sampling": section.normalised(),
     }  # fmt: skip
     free = [wide.likelihood.parameters.parameters[i] for i in wide.likelihood.parameters.free]
     samples = no_samples(len(free))
     if factor == 1 or wide.changed:
         starts = context.section(SedSearchParameters).starts
         fit = fit_sed(wide.likelihood, intervals=False, starts=starts)
-        found = evidence_of(fit, context.section(SedEvidenceSection), context.seed)
+        found = evidence_of(fit, section, context.seed)
         record |= {"evidence": found.record(), "notes": list(found.warnings)}
         samples = _samples_of(found, wide.likelihood)
     header = {

@@ -41,7 +41,7 @@ from xsurvey.pipelines.blazar.source_files import (
     read_points,
 )
 from xsurvey.pipelines.sed.fit_files import SedFileFit, fit_sed_file
-from xsurvey.pipelines.sed.posterior import nested_diagnostics, with_posterior, with_samples
+from xsurvey.pipelines.sed.posterior import with_nested_samples, with_posterior
 from xsurvey.sed.fitting.joint_likelihood import JointLikelihood
 from xsurvey.sed.fitting.predicted_light import predicted_light
 from xsurvey.sed.fitting.sed_parameters import (
@@ -127,7 +127,7 @@ def _with_nested(context: TaskContext, best: SedFileFit) -> _Sampled:
     (record_path,), (samples_path,) = context.paths(EVIDENCE_RECORD), context.paths(NESTED_SAMPLES)
     record = json.loads(record_path.read_text())
     posterior, log_probability = read_samples(samples_path)
-    result = with_samples(best, posterior, nested_diagnostics(record["evidence"]), record["notes"])
+    result = with_nested_samples(best, posterior, record)
     most = context.section(PredictionParameters).kept_samples
     stored = samples_of_nested(posterior.samples[:most], log_probability[:most])
     return _Sampled(result, posterior, stored)

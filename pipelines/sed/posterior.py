@@ -69,8 +69,7 @@ def with_samples(
     result : SedFileFit
     posterior : PosteriorSamples
     diagnostics : mapping
-        What tells whether it can be trusted, with the keys of `diagnostics_record` or
-        `nested_diagnostics`.
+        What tells whether it can be trusted, with keys of `diagnostics_record`.
     notes : sequence of str
         What is to be known of it.
     """
@@ -86,16 +85,32 @@ def with_samples(
     return replace(result, summary=result.summary | changed)
 
 
-def nested_diagnostics(evidence: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `diagnostics_record` of a posterior that nested sampling left, from its record.
+def with_nested_samples(
+    result: SedFileFit, posterior: PosteriorSamples, record: Mapping[str, Any]
+) -> SedFileFit:
+    """Return a fit with the posterior that an evidence left.
 
-    ``ess`` is the effective size of the weighted samples; what only chains have is None.
+    Parameters
+    ----------
+    result : SedFileFit
+    posterior : PosteriorSamples
+    record : mapping
+        Of the evidence: ``evidence``, its ``notes``, and how it was sampled, ``sampling``. In the
+        diagnostics ``ess`` is the effective size of its weighted samples, or the number of those
+        that were kept, if that is less; what only chains have is None.
     """
-    return {
-        "r_hat": None, "ess": evidence["effective_size"], "acceptance": None,
-        "autocorrelation_time": None, "converged": evidence["converged"],
-        "seed": evidence["seed"],
+    found = record["evidence"]
+    diagnostics = {
+        "r_hat": None, "ess": min(found["effective_size"], float(len(posterior.samples))),
+        "acceptance": None, "autocorrelation_time": None, "converged": found["converged"],
+        "seed": found["seed"],
     }  # fmt: skip
+    sampled = with_samples(result, posterior, diagnostics, record["notes"])
+    provenance = dict(sampled.summary["provenance"])
+    provenance["parameters"] = {
+        **provenance["parameters"], NestedParameters.__name__: record["sampling"]
+    }  # fmt: skip
+    return replace(sampled, summary=sampled.summary | {"provenance": provenance})
 
 
 def diagnostics_record(chains: Chains) -> dict[str, Any]:

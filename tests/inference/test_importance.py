@@ -114,6 +114,7 @@ def test_where_draws_are_few_nested_sampling_stands_alone() -> None:
     parameters = NestedParameters(live_points=50, evidence_tolerance=1)
     found = nested_sampling(likelihood, lambda u: u, tuple("abcdef"), parameters, seed=1)
     shell = np.pi**3 * 0.3**5 * 1e-4 * np.sqrt(2 * np.pi)
-    assert found.log_evidence == pytest.approx(np.log(shell), abs=3.5 * found.log_evidence_error)
-    assert "of nested sampling alone" in found.warnings[-1]
+    assert found.log_evidence == pytest.approx(np.log(shell), abs=2)
+    assert found.log_evidence_error > 0.5  # that of importance sampling is far from it
+    assert "nested sampling alone" in found.warnings[-1]
     assert not found.converged

@@ -59,11 +59,11 @@ class Mixture:
         """Return ln of the density of the Gaussians, (b, k) to (b,)."""
         return self._sum(self._log_gaussians(x))
 
-    def responsibilities(self, x: np.ndarray) -> tuple[np.ndarray, float]:
-        """Return to which part points belong to components, (b, m), and their mean ln density."""
+    def responsibilities(self, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return to which part points belong to components, (b, m), and their ln density, (b,)."""
         each = self._log_gaussians(x) + self._log_factors()
         total = special.logsumexp(each, axis=1, keepdims=True)
-        return np.exp(each - total), float(total.mean())
+        return np.exp(each - total), total[:, 0]
 
     def _distances(self, x: np.ndarray) -> np.ndarray:
         """Return squared Mahalanobis distances, (b, k) to (b, m)."""
@@ -101,23 +101,28 @@ def fit_mixture(x: np.ndarray, generator: np.random.Generator) -> Mixture:
     Parameters
     ----------
     x : ndarray, shape (n, k)
-        Points of equal weight; repeated ones may be among them.
+        Points of equal weight. Repeated ones are one of more weight, and count as that: a
+        component is of many different points.
     generator : Generator
 
     Returns
     -------
     Mixture
     """
-    n, k = x.shape
-    spread = np.atleast_2d(np.cov(x.T))
+    x, counts = np.unique(x, axis=0, return_counts=True)
+    weights = counts / counts.sum()
+    n, k = float(1 / np.sum(weights**2)), x.shape[1]  # different points that they are worth
+    centred = x - weights @ x
+    spread = (weights * centred.T) @ centred
     spread += (1e-8 * np.trace(spread) / k + 1e-20) * np.eye(k)  # no direction without width
     best, lowest = None, np.inf
     for number in _NUMBERS:
         if number > 1 and n < 10 * number * k:
             break
-        mixture = _maximise(x, _first(x, spread, number, generator), _RIDGE * spread)
+        first = _first(x, weights, spread, number, generator)
+        mixture = _maximise(x, weights, first, _RIDGE * spread)
         size = len(mixture.shares) * (1 + k + k * (k + 1) / 2)
-        criterion = -2 * mixture.log_core(x).sum() + size * np.log(n)
+        criterion = -2 * n * (weights @ mixture.log_core(x)) + size * np.log(n)
         if best is not None and criterion >= lowest:
             break
         best, lowest = mixture, criterion
@@ -126,31 +131,36 @@ def fit_mixture(x: np.ndarray, generator: np.random.Generator) -> Mixture:
 
 
 def _first(
-    x: np.ndarray, spread: np.ndarray, number: int, generator: np.random.Generator
-) -> Mixture:
+    x: np.ndarray, weights: np.ndarray, spread: np.ndarray, number: int,
+    generator: np.random.Generator,
+) -> Mixture:  # fmt: skip
     """Return components at points that are far from each other (k-means++)."""
     white = np.linalg.solve(np.linalg.cholesky(spread), x.T).T
-    chosen = [int(generator.integers(len(x)))]
+    chosen = [int(generator.choice(len(x), p=weights))]
     distance = np.sum((white - white[chosen[0]]) ** 2, axis=1)
     for _ in range(number - 1):
-        if not distance.sum() > 0:
+        chance = weights * distance
+        if not chance.sum() > 0:
             break
-        chosen.append(int(generator.choice(len(x), p=distance / distance.sum())))
+        chosen.append(int(generator.choice(len(x), p=chance / chance.sum())))
         distance = np.minimum(distance, np.sum((white - white[chosen[-1]]) ** 2, axis=1))
     m = len(chosen)
     root = np.linalg.cholesky(spread / m ** (2 / x.shape[1]))
     return Mixture(np.full(m, 1 / m), x[chosen], np.repeat(root[None], m, axis=0))
 
 
-def _maximise(x: np.ndarray, mixture: Mixture, ridge: np.ndarray) -> Mixture:
+def _maximise(x: np.ndarray, weights: np.ndarray, mixture: Mixture, ridge: np.ndarray) -> Mixture:
     before = -np.inf
     for _ in range(_STEPS):
-        parts, now = mixture.responsibilities(x)
+        parts, each = mixture.responsibilities(x)
+        now = float(weights @ each)
         if now - before < 1e-4:
             break
         before = now
-        amounts = parts.sum(axis=0)
-        parts = parts[:, amounts >= min(2 * x.shape[1], amounts.max())]  # too few points: it goes
+        parts = parts * weights[:, None]
+        squares = np.maximum((parts**2).sum(axis=0), 1e-300)
+        amounts = parts.sum(axis=0) ** 2 / squares  # different points
+        parts = parts[:, amounts >= min(2 * x.shape[1], amounts.max())]  # too few: it goes
         total = parts.sum(axis=0)
         means = (parts.T @ x) / total[:, None]
         roots = []

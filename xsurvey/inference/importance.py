@@ -19,8 +19,7 @@ from xsurvey.inference.gaussian_mixture import Mixture, fit_mixture, mean_of
 
 _BATCH = 500
 _LEAST = 200.0  # independent draws worth going on for, where more cannot be had
-_ROUNDS, _LEAST_ROUNDS = 8, 3  # of shaping
-_MORE_ROUNDS = 3  # where draws of the last mixtures together are too few
+_ROUNDS, _LEAST_ROUNDS = 10, 3  # of shaping
 _DRAWS, _DRAWS_LIMITS = 500, (1500, 10_000)  # of a round, for each parameter, and of all
 _GOOD, _FAIR = 0.3, 0.1  # independent draws of a draw at which shaping ends, or may end
 _BETTER = 1.2  # factor by which a further round is worth it where draws are fair
@@ -29,6 +28,9 @@ _INDEPENDENT = 50  # of them for each parameter, to which weights are tempered
 _WIDE, _WIDER = 0.3, 0.7  # share of the mixture that has wider tails, and the power of its weights
 _FIRST = 0.05  # of all draws stay with the first mixture, so that no peak of it is lost
 _TOGETHER = 3  # last mixtures that are drawn from in the end
+_SMALLEST, _LARGEST = 1e-300, 1 - 2.0**-53  # places in the cube
+_IMPOSSIBLE = -1e200  # ln of weights below which there is nothing
+_LEAST_LN_POWER = np.log(1e-15)
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,15 @@ class ImportanceSample:
     log_weight : ndarray, shape (n,)
         Ln of likelihood times prior over the density of the draws; the mean of its exponential
         is the evidence.
-    cube : ndarray, shape (n, k)
-        Places in the unit cube.
+    z : ndarray, shape (n, k)
+        Places in coordinates in which the prior is a standard normal density.
     mixture : Mixture
     """
 
     theta: np.ndarray
     log_likelihood: np.ndarray
     log_weight: np.ndarray
-    cube: np.ndarray
+    z: np.ndarray
     mixture: Mixture
 
     def log_prior_ratio(self, cube: np.ndarray) -> np.ndarray:
@@ -84,7 +86,7 @@ class ImportanceSample:
             np.concatenate([self.theta, other.theta]),
             np.concatenate([self.log_likelihood, other.log_likelihood]),
             np.concatenate([self.log_weight, other.log_weight]),
-            np.concatenate([self.cube, other.cube]),
+            np.concatenate([self.z, other.z]),
             self.mixture,
         )
 
@@ -102,12 +104,12 @@ class _Source:
     def sample(self, mixture: Mixture, n: int) -> ImportanceSample:
         """Return ``n`` draws of a mixture with their weights."""
         z = mixture.draw(n, self.generator)
-        places = special.ndtr(z)
+        places = np.clip(special.ndtr(z), _SMALLEST, _LARGEST)  # within, where quantiles are finite
         theta = np.asarray(self.transform(places), float)
         value = self.log_likelihood(theta)
         self.spent += n
         log_weight = value + _log_prior(z) - mixture.log_density(z)
-        return ImportanceSample(theta, value, log_weight, places, mixture)
+        return ImportanceSample(theta, value, log_weight, z, mixture)
 
 
 class _Shaping:
@@ -127,14 +129,13 @@ class _Shaping:
 
     def add(self, found: ImportanceSample) -> None:
         """Take draws, as many as each time before, and shape the next mixture."""
-        z = _normal(found.cube)
         densities = [
-            np.concatenate([known, one.log_density(z)])
+            np.concatenate([known, one.log_density(found.z)])
             for known, one in zip(self._densities, self._drawn, strict=True)
         ]
-        self._z = np.concatenate([self._z, z])
+        self._z = np.concatenate([self._z, found.z])
         self._log_posterior = np.concatenate(
-            [self._log_posterior, found.log_likelihood + _log_prior(z)]
+            [self._log_posterior, found.log_likelihood + _log_prior(found.z)]
         )
         self._drawn.append(found.mixture)
         self._densities = [*densities, found.mixture.log_density(self._z)]
@@ -189,12 +190,8 @@ def importance_sample(
     draws = _draws(heaps[0].shape[1])
     shaping = _Shaping(mean_of([fit_mixture(_normal(h), generator) for h in heaps]), generator)
     _shape(shaping, source, draws, largest)
+    # kept whatever they are worth: without those that hit a peak the rest would be too low
     found = source.sample(shaping.proposal, draws)
-    for _ in range(_MORE_ROUNDS):
-        if found.effective_size >= _LEAST or source.spent + 2 * draws > largest:
-            break
-        shaping.add(found)
-        found = source.sample(shaping.proposal, draws)
     while found.effective_size < _in_reach(effective_size, found, largest - source.spent):
         # growing batches: as many copies of what there is as doublings
         number = max(_BATCH, len(found.theta) // 4)
@@ -229,18 +226,23 @@ def _draws(parameters: int) -> int:
 
 
 def _power(log_weight: np.ndarray, size: float) -> float:
-    """Return the power of weights, 1 at most, at which they are worth so many draws."""
+    """Return the power of weights, 1 at most, at which they are worth so many draws.
+
+    Or half of those that are possible, where these are fewer.
+    """
+    possible = log_weight[log_weight > _IMPOSSIBLE]
+    wanted = min(size, 0.5 * len(possible))
 
     def effective(power: float) -> float:
-        return float(1 / np.sum(special.softmax(power * log_weight) ** 2))
+        return float(1 / np.sum(special.softmax(power * possible) ** 2))
 
-    if effective(1.0) >= size:
+    if not len(possible) or effective(1.0) >= wanted:
         return 1.0
-    low, high = 0.0, 1.0
-    for _ in range(20):
+    low, high = _LEAST_LN_POWER, 0.0
+    for _ in range(30):
         middle = 0.5 * (low + high)
-        low, high = (middle, high) if effective(middle) >= size else (low, middle)
-    return low
+        low, high = (middle, high) if effective(np.exp(middle)) >= wanted else (low, middle)
+    return float(np.exp(low))
 
 
 def _in_reach(effective_size: float, found: ImportanceSample, left: int) -> float:

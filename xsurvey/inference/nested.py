@@ -273,27 +273,30 @@ def _final(
     """Return the evidence by importance sampling, or of nested sampling alone, and why.
 
     `log_weight` is that of samples of nested sampling, shape (n,): they tell what the draws miss.
-    Where too few draws are independent, the larger of the two evidences is the better one: that of
-    importance sampling is unbiased, so that it is seldom too large, and too small where draws are
-    few.
+    Where they do not agree, or too few draws are independent, the larger of the two evidences is
+    told. Importance sampling is seldom too high, and too low where draws are few. Nested sampling
+    may be either, where its walks are too short: its error then spans both.
     """
     missed = float(np.mean(log_weight - found.log_evidence > _LARGE))
     notes = [n for n in explored.warnings if "gave no number" not in n]
     confirmed = found.effective_size >= _ENOUGH and missed <= _RARE
-    if not confirmed and found.log_evidence < explored.log_evidence:
-        notes.append(
-            f"{_ALONE}: importance sampling gave {found.effective_size:.0f} independent draws, and "
-            f"{100 * missed:.0f} % of the posterior too few of them"
+    apart = found.log_evidence - explored.log_evidence
+    if not confirmed:
+        why = (
+            f"importance sampling has {found.log_evidence:.2f} of {found.effective_size:.0f} "
+            f"independent draws, and {100 * missed:.0f} % of the posterior too few of them"
         )
+        other = "may be larger: nested sampling" if apart > 0 else "may be far off: nested sampling"
+        notes.append(
+            f"the evidence {other} alone, whose walks may be too short, has "
+            f"{explored.log_evidence:.2f}; {why}"
+        )
+    if not confirmed and apart < 0:
         return replace(
             explored, converged=False, evaluations=target.evaluations,
+            log_evidence_error=float(np.hypot(explored.log_evidence_error, apart)),
             warnings=(*_invalid(target), *notes),
         )  # fmt: skip
-    if not confirmed:
-        notes.append(
-            f"the evidence is of {found.effective_size:.0f} independent draws of importance "
-            f"sampling, and may be larger: nested sampling alone has {explored.log_evidence:.2f}"
-        )
     weights = found.weights
     possible = weights > 0
     information = weights[possible] @ found.log_likelihood[possible] - found.log_evidence

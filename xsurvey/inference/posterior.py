@@ -17,6 +17,10 @@ from xsurvey.inference.parameter_set import require_priors
 
 _ABOUT = 2000
 """Places about a best fit."""
+_CENTRAL = np.array([0.1587, 0.8413])
+"""Ends of the central part of a prior that is its width."""
+_HALVINGS = 50
+"""Of a prior's width, until a step is small enough."""
 _PEAK = 7
 """Stream of random numbers for these."""
 
@@ -60,7 +64,7 @@ def evidence_of(fit: BestFit[LikelihoodT], parameters: NestedParameters, seed: i
 
     It is that of :math:`L = e^{-S/2}` with S the statistic, so that ratios of evidences of models
     of the same data are Bayes factors. Of several peaks, that of the best fit is among those that
-    count, whether nested sampling finds it or not.
+    count, whether nested sampling finds it or not, unless all evaluations were spent before.
 
     Parameters
     ----------
@@ -88,17 +92,45 @@ def evidence_of(fit: BestFit[LikelihoodT], parameters: NestedParameters, seed: i
 def _about(fit: BestFit[LikelihoodT], seed: int) -> np.ndarray | None:
     """Return places in the cube about a best fit, shape (n, k); None where nothing is free.
 
-    Normal with the covariance of the fit, thrown back at the ends of priors. Where the covariance
-    is not known, as of parameters at a limit, a step's width has to do: importance sampling finds
-    out.
+    Normal with the covariance of the fit, as far as priors are wider, and folded at their ends.
+    Parameters without one, as those at a limit or without influence, are spread by `_reach`.
     """
     if not len(fit.theta):
         return None
-    rows, priors = fit.likelihood.parameters, fit.likelihood.priors
+    priors, covariance = fit.likelihood.priors, fit.minimum.covariance
     generator = np.random.default_rng((seed, _PEAK))
-    spread = fit.minimum.spread(np.maximum(0.3 * rows.steps, 1e-3))
-    drawn = generator.multivariate_normal(fit.theta, spread, _ABOUT, method="eigh")
-    low, high = (np.asarray(end) for end in priors.bounds)
-    drawn = np.where(drawn < low, 2 * low - drawn, drawn)
-    drawn = np.where(drawn > high, 2 * high - drawn, drawn)
-    return priors.cumulative(np.clip(drawn, low, high))
+    ends = priors.transform(np.repeat(_CENTRAL[:, None], len(fit.theta), axis=1))
+    width = np.maximum(0.5 * np.ptp(ends, axis=0), 1e-300)
+    known = ~np.isnan(np.diag(covariance))
+    # in units of the priors' widths, of data and priors together: (C^-1 + 1)^-1
+    of_data = np.where(np.isnan(covariance), 0.0, covariance) / np.outer(width, width)
+    both = np.linalg.solve(of_data + np.eye(len(width)), of_data)
+    for i in np.flatnonzero(~known):
+        both[i, i] = (_reach(fit, int(i), width[i]) / width[i]) ** 2
+    steps = generator.multivariate_normal(
+        np.zeros(len(width)), 0.5 * (both + both.T), _ABOUT, method="eigh"
+    )
+    return priors.cumulative(_folded(fit.theta + width * steps, *priors.bounds))
+
+
+def _reach(fit: BestFit[LikelihoodT], column: int, width: float) -> float:
+    """Return how far a parameter may go alone before the statistic rises by one, or ``width``."""
+    steps = width * 2.0 ** -np.arange(_HALVINGS)
+    low, high = (end[column] for end in fit.likelihood.priors.bounds)
+    rows = np.repeat(fit.theta[None], 2 * _HALVINGS, axis=0)
+    rows[:, column] = np.clip(rows[:, column] + np.concatenate([steps, -steps]), low, high)
+    rise = fit.likelihood.statistic(rows).reshape(2, -1) - fit.statistic
+    near = np.abs(rows[:, column].reshape(2, -1) - fit.theta[column]) > 0
+    allowed = (near & (rise <= 1.0)).any(axis=0)
+    return float(steps[allowed].max(initial=steps[-1]))
+
+
+def _folded(x: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Return places (n, k) thrown back at ends (k,), as often as it takes."""
+    with np.errstate(invalid="ignore"):
+        width = high - low
+        beyond = np.abs(np.mod(x - low + width, 2 * width) - width)
+    folded = np.where(np.isfinite(width), low + beyond, x)
+    one_sided = ~np.isfinite(width)
+    folded = np.where(one_sided & (folded < low), 2 * low - folded, folded)
+    return np.where(one_sided & (folded > high), 2 * high - folded, folded)

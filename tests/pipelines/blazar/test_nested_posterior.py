@@ -68,6 +68,7 @@ def test_record_tells_where_it_is_from(nested: Path) -> None:
     assert found["diagnostics"]["ess"] == evidence["effective_size"] > 2000
     assert found["diagnostics"]["converged"] is evidence["converged"] is True
     assert found["diagnostics"]["r_hat"] is None
+    assert found["provenance"]["parameters"]["NestedParameters"]["live_points"] == 100
     for name, one in evidence["parameters"].items():
         width = one["interval"][1] - one["interval"][0]
         assert abs(found["parameters"][name]["value"] - one["median"]) < 0.05 * width
@@ -102,7 +103,9 @@ def test_what_has_not_converged_is_flagged(folder: Path, run_command: Run) -> No
     assert done.returncode == 0, done.stderr
     found = model_record(folder / "out", "fit.json")
     assert (found["sampler"], found["diagnostics"]["converged"]) == ("nested", False)
-    assert any("importance sampling" in note or "not converged" in note for note in found["notes"])
+    assert any(
+        "nested sampling alone" in note or "not converged" in note for note in found["notes"]
+    )
     (row,) = open_catalog(folder / "out", table="sed_fits").query()
     assert SedFlag.POSTERIOR_NOT_CONVERGED in SedFlag(int(row["flags"]))
 
