@@ -185,6 +185,7 @@ def _of_kind(kind: str, names: list[str] | None = None) -> RegionSpectra:
         (lambda: replace(_spectra(), mixing=np.full((4, 4), np.nan)), "negative or not finite"),
     ],
 )
+@pytest.mark.usefixtures("plasma_models")
 def test_spectra_that_cannot_be_fitted_are_refused(spectra: object, message: str) -> None:
     with pytest.raises(XSurveyError, match=message) as caught:
         make_problem(spectra(), REDSHIFT, NH, SKY)  # type: ignore[operator]

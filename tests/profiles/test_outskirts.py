@@ -134,6 +134,7 @@ def test_parts_of_the_last_annulus_share_the_sky() -> None:
     assert not found.mixing[:2].any()
 
 
+@pytest.mark.usefixtures("plasma_models")
 def test_nothing_is_tied_without_a_model_that_falls() -> None:
     spectra = region_spectra(TRUTH)
     assert of(spectra, None) is None
@@ -146,6 +147,7 @@ def test_nothing_is_tied_without_a_model_that_falls() -> None:
 
 
 @pytest.mark.parametrize("light", [np.ones(3), np.full(6, np.nan), -np.ones(6)])
+@pytest.mark.usefixtures("plasma_models")
 def test_bad_light_is_refused(light: np.ndarray) -> None:
     with pytest.raises(InputError, match="light"):
         of(region_spectra(TRUTH), light)
