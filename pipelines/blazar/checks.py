@@ -36,7 +36,8 @@ def _check_source(run: PlannedRun, name: str, complaints: Complaints) -> None:
     settings = section_of(run.config, ModelSettings)
     spectra = [
         complaints.attempt(functools.partial(
-            _points_to_come, name, instrument, files.spectra[instrument], spectrum, settings
+            _points_to_come, f"{run.config.path}: {name}", instrument, files.spectra[instrument],
+            spectrum, settings,
         ))
         for instrument, spectrum in source.spectra.items()
     ]  # fmt: skip
@@ -75,7 +76,8 @@ def _check_model(
         problem = problem_of(sed, parameters, measured)
         _check_samplers(run.config, problem.likelihood.parameters)
     except XSurveyError as error:
-        raise type(error)(f"{name}, {model}: {error.subject}", error.cause, error.remedy) from None
+        where = f"{run.config.path}: {name}, {model}: {error.subject}"
+        raise type(error)(where, error.cause, error.remedy) from None
 
 
 def _check_samplers(config: Config, parameters: ParameterSet) -> None:

@@ -4,7 +4,8 @@ Coordinates are those in which the prior is a standard normal density. There a p
 influence is Gaussian, and the edge of a box is far away. The mixture is fitted to samples, drawn
 from, and fitted again to all that was drawn, with weights to a power below one as long as few draws
 have most of them (adaptive multiple importance sampling, Cornuet et al. 2012). The evidence is of
-draws that were not used to shape what they are drawn from, so that it is unbiased.
+draws that were not used to shape what they are drawn from, so that it is unbiased (but for the
+number of draws, which depends on what they are worth).
 """
 
 from __future__ import annotations

@@ -121,7 +121,9 @@ def _reach(fit: BestFit[LikelihoodT], column: int, width: float) -> float:
     rows[:, column] = np.clip(rows[:, column] + np.concatenate([steps, -steps]), low, high)
     rise = fit.likelihood.statistic(rows).reshape(2, -1) - fit.statistic
     near = np.abs(rows[:, column].reshape(2, -1) - fit.theta[column]) > 0
-    allowed = (near & (rise <= 1.0)).any(axis=0)
+    # from the smallest step on: what is beyond a wall is another peak
+    within = np.logical_and.accumulate(rise[:, ::-1] <= 1.0, axis=1)[:, ::-1]
+    allowed = (near & within).any(axis=0)
     return float(steps[allowed].max(initial=steps[-1]))
 
 
