@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from xsurvey.config import Config, InputEntry
+from xsurvey.config import Config
+from xsurvey.config_files import InputEntry
 from xsurvey.errors import InputError, ParameterError, plain_ascii
 from xsurvey.imaging.stack_footprints import Footprint
 from xsurvey.missions import Mission

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from pydantic import Field
 
 from xsurvey.config import load_config
+from xsurvey.config_files import find_file
 from xsurvey.config_template import _scalar, write_template
 from xsurvey.errors import InputError, ParameterError, XSurveyError, nearest
 from xsurvey.io.yaml_file import parse_yaml
@@ -187,6 +188,23 @@ def test_wrong_inputs_are_named(load, inputs, message):
     with pytest.raises(XSurveyError) as caught:
         load(inputs=inputs, kinds_of=lambda pipeline: ["exposure"])
     assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("none.fits", "none.fits does not exist here, nor in the folder of the config; correct the "
+         "path, or make the files: the head of"),
+        ("../project", "../project is a folder; name a file"),
+        ("*.fits", "*.fits does not exist"),
+        ("", "'' is not a path"),
+        ("a\0b", "is not a path"),
+    ],
+)  # fmt: skip
+def test_wrong_files_of_sections_are_named(load, text, message):
+    with pytest.raises(XSurveyError) as caught:
+        find_file(load(), "mask.regions", text)
+    assert ": mask.regions: " in str(caught.value) and message in str(caught.value)
 
 
 def test_datasets_are_left_to_the_caller(load):

@@ -4,7 +4,6 @@ What a step's section holds is the step's own model; this module knows no pipeli
 """
 
 import functools
-import glob
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -13,15 +12,12 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
-from xsurvey.errors import Complaints, InputError, ParameterError, nearest
+from xsurvey.config_files import NAME, InputEntry, InputFinder, checked_path
+from xsurvey.errors import Complaints, ParameterError, nearest
 from xsurvey.io.yaml_file import read_yaml
 from xsurvey.parameters import StepParameters
 
 SCHEMA = 1
-DATA_PREFIX = "data:"
-"""What an input starts with that names an installed dataset instead of a file."""
-
-EVENTS, NAME = "events", "name"
 _ENVELOPE = ("schema", "pipeline", "inputs", "output", "seed", "cluster")
 
 _Model = TypeVar("_Model", bound=StepParameters)
@@ -43,28 +39,6 @@ class _Envelope(StepParameters):
 
     seed: Annotated[int, Field(ge=0, lt=2**63, strict=True)] = 0
     output: Annotated[str, Field(min_length=1)]
-
-
-@dataclass(frozen=True)
-class InputEntry:
-    """One thing to analyse: its event files, and what else belongs to them.
-
-    Attributes
-    ----------
-    files : mapping of str to tuple of path
-        By kind: ``events``, and what the pipeline knows beside, such as ``exposure``. A path
-        that starts with ``data:`` names a dataset.
-    name : str or None
-        The target's name if the user gave one.
-    """
-
-    files: Mapping[str, tuple[Path, ...]]
-    name: str | None = None
-
-    @property
-    def events(self) -> tuple[Path, ...]:
-        """The event files."""
-        return self.files[EVENTS]
 
 
 @dataclass(frozen=True)
@@ -162,7 +136,7 @@ def load_config(
     )
     plain = {key: values[key] for key in _Envelope.model_fields if key in values}
     kinds = kinds_of(pipeline) if kinds_of else None
-    finder = _InputFinder(file, kinds, resolve_data)
+    finder = InputFinder(file, kinds, resolve_data)
     envelope = complaints.attempt(lambda: _validated(_Envelope, plain, "", file))
     output = complaints.attempt(lambda: _output(envelope.output, file)) if envelope else None
     given = values.get("inputs")
@@ -246,102 +220,7 @@ def _no_inputs(given: Any, pipeline: str, file: Path) -> tuple[InputEntry, ...]:
 
 
 def _output(text: str, file: Path) -> Path:
-    output = Path(os.path.expanduser(_checked(text, f"{file}: output")))
+    output = Path(os.path.expanduser(checked_path(text, f"{file}: output")))
     if output.exists() and not output.is_dir():
         raise ParameterError(f"{file}: output", f"{output} is a file", "name a folder")
     return output
-
-
-def _checked(text: str, subject: str) -> str:
-    if not text or "\0" in text:
-        raise ParameterError(subject, f"{text!r} is not a path", "give the path of a file")
-    return text
-
-
-@dataclass(frozen=True)
-class _InputFinder:
-    """Turns what stands under ``inputs`` into files that exist."""
-
-    file: Path
-    kinds: Collection[str] | None
-    resolve_data: Callable[[str], Iterable[Path]] | None
-
-    def entries(self, value: Any) -> tuple[InputEntry, ...]:
-        items = value if isinstance(value, list) else [value]
-        if value is None or not items:
-            raise ParameterError(
-                f"{self.file}: inputs", "is required", "list event files, or globs of them"
-            )
-        found: list[InputEntry] = []
-        seen: set[str] = set()
-        for i, item in enumerate(items):
-            subject = f"{self.file}: inputs.{i}"
-            if isinstance(item, dict):
-                found.append(self._described(item, subject))
-                continue
-            # the same file may match more than one glob
-            for path in self._paths(item, subject):
-                if os.path.realpath(path) not in seen:
-                    seen.add(os.path.realpath(path))
-                    found.append(InputEntry({EVENTS: (path,)}))
-        return tuple(found)
-
-    def _described(self, item: dict[str, Any], subject: str) -> InputEntry:
-        if EVENTS not in item:
-            raise ParameterError(f"{subject}.{EVENTS}", "is required", "give the event file")
-        name = item.get(NAME)
-        if name is not None and (not isinstance(name, str) or not name.strip()):
-            raise ParameterError(f"{subject}.{NAME}", f"is not a name but {name!r}", "quote it")
-        if name is not None and not (name.isascii() and name.isprintable()):
-            raise ParameterError(
-                f"{subject}.{NAME}", f"'{name}' is not printable ASCII, and FITS tables hold no "
-                "other text", "write it in letters without accents, digits and punctuation",
-            )  # fmt: skip
-        files: dict[str, tuple[Path, ...]] = {}
-        for kind, value in item.items():
-            if kind == NAME:
-                continue
-            known = [EVENTS, NAME, *(self.kinds or ())]
-            if self.kinds is not None and kind not in known:
-                raise ParameterError(f"{subject}.{kind}", "unknown key", nearest(kind, known))
-            several = value if isinstance(value, list) and value else [value]
-            files[kind] = tuple(p for v in several for p in self._paths(v, f"{subject}.{kind}"))
-        return InputEntry(files, name)
-
-    def _paths(self, value: Any, subject: str) -> list[Path]:
-        if not isinstance(value, str):
-            raise ParameterError(subject, f"is not a path but {value!r}", "give the path of a file")
-        text = _checked(value, subject)
-        if text.startswith(DATA_PREFIX):
-            if self.resolve_data is None:
-                return [Path(text)]
-            return list(self.resolve_data(text.removeprefix(DATA_PREFIX)))
-        wanted = Path(os.path.expanduser(text))
-        for folder in (Path(), self.file.parent):
-            found = _existing(folder, wanted)
-            if found:
-                return found
-        raise self._absent(wanted, subject)
-
-    def _absent(self, wanted: Path, subject: str) -> InputError:
-        if wanted.is_dir():
-            return InputError(subject, f"{wanted} is a folder", f"name files: {wanted}/*.fits")
-        where = "" if wanted.is_absolute() else " here, nor in the folder of the config"
-        # configs of examples say on top what makes their inputs
-        made = f"or make the files: the head of {self.file.name} may say how"
-        if glob.has_magic(str(wanted)):
-            return InputError(
-                subject, f"no file matches {wanted}{where}", f"correct the pattern, {made}"
-            )
-        return InputError(subject, f"{wanted} does not exist{where}", f"correct the path, {made}")
-
-
-def _existing(folder: Path, wanted: Path) -> list[Path]:
-    """Return the file, or those that match when there is none of that very name."""
-    if (folder / wanted).is_file():
-        return [folder / wanted]
-    pattern = str(wanted)
-    if not glob.has_magic(pattern):
-        return []
-    matches = glob.glob(pattern, root_dir=folder, recursive=True)
-    return sorted(folder / match for match in matches if (folder / match).is_file())

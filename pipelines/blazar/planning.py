@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from xsurvey.config import Config
+from xsurvey.config_files import find_file
 from xsurvey.errors import InputError, ParameterError, XSurveyError, nearest
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.blazar.parameters import (
@@ -17,7 +18,6 @@ from xsurvey.pipelines.blazar.parameters import (
 )
 from xsurvey.pipelines.blazar.source_files import polarization_settings, systematic_name
 from xsurvey.pipelines.blazar.spectrum_files import SpectrumInputs, spectrum_inputs
-from xsurvey.pipelines.cluster.files import find_file
 from xsurvey.sed.fitting.sed_parameters import (
     SedModelParameters,
     SedPointParameters,

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from xsurvey.config import Config
+from xsurvey.config_files import find_file
 from xsurvey.engine import TaskContext
 from xsurvey.engine.plan import TaskInput
 from xsurvey.errors import InputError, XSurveyError
 from xsurvey.io.ogip.pha import split_selection
 from xsurvey.pipelines.blazar.spectrum_parameters import BlazarSpectrum
-from xsurvey.pipelines.cluster.files import find_file
 from xsurvey.pipelines.spectra.reading import NONE, SpectrumFiles, named_companions
 from xsurvey.spectra.joint_background import pca_file
 

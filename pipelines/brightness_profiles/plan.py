@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from xsurvey.config import Config
+from xsurvey.config_files import find_file
 from xsurvey.engine import Task
 from xsurvey.imaging.source_mask import MaskParameters
 from xsurvey.imaging.stack_tiles import Core
 from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.brightness_profiles.parameters import ProfileParameters
 from xsurvey.pipelines.brightness_profiles.stage import PROFILES
-from xsurvey.pipelines.cluster.files import find_file
 from xsurvey.pipelines.stacks import StackInput
 from xsurvey.profiles.weighted_exposure import calibration_versions
 from xsurvey.units import EnergyBand

@@ -2,32 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from xsurvey.config import Config
-from xsurvey.errors import InputError
+from xsurvey.config_files import find_file
 from xsurvey.pipelines.cluster.parameters import AbsorptionParameters, ClusterMaskParameters
 from xsurvey.profiles.comparison import ComparisonParameters
 from xsurvey.profiles.particles.parameters import ParticleParameters, by_group
 from xsurvey.profiles.profile_parameters import SurfaceBrightnessParameters
-
-
-def find_file(config: Config, key: str, text: str) -> Path:
-    """Return a file, from the working directory or from the folder of the config.
-
-    Raises
-    ------
-    InputError
-        It is in neither.
-    """
-    wanted = Path(os.path.expanduser(text))
-    for folder in (Path(), config.path.parent):
-        if (folder / wanted).is_file():
-            return folder / wanted
-    where = "" if wanted.is_absolute() else " here, nor in the folder of the config"
-    raise InputError(f"{config.path}: {key}", f"{wanted} does not exist{where}", "correct the path")
 
 
 def given_files(config: Config) -> dict[str, list[Path]]:

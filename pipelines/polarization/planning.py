@@ -13,6 +13,7 @@ from scipy.sparse import issparse
 
 from xsurvey.attitude import separations, unit_vectors
 from xsurvey.config import Config
+from xsurvey.config_files import find_file
 from xsurvey.engine import Stage, Task
 from xsurvey.engine.plan import TaskInput
 from xsurvey.errors import InputError, ParameterError, XSurveyError
@@ -20,7 +21,6 @@ from xsurvey.events import EventList
 from xsurvey.missions import Mission
 from xsurvey.missions.selection import SelectionParameters, open_selected
 from xsurvey.parameters import StepParameters
-from xsurvey.pipelines.cluster.files import find_file
 from xsurvey.pipelines.flares_stage import FLARES
 from xsurvey.pipelines.good_times_file import GOOD_TIMES
 from xsurvey.pipelines.observations import ObservationInput, check_names, observations
