@@ -127,7 +127,7 @@ def fit_rows(points: Record, comparison: Record | None, name: str) -> list[dict[
         rows.append({
             **_identity(points["source"], points["position"], name),
             "source": points["source"], "model": model["name"],
-            "radiative_model": about["name"], "electrons": about["electrons"],
+            "radiative_model": about["name"], "electrons": about["electrons"] or "",
             "redshift": points["redshift"], **values, "flags": int(flags_of(model)),
         })  # fmt: skip
     return rows

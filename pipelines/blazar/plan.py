@@ -63,6 +63,7 @@ from xsurvey.pipelines.blazar.spectrum_stage import (
     spectrum_target,
 )
 from xsurvey.sed.fitting.sed_parameters import SedPointParameters, SedSearchParameters
+from xsurvey.sed.models.registry import own_models
 from xsurvey.spectra.models.settings import ModelSettings
 
 ALL = "all"
@@ -129,7 +130,9 @@ def _task_of(
         **(more or {}),
     }  # fmt: skip
     files = {**_of_points(points), **run.files[source].around, **(inputs or {})}
-    return Task(stage, target, files, sections)
+    own = own_models().get(run.models[model].model)
+    uses = {} if own is None else {f"model {own.name}": own.version}
+    return Task(stage, target, files, sections, uses)
 
 
 def _fit_of(

@@ -23,7 +23,7 @@ from xsurvey.sed.fitting.sed_parameters import (
     SedPointParameters,
     SedSearchParameters,
 )
-from xsurvey.sed.models.registry import DISTRIBUTIONS, MODELS
+from xsurvey.sed.models.registry import check_model
 from xsurvey.sed.on_the_way.background_tables import BACKGROUND_LIGHTS, background_light_file
 from xsurvey.sed.tables.table import read_sed
 
@@ -125,11 +125,13 @@ def _check_unpolarized(config: Config, models: Mapping[str, SedModelParameters])
 
 
 def _check_model(where: str, model: SedModelParameters) -> None:
-    for key, given, known in (
-        ("model", model.model, MODELS), ("electrons", model.electrons, DISTRIBUTIONS),
-    ):  # fmt: skip
-        if given not in known:
-            raise ParameterError(f"{where}.{key}", f"there is no '{given}'", nearest(given, known))
+    try:
+        check_model(
+            model.model, electrons=model.electrons, self_absorption=model.self_absorption,
+            targets=model.target, line=model.line, black_body=model.black_body,
+        )  # fmt: skip
+    except ParameterError as error:
+        raise ParameterError(f"{where}.{error.subject}", error.cause, error.remedy) from None
 
 
 def _files(config: Config, name: str, source: BlazarSource) -> SourceFiles:

@@ -27,6 +27,7 @@ from xsurvey.parameters import StepParameters
 from xsurvey.pipelines.sed.fit_files import SedFileFit, input_names
 from xsurvey.sed.fitting.derived import derived_of_posterior
 from xsurvey.sed.fitting.polarization_record import polarization_record
+from xsurvey.sed.models.registry import own_models
 
 _OF_THE_FIT_ALONE = ("confidence", "intervals", "starts")
 """Parameters that do not change the posterior: a chain goes on with others of these."""
@@ -175,6 +176,9 @@ def problem_key(result: SedFileFit) -> str:
         del chosen[name]
     chosen["redshift"] = result.redshift
     chosen["version"] = versions()["xsurvey"]
+    own = own_models().get(result.parameters.model)
+    if own is not None:
+        chosen["model_version"] = own.version
     chosen["rows"] = [
         [p.name, p.minimum, p.maximum, str(p.prior), p.free, p.value if p.frozen else None]
         for p in result.fit.likelihood.parameters.parameters

@@ -1,5 +1,6 @@
 import io
 import json
+import os
 import re
 import subprocess
 import sys
@@ -33,6 +34,25 @@ def test_package_is_the_command_as_well() -> None:
         [sys.executable, "-m", "xsurvey", "nonsense"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 2 and done.stderr.startswith("xsurvey: error:")
+
+
+@pytest.mark.parametrize(
+    ("said", "threads"),
+    [({}, "1"), ({"OMP_NUM_THREADS": "3"}, "None"), ({"OPENBLAS_NUM_THREADS": "2"}, "2")],
+)
+def test_linear_algebra_has_one_thread_unless_something_is_said(said: dict, threads: str) -> None:
+    code = (
+        "import os, sys\nfrom xsurvey.cli.main import main\n"
+        "assert 'numpy' not in sys.modules\n"
+        "try:\n    main(['--version'])\nexcept SystemExit:\n"
+        "    print(os.environ.get('OPENBLAS_NUM_THREADS'))"
+    )
+    kept = {k: v for k, v in os.environ.items() if not k.endswith("_NUM_THREADS")}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**kept, **said},
+        check=True,
+    )  # fmt: skip
+    assert done.stdout.split()[-1] == threads
 
 
 def test_help_needs_no_heavy_library() -> None:

@@ -44,6 +44,7 @@ def doctor_command(online: bool, json_path: Path | None) -> None:
     for name, (purpose, remedy) in _OPTIONAL.items():
         click.echo(f"  {name:<16}{found[name] or f'not installed ({purpose}): {remedy}'}")
     models = _models()
+    sed_models = _sed_models()
     click.echo(f"\nmissions\n  {', '.join(missions())}")
     click.echo(f"\ndata in {data_directory()}")
     states = {name: is_installed(dataset) for name, dataset in DATASETS.items()}
@@ -52,7 +53,7 @@ def doctor_command(online: bool, json_path: Path | None) -> None:
     archives, proxies = _archives(online)
     write_json(json_path, {
         "xsurvey": __version__, "python": platform.python_version(), "libraries": found,
-        "models": models, "missions": list(missions()), "data": states,
+        "models": models, "sed_models": sed_models, "missions": list(missions()), "data": states,
         "data_directory": str(data_directory()), "archives": archives, "proxies": proxies,
     })  # fmt: skip
 
@@ -78,6 +79,21 @@ def _models() -> dict[str, Any]:
     for name, cause in broken_models().items():
         click.echo(f"  {name} cannot be loaded: {cause}")
     return {"version": used.version, "folder": str(used.headas), "of_packages": own}
+
+
+def _sed_models() -> dict[str, str]:
+    """Print packages' radiative models of `sed`, and return their versions for JSON."""
+    from xsurvey.sed.models.registry import broken_models, own_models
+
+    own = {name: model.version for name, model in sorted(own_models().items())}
+    broken = broken_models()
+    if own or broken:
+        click.echo("\nradiative models of packages")
+    for name, version in own.items():
+        click.echo(f"  {name} (version {version})")
+    for name, cause in broken.items():
+        click.echo(f"  {name} cannot be loaded: {cause}")
+    return own
 
 
 def _archives(online: bool) -> tuple[list[dict[str, Any]], dict[str, str]]:

@@ -13,6 +13,9 @@ from xsurvey.cli.lazy_group import CommandEntry, LazyGroup
 from xsurvey.errors import OutOfTime, XSurveyError, printable
 
 EXIT_BUG, EXIT_INPUT, EXIT_INTERRUPTED = 1, 2, 130
+_BLAS_THREADS = (
+    "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS",
+)  # fmt: skip
 
 
 COMMANDS = {
@@ -76,6 +79,7 @@ def xsurvey(verbose: int, quiet: bool) -> None:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line and leave with the contract's exit status."""
     _open_streams()
+    _one_thread()
     try:
         # not click's main(): it answers a closed pipe with status 1
         given = list(sys.argv[1:] if arguments is None else arguments)
@@ -107,6 +111,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except Exception as error:
         status = _unexpected(error)
     sys.exit(status)
+
+
+def _one_thread() -> None:
+    """Give linear algebra one thread, unless the environment says how many.
+
+    Products are small here, and threads that wait for each other take the time of a busy machine,
+    and of a job that has fewer cores than its host. No library has been loaded yet.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        for name in _BLAS_THREADS:
+            os.environ.setdefault(name, "1")
 
 
 def _open_streams() -> None:

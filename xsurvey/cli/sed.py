@@ -19,7 +19,7 @@ COMMANDS = {
 
 @click.group("sed", cls=LazyGroup, entries=COMMANDS)
 def sed_command() -> None:
-    """Fit spectral energy distributions of blazars, and make X-ray points for them.
+    """Fit and simulate spectral energy distributions of blazars, and make X-ray points for them.
 
     Tables are ECSV, FITS or CSV files of flux points with units, as of gammapy, agnpy and jetset.
     """

@@ -100,7 +100,11 @@ def fit_command(
 
 def _title(summary: dict[str, Any]) -> str:
     model, name = summary["model"], summary["data"]["source"] or summary["data"]["file"]
-    return f"{name}, z = {model['redshift']:g}: {model['name']}, {model['electrons']}"
+    return f"{name}, z = {model['redshift']:g}: {_model_words(model)}"
+
+
+def _model_words(model: dict[str, Any]) -> str:
+    return ", ".join(model[key] for key in ("name", "electrons") if model[key] is not None)
 
 
 def _lines(summary: dict[str, Any]) -> list[str]:
@@ -109,7 +113,7 @@ def _lines(summary: dict[str, Any]) -> list[str]:
     if (polarization := summary.get("polarization")) is not None:
         limits += f"; {len(polarization['data'])} measurements of polarization"
     lines = [
-        f"{model['name']}, {model['electrons']}, z = {model['redshift']:g}: {statistic['name']} = "
+        f"{_model_words(model)}, z = {model['redshift']:g}: {statistic['name']} = "
         f"{statistic['value']:.4f} for {statistic['dof']} degrees of freedom "
         f"({data['points']} points{limits})"
     ]

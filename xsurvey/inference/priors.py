@@ -57,6 +57,8 @@ class Prior(ABC):
         ValueError
             Nothing of it is left.
         """
+        if not max(self.low, low) < min(self.high, high):
+            raise ValueError(f"'{self}' has nothing between {_number(low)} and {_number(high)}")
         return replace(self, low=max(self.low, low), high=min(self.high, high))
 
     def inside(self, x: np.ndarray) -> np.ndarray:

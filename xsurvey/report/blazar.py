@@ -210,8 +210,9 @@ def _model_part(one: BlazarSourceReport, fit: Record, problems: list[str]) -> Mo
     caption = f"{name}: best fit with its processes" + (
         f", and bands of the posterior, {bands}." if fit["method"] == "posterior" else "."
     )  # fmt: skip
+    electrons = "" if model["electrons"] is None else f", electrons: {model['electrons']}"
     return ModelPart(
-        name, f"{model['name']}, electrons: {model['electrons']}", list(posterior_words(fit)),
+        name, f"{model['name']}{electrons}", list(posterior_words(fit)),
         _picture(one, f"{_SED}{name}", caption, problems),
         _picture(
             one, f"{_CORNER}{name}", f"{name}: posterior of parameters and pairs; contours hold 39 "

@@ -5,12 +5,12 @@ import pytest
 from xsurvey.errors import ParameterError
 from xsurvey.galaxy_clusters.cosmology import Cosmology
 from xsurvey.inference.parameter_set import ParameterSet, require_priors
-from xsurvey.sed.models.registry import DISTRIBUTIONS, MODELS, radiative_model
+from xsurvey.sed.models.registry import DISTRIBUTIONS, radiative_model, sed_models
 from xsurvey.sed.targets.registry import TARGETS
 
 
 def test_every_model_with_every_distribution() -> None:
-    for name in MODELS:
+    for name in sed_models():
         for electrons in DISTRIBUTIONS:
             targets = tuple(TARGETS) if name == "external-compton" else ()
             model = radiative_model(name, electrons=electrons, redshift=0.1, targets=targets)
@@ -46,6 +46,14 @@ def test_distances() -> None:
         ({"redshift": -1.0}, "redshift", "above 0"),
         ({"redshift": float("nan")}, "redshift", "above 0"),
         ({"redshift": 30.0}, "redshift", "below 20"),
+        ({"targets": ("torus",)}, "target", "take the model external-compton"),
+        ({"line": "Lyalpha"}, "line", "take the model external-compton"),
+        ({"name": "external-compton", "targets": ("disk",), "line": "Lyalpha"}, "line", "blr"),
+        (
+            {"name": "external-compton", "targets": ("blr",), "black_body": True},
+            "black_body",
+            "add the target torus",
+        ),
     ],
 )
 def test_what_cannot_be(arguments: dict, subject: str, hint: str) -> None:

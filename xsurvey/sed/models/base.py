@@ -44,13 +44,27 @@ class RadiativeModel(Protocol):
         Luminosity distance in cm.
     """
 
-    name: str
-    description: str
-    parameters: tuple[FitParameter, ...]
-    quantities: tuple[Quantity, ...]
-    notes: tuple[str, ...]
-    redshift: float
-    distance: float
+    # read-only: a model may have them of its class, and of narrower types
+    @property
+    def name(self) -> str: ...  # noqa: D102
+
+    @property
+    def description(self) -> str: ...  # noqa: D102
+
+    @property
+    def parameters(self) -> tuple[FitParameter, ...]: ...  # noqa: D102
+
+    @property
+    def quantities(self) -> tuple[Quantity, ...]: ...  # noqa: D102
+
+    @property
+    def notes(self) -> tuple[str, ...]: ...  # noqa: D102
+
+    @property
+    def redshift(self) -> float: ...  # noqa: D102
+
+    @property
+    def distance(self) -> float: ...  # noqa: D102
 
     def components(self, theta: np.ndarray, frequencies: np.ndarray) -> dict[str, np.ndarray]:
         """Return nu F_nu of each process, erg / s / cm2; their sum is the model.

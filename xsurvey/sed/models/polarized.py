@@ -122,7 +122,7 @@ def polarized_source(
     if not _tells(model):
         raise ParameterError(
             "polarization", f"{model.name} has no degrees of polarization",
-            "fit it without polarization, or another model",
+            "do without polarization, or take another model",
         )  # fmt: skip
     return PolarizedSource(model, angle_deg=angle_deg, cells=cells)
 

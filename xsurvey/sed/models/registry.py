@@ -1,29 +1,130 @@
-"""Radiative models and distributions of electrons by name."""
+"""Radiative models and distributions of electrons by name.
+
+A package offers a model of its own through an entry point of the group ``xsurvey.sed_models``, a
+script with `register_model`. Processes other than the script's, such as Dask workers, know those
+of entry points only.
+"""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from functools import cache
+from importlib.metadata import entry_points
 
-from xsurvey.errors import ParameterError, nearest
+from xsurvey.errors import ParameterError, nearest, printable
 from xsurvey.galaxy_clusters.cosmology import Cosmology
 from xsurvey.sed.models.base import COSMOLOGY, RadiativeModel
 from xsurvey.sed.models.external import ExternalComptonModel
 from xsurvey.sed.models.hadronic import HadronicModel
+from xsurvey.sed.models.sed_model import OF_ELECTRONS, OF_TARGETS, ModelSetup, SedModel
 from xsurvey.sed.models.ssc import SynchrotronSelfCompton
 from xsurvey.sed.particles.distributions import DISTRIBUTIONS as _DISTRIBUTIONS
 from xsurvey.sed.targets.broad_lines import DEFAULT_LINE, BroadLines
 from xsurvey.sed.targets.torus import Torus
 
-_MODELS = (SynchrotronSelfCompton, ExternalComptonModel, HadronicModel)
+logger = logging.getLogger(__name__)
 
-MODELS: Mapping[str, str] = {model.name: model.description for model in _MODELS}
-"""Names of models, and what they are."""
+_GROUP = "xsurvey.sed_models"
+
+
+def _ssc(setup: ModelSetup) -> RadiativeModel:
+    return SynchrotronSelfCompton(
+        setup.electrons, setup.redshift, self_absorption=setup.self_absorption,
+        cosmology=setup.cosmology,
+    )  # fmt: skip
+
+
+def _external_compton(setup: ModelSetup) -> RadiativeModel:
+    return ExternalComptonModel(
+        setup.electrons, setup.redshift, targets=setup.targets, line=setup.line or DEFAULT_LINE,
+        black_body=setup.black_body, self_absorption=setup.self_absorption,
+        cosmology=setup.cosmology,
+    )  # fmt: skip
+
+
+def _hadronic(setup: ModelSetup) -> RadiativeModel:
+    return HadronicModel(
+        setup.electrons, setup.redshift, self_absorption=setup.self_absorption,
+        cosmology=setup.cosmology,
+    )  # fmt: skip
+
+
+_MODELS = {
+    kind.name: SedModel(kind.name, kind.description, make, options)
+    for kind, make, options in (
+        (SynchrotronSelfCompton, _ssc, OF_ELECTRONS),
+        (ExternalComptonModel, _external_compton, OF_ELECTRONS | OF_TARGETS),
+        (HadronicModel, _hadronic, OF_ELECTRONS),
+    )
+}
 DISTRIBUTIONS: Mapping[str, str] = {name: d.description for name, d in _DISTRIBUTIONS.items()}
 """Names of distributions of electrons, and their formulas."""
+DEFAULT_ELECTRONS = "broken-power-law"
+
+
+_REGISTERED: dict[str, SedModel] = {}
+
+
+def sed_models() -> Mapping[str, SedModel]:
+    """Return all models by name: xsurvey's, and those of packages and scripts."""
+    return {**_MODELS, **own_models()}
+
+
+def own_models() -> Mapping[str, SedModel]:
+    """Return the models of packages and scripts by name."""
+    return {**_loaded()[0], **_REGISTERED}
+
+
+def broken_models() -> Mapping[str, str]:
+    """Return why plug-ins cannot be used, by the names of their entry points."""
+    return _loaded()[1]
+
+
+def register_model(model: SedModel) -> None:
+    """Make a model known to this process; one of a script may be registered again.
+
+    Raises
+    ------
+    ParameterError
+        xsurvey or a package has a model of that name.
+    """
+    _check_new(model, _loaded()[0])
+    _REGISTERED[model.name] = model
+
+
+@cache
+def _loaded() -> tuple[dict[str, SedModel], dict[str, str]]:
+    """Return the models of packages, and why others cannot be loaded, which is warned of."""
+    found: dict[str, SedModel] = {}
+    broken: dict[str, str] = {}
+    for point in entry_points(group=_GROUP):
+        try:
+            model = point.load()
+            if not isinstance(model, SedModel):
+                raise TypeError("it is no SedModel")
+            _check_new(model, found)
+            found[model.name] = model
+        except Exception as error:  # a stranger's plug-in must not take the others down
+            broken[point.name] = printable(error)
+            logger.warning(
+                "radiative model '%s' (%s) is left out, since it cannot be loaded: %s; "
+                "reinstall or remove its package", point.name, point.value, printable(error),
+            )  # fmt: skip
+    return found, broken
+
+
+def _check_new(model: SedModel, others: Mapping[str, SedModel]) -> None:
+    for whose, names in (("xsurvey", _MODELS), ("an installed package", others)):
+        if model.name in names:
+            raise ParameterError(
+                f"radiative model '{model.name}'", f"{whose} has a model of that name",
+                "choose another",
+            )  # fmt: skip
 
 
 def radiative_model(
-    name: str, *, electrons: str = "broken-power-law", redshift: float,
+    name: str, *, electrons: str = DEFAULT_ELECTRONS, redshift: float,
     self_absorption: bool = True, targets: Sequence[str] = (), line: str | None = None,
     black_body: bool = False, cosmology: Cosmology = COSMOLOGY,
 ) -> RadiativeModel:  # fmt: skip
@@ -32,7 +133,7 @@ def radiative_model(
     Parameters
     ----------
     name : str
-        One of `MODELS`.
+        One of `sed_models`.
     electrons : str
         One of `DISTRIBUTIONS`.
     redshift : float
@@ -54,47 +155,56 @@ def radiative_model(
     Raises
     ------
     ParameterError
-        An unknown name, a redshift that is no distance, targets of a model that has none, or a
-        line or black body of a target that is not there.
+        An unknown name, a redshift that is no distance, an option that the model does not take, or
+        a line or black body of a target that is not there.
     """
-    if name not in MODELS:
-        raise ParameterError(
-            "model", f"there is no radiative model '{name}'", nearest(name, MODELS)
-        )
-    if electrons not in _DISTRIBUTIONS:
-        raise ParameterError(
-            "electrons", f"there is no distribution '{electrons}'",
-            nearest(electrons, _DISTRIBUTIONS),
-        )  # fmt: skip
     if not 0 < redshift < 20:
         raise ParameterError(
             "redshift", f"{redshift:g} is no distance", "give a number above 0, and below 20"
         )
-    _check_effect(name, targets, line, black_body)
-    distribution = _DISTRIBUTIONS[electrons]
-    if name == ExternalComptonModel.name:
-        return ExternalComptonModel(
-            distribution, redshift, targets=targets, line=line or DEFAULT_LINE,
-            black_body=black_body,
-            self_absorption=self_absorption, cosmology=cosmology,
-        )  # fmt: skip
-    plain = HadronicModel if name == HadronicModel.name else SynchrotronSelfCompton
-    return plain(distribution, redshift, self_absorption=self_absorption, cosmology=cosmology)
+    check_model(
+        name, electrons=electrons, self_absorption=self_absorption, targets=targets, line=line,
+        black_body=black_body,
+    )  # fmt: skip
+    setup = ModelSetup(
+        _DISTRIBUTIONS[electrons], redshift, self_absorption, tuple(targets), line, black_body,
+        cosmology,
+    )  # fmt: skip
+    return sed_models()[name].make(setup)
 
 
-def _check_effect(name: str, targets: Sequence[str], line: str | None, black_body: bool) -> None:
-    """Raise where targets, or what is said of them, would change nothing."""
-    if targets and name != ExternalComptonModel.name:
-        raise ParameterError(
-            "target", f"electrons of the model '{name}' scatter nothing from outside",
-            f"leave it out, or take the model '{ExternalComptonModel.name}'",
-        )  # fmt: skip
-    for option, given, target in (
-        ("line", line is not None, BroadLines.name), ("black_body", black_body, Torus.name),
+def check_model(
+    name: str, *, electrons: str = DEFAULT_ELECTRONS, self_absorption: bool = True,
+    targets: Sequence[str] = (), line: str | None = None, black_body: bool = False,
+) -> None:  # fmt: skip
+    """Check what is asked of a model before its redshift is known.
+
+    Raises
+    ------
+    ParameterError
+        As of `radiative_model`.
+    """
+    models = sed_models()
+    for option, given, known in (
+        ("model", name, models), ("electrons", electrons, _DISTRIBUTIONS),
     ):  # fmt: skip
-        if given and target not in targets:
+        if given not in known:
+            what = "radiative model" if option == "model" else "distribution"
+            raise ParameterError(option, f"there is no {what} '{given}'", nearest(given, known))
+    asked = {
+        "electrons": electrons != DEFAULT_ELECTRONS, "self_absorption": not self_absorption,
+        "target": bool(targets), "line": line is not None, "black_body": black_body,
+    }  # fmt: skip
+    for option, is_asked in asked.items():
+        if is_asked and option not in models[name].options:
+            taking = [other for other, model in models.items() if option in model.options]
+            raise ParameterError(
+                option, f"changes nothing of the model '{name}'",
+                f"leave it out, or take the model {' or '.join(taking)}",
+            )  # fmt: skip
+    for option, target in (("line", BroadLines.name), ("black_body", Torus.name)):
+        if asked[option] and target not in targets:
             raise ParameterError(
                 option, f"is of the target {target}, which is not there",
-                f"leave it out, or take the model '{ExternalComptonModel.name}' with the target "
-                f"{target}",
+                f"leave it out, or add the target {target}",
             )  # fmt: skip
