@@ -46,8 +46,8 @@ def test_distances() -> None:
         ({"redshift": -1.0}, "redshift", "above 0"),
         ({"redshift": float("nan")}, "redshift", "above 0"),
         ({"redshift": 30.0}, "redshift", "below 20"),
-        ({"targets": ("torus",)}, "target", "take the model external-compton"),
-        ({"line": "Lyalpha"}, "line", "take the model external-compton"),
+        ({"targets": ("torus",)}, "target", "take the model 'external-compton'"),
+        ({"line": "Lyalpha"}, "line", "take the model 'external-compton'"),
         ({"name": "external-compton", "targets": ("disk",), "line": "Lyalpha"}, "line", "blr"),
         (
             {"name": "external-compton", "targets": ("blr",), "black_body": True},

@@ -197,7 +197,7 @@ def check_model(
     }  # fmt: skip
     for option, is_asked in asked.items():
         if is_asked and option not in models[name].options:
-            taking = [other for other, model in models.items() if option in model.options]
+            taking = [f"'{other}'" for other, m in models.items() if option in m.options]
             raise ParameterError(
                 option, f"changes nothing of the model '{name}'",
                 f"leave it out, or take the model {' or '.join(taking)}",
