@@ -14,8 +14,10 @@ from tests.sed.toy_model import TRUTH, TwoHumps, drawn
 from xsurvey.inference.chains import Chains
 from xsurvey.report.plate import figure_of, png_bytes
 from xsurvey.report.sed_axes import sed_figure, stacked_panels
+from xsurvey.report.sed_light_axes import models_figure
 from xsurvey.report.sed_style import prepare
 from xsurvey.sed.fitting.fit import SedFit, fit_sed, sed_likelihood
+from xsurvey.sed.fitting.predicted_light import predicted_light
 from xsurvey.sed.fitting.sed_parameters import SedFitParameters
 from xsurvey.sed.tables.points import select_points
 
@@ -106,3 +108,11 @@ def test_fluxes_of_less_than_two_decades_have_their_label_in_the_figure() -> Non
     figure_of(axes).draw_without_rendering()
     assert any(t.get_text() for t in axes.get_yminorticklabels())
     assert axes.yaxis.label.get_window_extent().x0 > 0
+
+
+def test_one_process_alone_is_the_model(fit: SedFit) -> None:
+    light = predicted_light(fit, np.geomspace(1e12, 1e26, 20), (0.6827,), None)
+    one = replace(light, components={"synchrotron": light.flux.best})
+    for drawn_light, named in ((light, ["synchrotron", "compton"]), (one, [])):
+        figure = models_figure({"toy": drawn_light}, drawn(limits=2), fit.likelihood.points)
+        assert [name for name in labels(figure.axes[0]) if name in light.components] == named

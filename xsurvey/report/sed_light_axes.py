@@ -84,7 +84,9 @@ def _draw_spectra(
     _draw_models(axes, models, "flux", 1.0)
     if len(models) == 1:
         (light,) = models.values()
-        for number, (process, flux) in enumerate(light.components.items()):
+        # one process alone is the model itself
+        processes = light.components if len(light.components) > 1 else {}
+        for number, (process, flux) in enumerate(processes.items()):
             axes.plot(
                 light.frequency, np.where(flux > 0, flux, np.nan), color=INK, linewidth=1.0,
                 alpha=0.9, linestyle=_PROCESSES[number % len(_PROCESSES)],
