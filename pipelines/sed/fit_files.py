@@ -23,7 +23,7 @@ from xsurvey.sed.fitting.joint_likelihood import JointLikelihood
 from xsurvey.sed.fitting.likelihood import SedLikelihood
 from xsurvey.sed.fitting.polarization_record import polarization_record
 from xsurvey.sed.fitting.sed_parameters import SedFitParameters
-from xsurvey.sed.models.registry import own_models, radiative_model, sed_models
+from xsurvey.sed.models.registry import options_record, radiative_model
 from xsurvey.sed.polarization.measurements import PolarizationMeasurements, together
 from xsurvey.sed.tables.energy_distribution import SpectralEnergyDistribution
 from xsurvey.sed.tables.points import SedPoints, select_points
@@ -242,7 +242,9 @@ def _summary(result: SedFileFit, notes: Sequence[str], seed: int) -> dict[str, A
         "diagnostics": {"r_hat": None, "ess": None, "acceptance": None},
         "converged": bool(fit.minimum.converged),
         "model": {
-            **_model_record(parameters), "redshift": result.redshift,
+            "name": parameters.model,
+            **options_record(parameters.model, parameters.electrons, parameters.self_absorption),
+            "redshift": result.redshift,
             "targets": list(parameters.target), **result.surroundings.record,
         },
         "data": _data_record(result),
@@ -254,15 +256,6 @@ def _summary(result: SedFileFit, notes: Sequence[str], seed: int) -> dict[str, A
             "seed": seed, "parameters": {type(parameters).__name__: parameters.normalised()},
         },
     }  # fmt: skip
-
-
-def _model_record(parameters: SedFitParameters) -> dict[str, Any]:
-    """Return the model's name and options, null where it takes none, and an own one's version."""
-    model = sed_models()[parameters.model]
-    own = {"version": model.version} if parameters.model in own_models() else {}
-    options = {"electrons": parameters.electrons, "self_absorption": parameters.self_absorption}
-    taken = {name: given if name in model.options else None for name, given in options.items()}
-    return {"name": parameters.model, **own, **taken}
 
 
 def input_names(result: SedFileFit) -> dict[str, Path]:

@@ -37,6 +37,7 @@ def simulate_command(
     from xsurvey.errors import OutputError
     from xsurvey.io.atomic import check_outputs
     from xsurvey.sed.fitting.simulated import simulated_sed, simulated_stokes
+    from xsurvey.sed.models.registry import options_record
     from xsurvey.sed.polarization.writing import write_polarization
     from xsurvey.sed.tables.writing import write_sed
 
@@ -45,8 +46,9 @@ def simulate_command(
         if path.suffix != ".ecsv":
             raise OutputError(path, "is not the name of an ECSV file", "end it in .ecsv")
     check_outputs(outputs)
-    meta = {"simulated": parameters.model_dump(mode="json"), "seed": seed}
     sed = simulated_sed(parameters, seed)
+    told = options_record(parameters.model, parameters.electrons, parameters.self_absorption)
+    meta = {"simulated": {**parameters.model_dump(mode="json"), **told}, "seed": seed}
     light = None if polarization_output is None else simulated_stokes(parameters, seed)
     write_sed(output, sed, meta)
     click.echo(f"{output}: {len(sed)} points, {sed.frequency[0]:.3g} to {sed.frequency[-1]:.3g} Hz")

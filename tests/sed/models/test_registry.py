@@ -5,12 +5,13 @@ import pytest
 from xsurvey.errors import ParameterError
 from xsurvey.galaxy_clusters.cosmology import Cosmology
 from xsurvey.inference.parameter_set import ParameterSet, require_priors
-from xsurvey.sed.models.registry import DISTRIBUTIONS, radiative_model, sed_models
+from xsurvey.sed.models import registry
+from xsurvey.sed.models.registry import DISTRIBUTIONS, radiative_model
 from xsurvey.sed.targets.registry import TARGETS
 
 
 def test_every_model_with_every_distribution() -> None:
-    for name in sed_models():
+    for name in registry._MODELS:
         for electrons in DISTRIBUTIONS:
             targets = tuple(TARGETS) if name == "external-compton" else ()
             model = radiative_model(name, electrons=electrons, redshift=0.1, targets=targets)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field, model_validator
 
 from xsurvey.parameters import StepParameters
-from xsurvey.sed.models.registry import DEFAULT_ELECTRONS, DISTRIBUTIONS, sed_models
+from xsurvey.sed.models.registry import DEFAULT_ELECTRONS, DISTRIBUTIONS, model_names
 from xsurvey.sed.on_the_way.background_tables import BACKGROUND_LIGHTS
 from xsurvey.sed.targets.broad_lines import DEFAULT_LINE, LINES
 from xsurvey.sed.targets.registry import TARGETS
@@ -18,14 +18,10 @@ def _listed(entries: Mapping[str, str]) -> str:
     return "; ".join(f"{name} ({description})" for name, description in entries.items())
 
 
-def _models() -> dict[str, str]:
-    return {name: model.description for name, model in sed_models().items()}
-
-
 class SedModelParameters(StepParameters):
     """A radiative model, and what is done with its parameters."""
 
-    model: str = Field(default="ssc", description=f"Radiative model: {_listed(_models())}.")
+    model: str = Field(default="ssc", description=f"Radiative model: {_listed(model_names())}.")
     electrons: str = Field(
         default=DEFAULT_ELECTRONS,
         description=f"Distribution of the electrons: {', '.join(DISTRIBUTIONS)}.",

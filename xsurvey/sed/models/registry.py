@@ -11,8 +11,9 @@ import logging
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib.metadata import entry_points
+from typing import Any
 
-from xsurvey.errors import ParameterError, nearest, printable
+from xsurvey.errors import ParameterError, XSurveyError, nearest, printable
 from xsurvey.galaxy_clusters.cosmology import Cosmology
 from xsurvey.sed.models.base import COSMOLOGY, RadiativeModel
 from xsurvey.sed.models.external import ExternalComptonModel
@@ -71,9 +72,29 @@ def sed_models() -> Mapping[str, SedModel]:
     return {**_MODELS, **own_models()}
 
 
+def model_names() -> Mapping[str, str]:
+    """Return names and descriptions for help texts, of packages' models that are not loaded none.
+
+    Modules that models of packages import may ask for it while they are imported themselves.
+    """
+    named = {point.name: "of a package" for point in entry_points(group=_GROUP)}
+    return {**named, **{name: model.description for name, model in _MODELS.items()}}
+
+
 def own_models() -> Mapping[str, SedModel]:
     """Return the models of packages and scripts by name."""
     return {**_loaded()[0], **_REGISTERED}
+
+
+def options_record(name: str, electrons: str, self_absorption: bool) -> dict[str, Any]:
+    """Return what results tell of a model's options, None where it does not take them.
+
+    And the ``version`` of models of packages and scripts.
+    """
+    model = sed_models()[name]
+    own = {} if name in _MODELS else {"version": model.version}
+    options = {"electrons": electrons, "self_absorption": self_absorption}
+    return own | {key: v if key in model.options else None for key, v in options.items()}
 
 
 def broken_models() -> Mapping[str, str]:
@@ -170,7 +191,18 @@ def radiative_model(
         _DISTRIBUTIONS[electrons], redshift, self_absorption, tuple(targets), line, black_body,
         cosmology,
     )  # fmt: skip
-    return sed_models()[name].make(setup)
+    kind = sed_models()[name]
+    try:
+        return kind.make(setup)
+    except XSurveyError:
+        raise
+    except Exception as error:
+        if name in _MODELS:
+            raise
+        raise ParameterError(
+            f"model '{name}'", f"cannot be made ({type(error).__name__}: {error})",
+            "correct it, or the package that it is of",
+        ) from error  # fmt: skip
 
 
 def check_model(
@@ -182,7 +214,8 @@ def check_model(
     Raises
     ------
     ParameterError
-        As of `radiative_model`.
+        An unknown name of a model or of electrons, an option that the model does not take, a line
+        or black body of a target that is not there. Targets are looked at when it is made.
     """
     models = sed_models()
     for option, given, known in (

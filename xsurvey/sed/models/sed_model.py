@@ -59,8 +59,8 @@ class SedModel:
     make : callable
         From a `ModelSetup` to a `RadiativeModel`, or to a `PolarizedModel`.
     options : frozenset of str
-        Which of `OF_ELECTRONS` and `OF_TARGETS` it takes: others are refused, since they would
-        change nothing.
+        Which of `OF_ELECTRONS` and `OF_TARGETS` it takes: others than their defaults are refused,
+        since they would change nothing.
     version : str
         Of packages' and scripts' models: in results, and in keys of tasks and chains. Change it
         with the model. Those of xsurvey have the version of the stages.
